@@ -1,0 +1,309 @@
+"""The nouns: what crosses from Python to JSON to TypeScript to a button, spelt the same everywhere.
+
+`scripts/schema_ts.py` writes `web/src/api/schema.gen.ts` from this file. Floats that are not finite
+travel as the strings "NaN", "Infinity" and "-Infinity" (`Number`), because JSON has no word for them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+Number = float | Literal["NaN", "Infinity", "-Infinity"]
+Scalar = str | int | float | bool | None
+State = Literal["running", "finished", "crashed", "killed"]
+Kind = Literal["scalar", "layer", "system"]
+"""What a series tells of: the user's own keys, a watched layer, or the machine."""
+AssetKind = Literal["array", "image", "audio", "text", "table", "figure", "histogram"]
+Quantity = Literal["value", "gradient", "update", "activation"]
+"""What of a tensor was watched: itself, its gradient, its change by the optimiser, or a layer's output."""
+Stat = Literal["mean", "std", "norm", "min", "max", "zeros", "nonfinite", "ratio", "saturated"]
+"""`zeros`: share of exact zeros; `nonfinite`: count of NaN and infinities; `ratio`: norm of the update over
+the norm of the value; `saturated`: share of outputs in the flat part of their activation."""
+XAxis = Literal["step", "relative", "time"] | str
+
+
+class Noun(msgspec.Struct, frozen=True, omit_defaults=False):
+    """Base of all nouns."""
+
+
+class Summary(Noun, array_like=True):
+    """A series in three numbers (last, min, max); min and max are over finite values."""
+
+    last: Number
+    min: Number
+    max: Number
+
+
+class Attempt(Noun):
+    """One start of a run: the first, or a resumption."""
+
+    number: int
+    created: float
+    """Unix seconds."""
+    updated: float
+    state: State
+    fork_step: int | None
+    """First step this attempt goes on from; what earlier attempts logged from there on is its ghost."""
+    error: str
+    """Text of the exception that ended it, or ''."""
+
+
+class Run(Noun):
+    """A row of the runs table."""
+
+    id: str
+    name: str
+    state: State
+    created: float
+    """Unix seconds."""
+    updated: float
+    """Unix seconds of the last thing logged or, while it runs, of the last heartbeat."""
+    tags: list[str]
+    notes: str
+    archived: bool
+    config: dict[str, Scalar]
+    """Flattened: {"optimizer.lr": 0.1}; lists and other values appear as JSON text."""
+    summary: dict[str, Summary]
+    """Only the keys that were asked for."""
+    revision: int
+    """Grows with every change of this run; compare for equality only."""
+
+
+class RunTable(Noun):
+    """What changed since a revision; `since=0` gives everything."""
+
+    revision: int
+    runs: list[Run]
+    removed: list[str]
+    """Ids that were deleted since."""
+
+
+class Environment(Noun):
+    """Where a run ran; captured once an attempt."""
+
+    host: str = ""
+    os: str = ""
+    python: str = ""
+    executable: str = ""
+    command: str = ""
+    directory: str = ""
+    cpu: str = ""
+    cpu_count: int = 0
+    memory_bytes: int = 0
+    gpus: list[str] = []
+    git_commit: str = ""
+    git_branch: str = ""
+    git_remote: str = ""
+    git_dirty: bool = False
+    packages: dict[str, str] = {}
+
+
+class RunDetail(Noun):
+    """Everything about one run but its series."""
+
+    run: Run
+    folder: str
+    config: str
+    """The configuration as it was given, nested, as JSON text."""
+    environment: Environment
+    attempts: list[Attempt]
+    writers: list[Writer]
+    problems: list[str]
+    """What could not be read of it, in sentences."""
+
+
+class Writer(Noun):
+    """One process that wrote into a run: its own journal file."""
+
+    journal: str
+    attempt: int
+    host: str
+    pid: int
+    rank: int | None
+    bytes: int
+
+
+class Key(Noun):
+    """A name under which something was logged."""
+
+    key: str
+    kind: Kind
+    n_runs: int
+    """How many of the runs asked about have it."""
+
+
+class Keys(Noun):
+    """All keys of some runs."""
+
+    keys: list[Key]
+
+
+class SeriesRequest(Noun):
+    """Ask for the points a chart can show."""
+
+    runs: list[str]
+    keys: list[str]
+    px: int = 400
+    """Width of the chart in CSS pixels: at most two points a pixel column come back (four where it is not monotonic)."""
+    x: str = "step"
+    """"step", "relative" (seconds since the run began), "time" (Unix seconds) or another key."""
+    low: float | None = None
+    high: float | None = None
+    """Only x from `low` to `high`, and one point on either side."""
+    kind: Kind = "scalar"
+
+
+class SeriesInfo(Noun):
+    """Where one series lies in the tensors of a reply: points `start` to `start + n`."""
+
+    run: str
+    key: str
+    start: int
+    n: int
+    n_logged: int
+    """Points before thinning."""
+    ghost: bool
+    """The tail of an earlier attempt, that a later one replaced."""
+    revision: int
+
+
+class SeriesReply(Noun):
+    """Metadata of the safetensors reply of POST /api/series; tensors `x` (f64, delta-free), `y` (f32)."""
+
+    series: list[SeriesInfo]
+
+
+class GroupRequest(Noun):
+    """Mean and band over groups of runs on a common grid."""
+
+    groups: list[list[str]]
+    keys: list[str]
+    px: int = 400
+    x: str = "step"
+    low: float | None = None
+    high: float | None = None
+    band: Literal["minmax", "std", "stderr"] = "minmax"
+
+
+class Layer(Noun):
+    """A module that is watched, in forward order."""
+
+    layer: str
+    """Dotted path in the model: "features.0"."""
+    type: str
+    """Class of the module: "Conv2d"."""
+    parameters: dict[str, list[int]]
+    """Shape per parameter name."""
+
+
+class LayerTable(Noun):
+    """What `watch` saw of a run."""
+
+    layers: list[Layer]
+    tensors: list[LayerTensor]
+    steps: list[int]
+    """Steps at which anything was watched, ascending; at most 2,000, evenly chosen."""
+
+
+class LayerTensor(Noun):
+    """One watched tensor and what there is of it."""
+
+    layer: str
+    tensor: str
+    """Parameter name ("weight"), "output", or a batch-norm buffer ("running_mean")."""
+    quantity: Quantity
+    stats: list[Stat]
+    histogram: bool
+
+
+class Asset(Noun):
+    """Something large, logged at a step; its bytes are at /api/runs/{run}/blobs/{blob}."""
+
+    key: str
+    kind: AssetKind
+    step: int
+    time: float
+    blob: str
+    """File name within the run's blobs: digest and suffix; '' where `text` holds it all."""
+    bytes: int
+    text: str
+    """The caption, or the text itself."""
+    shape: list[int]
+
+
+class Assets(Noun):
+    """Assets of a run, in the order of key, then step."""
+
+    assets: list[Asset]
+
+
+class ConsoleLine(Noun, array_like=True):
+    """One line that a process printed (time, stream, text)."""
+
+    time: float
+    stream: Literal["out", "err"]
+    text: str
+
+
+class Console(Noun):
+    """A window of a run's console."""
+
+    start: int
+    total: int
+    lines: list[ConsoleLine]
+
+
+class EditRequest(Noun):
+    """What a person writes on runs by hand; None leaves a field alone."""
+
+    runs: list[str]
+    name: str | None = None
+    notes: str | None = None
+    tags: list[str] | None = None
+    add_tags: list[str] = []
+    remove_tags: list[str] = []
+    archived: bool | None = None
+
+
+class RunsRequest(Noun):
+    """Runs to act on."""
+
+    runs: list[str]
+
+
+class Deleted(Noun):
+    """Ids moved to the trash; `problems` tells of those that could not be."""
+
+    runs: list[str]
+    problems: list[str]
+
+
+class About(Noun):
+    """What this server is."""
+
+    version: str
+    folder: str
+    writable: bool
+    n_runs: int
+    index: str
+    """Where the index lives: "sqlite" or "postgresql", or "memory" for a folder that cannot be written."""
+
+
+class Problem(Noun):
+    """Body of every reply that is not a success."""
+
+    error: str
+    """What was found, what was expected, and the way out."""
+
+
+class Live(Noun):
+    """A message on the live channel (WebSocket /api/live), server to page."""
+
+    revision: int
+    """Of the whole store: ask GET /api/runs?since= for what changed."""
+    grew: list[str]
+    """Runs whose series, console or assets grew since the last message."""
+    alive: bool = True
