@@ -17,7 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src/netscope/schema.py"
 TARGET = ROOT / "web/src/api/schema.gen.ts"
-HEADER = "// Written by scripts/schema_ts.py from src/netscope/schema.py. Do not edit: change the source, then `make schema`.\n"
+HEADER = "/** Written by scripts/schema_ts.py from src/netscope/schema.py; do not edit: `make schema`. */
+"
 WORDS = {"str": "string", "int": "number", "float": "number", "bool": "boolean", "bytes": "string", "Any": "unknown"}
 WIDTH = 120
 
@@ -64,9 +65,9 @@ def members(node: ast.expr) -> Iterator[ast.expr]:
 
 
 def union(parts: list[str]) -> str:
-    """The parts once each; a plain string beside its literals is kept apart, so that editors still offer the literals."""
+    """The parts once each; a plain string is kept apart from its literals, so that editors still offer these."""
     unique = list(dict.fromkeys(parts))
-    if "string" in unique and any('"' in part for part in unique):
+    if "string" in unique and any("'" in part for part in unique):
         unique[unique.index("string")] = "(string & {})"
     return " | ".join(unique)
 
@@ -75,7 +76,7 @@ def literal(node: ast.expr) -> str:
     """A value inside `Literal[…]`."""
     if not isinstance(node, ast.Constant):
         raise UnknownType(f"schema.py line {node.lineno}: not a literal: `{ast.unparse(node)}`")
-    return '"' + node.value.replace('"', '\\"') + '"' if isinstance(node.value, str) else str(node.value).lower()
+    return repr(node.value) if isinstance(node.value, str) else str(node.value).lower()
 
 
 def comment(text: str | None, indent: str = "") -> str:
@@ -113,7 +114,9 @@ def declaration(noun: ast.ClassDef) -> str:
             fields.append((statement.target.id, optional, typescript(statement.annotation), text))
     head = comment(ast.get_docstring(noun))
     if is_array:
-        return f"{head}export type {noun.name} = [" + ", ".join(f"{name}: {kind}" for name, _, kind, _ in fields) + "];\n"
+        return (
+            f"{head}export type {noun.name} = [" + ", ".join(f"{name}: {kind}" for name, _, kind, _ in fields) + "];\n"
+        )
     lines = (f"{comment(text, '  ')}  {name}{optional}: {kind};\n" for name, optional, kind, text in fields)
     return f"{head}export interface {noun.name} {{\n" + "".join(lines) + "}\n"
 
