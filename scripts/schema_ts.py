@@ -17,8 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src/netscope/schema.py"
 TARGET = ROOT / "web/src/api/schema.gen.ts"
-HEADER = "/** Written by scripts/schema_ts.py from src/netscope/schema.py; do not edit: `make schema`. */
-"
+HEADER = "/** Written by scripts/schema_ts.py from src/netscope/schema.py; do not edit: `make schema`. */\n"
 WORDS = {"str": "string", "int": "number", "float": "number", "bool": "boolean", "bytes": "string", "Any": "unknown"}
 WIDTH = 120
 

@@ -1,47 +1,72 @@
-/** Written by scripts/schema_ts.py from src/netscope/schema.py; do not edit. */
+/** Written by scripts/schema_ts.py from src/netscope/schema.py; do not edit: `make schema`. */
 
 export type Number = number | 'NaN' | 'Infinity' | '-Infinity';
+
 export type Scalar = string | number | boolean | null;
+
 export type State = 'running' | 'finished' | 'crashed' | 'killed';
+
 /** What a series tells of: the user's own keys, a watched layer, or the machine. */
 export type Kind = 'scalar' | 'layer' | 'system';
+
 export type AssetKind = 'array' | 'image' | 'audio' | 'text' | 'table' | 'figure' | 'histogram';
+
 /** What of a tensor was watched: itself, its gradient, its change by the optimiser, or a layer's output. */
 export type Quantity = 'value' | 'gradient' | 'update' | 'activation';
+
+/**
+ * `zeros`: share of exact zeros; `nonfinite`: count of NaN and infinities; `ratio`: norm of the update over
+ * the norm of the value; `saturated`: share of outputs in the flat part of their activation.
+ */
 export type Stat = 'mean' | 'std' | 'norm' | 'min' | 'max' | 'zeros' | 'nonfinite' | 'ratio' | 'saturated';
-export type XAxis = string;
+
+export type XAxis = 'step' | 'relative' | 'time' | (string & {});
+
 /** A series in three numbers (last, min, max); min and max are over finite values. */
 export type Summary = [last: Number, min: Number, max: Number];
 
+/** One start of a run: the first, or a resumption. */
 export interface Attempt {
   number: number;
+  /** Unix seconds. */
   created: number;
   updated: number;
   state: State;
+  /** First step this attempt goes on from; what earlier attempts logged from there on is its ghost. */
   fork_step: number | null;
+  /** Text of the exception that ended it, or ''. */
   error: string;
 }
 
+/** A row of the runs table. */
 export interface Run {
   id: string;
   name: string;
   state: State;
+  /** Unix seconds. */
   created: number;
+  /** Unix seconds of the last thing logged or, while it runs, of the last heartbeat. */
   updated: number;
   tags: string[];
   notes: string;
   archived: boolean;
+  /** Flattened: {"optimizer.lr": 0.1}; lists and other values appear as JSON text. */
   config: Record<string, Scalar>;
+  /** Only the keys that were asked for. */
   summary: Record<string, Summary>;
+  /** Grows with every change of this run; compare for equality only. */
   revision: number;
 }
 
+/** What changed since a revision; `since=0` gives everything. */
 export interface RunTable {
   revision: number;
   runs: Run[];
+  /** Ids that were deleted since. */
   removed: string[];
 }
 
+/** Where a run ran; captured once an attempt. */
 export interface Environment {
   host: string;
   os: string;
@@ -60,16 +85,20 @@ export interface Environment {
   packages: Record<string, string>;
 }
 
+/** Everything about one run but its series. */
 export interface RunDetail {
   run: Run;
   folder: string;
+  /** The configuration as it was given, nested, as JSON text. */
   config: string;
   environment: Environment;
   attempts: Attempt[];
   writers: Writer[];
+  /** What could not be read of it, in sentences. */
   problems: string[];
 }
 
+/** One process that wrote into a run: its own journal file. */
 export interface Writer {
   journal: string;
   attempt: number;
@@ -79,40 +108,54 @@ export interface Writer {
   bytes: number;
 }
 
+/** A name under which something was logged. */
 export interface Key {
   key: string;
   kind: Kind;
+  /** How many of the runs asked about have it. */
   n_runs: number;
 }
 
+/** All keys of some runs. */
 export interface Keys {
   keys: Key[];
 }
 
+/** Ask for the points a chart can show. */
 export interface SeriesRequest {
   runs: string[];
   keys: string[];
+  /**
+   * Width of the chart in CSS pixels: at most two points a pixel column come back (four where it is not monotonic).
+   */
   px?: number;
+  /** "step", "relative" (seconds since the run began), "time" (Unix seconds) or another key. */
   x?: string;
   low?: number | null;
+  /** Only x from `low` to `high`, and one point on either side. */
   high?: number | null;
   kind?: Kind;
 }
 
+/** Where one series lies in the tensors of a reply: points `start` to `start + n`. */
 export interface SeriesInfo {
   run: string;
   key: string;
   start: number;
   n: number;
+  /** Points before thinning. */
   n_logged: number;
+  /** The tail of an earlier attempt, that a later one replaced. */
   ghost: boolean;
   revision: number;
 }
 
+/** Metadata of the safetensors reply of POST /api/series; tensors `x` (f64, delta-free), `y` (f32). */
 export interface SeriesReply {
   series: SeriesInfo[];
 }
 
+/** Mean and band over groups of runs on a common grid. */
 export interface GroupRequest {
   groups: string[][];
   keys: string[];
@@ -123,49 +166,64 @@ export interface GroupRequest {
   band?: 'minmax' | 'std' | 'stderr';
 }
 
+/** A module that is watched, in forward order. */
 export interface Layer {
+  /** Dotted path in the model: "features.0". */
   layer: string;
+  /** Class of the module: "Conv2d". */
   type: string;
+  /** Shape per parameter name. */
   parameters: Record<string, number[]>;
 }
 
+/** What `watch` saw of a run. */
 export interface LayerTable {
   layers: Layer[];
   tensors: LayerTensor[];
+  /** Steps at which anything was watched, ascending; at most 2,000, evenly chosen. */
   steps: number[];
 }
 
+/** One watched tensor and what there is of it. */
 export interface LayerTensor {
   layer: string;
+  /** Parameter name ("weight"), "output", or a batch-norm buffer ("running_mean"). */
   tensor: string;
   quantity: Quantity;
   stats: Stat[];
   histogram: boolean;
 }
 
+/** Something large, logged at a step; its bytes are at /api/runs/{run}/blobs/{blob}. */
 export interface Asset {
   key: string;
   kind: AssetKind;
   step: number;
   time: number;
+  /** File name within the run's blobs: digest and suffix; '' where `text` holds it all. */
   blob: string;
   bytes: number;
+  /** The caption, or the text itself. */
   text: string;
   shape: number[];
 }
 
+/** Assets of a run, in the order of key, then step. */
 export interface Assets {
   assets: Asset[];
 }
 
+/** One line that a process printed (time, stream, text). */
 export type ConsoleLine = [time: number, stream: 'out' | 'err', text: string];
 
+/** A window of a run's console. */
 export interface Console {
   start: number;
   total: number;
   lines: ConsoleLine[];
 }
 
+/** What a person writes on runs by hand; None leaves a field alone. */
 export interface EditRequest {
   runs: string[];
   name?: string | null;
@@ -176,29 +234,38 @@ export interface EditRequest {
   archived?: boolean | null;
 }
 
+/** Runs to act on. */
 export interface RunsRequest {
   runs: string[];
 }
 
+/** Ids moved to the trash; `problems` tells of those that could not be. */
 export interface Deleted {
   runs: string[];
   problems: string[];
 }
 
+/** What this server is. */
 export interface About {
   version: string;
   folder: string;
   writable: boolean;
   n_runs: number;
+  /** Where the index lives: "sqlite" or "postgresql", or "memory" for a folder that cannot be written. */
   index: string;
 }
 
+/** Body of every reply that is not a success. */
 export interface Problem {
+  /** What was found, what was expected, and the way out. */
   error: string;
 }
 
+/** A message on the live channel (WebSocket /api/live), server to page. */
 export interface Live {
+  /** Of the whole store: ask GET /api/runs?since= for what changed. */
   revision: number;
+  /** Runs whose series, console or assets grew since the last message. */
   grew: string[];
   alive: boolean;
 }
