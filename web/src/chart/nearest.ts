@@ -1,0 +1,22 @@
+/** Which point of an ascending column lies nearest to x, and what a line's value is there. */
+
+/** Index of the first value that is not below `x`, in [start, end). */
+export function lowerBound(xs: ArrayLike<number>, x: number, start = 0, end = xs.length): number {
+  let low = start;
+  let high = end;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (xs[middle]! < x) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Index of the value nearest to `x` in [start, end), the earlier of two equally near; -1 when there is none. */
+export function nearest(xs: ArrayLike<number>, x: number, start = 0, end = xs.length): number {
+  if (end <= start) return -1;
+  const at = lowerBound(xs, x, start, end);
+  if (at === start) return start;
+  if (at === end) return end - 1;
+  return x - xs[at - 1]! <= xs[at]! - x ? at - 1 : at;
+}

@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import { durationTicks, formatDuration, formatTick, formatValue, linearTicks, makeScale, niceStep, pad } from './scale';
+
+describe.each(['linear', 'log', 'symlog', 'time'] as const)('a %s scale', (kind) => {
+  const scale = makeScale(kind, 0.02, 750, 300, 10);
+
+  test('puts its ends at the ends', () => {
+    expect(scale.at(0.02)).toBeCloseTo(300, 9);
+    expect(scale.at(750)).toBeCloseTo(10, 9);
+  });
+
+  test('inverts what it maps', () => {
+    for (const value of [0.02, 0.5, 1, 33, 749]) expect(scale.invert(scale.at(value))).toBeCloseTo(value, 8);
+  });
+
+  test('keeps its ticks inside, ascending and without repeated texts', () => {
+    const ticks = scale.ticks(6);
+    expect(ticks.length).toBeGreaterThan(1);
+    for (const tick of ticks) {
+      expect(tick.value).toBeGreaterThanOrEqual(0.02 - 1e-9);
+      expect(tick.value).toBeLessThanOrEqual(750);
+    }
+    expect(ticks.map((tick) => tick.value)).toEqual(ticks.map((tick) => tick.value).toSorted((a, b) => a - b));
+    expect(new Set(ticks.map((tick) => tick.text)).size).toBe(ticks.length);
+  });
+});
+
+test('a logarithmic scale has no place for zero and below', () => {
+  const scale = makeScale('log', 1e-3, 1, 0, 100);
+  expect(scale.at(0)).toBeNaN();
+  expect(scale.at(-1)).toBeNaN();
+});
+
+test('a symmetric-logarithmic scale is odd around zero', () => {
+  const scale = makeScale('symlog', -10, 10, 0, 100);
+  expect(scale.at(0)).toBeCloseTo(50, 9);
+  expect(scale.at(3) - 50).toBeCloseTo(50 - scale.at(-3), 9);
+  expect(scale.ticks(7).map((tick) => tick.value)).toContain(0);
+});
+
+test('logarithmic ticks over many decades are powers of ten', () => {
+  const values = makeScale('log', 1e-7, 1e2, 0, 100).ticks(4).map((tick) => tick.value);
+  for (const value of values) expect(Math.log10(value) % 1).toBeCloseTo(0, 9);
+  expect(values.length).toBeLessThanOrEqual(5);
+});
+
+test('logarithmic ticks within one decade are still more than one', () => {
+  expect(makeScale('log', 0.31, 0.48, 0, 100).ticks(5).length).toBeGreaterThan(2);
+});
+
+test.each([
+  [1, 5, 0.2],
+  [7, 5, 1],
+  [0.011, 4, 0.002],
+  [90_000, 6, 20_000],
+])('a span of %s in about %s parts is stepped by %s', (span, count, step) => {
+  expect(niceStep(span, count)).toBeCloseTo(step, 12);
+});
+
+test('ticks have no rounding dust', () => {
+  expect(linearTicks(0, 1, 10)).toContain(0.3);
+  expect(linearTicks(-0.2, 0.2, 4)).toContain(0);
+});
+
+test.each([
+  [0.3, 0.1, '0.3'],
+  [1000, 500, '1000'],
+  [20_000, 20_000, '20k'],
+  [12_500, 500, '12.5k'],
+  [1_250_000, 50_000, '1.25M'],
+  [-0.05, 0.05, '−0.05'],
+  [1e-7, 1e-7, '1e−7'],
+  [0, 1, '0'],
+])('tick %s beside steps of %s reads %s', (value, step, text) => {
+  expect(formatTick(value, step)).toBe(text);
+});
+
+test.each([
+  [0.693147, '0.6931'],
+  [12345, '12,345'],
+  [1.2e-7, '1.2e−7'],
+  [-4.5, '−4.500'],
+  [NaN, 'NaN'],
+  [-Infinity, '−∞'],
+])('value %s reads %s', (value, text) => {
+  expect(formatValue(value)).toBe(text);
+});
+
+test.each([
+  [0.0421, '42.1 ms'],
+  [42, '42 s'],
+  [185, '3:05'],
+  [3765, '1:02:45'],
+  [183_600, '2 d 3 h'],
+])('%s seconds read %s', (seconds, text) => {
+  expect(formatDuration(seconds)).toBe(text);
+});
+
+test('ticks of a duration are round in its own units', () => {
+  expect(durationTicks(0, 3600, 4).map((tick) => tick.text)).toEqual(['0 s', '15:00', '30:00', '45:00', '1:00:00']);
+});
+
+test('a constant gets room on both sides', () => {
+  for (const kind of ['linear', 'log'] as const) {
+    const [low, high] = pad(kind, 3, 3);
+    expect(low).toBeLessThan(3);
+    expect(high).toBeGreaterThan(3);
+  }
+});

@@ -1,0 +1,256 @@
+/** From values to pixels and back: linear, logarithmic, symmetric-logarithmic and time axes, with their ticks. */
+
+export type ScaleKind = 'linear' | 'log' | 'symlog' | 'time';
+
+export interface Scale {
+  readonly kind: ScaleKind;
+  /** Values at the two ends. */
+  readonly low: number;
+  readonly high: number;
+  /** Value to pixel. Values that the axis cannot show (0 on a logarithmic one) give NaN. */
+  at(value: number): number;
+  invert(pixel: number): number;
+  /** Values in their transformed space, in which pixels are linear: pixel = offset + factor * bend(value). */
+  readonly bend: (value: number) => number;
+  readonly factor: number;
+  readonly offset: number;
+  ticks(count: number): Tick[];
+}
+
+export interface Tick {
+  value: number;
+  text: string;
+}
+
+const LN10 = Math.LN10;
+
+/** Size below which a symmetric-logarithmic axis is linear: a thousandth of its largest value. */
+export function symlogUnit(low: number, high: number): number {
+  return Math.max(Math.abs(low), Math.abs(high)) * 1e-3 || 1;
+}
+
+function bends(kind: ScaleKind, low: number, high: number): [(v: number) => number, (t: number) => number] {
+  if (kind === 'log') return [(v) => (v > 0 ? Math.log10(v) : NaN), (t) => 10 ** t];
+  if (kind === 'symlog') {
+    const unit = symlogUnit(low, high);
+    return [
+      (v) => Math.sign(v) * Math.log1p(Math.abs(v) / unit),
+      (t) => Math.sign(t) * Math.expm1(Math.abs(t)) * unit,
+    ];
+  }
+  return [(v) => v, (t) => t];
+}
+
+/** A scale from [low, high] to the pixels [from, to] (`to` may be the smaller: y grows upwards). */
+export function makeScale(kind: ScaleKind, low: number, high: number, from: number, to: number): Scale {
+  const [bend, unbend] = bends(kind, low, high);
+  const start = bend(low);
+  const factor = (to - from) / (bend(high) - start);
+  const offset = from - factor * start;
+  return {
+    kind,
+    low,
+    high,
+    bend,
+    factor,
+    offset,
+    at: (value) => offset + factor * bend(value),
+    invert: (pixel) => unbend((pixel - offset) / factor),
+    ticks: (count) => ticksOf(kind, low, high, count),
+  };
+}
+
+function ticksOf(kind: ScaleKind, low: number, high: number, count: number): Tick[] {
+  if (kind === 'time') return timeTicks(low, high, count);
+  if (kind === 'log') return logTicks(low, high, count);
+  if (kind === 'symlog') return symlogTicks(low, high, count);
+  const values = linearTicks(low, high, count);
+  const step = values.length > 1 ? values[1]! - values[0]! : high - low;
+  return values.map((value) => ({ value, text: formatTick(value, step) }));
+}
+
+/** Distance between ticks: 1, 2 or 5 times a power of ten, so that about `count` fit. */
+export function niceStep(span: number, count: number): number {
+  const rough = span / Math.max(1, count);
+  const power = 10 ** Math.floor(Math.log(rough) / LN10 + 1e-12);
+  const ratio = rough / power;
+  return power * (ratio >= Math.sqrt(50) ? 10 : ratio >= Math.sqrt(10) ? 5 : ratio >= Math.SQRT2 ? 2 : 1);
+}
+
+/** Round values within [low, high]. */
+export function linearTicks(low: number, high: number, count: number): number[] {
+  if (!(high > low)) return [low];
+  const step = niceStep(high - low, count);
+  if (!(step > 0) || !Number.isFinite(step)) return [low];
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  // Powers below 1 are inexact; dividing by their inverse keeps 0.3 from becoming 0.30000000000000004.
+  const inverse = step < 1 ? Math.round(1 / step) : 0;
+  const values: number[] = [];
+  for (let i = first; i <= last && values.length < 200; i++) values.push(inverse > 1 ? i / inverse : i * step);
+  return values;
+}
+
+function logTicks(low: number, high: number, count: number): Tick[] {
+  const first = Math.log10(low);
+  const last = Math.log10(high);
+  const decades = last - first;
+  if (decades < 1) {
+    const values = linearTicks(low, high, count);
+    const step = values.length > 1 ? values[1]! - values[0]! : high - low;
+    return values.filter((value) => value > 0).map((value) => ({ value, text: formatTick(value, step) }));
+  }
+  const every = Math.max(1, Math.ceil(decades / Math.max(1, count)));
+  const digits = decades <= count / 3 ? [1, 2, 5] : [1];
+  const ticks: Tick[] = [];
+  for (let power = Math.floor(first); power <= last + 1e-9; power++) {
+    if (power % every) continue;
+    for (const digit of digits) {
+      // Not digit * 10 ** power: the literal has no rounding error.
+      const value = Number(`${digit}e${power}`);
+      if (value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9)) ticks.push({ value, text: formatTick(value, value) });
+    }
+  }
+  return ticks;
+}
+
+function symlogTicks(low: number, high: number, count: number): Tick[] {
+  const unit = symlogUnit(low, high);
+  const decades = 3;
+  const every = Math.max(1, Math.ceil((decades * (low < 0 && high > 0 ? 2 : 1)) / Math.max(1, count - 1)));
+  const top = Math.floor(Math.log10(Math.max(Math.abs(low), Math.abs(high))));
+  const values = [0];
+  for (let power = top; 10 ** power > unit * 2; power -= every) {
+    const value = Number(`1e${power}`);
+    values.push(value, -value);
+  }
+  return values
+    .filter((value) => value >= low && value <= high)
+    .sort((a, b) => a - b)
+    .map((value) => ({ value, text: formatTick(value, value || 1) }));
+}
+
+const SECOND = 1;
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86400;
+const TIME_STEPS = [
+  SECOND, 2, 5, 10, 15, 30, MINUTE, 120, 300, 600, 900, 1800, HOUR, 7200, 10800, 21600, 43200,
+  DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY, 365 * DAY,
+]; // prettier-ignore
+
+/** Ticks of Unix seconds at whole local seconds, minutes, hours or days. */
+function timeTicks(low: number, high: number, count: number): Tick[] {
+  const rough = (high - low) / Math.max(1, count);
+  if (rough < 0.5) return linearTicks(low, high, count).map((value) => ({ value, text: formatClock(value, rough) }));
+  const step = TIME_STEPS.find((candidate) => candidate >= rough) ?? niceStep((high - low) / DAY, count) * DAY;
+  const zone = new Date(low * 1000).getTimezoneOffset() * 60;
+  const ticks: Tick[] = [];
+  for (let i = Math.ceil((low - zone) / step); i * step + zone <= high && ticks.length < 100; i++) {
+    const value = i * step + zone;
+    ticks.push({ value, text: formatClock(value, step) });
+  }
+  return ticks;
+}
+
+const two = (n: number) => String(n).padStart(2, '0');
+
+/** Local clock time (or the day, where a day is the distance) of Unix seconds. */
+export function formatClock(seconds: number, step: number): string {
+  const date = new Date(seconds * 1000);
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  if (step >= DAY) return day.slice(5);
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  if (step >= MINUTE) return clock;
+  const second = step < 1 ? (date.getTime() / 1000 % 60).toFixed(2).padStart(5, '0') : two(date.getSeconds());
+  return `${clock}:${second}`;
+}
+
+/** A length of time: "850 ms", "42 s", "3:05", "1:02:45", "2 d 3 h". */
+export function formatDuration(seconds: number): string {
+  const size = Math.abs(seconds);
+  const sign = seconds < 0 ? '−' : '';
+  if (size === 0) return '0 s';
+  if (size < 1) return `${sign}${Number((size * 1000).toPrecision(3))} ms`;
+  if (size < MINUTE) return `${sign}${Number(size.toPrecision(3))} s`;
+  const whole = Math.round(size);
+  if (size < HOUR) return `${sign}${Math.floor(whole / 60)}:${two(whole % 60)}`;
+  if (size < DAY) return `${sign}${Math.floor(whole / HOUR)}:${two(Math.floor((whole % HOUR) / 60))}:${two(whole % 60)}`;
+  return `${sign}${Math.floor(whole / DAY)} d ${Math.floor((whole % DAY) / HOUR)} h`;
+}
+
+/** Ticks of a length of time in seconds, at round seconds, minutes, hours or days. */
+export function durationTicks(low: number, high: number, count: number): Tick[] {
+  const rough = (high - low) / Math.max(1, count);
+  const step = rough < 0.7 ? niceStep(high - low, count) : (TIME_STEPS.find((candidate) => candidate >= rough) ?? niceStep((high - low) / DAY, count) * DAY);
+  const ticks: Tick[] = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9 && ticks.length < 100; i++) {
+    ticks.push({ value: i * step, text: formatDuration(Number((i * step).toPrecision(12))) });
+  }
+  return ticks;
+}
+
+const SUFFIXES: [number, string][] = [
+  [1e12, 'T'],
+  [1e9, 'G'],
+  [1e6, 'M'],
+  [1e3, 'k'],
+];
+
+/** The text of a tick: as many digits as tell it from its neighbours `step` away, large ones with k, M, G. */
+export function formatTick(value: number, step: number): string {
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  const sign = value < 0 ? '−' : '';
+  if (size < 1e-4 || size >= 1e15) return sign + exponent(size, Math.max(0, Math.min(4, digitsBetween(size, step))));
+  for (const [unit, suffix] of SUFFIXES) {
+    if (size >= unit && size >= 10_000) return sign + trim((size / unit).toFixed(decimals(step / unit))) + suffix;
+  }
+  return sign + trim(size.toFixed(decimals(step)));
+}
+
+function decimals(step: number): number {
+  return Math.max(0, Math.min(8, Math.ceil(-Math.log10(Math.abs(step)) - 1e-9)));
+}
+
+function digitsBetween(size: number, step: number): number {
+  return Math.ceil(Math.log10(size) - Math.log10(Math.abs(step)) - 1e-9);
+}
+
+function trim(text: string): string {
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+}
+
+function exponent(size: number, digits: number): string {
+  return trim(size.toExponential(digits).replace(/e.*/, '')) + size.toExponential(digits).replace(/.*e\+?/, 'e').replace('-', '−');
+}
+
+/** A value as a person reads it, in about `digits` significant digits: 0.6931, 12,345, 1.20e−7, NaN, ∞. */
+export function formatValue(value: number, digits = 4): string {
+  if (Number.isNaN(value)) return 'NaN';
+  if (value === Infinity) return '∞';
+  if (value === -Infinity) return '−∞';
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  const sign = value < 0 ? '−' : '';
+  if (Number.isInteger(value) && size < 1e9) return sign + size.toLocaleString('en');
+  if (size < 1e-4 || size >= 1e7) return sign + exponent(size, digits - 1);
+  if (size >= 10 ** digits) return sign + Math.round(size).toLocaleString('en');
+  return sign + size.toPrecision(digits);
+}
+
+/** Widen [low, high] so that lines do not touch the frame; a single value gets room around it. */
+export function pad(kind: ScaleKind, low: number, high: number, share = 0.06): [number, number] {
+  if (!(Number.isFinite(low) && Number.isFinite(high)) || low > high) return kind === 'log' ? [0.1, 1] : [0, 1];
+  if (kind === 'log') {
+    if (low === high) return [low / 2, high * 2];
+    const room = (high / low) ** share;
+    return [low / room, high * room];
+  }
+  if (low === high) {
+    const room = Math.abs(low) * 0.1 || 0.5;
+    return [low - room, high + room];
+  }
+  const room = (high - low) * share;
+  return [low - room, high + room];
+}
