@@ -1,10 +1,10 @@
-"""Thin a curve to what a screen can show: per pixel column the smallest and the largest value, and whatever is not finite.
+"""Thin a curve to what a screen can show: per pixel column its smallest and largest value, and whatever is not finite.
 
-NumPy does it without a loop over columns, in 0.4 ms for a million evenly spaced points. `tsdownsample` (Rust) takes 0.36 ms
-for the same, but drops NaN and infinities, wants one call a series and is one more compiled dependency, so we do without.
+NumPy does it without a loop over columns: 0.4 ms for a million evenly spaced points. `tsdownsample` (Rust) takes 0.3 ms
+for the same, but loses NaN and infinities, wants one call a series and is one more compiled dependency: we do without.
 
-Many series are thinned in one go: they lie one after the other in one array, and a *column* is a range of it. So 1,000 runs
-cost a few passes over their points and not 1,000 times the overhead of a dozen calls.
+Many series are thinned in one go: they lie one after the other in one array, and a *column* is a range of it. So 1,000
+runs cost a few passes over their points and not 1,000 times the overhead of a dozen calls.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def columns(
 
 
 def pick(y: Float[np.ndarray, " point"], starts: Int[np.ndarray, " column"]) -> Bool[np.ndarray, " point"]:
-    """Mark the points to keep: of each column the first smallest, the first largest, and the first of NaN, inf and -inf.
+    """Mark what to keep: of each column the first smallest and largest value, and the first of NaN, inf and -inf.
 
     Args:
         y: Series after series.
@@ -145,7 +145,8 @@ def thin(
     if len(x) and not ascending(x):
         order = np.argsort(x, kind="stable")
         order = order[~np.isnan(x[order])]
-        return order[thin(x[order], y[order], px, low, high)]
+        kept: Int[np.ndarray, " kept"] = order[thin(x[order], y[order], px, low, high)]
+        return kept
     if len(x) <= 2 * px:
         return np.arange(len(x))
     keep = pick(y, columns(x, px, float(x[0]) if low is None else low, float(x[-1]) if high is None else high))

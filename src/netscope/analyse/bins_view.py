@@ -1,0 +1,84 @@
+"""From the 2,048 fixed bins of a watched tensor (FORMAT.md) to the few dozen that a person can look at.
+
+Bins follow the bits of a float: four an octave, from 2^-128 up, once for each sign. For the screen they are put in the
+order of their values; what is close to zero becomes one bin in the middle; and neighbours are merged (two, four, eight…)
+until they are few enough. Merging only adds counts, so histograms of several steps share their edges.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+N_BINS = 2048
+_SIDE = 1020  # finite bins of one sign: 0 is zero, 1 to 1019 are magnitudes
+_NEGATIVE = 1024  # bins of negative values begin here
+_SMALL_SHARE = 0.005  # of all that is counted may vanish in the bin around zero
+
+
+class View(NamedTuple):
+    """Histograms over steps with edges that they share."""
+
+    edges: Float[np.ndarray, " edge"]
+    """Ascending and finite, one more than bins; empty where nothing but zeros and NaN was seen."""
+    counts: Float[np.ndarray, "step bin"]
+    """Without exact zeros."""
+    zeros: Float[np.ndarray, " step"]
+    """How many were zero, or smaller than 2^-128."""
+    nonfinite: Float[np.ndarray, " step"]
+    """How many were NaN or infinite."""
+
+
+def magnitudes() -> Float[np.ndarray, " 1021"]:
+    """Lower edges of the bins of one sign; the last one is 2^128, where the last finite bin ends.
+
+    >>> magnitudes()[[0, 508, 509, 1020]].tolist() == [0.0, 1.0, 1.25, 2.0**128]
+    True
+    """
+    edges = (np.arange(_SIDE, dtype=np.uint32) << 21).view(np.float32).astype(np.float64)
+    return np.append(edges, 2.0**128)
+
+
+def view(counts: Int[np.ndarray, "step 2048"], most: int = 96) -> View:
+    """Merge fixed bins into at most `most` bins for the screen.
+
+    >>> counts = np.zeros((1, 2048), int)
+    >>> counts[0, [508, 1024 + 508, 0, 1020]] = [5, 7, 2, 1]
+    >>> seen = view(counts)
+    >>> seen.edges.tolist(), seen.counts.tolist(), seen.zeros.tolist(), seen.nonfinite.tolist()
+    ([-1.25, -1.0, 1.0, 1.25], [[7.0, 0.0, 5.0]], [2.0], [1.0])
+    """
+    counts = counts.astype(np.float64)
+    sides = [counts[:, start : start + _SIDE].copy() for start in (_NEGATIVE, 0)]
+    zeros = sides[0][:, 0] + sides[1][:, 0]
+    nonfinite = counts.sum(axis=1) - sides[0].sum(axis=1) - sides[1].sum(axis=1)
+    for side in sides:
+        side[:, 0] = 0
+    total = sides[0].sum(axis=0) + sides[1].sum(axis=0)
+    if not total.any():
+        return View(np.zeros(0), np.zeros((len(counts), 0)), zeros, nonfinite)
+    smallest = int(np.searchsorted(np.cumsum(total), total.sum() * _SMALL_SHARE, side="right"))
+    per = 1
+    cuts = [_cuts(side, smallest, per) for side in sides]
+    while len(cuts[0]) + len(cuts[1]) > most + 1:
+        per *= 2
+        cuts = [_cuts(side, smallest, per) for side in sides]
+    size = magnitudes()
+    running = [np.pad(np.cumsum(side, axis=1), ((0, 0), (1, 0))) for side in sides]
+    below, above = (np.diff(sums[:, cut], axis=1) for sums, cut in zip(running, cuts, strict=True))
+    middle = running[0][:, cuts[0][:1]] + running[1][:, cuts[1][:1]]
+    edges = np.concatenate((-size[cuts[0][::-1]], size[cuts[1]]))
+    return View(edges, np.concatenate((below[:, ::-1], middle, above), axis=1), zeros, nonfinite)
+
+
+def _cuts(side: Float[np.ndarray, "step 1020"], smallest: int, per: int) -> Int[np.ndarray, " cut"]:
+    """Where to cut one sign's bins: every `per` from about `smallest` to the last one used; [0] if there is none."""
+    used = np.flatnonzero(side.any(axis=0))
+    if not len(used):
+        return np.zeros(1, np.intp)
+    start = smallest // per * per
+    end = max(-(-(int(used[-1]) + 1) // per) * per, start)
+    cuts = np.arange(start, end + 1, per)
+    return np.clip(cuts, 1, _SIDE)
