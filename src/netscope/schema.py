@@ -147,7 +147,7 @@ class SeriesRequest(Noun):
     runs: list[str]
     keys: list[str]
     px: int = 400
-    """Width of the chart in CSS pixels: at most two points a pixel column come back (four where it is not monotonic)."""
+    """Width of the chart in CSS pixels: two points a pixel column come back, its extremes, and what is not finite."""
     x: str = "step"
     """"step", "relative" (seconds since the run began), "time" (Unix seconds) or another key."""
     low: float | None = None
@@ -157,11 +157,13 @@ class SeriesRequest(Noun):
 
 
 class SeriesInfo(Noun):
-    """Where one series lies in the tensors of a reply: points `start` to `start + n`."""
+    """Where one series lies in the tensors of a reply: `y` from `start`, `x` from `x_start`, `n` points."""
 
     run: str
     key: str
     start: int
+    x_start: int
+    """Series that were logged at the same places may share their x."""
     n: int
     n_logged: int
     """Points before thinning."""
@@ -171,7 +173,10 @@ class SeriesInfo(Noun):
 
 
 class SeriesReply(Noun):
-    """Metadata of the safetensors reply of POST /api/series; tensors `x` (f64, delta-free), `y` (f32)."""
+    """Metadata of the safetensors reply of POST /api/series; tensors `x` and `y`.
+
+    x is i32 where that is exact, else f64; y is f32 unless that would show (f64). The header of the file tells.
+    """
 
     series: list[SeriesInfo]
 

@@ -1,7 +1,7 @@
 """From the 2,048 fixed bins of a watched tensor (FORMAT.md) to the few dozen that a person can look at.
 
-Bins follow the bits of a float: four an octave, from 2^-128 up, once for each sign. For the screen they are put in the
-order of their values; what is close to zero becomes one bin in the middle; and neighbours are merged (two, four, eight…)
+Bins follow the bits of a float: four an octave, from 2^-128 up, once for each sign. They are put in the order of their
+values; what is close to zero becomes one bin in the middle; and neighbours are merged (two, four, eight…)
 until they are few enough. Merging only adds counts, so histograms of several steps share their edges.
 """
 

@@ -125,9 +125,7 @@ export interface Keys {
 export interface SeriesRequest {
   runs: string[];
   keys: string[];
-  /**
-   * Width of the chart in CSS pixels: at most two points a pixel column come back (four where it is not monotonic).
-   */
+  /** Width of the chart in CSS pixels: two points a pixel column come back, its extremes, and what is not finite. */
   px?: number;
   /** "step", "relative" (seconds since the run began), "time" (Unix seconds) or another key. */
   x?: string;
@@ -137,11 +135,13 @@ export interface SeriesRequest {
   kind?: Kind;
 }
 
-/** Where one series lies in the tensors of a reply: points `start` to `start + n`. */
+/** Where one series lies in the tensors of a reply: `y` from `start`, `x` from `x_start`, `n` points. */
 export interface SeriesInfo {
   run: string;
   key: string;
   start: number;
+  /** Series that were logged at the same places may share their x. */
+  x_start: number;
   n: number;
   /** Points before thinning. */
   n_logged: number;
@@ -150,7 +150,11 @@ export interface SeriesInfo {
   revision: number;
 }
 
-/** Metadata of the safetensors reply of POST /api/series; tensors `x` (f64, delta-free), `y` (f32). */
+/**
+ * Metadata of the safetensors reply of POST /api/series; tensors `x` and `y`.
+ *
+ * x is i32 where that is exact, else f64; y is f32 unless that would show (f64). The header of the file tells.
+ */
 export interface SeriesReply {
   series: SeriesInfo[];
 }
