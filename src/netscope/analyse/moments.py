@@ -1,0 +1,90 @@
+"""Describe an array in seven numbers that can be merged: over calls of a layer, chunks of a tensor, replicas.
+
+The fast way is `netscope.analyse.kernels` (one pass with the histogram); here are the same numbers in NumPy, which
+serve until the kernels are compiled, where they cannot be, and as their oracle.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Moments(NamedTuple):
+    """Mean, spread and extremes are over the finite values; without any they are NaN (or, `min` and `max`, crossed)."""
+
+    n: float
+    """All values."""
+    zeros: float
+    """How many are exactly zero."""
+    nonfinite: float
+    """How many are NaN or infinite."""
+    mean: float
+    std: float
+    """Of the population: divided by n, not n - 1."""
+    min: float
+    max: float
+
+    @property
+    def n_finite(self) -> float:
+        """How many values the mean is over."""
+        return self.n - self.nonfinite
+
+    @property
+    def norm(self) -> float:
+        """Root of the sum of squares of the finite values."""
+        return math.sqrt(self.n_finite) * math.hypot(self.mean, self.std) if self.n_finite else math.nan
+
+
+NOTHING = Moments(0.0, 0.0, 0.0, math.nan, math.nan, math.inf, -math.inf)
+
+
+def moments(values: npt.NDArray[np.floating]) -> Moments:
+    """Moments of an array of any shape, in float64.
+
+    >>> moments(np.array([3.0, -4.0, np.nan])).norm
+    5.0
+    """
+    n = values.size
+    kept = values[np.isfinite(values)].astype(np.float64, copy=False)
+    if not kept.size:
+        return Moments(n, 0, n, math.nan, math.nan, math.inf, -math.inf)
+    low, high = float(kept.min()), float(kept.max())
+    # Scaled by a power of two, which is exact: squares of 1e200 and 1e-200 are out of range.
+    exponent = math.frexp(max(abs(low), abs(high)))[1]
+    scaled = np.ldexp(kept, -exponent)
+    with np.errstate(under="ignore"):
+        mean, std = float(scaled.mean()), float(scaled.std())
+    zeros = n - int(np.count_nonzero(values))
+    return Moments(n, zeros, n - kept.size, math.ldexp(mean, exponent), math.ldexp(std, exponent), low, high)
+
+
+def merge(parts: Iterable[Moments]) -> Moments:
+    """Moments of all parts together, as if they had been one array.
+
+    >>> merge([moments(np.array([1.0])), moments(np.array([3.0, 5.0]))]).mean
+    3.0
+    """
+    whole = NOTHING
+    for part in parts:
+        whole = _pair(whole, part)
+    return whole
+
+
+def _pair(a: Moments, b: Moments) -> Moments:
+    """Chan, Golub & LeVeque 1979, with deviations instead of their squares: those may be out of range."""
+    counts = a.n + b.n, a.zeros + b.zeros, a.nonfinite + b.nonfinite
+    low, high = min(a.min, b.min), max(a.max, b.max)
+    if not a.n_finite or not b.n_finite:
+        known = a if a.n_finite else b
+        return Moments(*counts, known.mean, known.std, low, high)
+    share = b.n_finite / (a.n_finite + b.n_finite)
+    apart = b.mean - a.mean
+    within = math.hypot(a.std * math.sqrt(1 - share), b.std * math.sqrt(share))
+    return Moments(
+        *counts, a.mean + share * apart, math.hypot(within, apart * math.sqrt(share * (1 - share))), low, high
+    )
