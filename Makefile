@@ -10,7 +10,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.1
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
-PIP := $(PY) -m pip --disable-pip-version-check --quiet
+PIP := $(PY) -m pip --disable-pip-version-check -qq
 NPM := $(PY) scripts/build_page.py npm
 ARGS ?=
 
@@ -78,7 +78,7 @@ docs: setup  ## The documentation, in site/.
 benchmarks/.venv/stamp: benchmarks/requirements.txt $(VENV)/dev.stamp
 	@$(PY) -m venv benchmarks/.venv
 	@$(PY) -c "import sysconfig; print(sysconfig.get_path('purelib'))" > "$$(benchmarks/.venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/netscope_packages.pth"
-	@benchmarks/.venv/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt --requirement benchmarks/requirements.txt
+	@benchmarks/.venv/bin/python -m pip --disable-pip-version-check -qq install --constraint constraints.txt --requirement benchmarks/requirements.txt
 	@touch $@
 
 bench: setup browser benchmarks/.venv/stamp  ## Netscope and its peers side by side: benchmarks/RESULTS.md.
