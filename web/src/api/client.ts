@@ -1,0 +1,211 @@
+/** Every request the page makes, typed; a reply that is not a success becomes an `ApiError` with the server's own sentence. */
+import { parse, type Tensors } from './safetensors';
+import type {
+  About,
+  AssetKind,
+  Assets,
+  Console,
+  Deleted,
+  EditRequest,
+  GroupRequest,
+  Keys,
+  LayerTable,
+  LayerTensor,
+  Problem,
+  Quantity,
+  Run,
+  RunDetail,
+  RunTable,
+  SeriesInfo,
+  SeriesReply,
+  SeriesRequest,
+  Stat,
+} from './schema.gen';
+
+/** Folder the page was served from, with its final slash: the page may live below a path. */
+export const BASE = new URL('.', document.baseURI).pathname;
+
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    /** HTTP status, or 0 when there was no reply. */
+    readonly status: number,
+  ) {
+    super(message);
+    this.name = 'ApiError';
+  }
+}
+
+export interface Curves {
+  series: SeriesInfo[];
+  x: Float64Array;
+  y: Float32Array;
+}
+
+export interface Bands {
+  series: SeriesInfo[];
+  x: Float64Array;
+  mean: Float32Array;
+  low: Float32Array;
+  high: Float32Array;
+}
+
+export interface LayerValues {
+  /** Rows of `values`, in order. */
+  rows: LayerTensor[];
+  steps: Float64Array;
+  /** [tensor, step], row by row. */
+  values: Float32Array;
+}
+
+export interface Histograms {
+  steps: Float64Array;
+  edges: Float64Array;
+  /** [step, bin], row by row. */
+  counts: Float32Array;
+  nonfinite: Float32Array;
+  tensors: Tensors;
+}
+
+type Query = Record<string, string | number | readonly string[] | null | undefined>;
+
+/** Address of an API resource, every part of the path escaped. */
+export function address(path: readonly string[], query: Query = {}): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (Array.isArray(value)) for (const one of value) search.append(name, String(one));
+    else if (value !== null && value !== undefined) search.append(name, String(value));
+  }
+  const tail = search.size ? `?${search}` : '';
+  return `${BASE}api/${path.map(encodeURIComponent).join('/')}${tail}`;
+}
+
+async function send(url: string, init: RequestInit = {}): Promise<Response> {
+  let reply: Response;
+  try {
+    reply = await fetch(url, init);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new ApiError('', 0);
+  }
+  if (reply.ok || reply.status === 304) return reply;
+  const text = await reply.text();
+  let said = text.slice(0, 500);
+  try {
+    said = (JSON.parse(text) as Problem).error ?? said;
+  } catch {
+    // A proxy in between answered in its own words: they are shown as they are.
+  }
+  throw new ApiError(said, reply.status);
+}
+
+async function get<T>(path: readonly string[], query: Query = {}, signal?: AbortSignal): Promise<T> {
+  return (await send(address(path, query), { signal: signal ?? null })).json() as Promise<T>;
+}
+
+async function post<T>(path: readonly string[], body: unknown, signal?: AbortSignal): Promise<T> {
+  return (await send(address(path), { ...posted(body), signal: signal ?? null })).json() as Promise<T>;
+}
+
+function posted(body: unknown): RequestInit {
+  return { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
+}
+
+// Browsers do not cache replies to POST; these are asked for again and again while only one run grows.
+const remembered = new Map<string, { etag: string; tensors: Tensors }>();
+const REMEMBERED = 60;
+
+async function postTensors(path: readonly string[], body: unknown, signal?: AbortSignal): Promise<Tensors> {
+  const init = posted(body);
+  const name = path.join('/') + init.body;
+  const known = remembered.get(name);
+  if (known) init.headers = { ...init.headers, 'If-None-Match': known.etag };
+  const reply = await send(address(path), { ...init, signal: signal ?? null });
+  if (reply.status === 304 && known) return known.tensors;
+  const tensors = parse(await reply.arrayBuffer());
+  const etag = reply.headers.get('ETag');
+  remembered.delete(name);
+  if (etag) remembered.set(name, { etag, tensors });
+  if (remembered.size > REMEMBERED) remembered.delete(remembered.keys().next().value!);
+  return tensors;
+}
+
+async function getTensors(path: readonly string[], query: Query, signal?: AbortSignal): Promise<Tensors> {
+  return parse(await (await send(address(path, query), { signal: signal ?? null })).arrayBuffer());
+}
+
+function told<T>(tensors: Tensors): T {
+  return JSON.parse(tensors.metadata['reply'] ?? '{}') as T;
+}
+
+function data<T>(tensors: Tensors, name: string): T {
+  return tensors.tensors[name]!.data as T;
+}
+
+export interface Window {
+  low?: number | null;
+  high?: number | null;
+}
+
+export const api = {
+  about: (signal?: AbortSignal) => get<About>(['about'], {}, signal),
+  runs: (since: number, keys: readonly string[] = [], signal?: AbortSignal) =>
+    get<RunTable>(['runs'], { since, key: keys }, signal),
+  detail: (run: string, signal?: AbortSignal) => get<RunDetail>(['runs', run], {}, signal),
+  edit: (request: EditRequest) => post<Run[]>(['runs', 'edit'], request),
+  delete: (runs: readonly string[]) => post<Deleted>(['runs', 'delete'], { runs }),
+  restore: (runs: readonly string[]) => post<Deleted>(['runs', 'restore'], { runs }),
+  keys: (runs: readonly string[], signal?: AbortSignal) => post<Keys>(['keys'], { runs }, signal),
+  layers: (run: string, signal?: AbortSignal) => get<LayerTable>(['runs', run, 'layers'], {}, signal),
+  assets: (run: string, query: { key?: string; kind?: AssetKind } = {}, signal?: AbortSignal) =>
+    get<Assets>(['runs', run, 'assets'], query, signal),
+  blob: (run: string, blob: string) => address(['runs', run, 'blobs', blob]),
+  blobTensors: async (run: string, blob: string, signal?: AbortSignal) =>
+    getTensors(['runs', run, 'blobs', blob], {}, signal),
+  console: (run: string, query: { start: number; n: number; search?: string }, signal?: AbortSignal) =>
+    get<Console>(['runs', run, 'console'], query, signal),
+  csv: (runs: readonly string[], keys: readonly string[]) => address(['series.csv'], { run: runs, key: keys }),
+
+  async series(request: SeriesRequest, signal?: AbortSignal): Promise<Curves> {
+    const reply = await postTensors(['series'], request, signal);
+    return { series: told<SeriesReply>(reply).series, x: data(reply, 'x'), y: data(reply, 'y') };
+  },
+
+  async groups(request: GroupRequest, signal?: AbortSignal): Promise<Bands> {
+    const reply = await postTensors(['groups'], request, signal);
+    return {
+      series: told<SeriesReply>(reply).series,
+      x: data(reply, 'x'),
+      mean: data(reply, 'mean'),
+      low: data(reply, 'low'),
+      high: data(reply, 'high'),
+    };
+  },
+
+  async layerValues(
+    run: string,
+    quantity: Quantity,
+    stat: Stat,
+    query: Window & { px?: number } = {},
+    signal?: AbortSignal,
+  ): Promise<LayerValues> {
+    const reply = await getTensors(['runs', run, 'layers', quantity, stat], { ...query }, signal);
+    return { rows: told<LayerTensor[]>(reply), steps: data(reply, 'steps'), values: data(reply, 'values') };
+  },
+
+  async bins(
+    run: string,
+    key: string,
+    query: Window & { n?: number } = {},
+    signal?: AbortSignal,
+  ): Promise<Histograms> {
+    const tensors = await getTensors(['runs', run, 'bins'], { key, ...query }, signal);
+    return {
+      steps: data(tensors, 'steps'),
+      edges: data(tensors, 'edges'),
+      counts: data(tensors, 'counts'),
+      nonfinite: data(tensors, 'nonfinite'),
+      tensors,
+    };
+  },
+};

@@ -1,0 +1,74 @@
+/** The selection as an address and back: pure functions, so that a link restores exactly what was shown. */
+
+export const VIEWS = ['runs', 'curves', 'layers', 'system', 'console', 'media', 'overview'] as const;
+export type View = (typeof VIEWS)[number];
+
+/** Which runs are compared: the newest few until someone ticks, then a list, or all that pass the filter but a few. */
+export type Compared = 'auto' | { ids: readonly string[] } | { except: readonly string[] };
+
+export interface Selection {
+  view: View;
+  /** The run that Overview, Console, Layers… tell of; null: the first compared one. */
+  run: string | null;
+  compared: Compared;
+  /** Step that all views show; null: the latest there is. */
+  step: number | null;
+  /** Dotted path of a layer. */
+  layer: string | null;
+  /** What one view alone wants in the address, by its own names. */
+  more: Readonly<Record<string, string>>;
+}
+
+export const NOTHING: Selection = { view: 'runs', run: null, compared: 'auto', step: null, layer: null, more: {} };
+
+const OWN = new Set(['run', 'step', 'layer']);
+
+/** Path below the base, with query and fragment: "curves?run=a&step=40#compare=a,b". */
+export function encode(s: Selection): string {
+  const query = new URLSearchParams();
+  if (s.run !== null) query.set('run', s.run);
+  if (s.step !== null) query.set('step', String(s.step));
+  if (s.layer !== null) query.set('layer', s.layer);
+  for (const name of Object.keys(s.more).sort()) if (!OWN.has(name)) query.set(name, s.more[name]!);
+  const text = query.toString();
+  return s.view + (text && `?${text}`) + fragment(s.compared);
+}
+
+// In the fragment, because a thousand ids make a line that servers and proxies refuse; the fragment never leaves the page.
+function fragment(compared: Compared): string {
+  if (compared === 'auto') return '';
+  if ('ids' in compared) return `#compare=${compared.ids.map(encodeURIComponent).join(',')}`;
+  return `#compare=*${compared.except.map((id) => `,${encodeURIComponent(id)}`).join('')}`;
+}
+
+/** Read an address; what cannot be understood is left out. */
+export function decode(url: URL, base: string): Selection {
+  const path = url.pathname.startsWith(base) ? url.pathname.slice(base.length) : '';
+  const view = VIEWS.find((v) => v === path) ?? 'runs';
+  const step = url.searchParams.get('step');
+  const more: Record<string, string> = {};
+  for (const [name, value] of url.searchParams) if (!OWN.has(name)) more[name] = value;
+  return {
+    view,
+    run: url.searchParams.get('run'),
+    compared: comparedOf(url.hash),
+    step: step !== null && /^-?\d+$/.test(step) && Number.isSafeInteger(Number(step)) ? Number(step) : null,
+    layer: url.searchParams.get('layer'),
+    more,
+  };
+}
+
+function comparedOf(hash: string): Compared {
+  const list = /^#compare=(.*)$/.exec(hash)?.[1];
+  if (list === undefined) return 'auto';
+  const ids = list.split(',').filter(Boolean).map(plain);
+  return ids[0] === '*' ? { except: ids.slice(1) } : { ids };
+}
+
+function plain(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

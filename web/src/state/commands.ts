@@ -1,0 +1,112 @@
+/** Everything a person can do by name or key: the palette and the `?` overlay show this list, the keyboard runs it. */
+
+export interface Command {
+  id: string;
+  /** Asked each time it is shown, so that it follows the language and the state. */
+  title: () => string;
+  /** Heading in the palette and the overlay. */
+  section: () => string;
+  /** "j", "shift+e", "mod+k" (mod: Ctrl, or Cmd on a Mac), "g c" (one after the other). */
+  keys?: readonly string[];
+  run: () => void;
+  /** Whether it can be run now; always when absent. */
+  when?: () => boolean;
+  /** False: a key only, not worth a line in the palette. */
+  palette?: boolean;
+}
+
+const commands = new Map<string, Command>();
+const listeners = new Set<() => void>();
+
+/** Add commands; the return value takes them away again (give it back from an `$effect`). */
+export function register(...added: Command[]): () => void {
+  for (const command of added) commands.set(command.id, command);
+  tell();
+  return () => {
+    for (const command of added) if (commands.get(command.id) === command) commands.delete(command.id);
+    tell();
+  };
+}
+
+export function all(): Command[] {
+  return [...commands.values()];
+}
+
+/** Be called when the list changes. */
+export function onChange(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function tell(): void {
+  for (const listener of listeners) listener();
+}
+
+export const isMac = /mac|iphone|ipad/i.test(globalThis.navigator?.platform ?? '');
+
+/** The name of a key press in the spelling of `Command.keys`. */
+export function spell(event: KeyboardEvent): string {
+  const mod = isMac ? event.metaKey : event.ctrlKey;
+  const key = event.key === ' ' ? 'space' : event.key.toLowerCase();
+  const shift = event.shiftKey && (key.length > 1 || /[a-z]/.test(key));
+  return `${mod ? 'mod+' : ''}${event.altKey ? 'alt+' : ''}${shift ? 'shift+' : ''}${key}`;
+}
+
+/** How a key is printed: "⌘K", "Ctrl K", "⇧E", "g c". */
+export function print(keys: string): string {
+  const names: Record<string, string> = {
+    mod: isMac ? '⌘' : 'Ctrl',
+    shift: '⇧',
+    alt: isMac ? '⌥' : 'Alt',
+    arrowup: '↑',
+    arrowdown: '↓',
+    arrowleft: '←',
+    arrowright: '→',
+    enter: '↵',
+    escape: 'Esc',
+    space: 'Space',
+    backspace: '⌫',
+    delete: 'Del',
+  };
+  return keys
+    .split(' ')
+    .map((chord) =>
+      chord
+        .split('+')
+        .map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part))
+        .join(isMac ? '' : ' '),
+    )
+    .join(' ');
+}
+
+/** Whether a key press belongs to a field that is being typed in. */
+export function isTyping(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
+  return target instanceof HTMLInputElement && !['checkbox', 'radio', 'button', 'range', 'color'].includes(target.type);
+}
+
+let started = '';
+let startedAt = 0;
+
+/** Run the command of a key press; true when there was one. */
+export function press(event: KeyboardEvent, now = performance.now()): boolean {
+  if (event.defaultPrevented || event.isComposing) return false;
+  const key = spell(event);
+  if (isTyping(event.target) && !key.startsWith('mod+')) return false;
+  if (document.querySelector('dialog[open]') && !key.startsWith('mod+')) return false;
+  const sequence = now - startedAt < 900 && started ? `${started} ${key}` : key;
+  started = key;
+  startedAt = now;
+  for (const wanted of [sequence, key]) {
+    // The latest registered wins: a view may take over a key of the shell.
+    const found = all().reverse().find((c) => c.keys?.includes(wanted) && (c.when?.() ?? true));
+    if (found) {
+      started = '';
+      event.preventDefault();
+      found.run();
+      return true;
+    }
+  }
+  return false;
+}

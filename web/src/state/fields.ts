@@ -1,0 +1,104 @@
+/** What a run can be sorted, grouped and coloured by, and shown as a column: its own words, a config key, a summary key. */
+import type { Run, Scalar } from '../api/schema.gen';
+import { toNumber } from '../ui/format';
+
+/** "name", "state", …, "config:optimizer.lr", "summary:loss" (last), "summary.min:loss", "summary.max:loss". */
+export type Field = string;
+export type Part = 'last' | 'min' | 'max';
+
+export const OWN_FIELDS = ['name', 'state', 'created', 'duration', 'updated', 'tags', 'notes', 'id'] as const;
+export type OwnField = (typeof OWN_FIELDS)[number];
+
+const PARTS: readonly Part[] = ['last', 'min', 'max'];
+
+export type Parsed = { own: OwnField } | { config: string } | { summary: string; part: Part };
+
+export function parseField(field: Field): Parsed | null {
+  if (field.startsWith('config:')) return { config: field.slice(7) };
+  const summary = /^summary(?:\.(min|max))?:(.*)$/s.exec(field);
+  if (summary) return { summary: summary[2]!, part: (summary[1] as Part | undefined) ?? 'last' };
+  const own = OWN_FIELDS.find((name) => name === field);
+  return own ? { own } : null;
+}
+
+export function summaryField(key: string, part: Part = 'last'): Field {
+  return part === 'last' ? `summary:${key}` : `summary.${part}:${key}`;
+}
+
+/** The value of a field; undefined where the run has none. */
+export function valueOf(run: Run, field: Field): Scalar | undefined {
+  const parsed = parseField(field);
+  if (!parsed) return undefined;
+  if ('config' in parsed) return Object.hasOwn(run.config, parsed.config) ? run.config[parsed.config] : undefined;
+  if ('summary' in parsed) {
+    const summary = run.summary[parsed.summary];
+    return summary && toNumber(summary[PARTS.indexOf(parsed.part)]);
+  }
+  if (parsed.own === 'tags') return run.tags.join(', ');
+  if (parsed.own === 'duration') return run.updated - run.created;
+  return run[parsed.own];
+}
+
+/** The keys whose summaries these fields need. */
+export function summaryKeys(fields: Iterable<Field>): string[] {
+  const keys = new Set<string>();
+  for (const field of fields) {
+    const parsed = parseField(field);
+    if (parsed && 'summary' in parsed) keys.add(parsed.summary);
+  }
+  return [...keys];
+}
+
+export interface Sort {
+  field: Field;
+  descending: boolean;
+}
+
+const text = new Intl.Collator(undefined, { numeric: true });
+
+/** Numbers before texts; what is missing or NaN is last in either direction. */
+export function compareValues(a: Scalar | undefined, b: Scalar | undefined, descending: boolean): number {
+  const [emptyA, emptyB] = [isEmpty(a), isEmpty(b)];
+  if (emptyA || emptyB) return Number(emptyA) - Number(emptyB);
+  let order: number;
+  if (typeof a === 'string' && typeof b === 'string') order = text.compare(a, b);
+  else if (typeof a === 'string' || typeof b === 'string') order = typeof a === 'string' ? 1 : -1;
+  else order = Number(a) - Number(b);
+  return descending ? -order : order;
+}
+
+function isEmpty(value: Scalar | undefined): boolean {
+  return value === undefined || value === null || value === '' || Number.isNaN(value);
+}
+
+/** A sorted copy, by several fields; ties keep the newest first. */
+export function sortRuns(runs: readonly Run[], sorts: readonly Sort[]): Run[] {
+  const columns = sorts.map((sort) => new Map(runs.map((run) => [run, valueOf(run, sort.field)] as const)));
+  return [...runs].sort((a, b) => {
+    for (let i = 0; i < sorts.length; i++) {
+      const order = compareValues(columns[i]!.get(a), columns[i]!.get(b), sorts[i]!.descending);
+      if (order) return order;
+    }
+    return b.created - a.created || (a.id < b.id ? -1 : 1);
+  });
+}
+
+export interface Group {
+  /** The values that its runs share, as one text: unique, and the key of what is folded. */
+  id: string;
+  values: (Scalar | undefined)[];
+  runs: Run[];
+}
+
+/** Runs that agree in all `fields`, in the order in which they first appear. */
+export function groupRuns(runs: readonly Run[], fields: readonly Field[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const run of runs) {
+    const values = fields.map((field) => valueOf(run, field));
+    const id = JSON.stringify(values.map((v) => (v === undefined ? [] : typeof v === 'number' ? String(v) : v)));
+    const group = groups.get(id);
+    if (group) group.runs.push(run);
+    else groups.set(id, { id, values, runs: [run] });
+  }
+  return [...groups.values()];
+}

@@ -1,0 +1,369 @@
+/**
+ * The search box: plain words, a /regular expression/, or the filter language of docs/query.md.
+ *
+ * The twin of store/query.py; tests/data/queries.json holds both to the same answers.
+ */
+import type { Run, Scalar } from '../api/schema.gen';
+import { toNumber } from '../ui/format';
+
+export interface Query {
+  test: (run: Run) => boolean;
+  /** Series whose summary the question needs. */
+  keys: readonly string[];
+  /** What could not be understood, and where; null when all was. */
+  problem: Misread | null;
+  kind: 'all' | 'words' | 'regex' | 'filter';
+}
+
+export class Misread extends Error {
+  constructor(
+    readonly reason: 'end' | 'unexpected' | 'name' | 'regex' | 'quote',
+    /** The piece of text that was not expected. */
+    readonly piece: string,
+    readonly at: number,
+  ) {
+    super(`${reason}: ${piece} at ${at}`);
+  }
+}
+
+type Value = Scalar | undefined | readonly Value[] | Iterable<string>;
+type Node = (run: Run) => Value;
+
+const NOTHING: Query = { test: () => true, keys: [], problem: null, kind: 'all' };
+
+/** Understand what was typed; never throws. Where there is a problem, every run passes. */
+export function understand(typed: string): Query {
+  const text = typed.trim();
+  if (!text) return NOTHING;
+  try {
+    const regex = /^\/(.+)\/(i?)$/.exec(text);
+    if (regex) {
+      const pattern = compile(regex[1]!, regex[2]!, 0);
+      return { ...NOTHING, kind: 'regex', test: (run) => pattern.test(run.name) || pattern.test(run.id) };
+    }
+    if (!looksLikeFilter(text)) return { ...NOTHING, kind: 'words', test: words(text) };
+    const parser = new Parser(text);
+    const node = parser.whole();
+    return { kind: 'filter', test: (run) => truth(node(run)), keys: [...parser.keys], problem: null };
+  } catch (error) {
+    if (error instanceof Misread) return { ...NOTHING, problem: error };
+    throw error;
+  }
+}
+
+const FIELDS = ['id', 'name', 'state', 'created', 'updated', 'duration', 'tags', 'notes', 'archived'];
+
+function looksLikeFilter(text: string): boolean {
+  return /[<>=~!]=?|\b(in|not|and|or)\b.*["'[]|\[\s*["']/.test(text) || /^(not\s+)?archived$/.test(text);
+}
+
+function words(text: string): (run: Run) => boolean {
+  const wanted = text.toLowerCase().split(/\s+/);
+  return (run) => {
+    const hay = [run.name, run.id, run.state, ...run.tags, run.notes].join('\n').toLowerCase();
+    return wanted.every((word) => hay.includes(word));
+  };
+}
+
+function compile(pattern: string, flags: string, at: number): RegExp {
+  try {
+    return new RegExp(pattern, flags);
+  } catch {
+    throw new Misread('regex', pattern, at);
+  }
+}
+
+interface Token {
+  kind: 'number' | 'text' | 'name' | 'mark' | 'end';
+  text: string;
+  at: number;
+}
+
+const TOKEN =
+  /\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|([\p{L}_][\p{L}\p{N}_]*)|(==|!=|<=|>=|=~|!~|[<>~()[\],.+-]))/uy;
+
+function tokens(text: string): Token[] {
+  const found: Token[] = [];
+  let at = 0;
+  while (at < text.length) {
+    if (/^\s*$/.test(text.slice(at))) break;
+    TOKEN.lastIndex = at;
+    const match = TOKEN.exec(text);
+    if (!match) {
+      const piece = text.slice(at).trim();
+      throw new Misread(/^["']/.test(piece) ? 'quote' : 'unexpected', piece.slice(0, 20), at);
+    }
+    const kinds = ['number', 'text', 'name', 'mark'] as const;
+    const index = kinds.findIndex((_, i) => match[i + 1] !== undefined);
+    found.push({ kind: kinds[index]!, text: match[index + 1]!, at: match.index + match[0].length - match[index + 1]!.length });
+    at = TOKEN.lastIndex;
+  }
+  found.push({ kind: 'end', text: '', at: text.length });
+  return found;
+}
+
+/** Precedence climbs: or, and, not, comparison, sign, atom. */
+class Parser {
+  readonly keys = new Set<string>();
+  #tokens: Token[];
+  #at = 0;
+
+  constructor(text: string) {
+    this.#tokens = tokens(text);
+  }
+
+  whole(): Node {
+    const node = this.#or();
+    if (this.#next.kind !== 'end') this.#fail();
+    return node;
+  }
+
+  get #next(): Token {
+    return this.#tokens[this.#at]!;
+  }
+
+  #take(...texts: string[]): string | null {
+    const { kind, text } = this.#next;
+    if ((kind !== 'mark' && kind !== 'name') || !texts.includes(text)) return null;
+    this.#at++;
+    return text;
+  }
+
+  #need(text: string): void {
+    if (this.#take(text) === null) this.#fail();
+  }
+
+  #fail(reason?: 'name'): never {
+    const { kind, text, at } = this.#next;
+    throw new Misread(kind === 'end' ? 'end' : (reason ?? 'unexpected'), text, at);
+  }
+
+  #or(): Node {
+    let left = this.#and();
+    while (this.#take('or')) {
+      const [a, b] = [left, this.#and()];
+      left = (run) => truth(a(run)) || truth(b(run));
+    }
+    return left;
+  }
+
+  #and(): Node {
+    let left = this.#not();
+    while (this.#take('and')) {
+      const [a, b] = [left, this.#not()];
+      left = (run) => truth(a(run)) && truth(b(run));
+    }
+    return left;
+  }
+
+  #not(): Node {
+    if (!this.#take('not')) return this.#comparison();
+    const inner = this.#not();
+    return (run) => !truth(inner(run));
+  }
+
+  #comparison(): Node {
+    let left = this.#signed();
+    let whole: Node | null = null;
+    for (;;) {
+      const at = this.#at;
+      let word = this.#take('==', '!=', '<', '<=', '>', '>=', '~', '=~', '!~', 'in', 'not');
+      if (word === null) return whole ?? left;
+      if (word === 'not') {
+        if (!this.#take('in')) {
+          this.#at = at;
+          this.#fail();
+        }
+        word = 'not in';
+      }
+      const place = this.#next.at;
+      const [a, b, before] = [left, this.#signed(), whole];
+      const test = comparison(word, a, b, place);
+      whole = before ? (run) => truth(before(run)) && test(run) : test;
+      left = b;
+    }
+  }
+
+  #signed(): Node {
+    if (this.#take('+')) return this.#signed();
+    if (!this.#take('-')) return this.#atom();
+    const inner = this.#signed();
+    return (run) => {
+      const value = inner(run);
+      return typeof value === 'number' ? -value : undefined;
+    };
+  }
+
+  #atom(): Node {
+    if (this.#take('(') !== null) return this.#sequenceOrGroup();
+    if (this.#take('[') !== null) return this.#list(']');
+    const token = this.#next;
+    this.#at++;
+    if (token.kind === 'number') return constant(Number(token.text));
+    if (token.kind === 'text') return constant(unquote(token.text));
+    if (token.kind === 'name') return this.#named(token);
+    this.#at--;
+    return this.#fail();
+  }
+
+  #sequenceOrGroup(): Node {
+    if (this.#take(')') !== null) return constant([]);
+    const first = this.#or();
+    if (this.#take(')') !== null) return first;
+    this.#need(',');
+    return this.#list(')', [first]);
+  }
+
+  #list(end: string, items: Node[] = []): Node {
+    while (this.#take(end) === null) {
+      items.push(this.#or());
+      if (this.#take(',') === null) {
+        this.#need(end);
+        break;
+      }
+    }
+    return (run) => items.map((item) => item(run));
+  }
+
+  #named(token: Token): Node {
+    switch (token.text) {
+      case 'True':
+      case 'true':
+        return constant(true);
+      case 'False':
+      case 'false':
+        return constant(false);
+      case 'None':
+      case 'null':
+        return constant(null);
+      case 'nan':
+        return constant(NaN);
+      case 'inf':
+        return constant(Infinity);
+      case 'config': {
+        const key = this.#path(true);
+        return (run) => (Object.hasOwn(run.config, key) ? run.config[key] : undefined);
+      }
+      case 'summary': {
+        const key = this.#path(false);
+        const part = this.#take('.') === null ? 0 : ['last', 'min', 'max'].indexOf(this.#word());
+        if (part < 0) {
+          this.#at--;
+          return this.#fail('name');
+        }
+        this.keys.add(key);
+        return (run) => {
+          const summary = run.summary[key];
+          return summary && toNumber(summary[part]);
+        };
+      }
+    }
+    if (!FIELDS.includes(token.text)) throw new Misread('name', token.text, token.at);
+    const field = token.text as keyof Run | 'duration';
+    if (field === 'duration') return (run) => run.updated - run.created;
+    return (run) => run[field] as Value;
+  }
+
+  /** What follows `config` or `summary`: .a.b or ["a.b"]. Dots go on only where keys have dots. */
+  #path(dotted: boolean): string {
+    if (this.#take('[') !== null) {
+      const token = this.#next;
+      if (token.kind !== 'text') return this.#fail();
+      this.#at++;
+      this.#need(']');
+      let key = unquote(token.text);
+      while (dotted && (this.#next.text === '.' || this.#next.text === '[')) key += '.' + this.#path(false);
+      return key;
+    }
+    this.#need('.');
+    let key = this.#word();
+    while (dotted && this.#take('.') !== null) key += '.' + this.#word();
+    while (dotted && this.#next.text === '[') key += '.' + this.#path(true);
+    return key;
+  }
+
+  #word(): string {
+    const token = this.#next;
+    if (token.kind !== 'name') return this.#fail();
+    this.#at++;
+    return token.text;
+  }
+}
+
+function constant(value: Value): Node {
+  return () => value;
+}
+
+function unquote(text: string): string {
+  return text.slice(1, -1).replace(/\\(.)/g, (_, c: string) => ({ n: '\n', t: '\t' })[c] ?? c);
+}
+
+function truth(value: Value): boolean {
+  return Array.isArray(value) ? value.length > 0 : Boolean(value);
+}
+
+function comparison(word: string, a: Node, b: Node, at: number): (run: Run) => boolean {
+  if (word === '~' || word === '=~' || word === '!~') {
+    const pattern = b(BLANK);
+    if (typeof pattern !== 'string') throw new Misread('unexpected', String(pattern ?? ''), at);
+    const regex = compile(pattern, '', at);
+    return (run) => {
+      const value = a(run);
+      const found = Array.isArray(value)
+        ? value.some((v) => regex.test(String(v)))
+        : value !== undefined && value !== null && regex.test(String(value));
+      return found !== (word === '!~');
+    };
+  }
+  return (run) => compare(word, a(run), b(run));
+}
+
+const BLANK: Run = {
+  id: '',
+  name: '',
+  state: 'finished',
+  created: 0,
+  updated: 0,
+  tags: [],
+  notes: '',
+  archived: false,
+  config: {},
+  summary: {},
+  revision: 0,
+};
+
+/** What is missing equals only None and is neither smaller nor larger than anything. */
+function compare(word: string, a: Value, b: Value): boolean {
+  switch (word) {
+    case '==':
+      return same(a, b);
+    case '!=':
+      return !same(a, b);
+    case 'in':
+      return within(a, b);
+    case 'not in':
+      return !within(a, b);
+  }
+  if (typeof a === 'boolean') a = Number(a);
+  if (typeof b === 'boolean') b = Number(b);
+  if (typeof a === 'number' && typeof b === 'number') return ordered(word, a, b);
+  if (typeof a === 'string' && typeof b === 'string') return ordered(word, a, b);
+  return false;
+}
+
+function ordered<T extends number | string>(word: string, a: T, b: T): boolean {
+  return word === '<' ? a < b : word === '<=' ? a <= b : word === '>' ? a > b : a >= b;
+}
+
+function same(a: Value, b: Value): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((v, i) => same(v, b[i]));
+  const [x, y] = [a ?? null, b ?? null];
+  if (typeof x === 'boolean' && typeof y === 'number') return Number(x) === y;
+  if (typeof y === 'boolean' && typeof x === 'number') return Number(y) === x;
+  return x === y;
+}
+
+function within(a: Value, b: Value): boolean {
+  if (Array.isArray(b)) return b.some((v) => same(a, v));
+  return typeof b === 'string' && typeof a === 'string' && b.includes(a);
+}

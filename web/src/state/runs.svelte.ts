@@ -1,0 +1,325 @@
+/** All runs of the store, which of them pass the filter, which are compared, and the colour of each. */
+import { api, ApiError } from '../api/client';
+import { listen, type Link } from '../api/live';
+import type { About, EditRequest, Key, Live, Run } from '../api/schema.gen';
+import { assign, groupInk, ink, ramp } from '../ui/colours';
+import { groupRuns, parseField, sortRuns, summaryKeys, valueOf, type Field, type Group, type Sort } from './fields';
+import { understand } from './query';
+import { selection } from './selection.svelte';
+import { keep, recall } from './stored';
+import { theme } from './theme.svelte';
+
+/** How many of the newest runs are compared until someone ticks. */
+export const AUTO = 10;
+
+class Runs {
+  /** Every run that was not deleted, by id. Replaced, never changed in place. */
+  all = $state.raw<ReadonlyMap<string, Run>>(new Map());
+  /** False until the first table has come. */
+  loaded = $state(false);
+  problem = $state.raw<ApiError | null>(null);
+  about = $state.raw<About | null>(null);
+  link = $state<Link>('connecting');
+  /** Scalar keys of all runs, for columns and choices; asked for with `loadKeys`. */
+  keys = $state.raw<readonly Key[]>([]);
+
+  /** What is typed in the search box, shared by the Runs view and the side panel. */
+  search = $state('');
+  sorts = $state.raw<readonly Sort[]>(recall('sorts', [{ field: 'created', descending: true }]));
+  groupBy = $state.raw<readonly Field[]>(recall('groupBy', []));
+  colourBy = $state<Field | null>(recall('colourBy', null));
+  showArchived = $state(false);
+  /** Runs switched off with the eye: they stay in the table and out of every chart. */
+  hidden = $state.raw<ReadonlySet<string>>(new Set(recall<string[]>('hidden', [])));
+  pinned = $state.raw<ReadonlySet<string>>(new Set(recall<string[]>('pinned', [])));
+  /** Fields that are shown, so that their summaries are asked for. */
+  columns = $state.raw<readonly Field[]>([]);
+
+  #slots = $state.raw<ReadonlyMap<string, number>>(new Map(recall<[string, number][]>('colours', [])));
+  #chosen = $state.raw<Readonly<Record<string, string>>>(recall('ownColours', {}));
+  #revision = 0;
+  #asked: readonly string[] = [];
+  #loading = false;
+  #again = false;
+  #undone: ReadonlySet<string> = new Set();
+
+  readonly query = $derived(understand(this.search));
+  /** What passes the search, pinned first, then in the order of the table. */
+  readonly visible: readonly Run[] = $derived.by(() => {
+    const passing = [...this.all.values()].filter((run) => (this.showArchived || !run.archived) && this.query.test(run));
+    const sorted = sortRuns(passing, this.sorts);
+    if (!this.pinned.size) return sorted;
+    return [...sorted.filter((r) => this.pinned.has(r.id)), ...sorted.filter((r) => !this.pinned.has(r.id))];
+  });
+  readonly #newest: readonly string[] = $derived(
+    [...this.all.values()]
+      .filter((run) => !run.archived && !this.hidden.has(run.id))
+      .sort((a, b) => b.created - a.created)
+      .slice(0, AUTO)
+      .map((run) => run.id),
+  );
+  /** Ids that are ticked, as a set: what the boxes show. */
+  readonly ticked: ReadonlySet<string> = $derived.by(() => {
+    const wish = selection.compared;
+    if (wish === 'auto') return new Set(this.#newest);
+    if ('ids' in wish) return new Set(wish.ids.filter((id) => this.all.has(id)));
+    const except = new Set(wish.except);
+    return new Set(this.visible.filter((run) => !except.has(run.id)).map((run) => run.id));
+  });
+  /** Ids that every view draws: ticked and not hidden, in the order of the table. */
+  readonly compared: readonly string[] = $derived.by(() => {
+    const order = sortRuns([...this.ticked].flatMap((id) => this.all.get(id) ?? []), this.sorts);
+    return order.filter((run) => !this.hidden.has(run.id)).map((run) => run.id);
+  });
+  /** The run that Overview, Console and Layers tell of. */
+  readonly focused: Run | null = $derived(
+    this.all.get(selection.run ?? '') ?? this.all.get(this.compared[0] ?? '') ?? this.visible[0] ?? null,
+  );
+  /** The compared runs by the fields of `groupBy`; one group each when nothing is grouped. */
+  readonly groups: readonly Group[] = $derived.by(() => {
+    const runs = this.compared.flatMap((id) => this.all.get(id) ?? []);
+    if (this.groupBy.length) return groupRuns(runs, this.groupBy);
+    return runs.map((run) => ({ id: run.id, values: [], runs: [run] }));
+  });
+  readonly #legend: ReadonlyMap<string, string> | null = $derived.by(() => this.#colourByField());
+
+  /** Begin: load, and follow what changes. The return value ends it. */
+  start(): () => void {
+    void api.about().then((about) => (this.about = about), () => undefined);
+    void this.refresh();
+    return listen({
+      link: (link) => {
+        this.link = link;
+        // Without waiting for the first message: whatever happened while we were away is asked for now.
+        if (link === 'recovered' || this.problem) void this.refresh();
+      },
+      message: (message) => this.#hear(message),
+    });
+  }
+
+  /** Ask what changed since our revision; calls while one is under way become one more at its end. */
+  async refresh(): Promise<void> {
+    if (this.#loading) {
+      this.#again = true;
+      return;
+    }
+    this.#loading = true;
+    const wanted = this.#wanted();
+    const whole = wanted.some((key) => !this.#asked.includes(key));
+    try {
+      const table = await api.runs(whole ? 0 : this.#revision, whole ? wanted : this.#asked);
+      const since = whole ? 0 : this.#revision;
+      if (whole) this.#asked = wanted;
+      this.#take(table.runs, table.removed, since === 0);
+      this.#revision = table.revision;
+      this.problem = null;
+      this.loaded = true;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.problem = error;
+    } finally {
+      this.#loading = false;
+    }
+    if (this.#again) {
+      this.#again = false;
+      await this.refresh();
+    }
+  }
+
+  /** Ask which keys there are at all. */
+  async loadKeys(): Promise<void> {
+    const ids = [...this.all.keys()];
+    if (!ids.length) return;
+    this.keys = (await api.keys(ids)).keys.filter((key) => key.kind === 'scalar');
+  }
+
+  /** Change runs by hand: shown at once, taken back when the server refuses. */
+  async edit(request: EditRequest): Promise<void> {
+    const before = this.all;
+    this.#put(request.runs.flatMap((id) => edited(this.all.get(id), request) ?? []));
+    try {
+      // The reply has no summaries; those we have stay.
+      const runs = await api.edit(request);
+      this.#put(runs.map((run) => ({ ...run, summary: { ...this.all.get(run.id)?.summary, ...run.summary } })));
+    } catch (error) {
+      this.#put(request.runs.flatMap((id) => before.get(id) ?? []));
+      throw error;
+    }
+  }
+
+  async delete(ids: readonly string[]): Promise<readonly string[]> {
+    const gone = ids.flatMap((id) => this.all.get(id) ?? []);
+    this.#undone = new Set(ids);
+    this.#drop(ids);
+    try {
+      const reply = await api.delete(ids);
+      this.#put(gone.filter((run) => !reply.runs.includes(run.id)));
+      return reply.problems;
+    } catch (error) {
+      this.#put(gone);
+      throw error;
+    } finally {
+      this.#undone = new Set();
+    }
+  }
+
+  async restore(ids: readonly string[]): Promise<readonly string[]> {
+    const reply = await api.restore(ids);
+    this.#revision = 0;
+    await this.refresh();
+    return reply.problems;
+  }
+
+  /** Tick or untick; what was ticked by itself becomes a list. */
+  tick(ids: readonly string[], on: boolean, how: 'set' | 'replace' = 'replace'): void {
+    const wish = selection.compared;
+    if (typeof wish === 'object' && 'except' in wish) {
+      const except = new Set(wish.except);
+      for (const id of ids) if (on) except.delete(id); else except.add(id);
+      selection[how]({ compared: { except: [...except] } });
+      return;
+    }
+    const ticked = new Set(this.ticked);
+    for (const id of ids) if (on) ticked.add(id); else ticked.delete(id);
+    selection[how]({ compared: { ids: [...ticked] } });
+  }
+
+  tickOnly(ids: readonly string[]): void {
+    selection.set({ compared: { ids } });
+  }
+
+  tickAll(): void {
+    selection.set({ compared: { except: [] } });
+  }
+
+  hide(ids: readonly string[], on: boolean): void {
+    this.hidden = changed(this.hidden, ids, on);
+    keep('hidden', [...this.hidden]);
+  }
+
+  pin(ids: readonly string[], on: boolean): void {
+    this.pinned = changed(this.pinned, ids, on);
+    keep('pinned', [...this.pinned]);
+  }
+
+  setSorts(sorts: readonly Sort[]): void {
+    this.sorts = sorts;
+    keep('sorts', sorts);
+    void this.need();
+  }
+
+  setGroupBy(fields: readonly Field[]): void {
+    this.groupBy = fields;
+    keep('groupBy', fields);
+    void this.need();
+  }
+
+  setColourBy(field: Field | null): void {
+    this.colourBy = field;
+    keep('colourBy', field);
+    void this.need();
+  }
+
+  /** Load again when something shown needs a summary that was not asked for yet. */
+  async need(): Promise<void> {
+    if (this.#wanted().some((key) => !this.#asked.includes(key))) await this.refresh();
+  }
+
+  /** The colour of a run as #rrggbb, for the theme on screen. The same in every view. */
+  colour(id: string): string {
+    const own = this.#chosen[id];
+    if (own) return own;
+    return this.#legend?.get(id) ?? ink(this.#slots.get(id) ?? 0, theme.shown);
+  }
+
+  setColour(id: string, colour: string | null): void {
+    const { [id]: _old, ...rest } = this.#chosen;
+    this.#chosen = colour ? { ...rest, [id]: colour } : rest;
+    keep('ownColours', this.#chosen);
+  }
+
+  /** The colour of a group: that of its first run unless runs are coloured by a field. */
+  groupColour(group: Group): string {
+    return this.colour(group.runs[0]?.id ?? '');
+  }
+
+  #colourByField(): ReadonlyMap<string, string> | null {
+    const field = this.colourBy;
+    if (!field) return null;
+    const runs = sortRuns([...this.all.values()], [{ field, descending: false }]);
+    const values = runs.map((run) => valueOf(run, field));
+    const numbers = values.filter((v): v is number => typeof v === 'number' && Number.isFinite(v));
+    const distinct = new Set(values.filter((v) => v !== undefined && v !== null));
+    const low = Math.min(...numbers.slice(0, 1));
+    const high = numbers.at(-1) ?? low;
+    const byNumber = numbers.length > 0 && distinct.size > 6;
+    const order = [...distinct];
+    return new Map(
+      runs.map((run, i) => {
+        const value = values[i];
+        if (value === undefined || value === null || Number.isNaN(value)) return [run.id, '#8b8e95'];
+        if (byNumber && typeof value === 'number') return [run.id, ramp(high > low ? (value - low) / (high - low) : 0, theme.shown)];
+        return [run.id, groupInk(order.indexOf(value), theme.shown)];
+      }),
+    );
+  }
+
+  #wanted(): string[] {
+    const fields = [...this.columns, ...this.sorts.map((s) => s.field), ...this.groupBy];
+    if (this.colourBy) fields.push(this.colourBy);
+    return [...new Set([...summaryKeys(fields.filter((f) => parseField(f))), ...this.query.keys, ...this.#asked])];
+  }
+
+  #hear(message: Live): void {
+    if (message.revision !== this.#revision) void this.refresh();
+  }
+
+  #take(runs: readonly Run[], removed: readonly string[], whole: boolean): void {
+    const next = new Map(whole ? [] : this.all);
+    for (const run of runs) if (!this.#undone.has(run.id)) next.set(run.id, run);
+    for (const id of removed) next.delete(id);
+    this.all = next;
+    if (whole || runs.some((run) => !this.#slots.has(run.id))) this.#giveColours();
+  }
+
+  #put(runs: readonly Run[]): void {
+    const next = new Map(this.all);
+    for (const run of runs) next.set(run.id, run);
+    this.all = next;
+  }
+
+  #drop(ids: readonly string[]): void {
+    const next = new Map(this.all);
+    for (const id of ids) next.delete(id);
+    this.all = next;
+  }
+
+  #giveColours(): void {
+    const order = [...this.all.values()].sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1)).map((run) => run.id);
+    const slots = assign(order, this.#slots);
+    // Kept, so that deleting an older run does not shift the colours of the younger; the oldest may go.
+    this.#slots = slots;
+    keep('colours', [...slots].slice(-3000));
+  }
+}
+
+function changed(set: ReadonlySet<string>, ids: readonly string[], on: boolean): Set<string> {
+  const next = new Set(set);
+  for (const id of ids) if (on) next.add(id); else next.delete(id);
+  return next;
+}
+
+function edited(run: Run | undefined, request: EditRequest): Run | undefined {
+  if (!run) return undefined;
+  const removed = new Set(request.remove_tags ?? []);
+  const tags = request.tags ?? [...new Set([...run.tags, ...(request.add_tags ?? [])])].filter((tag) => !removed.has(tag));
+  return {
+    ...run,
+    name: request.name ?? run.name,
+    notes: request.notes ?? run.notes,
+    archived: request.archived ?? run.archived,
+    tags,
+  };
+}
+
+export const runs = new Runs();

@@ -1,0 +1,75 @@
+/** The one selection, run x step x layer x view, that lives in the address bar and is obeyed by every view. */
+import { BASE } from '../api/client';
+import { decode, encode, NOTHING, type Compared, type Selection, type View } from './address';
+
+/** A drag makes hundreds of changes a second; browsers allow about a hundred replacements in 30 s. */
+const WRITE_MS = 350;
+
+class SelectionState {
+  #now = $state.raw<Selection>(NOTHING);
+  #written = '';
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  readonly view: View = $derived(this.#now.view);
+  readonly run: string | null = $derived(this.#now.run);
+  readonly compared: Compared = $derived(this.#now.compared);
+  readonly step: number | null = $derived(this.#now.step);
+  readonly layer: string | null = $derived(this.#now.layer);
+  readonly more: Readonly<Record<string, string>> = $derived(this.#now.more);
+
+  constructor() {
+    this.#read();
+    addEventListener('popstate', () => this.#read());
+    addEventListener('hashchange', () => this.#read());
+    addEventListener('pagehide', () => this.#flush());
+  }
+
+  /** Everything at once, for links and for saving. */
+  get now(): Selection {
+    return this.#now;
+  }
+
+  /** A click: a new entry in the history, so that Back undoes it. */
+  set(change: Partial<Selection>): void {
+    this.#flush();
+    this.#now = { ...this.#now, ...change };
+    const address = encode(this.#now);
+    if (address === this.#written) return;
+    this.#written = address;
+    history.pushState(null, '', BASE + address);
+  }
+
+  /** A drag, a tick or a default: the current entry is rewritten. */
+  replace(change: Partial<Selection>): void {
+    this.#now = { ...this.#now, ...change };
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#flush(), WRITE_MS);
+  }
+
+  /** A value of one view alone; null or '' removes it. */
+  setMore(name: string, value: string | null, how: 'set' | 'replace' = 'replace'): void {
+    const { [name]: _old, ...rest } = this.#now.more;
+    this[how]({ more: value ? { ...rest, [name]: value } : rest });
+  }
+
+  /** Address of another selection, for links that can be opened in a new tab. */
+  href(change: Partial<Selection>): string {
+    return BASE + encode({ ...this.#now, ...change });
+  }
+
+  #read(): void {
+    clearTimeout(this.#timer);
+    this.#now = decode(new URL(location.href), BASE);
+    this.#written = encode(this.#now);
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    const address = encode(this.#now);
+    if (address === this.#written) return;
+    this.#written = address;
+    history.replaceState(null, '', BASE + address);
+  }
+}
+
+export const selection = new SelectionState();

@@ -1,0 +1,76 @@
+/** Numbers, times and sizes as people read them. */
+import type { Number as Wire } from '../api/schema.gen';
+
+/** A number of the API, where NaN and infinities travel as text. */
+export function toNumber(value: Wire | null | undefined): number {
+  return typeof value === 'number' ? value : value === 'Infinity' ? Infinity : value === '-Infinity' ? -Infinity : NaN;
+}
+
+/** At most `digits` significant digits, exponents for the very large and small, a true minus sign. */
+export function number(value: number, digits = 4): string {
+  if (Number.isNaN(value)) return 'NaN';
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  let text: string;
+  if (size >= 1e6 || size < 1e-4) text = value.toExponential(Math.max(0, digits - 2)).replace(/\.?0+e/, 'e').replace('e+', 'e');
+  else if (Number.isInteger(value)) text = String(value);
+  else {
+    text = String(Number(value.toPrecision(digits)));
+    if (size >= 10 ** digits) text = String(Math.round(value));
+  }
+  return text.replaceAll('-', '−');
+}
+
+/** A whole number with thin spaces between thousands. */
+export function count(value: number): string {
+  return String(value).replace('-', '−').replace(/\B(?=(\d{3})+$)/g, ' ');
+}
+
+/** Seconds as "4.2 s", "3 min 05", "2 h 10", "3 d 4 h". */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '';
+  const s = Math.max(0, seconds);
+  if (s < 10) return `${s.toFixed(1)} s`;
+  if (s < 59.5) return `${Math.round(s)} s`;
+  const pad = (n: number) => String(n).padStart(2, '0');
+  const whole = Math.round(s);
+  if (s < 3599.5) return `${Math.floor(whole / 60)} min ${pad(whole % 60)}`;
+  const minutes = Math.round(s / 60);
+  if (s < 86400) return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)}`;
+  const hours = Math.round(s / 3600);
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['year', 365 * 86400],
+  ['month', 30 * 86400],
+  ['day', 86400],
+  ['hour', 3600],
+  ['minute', 60],
+];
+
+/** "3 minutes ago", in the page's language. Times in Unix seconds. */
+export function ago(time: number, now: number, locale: string): string {
+  const format = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'narrow' });
+  const past = now - time;
+  for (const [unit, size] of UNITS) if (Math.abs(past) >= size) return format.format(-Math.round(past / size), unit);
+  return format.format(0, 'second');
+}
+
+/** The whole date and time, for titles. */
+export function moment(time: number, locale: string): string {
+  return new Date(time * 1000).toLocaleString(locale, { dateStyle: 'medium', timeStyle: 'medium' });
+}
+
+/** Bytes as "1.2 MB" (powers of 1,000, as disks are sold and journals counted). */
+export function bytes(n: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let size = n;
+  let unit = 0;
+  while (size >= 999.5 && unit < units.length - 1) {
+    size /= 1000;
+    unit++;
+  }
+  return `${unit && size < 10 ? size.toFixed(1) : Math.round(size)} ${units[unit]}`;
+}

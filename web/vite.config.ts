@@ -1,0 +1,22 @@
+/** How the page is built: into the Python package, with hashed names, and for `npm run dev` in front of a server. */
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+
+const server = `http://127.0.0.1:${process.env['NETSCOPE_PORT'] ?? '6060'}`;
+
+export default defineConfig(({ mode }) => ({
+  // Relative, so that the page also works below a path (Jupyter's proxy, a reverse proxy).
+  base: './',
+  plugins: [svelte()],
+  build: {
+    outDir: '../src/netscope/show/page',
+    emptyOutDir: true,
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: { host: '127.0.0.1', proxy: { '/api': { target: server, ws: true } } },
+  // Svelte has a build for servers; tests want the one for browsers.
+  resolve: mode === 'test' ? { conditions: ['browser'] } : {},
+  test: { environment: 'jsdom', include: ['src/**/*.test.ts'] },
+}));
