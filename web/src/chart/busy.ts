@@ -1,0 +1,62 @@
+/** Whether charts in sight still wait for data or for their turn to be drawn; `performance.mark('charts-drawn')` when none does. */
+
+let pending = 0;
+let drawn = 0;
+let wait = 0;
+
+/** Something is under way; call what comes back when it is done (more often does no harm). */
+export function begin(): () => void {
+  pending++;
+  cancelAnimationFrame(wait);
+  let over = false;
+  return () => {
+    if (over) return;
+    over = true;
+    if (--pending === 0) settle();
+  };
+}
+
+/** A chart was drawn. */
+export function count(): void {
+  drawn++;
+}
+
+// Two frames later: replies make components draw in the next frame, and only the one after shows them.
+function settle(): void {
+  cancelAnimationFrame(wait);
+  wait = requestAnimationFrame(() => {
+    wait = requestAnimationFrame(() => {
+      if (pending === 0 && drawn > 0) performance.mark('charts-drawn', { detail: drawn });
+    });
+  });
+}
+
+type Job = () => void;
+const queue = new Map<object, { job: Job; done: () => void }>();
+let frame = 0;
+const BUDGET_MS = 24;
+
+/** Draw in the next animation frame; a later job of the same owner replaces the earlier one. Long work is spread over frames. */
+export function draw(owner: object, job: Job): void {
+  const waiting = queue.get(owner);
+  queue.set(owner, { job, done: waiting?.done ?? begin() });
+  frame ||= requestAnimationFrame(run);
+}
+
+/** Take back what an owner still wanted to draw. */
+export function forget(owner: object): void {
+  queue.get(owner)?.done();
+  queue.delete(owner);
+}
+
+function run(): void {
+  const start = performance.now();
+  frame = 0;
+  for (const [owner, { job, done }] of queue) {
+    queue.delete(owner);
+    job();
+    done();
+    if (performance.now() - start > BUDGET_MS) break;
+  }
+  if (queue.size) frame = requestAnimationFrame(run);
+}

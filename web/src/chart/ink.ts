@@ -1,0 +1,51 @@
+/** The colours of the page as charts need them: read once a theme, as text for canvases and as numbers for pixels. */
+import type { Rgb } from './raster';
+
+export interface Ink {
+  surface: Rgb;
+  grid: Rgb;
+  text: string;
+  text2: string;
+  text3: string;
+  line: string;
+  line2: string;
+  accent: string;
+  bad: string;
+  warn: string;
+  font: string;
+  dark: boolean;
+}
+
+/** #rgb, #rrggbb or rgb(…) to numbers; black when it is neither. */
+export function parseColor(text: string): Rgb {
+  const hex = /^#([0-9a-f]{6})/i.exec(text)?.[1] ?? /^#([0-9a-f]{3})$/i.exec(text)?.[1]?.replace(/./g, '$&$&');
+  if (hex) return [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16)) as unknown as Rgb;
+  const [red = 0, green = 0, blue = 0] = (text.match(/[\d.]+/g) ?? []).map(Number);
+  return [red, green, blue];
+}
+
+let known: { theme: string; ink: Ink } | null = null;
+
+/** Inks of the theme on screen; `theme` only tells when to read them again. */
+export function readInk(theme: string): Ink {
+  if (known?.theme === theme) return known.ink;
+  const style = getComputedStyle(document.documentElement);
+  const get = (name: string) => style.getPropertyValue(`--${name}`).trim();
+  const surface = parseColor(get('surface'));
+  const ink: Ink = {
+    surface,
+    grid: parseColor(get('grid')),
+    text: get('text'),
+    text2: get('text-2'),
+    text3: get('text-3'),
+    line: get('line'),
+    line2: get('line-2'),
+    accent: get('accent'),
+    bad: get('bad'),
+    warn: get('warn'),
+    font: `11px ${get('font') || 'sans-serif'}`,
+    dark: surface[0] + surface[1] + surface[2] < 384,
+  };
+  known = { theme, ink };
+  return ink;
+}

@@ -1,0 +1,265 @@
+/** One chart of lines: from curves and a window to pixels, and to the scales that the crosshair needs. */
+import type { Ink } from './ink';
+import { parseColor } from './ink';
+import { lowerBound } from './nearest';
+import { extent, withoutOutliers } from './outliers';
+import { clear, fillBand, horizontal, makeRaster, strokeLine, vertical, type Raster } from './raster';
+import { durationTicks, makeScale, pad, type Scale, type ScaleKind, type Tick } from './scale';
+import { pixelRatio } from './sight';
+
+/** A line of a chart: points ascending in x. */
+export interface Curve {
+  /** The run (or group) it belongs to: what hovering and clicking tell. */
+  id: string;
+  name: string;
+  color: string;
+  x: Float64Array;
+  y: Float32Array;
+  /** The running mean, drawn in its place, with `y` faint behind; null: draw `y`. */
+  smoothed: Float32Array | null;
+  /** The tail of an attempt that a later one replaced. */
+  ghost: boolean;
+  /** Lower and upper edge of a band around `y`. */
+  low?: Float32Array;
+  high?: Float32Array;
+}
+
+export type AxisKind = ScaleKind | 'duration';
+
+export interface Axes {
+  x: AxisKind;
+  y: ScaleKind;
+  /** Shown range of x; null: all of it. */
+  xWindow: readonly [number, number] | null;
+  yWindow: readonly [number, number] | null;
+  ignoreOutliers: boolean;
+}
+
+export interface Frame {
+  x: Scale;
+  y: Scale;
+  /** The plot's rectangle in CSS pixels. */
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+  xTicks: Tick[];
+  yTicks: Tick[];
+}
+
+/** Above so many curves the raw lines behind smoothed ones would only be fog. */
+const MOST_RAW = 40;
+const GAP = 6;
+const BOTTOM = 20;
+const TOP = 6;
+const RIGHT = 8;
+
+export const showsRaw = (curves: readonly Curve[]) => curves.length <= MOST_RAW;
+
+/** What is drawn as a curve's line. */
+export const shown = (curve: Curve) => curve.smoothed ?? curve.y;
+
+/** Full range of x over all curves; [NaN, NaN] when there is no point. */
+export function xExtent(curves: readonly Curve[], positive = false): [number, number] {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const { x } of curves) {
+    const first = positive ? x[lowerBound(x, Number.MIN_VALUE)] : x[0];
+    const last = x[x.length - 1];
+    if (first !== undefined && first < low) low = first;
+    if (last !== undefined && last > high) high = last;
+  }
+  return low <= high ? [low, high] : [NaN, NaN];
+}
+
+/** Range of y within a window of x: of the lines that are drawn, and of bands. */
+export function yRange(curves: readonly Curve[], axes: Axes): [number, number] {
+  const [low, high] = axes.xWindow ?? [-Infinity, Infinity];
+  const columns: ArrayLike<number>[] = [];
+  const raw = showsRaw(curves);
+  for (const curve of curves) {
+    const from = Math.max(0, lowerBound(curve.x, low) - 1);
+    const to = high === Infinity ? curve.x.length : Math.min(curve.x.length, lowerBound(curve.x, high) + 1);
+    columns.push(shown(curve).subarray(from, to));
+    if (curve.smoothed && raw) columns.push(curve.y.subarray(from, to));
+    if (curve.low && curve.high) columns.push(curve.low.subarray(from, to), curve.high.subarray(from, to));
+  }
+  const positive = axes.y === 'log';
+  if (!axes.ignoreOutliers) return extent(columns, positive);
+  const [inner, outer] = withoutOutliers(columns, positive);
+  const [least, most] = extent(columns, positive);
+  if (positive) {
+    const room = (outer / inner) ** 0.1;
+    return [Math.max(least, inner / room), Math.min(most, outer * room)];
+  }
+  // A tenth more on either side: what lies just beyond the quantiles is no outlier.
+  const room = (outer - inner) * 0.1;
+  return [Math.max(least, inner - room), Math.min(most, outer + room)];
+}
+
+/** Scales and ticks of a chart of `width` x `height` CSS pixels. */
+export function frameOf(
+  curves: readonly Curve[],
+  axes: Axes,
+  width: number,
+  height: number,
+  measure: (text: string) => number,
+): Frame {
+  const xKind: ScaleKind = axes.x === 'duration' ? 'linear' : axes.x;
+  let [x0, x1] = axes.xWindow ?? xExtent(curves, xKind === 'log');
+  if (!(x1 > x0)) [x0, x1] = Number.isFinite(x0) ? pad(xKind, x0, x0) : xKind === 'log' ? [1, 10] : [0, 1];
+  const [y0, y1] = axes.yWindow ?? pad(axes.y, ...yRange(curves, axes));
+  const plotHeight = Math.max(10, height - TOP - BOTTOM);
+  const y = makeScale(axes.y, y0, y1, TOP + plotHeight, TOP);
+  const yTicks = y.ticks(Math.max(2, Math.round(plotHeight / 38)));
+  const left = Math.ceil(Math.max(16, ...yTicks.map((tick) => measure(tick.text)))) + GAP;
+  const plotWidth = Math.max(10, width - left - RIGHT);
+  const x = makeScale(xKind, x0, x1, left, left + plotWidth);
+  const count = Math.max(2, Math.round(plotWidth / 76));
+  const xTicks = axes.x === 'duration' ? durationTicks(x0, x1, count) : x.ticks(count);
+  return { x, y, left, top: TOP, width: plotWidth, height: plotHeight, xTicks, yTicks };
+}
+
+// Charts are drawn one after the other and mostly have one size, so they share their pixels.
+let canvasPixels: Raster | null = null;
+
+function rasterOf(width: number, height: number): Raster {
+  if (canvasPixels?.width !== width || canvasPixels.height !== height) canvasPixels = makeRaster(width, height);
+  return canvasPixels;
+}
+
+/** Draw all but the crosshair. `lit`: the one curve that stands out; `mark`: x of the selected step. */
+export function drawPlot(
+  context: CanvasRenderingContext2D,
+  curves: readonly Curve[],
+  frame: Frame,
+  ink: Ink,
+  lit: string | null,
+  mark: number | null,
+  ratio = pixelRatio(),
+): void {
+  const { canvas } = context;
+  context.save();
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.fillStyle = `rgb(${ink.surface.join(' ')})`;
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.restore();
+
+  const left = Math.round(frame.left * ratio);
+  const top = Math.round(frame.top * ratio);
+  const raster = rasterOf(Math.round(frame.width * ratio), Math.round(frame.height * ratio));
+  const xScale = makeScale(frame.x.kind, frame.x.low, frame.x.high, 0, raster.width);
+  const yScale = makeScale(frame.y.kind, frame.y.low, frame.y.high, raster.height, 0);
+  clear(raster, ink.surface);
+  for (const tick of frame.yTicks) horizontal(raster, yScale.at(tick.value), ink.grid);
+  if (mark !== null) vertical(raster, xScale.at(mark), parseColor(ink.line2));
+  paintCurves(raster, curves, xScale, yScale, lit, ratio);
+  context.putImageData(raster.image, left, top);
+  drawTexts(context, frame, ink);
+  drawMarkers(context, curves, frame);
+}
+
+/** Paint curves from the back to the front: bands, ghosts, raw lines, lines. */
+export function paintCurves(
+  raster: Raster,
+  curves: readonly Curve[],
+  xScale: Scale,
+  yScale: Scale,
+  lit: string | null,
+  ratio: number,
+): void {
+  const n = curves.length;
+  const width = (n > 100 ? 1 : n > 20 ? 1.25 : 1.5) * ratio;
+  const crowd = n > 400 ? 0.55 : n > 100 ? 0.75 : 1;
+  const raw = showsRaw(curves);
+  const order = lit === null ? curves : [...curves.filter((c) => c.id !== lit), ...curves.filter((c) => c.id === lit)];
+  for (const curve of order) {
+    if (!curve.low || !curve.high) continue;
+    const style = { color: parseColor(curve.color), alpha: lit === null || lit === curve.id ? 0.16 : 0.06 };
+    fillBand(raster, curve.x, curve.low, curve.high, 0, curve.x.length, xScale, yScale, style);
+  }
+  for (const curve of raw ? order : []) {
+    if (!curve.smoothed) continue;
+    const line = { x: curve.x, y: curve.y, start: 0, n: curve.x.length };
+    strokeLine(raster, line, xScale, yScale, { color: parseColor(curve.color), width: ratio, alpha: lit === null || lit === curve.id ? 0.26 : 0.1 });
+  }
+  for (const curve of order) {
+    const alpha = lit === null ? crowd : curve.id === lit ? 1 : 0.22;
+    const line = { x: curve.x, y: shown(curve), start: 0, n: curve.x.length };
+    strokeLine(raster, line, xScale, yScale, {
+      color: parseColor(curve.color),
+      width: curve.id === lit ? width + 0.75 * ratio : width,
+      alpha: curve.ghost ? alpha * 0.45 : alpha,
+      dash: curve.ghost ? [4 * ratio, 3 * ratio] : null,
+    });
+  }
+}
+
+function drawTexts(context: CanvasRenderingContext2D, frame: Frame, ink: Ink): void {
+  context.font = ink.font;
+  context.fillStyle = ink.text3;
+  context.textBaseline = 'middle';
+  context.textAlign = 'right';
+  for (const tick of frame.yTicks) {
+    const y = frame.y.at(tick.value);
+    if (y >= frame.top + 4 || frame.yTicks.length < 3) context.fillText(tick.text, frame.left - GAP, y + 0.5);
+  }
+  context.textBaseline = 'alphabetic';
+  const bottom = frame.top + frame.height;
+  context.strokeStyle = ink.line2;
+  context.lineWidth = 1;
+  context.beginPath();
+  context.moveTo(frame.left, bottom + 0.5);
+  context.lineTo(frame.left + frame.width, bottom + 0.5);
+  context.stroke();
+  let free = -Infinity;
+  for (const tick of frame.xTicks) {
+    const at = frame.x.at(tick.value);
+    const half = context.measureText(tick.text).width / 2;
+    // At the edges the text is moved inwards, not cut.
+    const middle = Math.min(Math.max(at, half), frame.left + frame.width + RIGHT - half);
+    if (middle - half < free) continue;
+    context.textAlign = 'center';
+    context.fillText(tick.text, middle, bottom + 15);
+    context.fillRect(Math.round(at), bottom, 1, 3);
+    free = middle + half + 8;
+  }
+}
+
+/** Where NaN and infinities are: triangles at the edge that they left through, at most one every few pixels. */
+function drawMarkers(context: CanvasRenderingContext2D, curves: readonly Curve[], frame: Frame): void {
+  const taken = new Set<number>();
+  for (const curve of curves) {
+    if (curve.ghost) continue;
+    context.fillStyle = curve.color;
+    for (let i = 0; i < curve.y.length; i++) {
+      const value = curve.y[i]!;
+      if (value - value === 0) continue;
+      const x = frame.x.at(curve.x[i]!);
+      if (!(x >= frame.left - 1 && x <= frame.left + frame.width + 1)) continue;
+      const kind = Number.isNaN(value) ? 0 : value > 0 ? 1 : 2;
+      const slot = Math.round(x / 5) * 3 + kind;
+      if (taken.has(slot)) continue;
+      taken.add(slot);
+      marker(context, x, kind === 1 ? frame.top + 1 : frame.top + frame.height - 1, kind);
+    }
+  }
+}
+
+function marker(context: CanvasRenderingContext2D, x: number, edge: number, kind: number): void {
+  context.beginPath();
+  if (kind === 1) {
+    context.moveTo(x, edge); // +infinity: pointing out at the top
+    context.lineTo(x - 4, edge + 6);
+    context.lineTo(x + 4, edge + 6);
+  } else if (kind === 2) {
+    context.moveTo(x, edge); // -infinity: pointing out at the bottom
+    context.lineTo(x - 4, edge - 6);
+    context.lineTo(x + 4, edge - 6);
+  } else {
+    context.moveTo(x, edge - 6); // NaN: standing on the floor
+    context.lineTo(x - 4, edge);
+    context.lineTo(x + 4, edge);
+  }
+  context.fill();
+}
