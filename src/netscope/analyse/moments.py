@@ -46,8 +46,8 @@ NOTHING = Moments(0.0, 0.0, 0.0, math.nan, math.nan, math.inf, -math.inf)
 def moments(values: npt.NDArray[np.floating]) -> Moments:
     """Moments of an array of any shape, in float64.
 
-    >>> moments(np.array([3.0, -4.0, np.nan])).norm
-    5.0
+    >>> moments(np.array([1.0, -1.0, np.nan, 0.0, 0.0]))
+    Moments(n=5, zeros=2, nonfinite=1, mean=0.0, std=0.7071067811865476, min=-1.0, max=1.0)
     """
     n = values.size
     kept = values[np.isfinite(values)].astype(np.float64, copy=False)
