@@ -21,8 +21,8 @@ Quantity = Literal["value", "gradient", "update", "activation"]
 """What of a tensor was watched: itself, its gradient, its change by the optimiser, or a layer's output."""
 Stat = Literal["mean", "std", "norm", "min", "max", "zeros", "nonfinite", "ratio", "saturated", "dead"]
 """`zeros`: share of exact zeros; `nonfinite`: count of NaN and infinities; `ratio`: norm of the update over
-the norm of the value; `saturated`: share of outputs in the flat part of their activation; `dead`: share of an activation's
-units (channels) that no sample of the batch switched on."""
+the norm of the value; `saturated`: share of outputs in the flat part of their activation; `dead`: share of an
+activation's units (channels) that no sample of the batch switched on."""
 XAxis = Literal["step", "relative", "time"] | str
 
 
