@@ -1,0 +1,55 @@
+"""The ASGI application: a store, the routes, the guard at the door and the live channel."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from netscope.show import page
+from netscope.show.cache import Cache
+from netscope.show.guard import Guard
+from netscope.show.live import Channel
+from netscope.show.replies import REFUSALS
+from netscope.show.routes import ROUTES
+from netscope.store import Store
+
+CACHE_BYTES = 64 << 20
+
+
+def application(
+    store: Store,
+    host: str = "127.0.0.1",
+    allow_hosts: Sequence[str] = (),
+    *,
+    embedded: bool = False,
+    page_folder: Path = page.FOLDER,
+) -> Starlette:
+    """Serve a store.
+
+    Args:
+        store: What to show; it stays the caller's to close.
+        host: The address that the server is bound to.
+        allow_hosts: Further names under which browsers may reach it; "*" for any.
+        embedded: Pages of other origins (a notebook) may show it in a frame.
+        page_folder: The built page.
+    """
+    live = Channel(store)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with live.watching():
+            yield
+
+    app = Starlette(
+        routes=ROUTES,
+        middleware=[Middleware(Guard, bound=host, allowed=tuple(allow_hosts))],
+        exception_handlers=REFUSALS,
+        lifespan=lifespan,
+    )
+    app.state.store, app.state.live, app.state.cache = store, live, Cache(CACHE_BYTES)
+    app.state.page, app.state.embedded = page_folder, embedded
+    return app

@@ -1,0 +1,61 @@
+"""Replies that were made before: bounded by bytes, and made once however many ask at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+
+
+class Cache:
+    """Bytes by what they depend on; those not asked for longest go first. Safe to share between threads."""
+
+    def __init__(self, most_bytes: int) -> None:
+        """Keep at most `most_bytes`; a reply over a quarter of that is never kept."""
+        self.most_bytes = most_bytes
+        self.bytes = 0
+        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._making: dict[Hashable, Future[bytes]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> bytes | None:
+        """What was kept, without waiting for what is being made."""
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
+
+    def make(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
+        """What was kept, or what `make` gives. Who comes while it is being made waits, and fares alike if it fails."""
+        with self._lock:
+            if key in self._kept:
+                return self._kept[key]
+            making = self._making.get(key)
+            mine = making is None
+            if making is None:
+                making = self._making[key] = Future()
+        if not mine:
+            return making.result()
+        try:
+            made = make()
+        except BaseException as error:
+            with self._lock:
+                del self._making[key]
+            making.set_exception(error)
+            raise
+        with self._lock:
+            del self._making[key]
+            self._keep(key, made)
+        making.set_result(made)
+        return made
+
+    def _keep(self, key: Hashable, made: bytes) -> None:
+        if len(made) * 4 > self.most_bytes:
+            return
+        self._kept[key] = made
+        self.bytes += len(made)
+        while self.bytes > self.most_bytes:
+            _, gone = self._kept.popitem(last=False)
+            self.bytes -= len(gone)

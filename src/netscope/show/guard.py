@@ -1,0 +1,112 @@
+"""Who may talk to the server: names it answers to, origins it trusts, and headers that keep pages apart.
+
+A page of another site can make a browser send requests here, and by giving its own name this machine's address (DNS
+rebinding) even read the replies. So the `Host` must be a name of this server, and an `Origin`, where the browser sends one
+with something that changes or stays open, must be a page of this server or of this machine.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from netscope.show.replies import problem
+
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(?::\d{1,5})?")
+HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+
+
+class Guard:
+    """Refuses foreign hosts and origins before anything else happens."""
+
+    def __init__(self, app: ASGIApp, bound: str = "127.0.0.1", allowed: Sequence[str] = ()) -> None:
+        """Answer to `bound`, to names of this machine and to `allowed` ("*": to any).
+
+        Bound to all addresses, any address in digits will do: rebinding needs a name.
+        """
+        self.app = app
+        self.allowed = {name.lower().strip("[]") for name in (bound, *allowed)}
+        self.any_address = bound in ("0.0.0.0", "::", "")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what may come in."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal and scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal[:120]})
+        elif refusal:
+            await problem(403, refusal)(scope, receive, send)
+        else:
+            await self.app(scope, receive, _with_headers(send))
+
+    def _refusal(self, scope: Scope) -> str:
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1")
+        name = host_name(host)
+        if name is None or not self.is_known(name):
+            return f"this server does not go by the name {host[:100]!r}; start it with --allow-host {name or 'NAME'}"
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        is_plain = scope["type"] == "http" and scope["method"] in ("GET", "HEAD", "OPTIONS")
+        if not origin or is_plain or urlsplit_netloc(origin) == host.lower():
+            return ""
+        foreign = host_name(urlsplit_netloc(origin))
+        if foreign is not None and (is_loopback(foreign) or foreign in self.allowed):
+            return ""
+        return f"a page of {origin[:100]!r} may not do this; start the server with --allow-host if it should"
+
+    def is_known(self, name: str) -> bool:
+        """Whether the server goes by this name."""
+        return "*" in self.allowed or name in self.allowed or is_loopback(name) or (
+            self.any_address and _address(name) is not None
+        )
+
+
+def host_name(host: str) -> str | None:
+    """A `Host` without its port, in small letters; None if it is malformed.
+
+    >>> host_name("[::1]:6060"), host_name("LocalHost:80"), host_name("a@b")
+    ('::1', 'localhost', None)
+    """
+    found = _HOST.fullmatch(host)
+    return found[1].lower().strip("[]") if found else None
+
+
+def urlsplit_netloc(origin: str) -> str:
+    """Host and port of an origin; '' for `null` and nonsense."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a name means this machine wherever it is resolved."""
+    address = _address(name)
+    return address.is_loopback if address else name == "localhost" or name.endswith(".localhost")
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            there = {name.lower() for name, _ in message["headers"]}
+            message["headers"] = [*message["headers"], *(pair for pair in HEADERS if pair[0] not in there)]
+        await send(message)
+
+    return sending

@@ -1,0 +1,107 @@
+"""The live channel: one watcher asks the store what grew, every page is told at most five times a second.
+
+What a page has not been told yet is a set of run ids, not a queue: a page that reads slowly, or a browser that sleeps for
+an hour, gets one message with everything when it is back, and makes nobody else wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import anyio.to_thread
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from netscope.errors import NetscopeError
+from netscope.schema import Live
+from netscope.store import Store
+
+POLL_S = 0.2
+IDLE_POLL_S = 1.0  # nobody is watching
+HEARTBEAT_S = 10.0
+_log = logging.getLogger(__name__)
+
+
+class Page:
+    """One open page and what it does not know yet."""
+
+    def __init__(self) -> None:
+        """A page that has yet to hear everything."""
+        self.grew: set[str] = set()
+        self.news = asyncio.Event()
+
+
+class Channel:
+    """Tells pages what grew."""
+
+    def __init__(self, store: Store) -> None:
+        """Of this store."""
+        self.store = store
+        self.pages: set[Page] = set()
+        self._revision = store.revision
+        self._arrived = asyncio.Event()
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Follow the store until the block ends."""
+        watcher = asyncio.create_task(self._watch(), name="netscope live")
+        try:
+            yield
+        finally:
+            watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await watcher
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                self._publish(await anyio.to_thread.run_sync(self.store.refresh))
+            except (NetscopeError, SQLAlchemyError, OSError) as error:  # a folder that vanished may come back
+                _log.warning("following %s: %s", self.store.folder, error)
+            with suppress(TimeoutError):
+                self._arrived.clear()
+                await asyncio.wait_for(self._arrived.wait(), POLL_S if self.pages else IDLE_POLL_S)
+
+    def _publish(self, grew: set[str]) -> None:
+        if not grew and self.store.revision == self._revision:
+            return
+        self._revision = self.store.revision
+        for page in self.pages:
+            page.grew |= grew
+            page.news.set()
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Talk to one page until it leaves."""
+        await socket.accept()
+        page = Page()
+        self.pages.add(page)
+        self._arrived.set()
+        telling = asyncio.create_task(self._tell(socket, page))
+        listening = asyncio.create_task(_hear_out(socket))
+        try:
+            await asyncio.wait((telling, listening), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.pages.discard(page)
+            for task in (telling, listening):
+                task.cancel()
+                with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+                    await task
+
+    async def _tell(self, socket: WebSocket, page: Page) -> None:
+        while True:
+            page.news.clear()
+            grew, page.grew = sorted(page.grew), set()
+            await socket.send_text(msgspec.json.encode(Live(self.store.revision, grew)).decode())
+            await asyncio.sleep(POLL_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(page.news.wait(), HEARTBEAT_S)
+
+
+async def _hear_out(socket: WebSocket) -> None:
+    """Pages have nothing to say; reading tells when they leave."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass

@@ -1,0 +1,204 @@
+"""What the page can ask: one function a route, whose first line is the route."""
+
+from __future__ import annotations
+
+import mimetypes
+from typing import get_args
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+import netscope
+from netscope.errors import UsageError
+from netscope.inspect import export, lines
+from netscope.inspect.curves import curves
+from netscope.inspect.groups import groups
+from netscope.inspect.histograms import over_steps
+from netscope.inspect.layers import matrix
+from netscope.schema import (
+    About,
+    AssetKind,
+    EditRequest,
+    GroupRequest,
+    Quantity,
+    RunsRequest,
+    SeriesRequest,
+    Stat,
+)
+from netscope.show import replies
+from netscope.show.page import page
+from netscope.show.replies import TENSORS, answer, done, number, whole_number, word
+from netscope.store import Store
+
+
+def _store(request: Request) -> Store:
+    store: Store = request.app.state.store
+    return store
+
+
+def _revision(request: Request) -> int:
+    """Of the run that the address names; NotFoundError if there is none."""
+    run = request.path_params["run"]
+    return lines.revisions(_store(request), [run])[run]
+
+
+async def about(request: Request) -> Response:
+    """GET /api/about: what this server is."""
+    store = _store(request)
+    noun = About(netscope.__version__, str(store.folder), store.writable, len(store.table().runs), store.backend)
+    return await answer(request, store.revision, lambda: replies.json(noun))
+
+
+async def runs(request: Request) -> Response:
+    """GET /api/runs?since=0&key=…: what changed in the table since a revision, with summaries of the keys."""
+    store, since = _store(request), whole_number(request, "since", 0)
+    keys = request.query_params.getlist("key")
+    return await answer(request, store.revision, lambda: replies.json(store.table(since, keys)))
+
+
+async def run(request: Request) -> Response:
+    """GET /api/runs/{run}: everything about a run but its series."""
+    store, name = _store(request), request.path_params["run"]
+    return await answer(request, _revision(request), lambda: replies.json(store.detail(name)))
+
+
+async def edit(request: Request) -> Response:
+    """POST /api/runs/edit: write names, notes, tags or the archived flag; the runs as they are now."""
+    store, asked = _store(request), await replies.body(request, EditRequest)
+    return await done(lambda: store.edit(asked))
+
+
+async def delete(request: Request) -> Response:
+    """POST /api/runs/delete: move runs to the trash."""
+    store, asked = _store(request), await replies.body(request, RunsRequest)
+    return await done(lambda: store.delete(asked.runs))
+
+
+async def restore(request: Request) -> Response:
+    """POST /api/runs/restore: move runs back from the trash."""
+    store, asked = _store(request), await replies.body(request, RunsRequest)
+    return await done(lambda: store.restore(asked.runs))
+
+
+async def keys(request: Request) -> Response:
+    """POST /api/keys: all names under which the runs logged something."""
+    store, asked = _store(request), await replies.body(request, RunsRequest)
+    there = lines.revisions(store, asked.runs)
+    return await answer(request, there, lambda: replies.json(store.keys(list(there))), asked=_joined(asked.runs))
+
+
+async def series(request: Request) -> Response:
+    """POST /api/series: the points that a chart can show, as `x`, `y` and a SeriesReply."""
+    store, asked = _store(request), await replies.body(request, SeriesRequest)
+
+    def make() -> bytes:
+        found = curves(store, asked)
+        return replies.tensors({"x": found.x, "y": found.y}, found.reply)
+
+    there = lines.revisions(store, asked.runs)
+    return await answer(request, there, make, TENSORS, replies.json(asked))
+
+
+async def grouped(request: Request) -> Response:
+    """POST /api/groups: mean and band of groups of runs, as `x`, `mean`, `low`, `high` and a SeriesReply."""
+    store, asked = _store(request), await replies.body(request, GroupRequest)
+
+    def make() -> bytes:
+        *columns, reply = groups(store, asked)
+        return replies.tensors(dict(zip(("x", "mean", "low", "high"), columns, strict=True)), reply)
+
+    there = lines.revisions(store, [run for group in asked.groups for run in group])
+    return await answer(request, there, make, TENSORS, replies.json(asked))
+
+
+async def layers(request: Request) -> Response:
+    """GET /api/runs/{run}/layers: what was watched."""
+    store, name = _store(request), request.path_params["run"]
+    return await answer(request, _revision(request), lambda: replies.json(store.layers(name)))
+
+
+async def layer_matrix(request: Request) -> Response:
+    """GET /api/runs/{run}/layers/{quantity}/{stat}?low=&high=&px=400: one statistic, tensor x step."""
+    store, name, low, high = _store(request), request.path_params["run"], number(request, "low"), number(request, "high")
+    quantity, stat = word(request, "quantity", get_args(Quantity)), word(request, "stat", get_args(Stat))
+    px = whole_number(request, "px", 400, least=1, most=lines.WIDEST_PX)
+
+    def make() -> bytes:
+        steps, values, rows = matrix(store, name, quantity, stat, px, low, high)
+        return replies.tensors({"steps": steps, "values": values}, rows)
+
+    return await answer(request, _revision(request), make, TENSORS)
+
+
+async def bins(request: Request) -> Response:
+    """GET /api/runs/{run}/bins?key=layer/tensor/quantity&low=&high=&n=100: histograms over at most n steps."""
+    store, name, low, high = _store(request), request.path_params["run"], number(request, "low"), number(request, "high")
+    key, n = request.query_params.get("key", ""), whole_number(request, "n", 100, least=1, most=2000)
+
+    def make() -> bytes:
+        steps, seen = over_steps(store, name, key, n, low, high)
+        short = {field: getattr(seen, field).astype("f4") for field in ("counts", "zeros", "nonfinite")}
+        return replies.tensors({"steps": steps, "edges": seen.edges, **short}, key)
+
+    return await answer(request, _revision(request), make, TENSORS)
+
+
+async def assets(request: Request) -> Response:
+    """GET /api/runs/{run}/assets?key=&kind=: images, audio, texts, tables… in the order of key, then step."""
+    store, name, key = _store(request), request.path_params["run"], request.query_params.get("key") or None
+    kind = word(request, "kind", get_args(AssetKind))
+    return await answer(request, _revision(request), lambda: replies.json(store.assets(name, key, kind)))
+
+
+async def blob(request: Request) -> Response:
+    """GET /api/runs/{run}/blobs/{blob}: the bytes of an asset. They never change, and may not run as a page."""
+    path = await replies.in_thread(_store(request).blob, request.path_params["run"], request.path_params["blob"])
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    headers = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "sandbox"}
+    return FileResponse(path, media_type=media_type, headers=headers)
+
+
+async def console(request: Request) -> Response:
+    """GET /api/runs/{run}/console?start=0&n=1000&search=: lines that the run printed; a negative start is from the end."""
+    store, name, search = _store(request), request.path_params["run"], request.query_params.get("search", "")
+    start, n = whole_number(request, "start", 0, least=-(1 << 53)), whole_number(request, "n", 1000, most=100_000)
+    return await answer(request, _revision(request), lambda: replies.json(store.console(name, start, n, search)))
+
+
+async def series_csv(request: Request) -> Response:
+    """GET /api/series.csv?run=…&key=…: every point logged, never thinned."""
+    wanted, keys = request.query_params.getlist("run"), request.query_params.getlist("key")
+    if not wanted or not keys:
+        raise UsageError("name what to export: /api/series.csv?run=…&key=…")
+    lines.revisions(_store(request), wanted)
+    headers = {"Content-Disposition": 'attachment; filename="series.csv"', "Cache-Control": "no-store"}
+    return StreamingResponse(export.rows(_store(request), wanted, keys), media_type="text/csv", headers=headers)
+
+
+async def live(socket: WebSocket) -> None:
+    """WS /api/live: which runs grew, at most five times a second."""
+    await socket.app.state.live.serve(socket)
+
+
+ROUTES: list[BaseRoute] = [
+    Route("/api/about", about),
+    Route("/api/runs", runs),
+    Route("/api/runs/edit", edit, methods=["POST"]),
+    Route("/api/runs/delete", delete, methods=["POST"]),
+    Route("/api/runs/restore", restore, methods=["POST"]),
+    Route("/api/keys", keys, methods=["POST"]),
+    Route("/api/series", series, methods=["POST"]),
+    Route("/api/groups", grouped, methods=["POST"]),
+    Route("/api/series.csv", series_csv),
+    WebSocketRoute("/api/live", live),
+    Route("/api/runs/{run}", run),
+    Route("/api/runs/{run}/layers", layers),
+    Route("/api/runs/{run}/layers/{quantity}/{stat}", layer_matrix),
+    Route("/api/runs/{run}/bins", bins),
+    Route("/api/runs/{run}/assets", assets),
+    Route("/api/runs/{run}/blobs/{blob}", blob),
+    Route("/api/runs/{run}/console", console),
+    Route("/{path:path}", page),
+]
