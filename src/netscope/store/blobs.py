@@ -1,0 +1,51 @@
+"""Large things of a run beside its journals, named by what they are: SHA-256 of the bytes and a suffix."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from pathlib import Path
+
+from netscope.errors import NotFoundError
+
+FOLDER = "blobs"
+_NAME = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,16}")
+
+
+def path(run: Path, name: str) -> Path:
+    """Where the blob `name` of a run lies, whether it is there or not; never outside the run's folder.
+
+    Raises:
+        NotFoundError: `name` is not a blob's name.
+    """
+    if not _NAME.fullmatch(name):
+        raise NotFoundError(f"no blob {name[:100]!r}; a blob's name is 64 hexadecimal digits and a suffix")
+    return run / FOLDER / name[:2] / name
+
+
+def write(run: Path, data: bytes, suffix: str) -> str:
+    """Keep `data` and give its name; the same bytes are kept once.
+
+    When this returns, the bytes are on the disk under their final name: a frame may tell of them.
+
+    Raises:
+        OSError: The file system refused; nothing is left behind.
+    """
+    name = f"{hashlib.sha256(data).hexdigest()}.{suffix}"
+    target = path(run, name)
+    if target.exists():
+        return name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    passing = target.with_name(f".{name[:16]}-{secrets.token_hex(4)}")
+    try:
+        with open(passing, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(passing, target)
+    except BaseException:
+        passing.unlink(missing_ok=True)
+        raise
+    return name
