@@ -16,9 +16,10 @@ export type Quantity = 'value' | 'gradient' | 'update' | 'activation';
 
 /**
  * `zeros`: share of exact zeros; `nonfinite`: count of NaN and infinities; `ratio`: norm of the update over
- * the norm of the value; `saturated`: share of outputs in the flat part of their activation.
+ * the norm of the value; `saturated`: share of outputs in the flat part of their activation; `dead`: share of an
+ * activation's units (channels) that no sample of the batch switched on.
  */
-export type Stat = 'mean' | 'std' | 'norm' | 'min' | 'max' | 'zeros' | 'nonfinite' | 'ratio' | 'saturated';
+export type Stat = 'mean' | 'std' | 'norm' | 'min' | 'max' | 'zeros' | 'nonfinite' | 'ratio' | 'saturated' | 'dead';
 
 export type XAxis = 'step' | 'relative' | 'time' | (string & {});
 
