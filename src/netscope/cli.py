@@ -1,0 +1,161 @@
+"""The command line: show, runs, export, demo. Results go to stdout, what went wrong to stderr in one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+import netscope
+from netscope.errors import NetscopeError, UsageError
+
+WRONG = 2  # exit status of a command that could not be done
+
+app = App(
+    name="netscope", help="See what a neural network is, what it computes and how it learns.", version=netscope.__version__
+)
+app.command("netscope.demo:demo", name="demo")
+
+Folder = Annotated[Path, Parameter(help="Folder of runs.")]
+ListOfText = Annotated[list[str], Parameter(negative="")]
+
+
+@app.command
+def show(
+    folder: Folder = Path("runs"),
+    /,
+    *,
+    port: int = 6060,
+    host: str = "127.0.0.1",
+    browser: bool = True,
+    index: str | None = None,
+    allow_host: ListOfText | None = None,
+) -> None:
+    """Show a folder of runs in the browser, live, until Ctrl-C.
+
+    Args:
+        folder: Folder of runs; it may still be empty.
+        port: Port to listen on; if it is taken, the next free one.
+        host: Address to listen on. Everybody who can reach it can see and delete runs.
+        browser: Open a browser if there is a screen.
+        index: Where the index lives, e.g. postgresql+psycopg://user@host/database; inside the folder unless given.
+        allow_host: Another name under which browsers reach this server, e.g. behind a proxy.
+    """
+    from netscope.show import server  # noqa: PLC0415  (the other commands need no server)
+
+    if not 0 <= port <= 65535:
+        raise UsageError(f"port is {port}; ports are 1 to 65535, 0 for any")
+
+    def ready(url: str) -> None:
+        taken = f"port {port} is taken; " if port and f":{port}/" not in url else ""
+        say(f"{taken}netscope shows {folder} at {url}  (Ctrl-C to stop)")
+        if browser and has_screen():
+            webbrowser.open(url)
+
+    server.serve(folder, host, port, index=index, allow_hosts=allow_host or (), ready=ready)
+
+
+@app.command
+def runs(
+    folder: Folder = Path("runs"), /, *, where: str | None = None, sort: str | None = None, keys: ListOfText | None = None
+) -> None:
+    """List the runs of a folder.
+
+    Args:
+        folder: Folder of runs.
+        where: Only those, e.g. 'config.lr < 0.01 and state == "running"'.
+        sort: By this, e.g. created, name or config.lr; -created for the other way round.
+        keys: Also the last value of this key; may be given several times.
+    """
+    there(folder)
+    with netscope.open(folder) as store:
+        found = store.runs(where=where, sort=sort)
+        wanted = list(keys or ())
+        rows = [("id", "name", "state", "created", "tags", *wanted)]
+        last = {run.id: run.summary for run in store.table(keys=wanted).runs} if wanted else {}
+        for run in found:
+            created = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
+            values = [last[run.id].get(key) for key in wanted]
+            shown = [f"{value.last:.6g}" if value and isinstance(value.last, float) else "" for value in values]
+            rows.append((run.id, run.name, run.state, created, ", ".join(run.tags), *shown))
+    say(table(rows))
+
+
+@app.command
+def export(folder: Folder, run: str, /, *, csv: bool = True, keys: ListOfText | None = None) -> None:
+    """Write every point that a run logged to stdout.
+
+    Args:
+        folder: Folder of runs.
+        run: Id or name of a run.
+        csv: As CSV: run, key, step, time, value, replaced (1: a later attempt went back over it).
+        keys: Only this key; may be given several times.
+    """
+    from netscope.inspect.export import rows  # noqa: PLC0415  (loads numpy)
+
+    if not csv:
+        raise UsageError("CSV is the only form there is: --csv")
+    there(folder)
+    with netscope.open(folder) as store:
+        name = store.run(run).id
+        wanted = keys or [key.key for key in store.keys([name], "scalar").keys]
+        for piece in rows(store, [name], wanted):
+            sys.stdout.write(piece)
+
+
+def there(folder: Path) -> None:
+    """Refuse a folder that is not there: listing nothing would hide a slip of the pen.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"no folder {str(folder)!r} here; name the one that netscope.init(dir=…) writes to")
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns under their names.
+
+    >>> print(table([("id", "state"), ("a-b", "running")]))
+    id   state
+    a-b  running
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def has_screen() -> bool:
+    """Whether opening a browser would show it to anybody: not on a Linux without a display, and not in CI."""
+    if os.environ.get("CI"):
+        return False
+    return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def say(text: str) -> None:
+    """A line to stdout, at once: who waits for it may be reading a pipe."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; the exit status is 0, or 2 with one line on stderr."""
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+    except (NetscopeError, CycloptsError) as error:
+        sys.stderr.write(f"netscope: {' '.join(str(error).split())}\n")
+        raise SystemExit(WRONG) from None
+    except BrokenPipeError:  # `netscope export … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()
