@@ -80,6 +80,7 @@ def install_packages() -> None:
     wanted = hashlib.sha256((WEB / "package-lock.json").read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text(encoding="ascii") != wanted:
         npm("ci", "--no-audit", "--no-fund", "--prefer-offline")
+        stamp.parent.mkdir(exist_ok=True)
         stamp.write_text(wanted, encoding="ascii")
 
 

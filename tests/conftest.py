@@ -1,0 +1,27 @@
+"""For all tests: shapes and types of `netscope.analyse` are checked at every call; no setting of the machine leaks in."""
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+ANALYSE = Path(__file__).resolve().parents[1] / "src/netscope/analyse"
+
+
+def _is_compiled(path: Path) -> bool:
+    """Compiled functions have no Python frame in which to check; numba checks their signatures itself."""
+    return "import numba" in path.read_text(encoding="utf-8")
+
+
+CHECKED = [f"netscope.analyse.{path.stem}" for path in ANALYSE.glob("[!_]*.py") if not _is_compiled(path)]
+install_import_hook(CHECKED, "beartype.beartype")
+
+for name in [name for name in os.environ if name.startswith("NETSCOPE_") and name != "NETSCOPE_BROWSER"]:
+    del os.environ[name]
+
+
+@pytest.fixture
+def root() -> Path:
+    """The checkout."""
+    return Path(__file__).resolve().parents[1]

@@ -1,0 +1,94 @@
+"""Every Python example of README and docs is run; every command in them exists, with the options it is given."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FOREIGN = {"cd", "git", "pip", ".venv/bin/python", "torchrun", "docker", "ssh"}  # not ours to test
+
+
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+
+
+def blocks(language: str) -> list[Block]:
+    """All blocks in a language."""
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for match in FENCE.finditer(text):
+            if match[1] == language:
+                found.append(Block(page, text[: match.start()].count("\n") + 1, match[1], match[2]))
+    return found
+
+
+def name(block: Block) -> str:
+    return f"{block.page.name}:{block.line}"
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=name)
+def test_an_example_runs(block: Block, tmp_path: Path) -> None:
+    environment = {**os.environ, "MPLBACKEND": "Agg"}
+    command = [sys.executable, "-W", "error", "-c", block.text]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    """Every line of every shell block, as words."""
+    found = []
+    for block in blocks("sh"):
+        for line in block.text.splitlines():
+            for part in line.split("&&"):
+                words = shlex.split(part, comments=True)
+                if words:
+                    found.append((name(block), words))
+    return found
+
+
+@pytest.mark.parametrize(("place", "words"), commands(), ids=lambda value: value if isinstance(value, str) else None)
+def test_a_command_exists(place: str, words: list[str]) -> None:
+    if words[0] == "make":
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        assert set(words[1:]) - {word for word in words if "=" in word} <= set(targets)
+    elif words[0] == "netscope":
+        command = [sys.executable, "-m", "netscope.cli", *words[1:2], "--help"]
+        if not re.fullmatch(r"[a-z]+", words[1] if len(words) > 1 else ""):
+            command = [sys.executable, "-m", "netscope.cli", "--help"]
+        help_text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        for option in (word.partition("=")[0] for word in words if word.startswith("--")):
+            assert option in help_text, f"{place}: no {option}"
+    else:
+        assert words[0] in FOREIGN, f"{place}: unknown command {words[0]!r}"
+
+
+def test_there_are_examples() -> None:
+    assert len(blocks("python")) >= 10
+    assert len(commands()) >= 5
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f": {page.name}" not in navigation] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_link_within_the_repository_leads_somewhere(page: Path) -> None:
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (page.parent / target).exists(), target
