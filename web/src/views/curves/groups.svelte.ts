@@ -1,0 +1,80 @@
+/** Mean and band of grouped runs for one key. */
+import { api, ApiError, type Bands } from '../../api/client';
+import { begin } from '../../chart/busy';
+import type { Band } from './settings.svelte';
+import type { Window } from '../../chart/zoom';
+
+export interface GroupWish {
+  /** Runs of each group. */
+  groups: readonly (readonly string[])[];
+  /** Changes when any of the runs grows. */
+  revision: string;
+  key: string;
+  x: string;
+  px: number;
+  band: Band;
+  window: Window;
+}
+
+export interface GroupCurve {
+  group: number;
+  x: Float64Array;
+  mean: Float32Array;
+  low: Float32Array;
+  high: Float32Array;
+  nLogged: number;
+}
+
+const CALM_MS = 1000;
+
+export class KeyGroups {
+  curves = $state.raw<readonly GroupCurve[]>([]);
+  problem = $state.raw<ApiError | null>(null);
+  loaded = $state(false);
+  #asked = '';
+  #askedAt = -Infinity;
+  #later: ReturnType<typeof setTimeout> | undefined;
+
+  update(wish: GroupWish): void {
+    const name = JSON.stringify(wish);
+    if (name === this.#asked) return;
+    this.#asked = name;
+    clearTimeout(this.#later);
+    const done = begin();
+    const wait = Math.max(0, this.#askedAt + CALM_MS - performance.now());
+    this.#later = setTimeout(() => void this.#ask(name, wish).finally(done), wait);
+    if (wait > 0) done();
+  }
+
+  rest(): void {
+    clearTimeout(this.#later);
+    this.#asked = '';
+  }
+
+  async #ask(name: string, wish: GroupWish): Promise<void> {
+    this.#askedAt = performance.now();
+    try {
+      const [low, high] = wish.window ?? [null, null];
+      const groups = wish.groups.map((group) => [...group]);
+      const reply = await api.groups({ groups, keys: [wish.key], px: wish.px, x: wish.x, low, high, band: wish.band });
+      if (name !== this.#asked) return;
+      this.curves = curvesOf(reply);
+      this.problem = null;
+      this.loaded = true;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.problem = error;
+    }
+  }
+}
+
+export function curvesOf(reply: Bands): GroupCurve[] {
+  return reply.series.map(({ run, start, n, n_logged: nLogged }) => ({
+    group: Number(run),
+    x: reply.x.subarray(start, start + n),
+    mean: reply.mean.subarray(start, start + n),
+    low: reply.low.subarray(start, start + n),
+    high: reply.high.subarray(start, start + n),
+    nLogged,
+  }));
+}

@@ -1,0 +1,77 @@
+/** Where each section and card of a page of charts lies, and which of them are in sight: arithmetic, whatever the number of keys. */
+import type { Section } from './sections';
+
+export interface Measures {
+  /** Inner width of the page. */
+  width: number;
+  /** Wished width of a card; cards are stretched so that a row is filled. */
+  card: number;
+  gap: number;
+  head: number;
+  /** Between sections. */
+  space: number;
+}
+
+export interface Placed {
+  section: Section;
+  top: number;
+  /** Where its cards begin. */
+  cardsTop: number;
+  bottom: number;
+}
+
+export interface Layout {
+  columns: number;
+  cardWidth: number;
+  cardHeight: number;
+  sections: Placed[];
+  height: number;
+}
+
+export interface Item {
+  key: string;
+  section: Section;
+  left: number;
+  top: number;
+}
+
+/** Height of a card of this width: flatter when wide, never too small to read. */
+export function cardHeight(width: number): number {
+  return Math.round(Math.min(420, Math.max(190, width * 0.62)));
+}
+
+export function layOut(sections: readonly Section[], { width, card, gap, head, space }: Measures): Layout {
+  const columns = Math.max(1, Math.floor((width + gap) / (Math.min(card, width) + gap)));
+  const cardWidth = Math.floor((width - gap * (columns - 1)) / columns);
+  const high = cardHeight(cardWidth);
+  let top = 0;
+  const placed = sections.map((section) => {
+    const rows = section.open ? Math.ceil(section.keys.length / columns) : 0;
+    const cardsTop = top + head;
+    const bottom = cardsTop + rows * (high + gap);
+    const one = { section, top, cardsTop, bottom };
+    top = bottom + space;
+    return one;
+  });
+  return { columns, cardWidth, cardHeight: high, sections: placed, height: top };
+}
+
+/** Cards that reach into [from, to]. */
+export function itemsIn(layout: Layout, from: number, to: number, gap: number): Item[] {
+  const stride = layout.cardHeight + gap;
+  const items: Item[] = [];
+  for (const { section, cardsTop, bottom } of layout.sections) {
+    if (!section.open || bottom < from || cardsTop > to) continue;
+    const first = Math.max(0, Math.floor((from - cardsTop) / stride)) * layout.columns;
+    const last = Math.min(section.keys.length, (Math.floor((to - cardsTop) / stride) + 1) * layout.columns);
+    for (let i = first; i < last; i++) {
+      items.push({
+        key: section.keys[i]!,
+        section,
+        left: (i % layout.columns) * (layout.cardWidth + gap),
+        top: cardsTop + Math.floor(i / layout.columns) * stride,
+      });
+    }
+  }
+  return items;
+}

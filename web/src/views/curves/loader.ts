@@ -1,0 +1,115 @@
+/** Asks for series: what several cards want in one frame goes out in few requests, and no more than three at a time. */
+import { api, type Curves } from '../../api/client';
+import type { Kind } from '../../api/schema.gen';
+import type { Window } from '../../chart/zoom';
+
+/** A stretch of points as it came, thinned by the server. */
+export interface Points {
+  x: Float64Array;
+  y: Float32Array;
+  nLogged: number;
+  ghost: boolean;
+}
+
+/** Points by run, in the order of the runs; a run without the key is missing. */
+export type ByRun = Map<string, Points[]>;
+
+export interface Want {
+  runs: readonly string[];
+  key: string;
+  x: string;
+  px: number;
+  kind: Kind;
+  window: Window;
+}
+
+interface Waiting {
+  want: Want;
+  resolve: (points: ByRun) => void;
+  reject: (error: unknown) => void;
+}
+
+/** Series in one request: enough to be worth the round trip, few enough that the first charts are there early. */
+const SERIES_A_REQUEST = 400;
+const AT_A_TIME = 3;
+/** Points columns over all runs of a chart: a thousand lines need fewer columns each than one line. */
+const COLUMNS_A_CHART = 40_000;
+
+/** Columns to ask for: the chart's width rounded up, so that cards of one size share a request, and less for very many runs. */
+export function columnsFor(width: number, nRuns: number): number {
+  const wanted = Math.ceil(Math.max(100, width) / 100) * 100;
+  return Math.max(100, Math.min(wanted, Math.floor(COLUMNS_A_CHART / Math.max(1, nRuns) / 50) * 50));
+}
+
+/** Which of the waiting keys go together: the same runs, axis and window, at most so many series. */
+export function batches<T extends { want: Want }>(waiting: readonly T[], most = SERIES_A_REQUEST): T[][] {
+  const alike = new Map<string, T[]>();
+  for (const one of waiting) {
+    const { key: _key, ...rest } = one.want;
+    const name = JSON.stringify(rest);
+    alike.set(name, [...(alike.get(name) ?? []), one]);
+  }
+  return [...alike.values()].flatMap((group) => {
+    const size = Math.max(1, Math.floor(most / Math.max(1, group[0]!.want.runs.length)));
+    return Array.from({ length: Math.ceil(group.length / size) }, (_, i) => group.slice(i * size, (i + 1) * size));
+  });
+}
+
+let waiting: Waiting[] = [];
+let ready: Waiting[][] = [];
+let underWay = 0;
+let planned = false;
+
+/** Points of one key for some runs. Rejects with the server's `ApiError`. */
+export function ask(want: Want): Promise<ByRun> {
+  return new Promise((resolve, reject) => {
+    waiting.push({ want, resolve, reject });
+    if (planned) return;
+    planned = true;
+    // A timer, not a frame: effects of one update all run before it, and it also fires in a hidden tab.
+    setTimeout(() => {
+      planned = false;
+      ready.push(...batches(waiting));
+      waiting = [];
+      pump();
+    }, 0);
+  });
+}
+
+function pump(): void {
+  while (underWay < AT_A_TIME && ready.length) {
+    const batch = ready.shift()!;
+    underWay++;
+    void send(batch).finally(() => {
+      underWay--;
+      pump();
+    });
+  }
+}
+
+async function send(batch: Waiting[]): Promise<void> {
+  const { runs, x, px, kind, window } = batch[0]!.want;
+  const keys = [...new Set(batch.map((one) => one.want.key))];
+  try {
+    const [low, high] = window ?? [null, null];
+    const reply = await api.series({ runs: [...runs], keys, px, x, kind, low, high });
+    const byKey = split(reply);
+    for (const one of batch) one.resolve(byKey.get(one.want.key) ?? new Map());
+  } catch (error) {
+    for (const one of batch) one.reject(error);
+  }
+}
+
+/** A reply by key and run. */
+export function split(reply: Curves): Map<string, ByRun> {
+  const byKey = new Map<string, ByRun>();
+  for (const { key, run, start, n, n_logged: nLogged, ghost } of reply.series) {
+    let byRun = byKey.get(key);
+    if (!byRun) byKey.set(key, (byRun = new Map()));
+    const points = { x: reply.x.subarray(start, start + n), y: reply.y.subarray(start, start + n), nLogged, ghost };
+    const lines = byRun.get(run);
+    if (lines) lines.push(points);
+    else byRun.set(run, [points]);
+  }
+  return byKey;
+}

@@ -1,0 +1,188 @@
+/** The points of one key for all compared runs: asks only for runs that are new or grew, and for the zoomed window in detail. */
+import { ApiError } from '../../api/client';
+import type { Kind } from '../../api/schema.gen';
+import { begin } from '../../chart/busy';
+import { mergeDetail } from '../../chart/merge';
+import type { Window } from '../../chart/zoom';
+import { ask, columnsFor, type ByRun, type Points } from './loader';
+
+/** A growing chart is asked for no more often than this. */
+const CALM_MS = 500;
+const DETAIL_MS = 120;
+
+interface Known {
+  revision: number;
+  lines: readonly Points[];
+}
+
+export interface Wish {
+  runs: readonly string[];
+  /** Changes when a run grows. */
+  revision: (run: string) => number;
+  x: string;
+  width: number;
+  window: Window;
+}
+
+export class KeySeries {
+  readonly key: string;
+  readonly kind: Kind;
+  problem = $state.raw<ApiError | null>(null);
+  /** False until the first points have come. */
+  loaded = $state(false);
+  #known = $state.raw<ReadonlyMap<string, Known>>(new Map());
+  #detail = $state.raw<{ window: Window; lines: ByRun }>({ window: null, lines: new Map() });
+  #x = '';
+  #px = 0;
+  #asking = false;
+  #askedAt = -Infinity;
+  #detailed = '';
+  #wish: Wish | null = null;
+  #later: ReturnType<typeof setTimeout> | undefined;
+  #detailLater: ReturnType<typeof setTimeout> | undefined;
+  #waits: (() => void) | null = null;
+
+  constructor(key: string, kind: Kind) {
+    this.key = key;
+    this.kind = kind;
+  }
+
+  /** Overview points of a run, with the window in detail where that has come. */
+  lines(run: string): readonly Points[] {
+    const lines = this.#known.get(run)?.lines ?? [];
+    const detail = this.#detail.lines.get(run);
+    if (!detail) return lines;
+    return lines.map((line, i) => {
+      const fine = detail[i];
+      return fine && fine.ghost === line.ghost && fine.x.length ? { ...line, ...mergeDetail(line, fine) } : line;
+    });
+  }
+
+  /** The overview line alone: its extent and count decide how smoothing forgets. */
+  overview(run: string): readonly Points[] {
+    return this.#known.get(run)?.lines ?? [];
+  }
+
+  /** Call again whenever something of the wish changed; cheap when there is nothing to ask. */
+  update(wish: Wish): void {
+    this.#wish = wish;
+    const px = columnsFor(wish.width, wish.runs.length);
+    if (wish.x !== this.#x) {
+      this.#known = new Map();
+      this.#detail = { window: null, lines: new Map() };
+      this.loaded = false;
+    }
+    // A wider card needs finer points; a narrower one has more than it needs.
+    if (wish.x !== this.#x || px > this.#px) this.#known = new Map([...this.#known].map(([id, k]) => [id, { ...k, revision: -1 }]));
+    if (wish.x !== this.#x || px > this.#px) [this.#x, this.#px] = [wish.x, px];
+    this.#go();
+    this.#zoom();
+  }
+
+  /** Stop what was planned, when the card leaves. */
+  rest(): void {
+    clearTimeout(this.#later);
+    clearTimeout(this.#detailLater);
+    this.#wish = null;
+    this.#waits?.();
+  }
+
+  #stale(): string[] {
+    const wish = this.#wish;
+    return wish ? wish.runs.filter((id) => this.#known.get(id)?.revision !== wish.revision(id)) : [];
+  }
+
+  #go(): void {
+    clearTimeout(this.#later);
+    const stale = this.#stale();
+    if (!stale.length) {
+      if (this.#wish) this.loaded = true;
+      return;
+    }
+    if (this.#asking) return;
+    const fresh = stale.some((id) => !this.#known.has(id));
+    const wait = fresh ? 0 : this.#askedAt + CALM_MS - performance.now();
+    if (wait > 0) this.#later = setTimeout(() => this.#go(), wait);
+    else void this.#ask(stale);
+  }
+
+  async #ask(ids: string[]): Promise<void> {
+    const wish = this.#wish!;
+    this.#asking = true;
+    this.#askedAt = performance.now();
+    const revisions = new Map(ids.map((id) => [id, wish.revision(id)]));
+    const [x, px] = [this.#x, this.#px];
+    const done = begin();
+    try {
+      const byRun = await ask({ runs: ids, key: this.key, x, px, kind: this.kind, window: null });
+      if (x === this.#x) {
+        const next = new Map(this.#known);
+        for (const [id, revision] of revisions) next.set(id, { revision, lines: byRun.get(id) ?? [] });
+        this.#known = next;
+        this.loaded = true;
+      }
+      this.problem = null;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.problem = error;
+      // Not again until something changes: a server that is away is asked by the live channel alone.
+      this.#wish = null;
+    } finally {
+      this.#asking = false;
+      done();
+    }
+    this.#go();
+  }
+
+  #zoom(): void {
+    const wish = this.#wish;
+    if (!wish) return;
+    const name = wish.window ? `${wish.x} ${wish.window.join(' ')} ${this.#px} ${wish.runs.map((id) => `${id}${wish.revision(id)}`).join()}` : '';
+    if (name === this.#detailed) return;
+    this.#detailed = name;
+    clearTimeout(this.#detailLater);
+    this.#waits?.();
+    if (!wish.window) {
+      this.#detail = { window: null, lines: new Map() };
+      return;
+    }
+    this.#waits = begin();
+    this.#detailLater = setTimeout(() => void this.#askDetail(name, wish), DETAIL_MS);
+  }
+
+  async #askDetail(name: string, wish: Wish): Promise<void> {
+    // Where the overview has every point that was logged there is nothing finer to ask for.
+    const thinned = wish.runs.filter((id) => this.overview(id).some((line) => line.nLogged > line.x.length));
+    try {
+      if (!thinned.length) return;
+      const lines = await ask({ runs: thinned, key: this.key, x: wish.x, px: this.#px, kind: this.kind, window: wish.window });
+      if (name === this.#detailed) this.#detail = { window: wish.window, lines };
+    } catch (error) {
+      // The overview stays on screen; the live channel tells when the server is away.
+      if (!(error instanceof ApiError)) throw error;
+    } finally {
+      this.#waits?.();
+    }
+  }
+}
+
+/** Points stay for a while after a card has left, so that scrolling back is instant. */
+export class SeriesCache {
+  readonly #all = new Map<string, KeySeries>();
+  readonly #most: number;
+
+  constructor(
+    readonly kind: Kind,
+    most = 120,
+  ) {
+    this.#most = most;
+  }
+
+  get(key: string): KeySeries {
+    const found = this.#all.get(key) ?? new KeySeries(key, this.kind);
+    this.#all.delete(key);
+    this.#all.set(key, found);
+    if (this.#all.size > this.#most) this.#all.delete(this.#all.keys().next().value!);
+    return found;
+  }
+}

@@ -1,0 +1,167 @@
+/** How a page of charts is shown: what changes the finding travels in the link too, what is only taste stays in the browser. */
+import type { TooltipSort } from '../../chart/readings';
+import type { Window } from '../../chart/zoom';
+import { selection } from '../../state/selection.svelte';
+import { keep, recall } from '../../state/stored';
+
+export type Band = 'minmax' | 'std' | 'stderr';
+export const BANDS: readonly Band[] = ['minmax', 'std', 'stderr'];
+
+/** What a link says, by the words of the link. */
+interface Finding {
+  smooth: number;
+  x: string;
+  logX: boolean;
+  logY: boolean;
+  outliers: boolean;
+  keys: string;
+  band: Band;
+  group: string;
+}
+
+const NAMES: Record<keyof Finding, string> = {
+  smooth: 'smooth',
+  x: 'x',
+  logX: 'logx',
+  logY: 'logy',
+  outliers: 'cut',
+  keys: 'keys',
+  band: 'band',
+  group: 'group',
+};
+
+export class ChartSettings {
+  /** Prefix of what is stored; also tells one page of charts from another in the link. */
+  readonly page: string;
+  readonly #defaults: Finding;
+  #stored = $state.raw<Partial<Finding>>({});
+
+  tooltip = $state<TooltipSort>('descending');
+  sharedZoom = $state(true);
+  cardWidth = $state(360);
+  pinned = $state.raw<readonly string[]>([]);
+  hidden = $state.raw<readonly string[]>([]);
+  /** Sections that were closed, or opened although they begin closed. */
+  folded = $state.raw<Readonly<Record<string, boolean>>>({});
+  /** Keys in the order that a person gave them, per section. */
+  order = $state.raw<Readonly<Record<string, readonly string[]>>>({});
+  /** Shared window of x, and windows of single cards. */
+  zoomX = $state.raw<Window>(null);
+  zooms = $state.raw<Readonly<Record<string, { x?: Window; y?: Window }>>>({});
+  /** Crosshair, shared by all charts of the page. */
+  cursor = $state.raw<{ x: number; key: string } | null>(null);
+
+  constructor(page: string, defaults: Partial<Finding> = {}) {
+    this.page = page;
+    this.#defaults = {
+      smooth: 0,
+      x: 'step',
+      logX: false,
+      logY: false,
+      outliers: false,
+      keys: '',
+      band: 'minmax',
+      group: '',
+      ...defaults,
+    };
+    const { group: _group, keys: _keys, ...taste } = recall<Partial<Finding>>(`${page}.finding`, {});
+    this.#stored = taste;
+    this.tooltip = this.#recall('tooltip', this.tooltip);
+    this.sharedZoom = this.#recall('sharedZoom', true);
+    this.cardWidth = this.#recall('cardWidth', 360);
+    this.pinned = this.#recall('pinned', []);
+    this.hidden = this.#recall('hidden', []);
+    this.folded = this.#recall('folded', {});
+    this.order = this.#recall('order', {});
+    this.zoomX = this.#linkedZoom();
+  }
+
+  readonly smooth = $derived(Math.min(0.999, Math.max(0, Number(this.#read('smooth')) || 0)));
+  readonly x = $derived(String(this.#read('x')));
+  readonly logX = $derived(this.#read('logX') === true);
+  readonly logY = $derived(this.#read('logY') === true);
+  readonly outliers = $derived(this.#read('outliers') === true);
+  readonly keys = $derived(String(this.#read('keys')));
+  readonly band = $derived<Band>(BANDS.find((band) => band === this.#read('band')) ?? 'minmax');
+  readonly group = $derived(String(this.#read('group')));
+
+  /** Change what the link says; `save` what only the browser keeps. */
+  set<K extends keyof Finding>(name: K, value: Finding[K]): void {
+    this.#stored = { ...this.#stored, [name]: value };
+    keep(`${this.page}.finding`, this.#stored);
+    this.#write(name, value);
+    if (name === 'x') {
+      this.zoomX = null;
+      this.zooms = {};
+      selection.setMore(this.#name('zoom'), null);
+    }
+  }
+
+  save<K extends 'tooltip' | 'sharedZoom' | 'cardWidth' | 'pinned' | 'hidden' | 'folded' | 'order'>(name: K, value: this[K]): void {
+    (this as Record<K, unknown>)[name] = value;
+    keep(`${this.page}.${name}`, value);
+  }
+
+  /** Put what the browser remembers into the link, so that a copied link shows the same. */
+  publish(): void {
+    for (const name of Object.keys(NAMES) as (keyof Finding)[]) {
+      const value = this.#stored[name];
+      if (value !== undefined && value !== this.#defaults[name]) this.#write(name, value);
+    }
+  }
+
+  windowX(key: string): Window {
+    return this.sharedZoom ? this.zoomX : (this.zooms[key]?.x ?? null);
+  }
+
+  windowY(key: string): Window {
+    return this.zooms[key]?.y ?? null;
+  }
+
+  zoom(key: string, change: { x?: Window; y?: Window }): void {
+    if (change.x !== undefined && this.sharedZoom) {
+      this.zoomX = change.x;
+      selection.setMore(this.#name('zoom'), change.x ? change.x.map((v) => Number(v.toPrecision(8))).join('..') : null);
+    }
+    this.zooms = { ...this.zooms, [key]: { ...this.zooms[key], ...change } };
+  }
+
+  get isZoomed(): boolean {
+    return this.zoomX !== null || Object.values(this.zooms).some((zoom) => (!this.sharedZoom && zoom.x) || zoom.y);
+  }
+
+  resetZoom(): void {
+    this.zoomX = null;
+    this.zooms = {};
+    selection.setMore(this.#name('zoom'), null);
+  }
+
+  #recall<T>(name: string, otherwise: T): T {
+    return recall(`${this.page}.${name}`, otherwise);
+  }
+
+  #name(word: string): string {
+    return this.page === 'curves' ? word : `${this.page}.${word}`;
+  }
+
+  #read<K extends keyof Finding>(name: K): Finding[K] | string {
+    const linked = selection.more[this.#name(NAMES[name])];
+    const otherwise = this.#stored[name] ?? this.#defaults[name];
+    if (linked === undefined) return otherwise;
+    return (typeof otherwise === 'boolean' ? linked === '1' : linked) as Finding[K];
+  }
+
+  #write(name: keyof Finding, value: unknown): void {
+    const same = value === this.#defaults[name];
+    const text = typeof value === 'boolean' ? (value ? '1' : '0') : String(value);
+    // A default that differs from what is stored elsewhere is said too, but an empty text has no place in an address.
+    selection.setMore(this.#name(NAMES[name]), same && text !== '0' ? null : text);
+  }
+
+  #linkedZoom(): Window {
+    const parts = (selection.more[this.#name('zoom')] ?? '').split('..').map(Number);
+    return parts.length === 2 && parts[0]! < parts[1]! ? [parts[0]!, parts[1]!] : null;
+  }
+}
+
+export const settings = new ChartSettings('curves');
