@@ -1,0 +1,150 @@
+"""A tail as rows of the index: series cut into chunks of columns with their extent, and the larger things in blocks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from netscope.store import codec
+from netscope.store.head import Head
+from netscope.store.tail import Block, Counts, Histogram, KeySet, Line, Tail, join, key_id
+
+
+CHUNK = 4096  # points
+LINES = 2000  # of console in a block
+
+Row = dict[str, Any]
+T = TypeVar("T")
+
+
+def chunks(number: int, upto: int, tail: Tail, head: Head) -> dict[str, list[Row]]:
+    """The rows of a tail, per table."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    in_sets: dict[tuple[str, str], int] = defaultdict(int)
+    for keys in tail.rows:
+        for key in keys.column:
+            in_sets[keys.kind, key] += 1
+    for keys, blocks in tail.rows.items():
+        alone = [key for key in keys.column if in_sets[keys.kind, key] == 1]
+        for chunk, series in _columns(keys, join(blocks), alone):
+            place = {"journal": number, "upto": upto}
+            found["chunk"] += [{**row, **place} for row in chunk]
+            found["series"].append({**series, "journal": number})
+    for (kind, key), n in in_sets.items():
+        if n > 1:
+            points = tail.points(kind, key)
+            if points is not None:
+                block = Block(points.steps, points.steps, points.times, points.values[:, None])
+                for chunk, series in _columns(KeySet(kind, (key,)), block, [key]):  # type: ignore[arg-type]
+                    found["chunk"] += [{**row, "journal": number, "upto": upto} for row in chunk]
+                    found["series"].append({**series, "journal": number})
+    for table, things, encode in (
+        ("bins", tail.bins, encode_counts),
+        ("histogram", tail.histograms, encode_histograms),
+    ):
+        for key, some in things.items():
+            name = key_id(table, key)
+            for seq, part in enumerate(_parts(some, CHUNK)):
+                steps = [one.step for one in part]
+                at = {"key": name, "journal": number, "upto": upto, "seq": seq, "n": len(part)}
+                found[table].append({**at, "first_step": min(steps), "last_step": max(steps), "block": encode(part)})
+    for seq, part in enumerate(_parts(tail.assets, CHUNK)):
+        body = codec.compress(msgspec.msgpack.encode(part))
+        found["asset"].append({"journal": number, "upto": upto, "seq": seq, "body": body})
+    start = head.n_lines - len(tail.lines)
+    for part in _parts(tail.lines, LINES):
+        body = codec.compress(msgspec.msgpack.encode(part))
+        found["console"].append({"journal": number, "upto": upto, "start": start, "n": len(part), "block": body})
+        start += len(part)
+    return found
+
+
+def _columns(keys: KeySet, block: Block, names: list[str]) -> Iterator[tuple[list[Row], Row]]:
+    """Per key its chunks and its numbers, without the journal."""
+    n_parts = -(-len(block.at) // CHUNK)
+    edges = np.linspace(0, len(block.at), n_parts + 1).astype(int).tolist()
+    parts = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    axes = [codec.axis(block.steps[part], block.times[part]) for part in parts]
+    first, last = [int(block.steps[p].min()) for p in parts], [int(block.steps[p].max()) for p in parts]
+    latest = len(block.steps) - 1 - int(block.steps[::-1].argmax())  # of equal steps the later
+    columns = np.ascontiguousarray(block.values.T)
+    for name in names:
+        values = columns[keys.column[name]]
+        rows: list[Row] = []
+        for seq, (part, axis) in enumerate(zip(parts, axes, strict=True)):
+            rows.append(
+                {
+                    "key": key_id(keys.kind, name), "seq": seq, "n": axis.n,
+                    "first_step": first[seq], "last_step": last[seq],
+                    **extent(values[part]), "block": codec.encode(axis, values[part]),
+                }
+            )  # fmt: skip
+        lows, highs = [r["min"] for r in rows if r["min"] is not None], [r["max"] for r in rows if r["max"] is not None]
+        yield (
+            rows,
+            {
+                "key": rows[0]["key"], "n": len(values), "first_step": min(first), "last_step": max(last),
+                "last": float(values[latest]), "min": min(lows, default=None), "max": max(highs, default=None),
+                "sum": float(sum(row["sum"] for row in rows)), "nonfinite": sum(row["nonfinite"] for row in rows),
+            },
+        )  # fmt: skip
+
+
+def extent(values: np.ndarray) -> Row:
+    """Smallest, largest and sum of the finite values, and how many are not finite."""
+    low, high = float(values.min()), float(values.max())
+    if np.isfinite(low) and np.isfinite(high):
+        with np.errstate(over="ignore"):
+            return {"min": low, "max": high, "sum": float(values.sum()), "nonfinite": 0}
+    finite = values[np.isfinite(values)]
+    nonfinite = len(values) - len(finite)
+    if not len(finite):
+        return {"min": None, "max": None, "sum": 0.0, "nonfinite": nonfinite}
+    with np.errstate(over="ignore"):
+        total = float(finite.sum())
+    return {"min": float(finite.min()), "max": float(finite.max()), "sum": total, "nonfinite": nonfinite}
+
+
+def encode_counts(rows: list[Counts]) -> bytes:
+    """Sparse bins of one key over steps."""
+    steps, times = np.array([r.step for r in rows], np.int64), np.array([r.time for r in rows])
+    first = np.array([r.first for r in rows], np.float64)
+    sizes, counts = np.array([len(r.counts) for r in rows], "<u2"), np.concatenate([r.counts for r in rows])
+    parts = codec.encode(codec.axis(steps, times), first), codec.pack_integers(sizes), codec.pack_integers(counts)
+    return msgspec.msgpack.encode(parts)
+
+
+def decode_counts(block: bytes) -> list[Counts]:
+    """The inverse of `encode_counts`."""
+    points, sizes, counts = msgspec.msgpack.decode(block, type=tuple[bytes, bytes, bytes])
+    steps, times, first = codec.decode(points)
+    pieces = np.split(codec.unpack_integers(counts, "<u4"), np.cumsum(codec.unpack_integers(sizes, "<u2"), dtype=int)[:-1])
+    return [
+        Counts(step, time, int(bin_), piece)
+        for step, time, bin_, piece in zip(steps.tolist(), times.tolist(), first.tolist(), pieces, strict=True)
+    ]
+
+
+def encode_histograms(rows: list[Histogram]) -> bytes:
+    """Histograms of one key over steps."""
+    return codec.compress(msgspec.msgpack.encode([(r.step, r.time, r.edges.tobytes(), r.counts.tobytes()) for r in rows]))
+
+
+def decode_histograms(block: bytes) -> list[Histogram]:
+    """The inverse of `encode_histograms`."""
+    rows = msgspec.msgpack.decode(codec.decompress(block), type=list[tuple[int, float, bytes, bytes]])
+    return [Histogram(step, time, np.frombuffer(e, "<f8"), np.frombuffer(c, "<f8")) for step, time, e, c in rows]
+
+
+def decode_lines(block: bytes) -> list[Line]:
+    """Lines of a console block."""
+    return msgspec.msgpack.decode(codec.decompress(block), type=list[Line])
+
+
+def _parts(things: list[T], most: int) -> Iterator[list[T]]:
+    for at in range(0, len(things), most):
+        yield things[at : at + most]

@@ -1,0 +1,190 @@
+"""Read series: chunks from the index and the tails from memory, stitched; one query for any number of runs."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import sqlalchemy as sql
+import zstandard
+
+from netscope.errors import NotFoundError
+from netscope.schema import Kind
+from netscope.store import codec, tables
+from netscope.store.cache import Cache
+from netscope.store.codec import Points
+from netscope.store.index import IndexLost, within
+from netscope.store.ingest import Ingest
+from netscope.store.state import attempt_of, forks, in_order
+from netscope.store.stitch import Part, stitch
+from netscope.store.tail import Tail, key_id
+
+
+CACHE_BYTES = 256 << 20
+NO_POINTS = Points(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+
+T = TypeVar("T")
+Curve = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class Columns(NamedTuple):
+    """A series as one curve, ascending in step."""
+
+    steps: np.ndarray
+    times: np.ndarray
+    values: np.ndarray
+    ghosts: list[Curve]
+    """(steps, times, values) that a later attempt replaced."""
+    revision: int
+
+
+class Piece(NamedTuple):
+    """A journal at one moment: its rows in the index with `upto <= indexed`, then its tail."""
+
+    number: int
+    attempt: int
+    rank: int
+    indexed: int
+    tail: Tail
+    has_key: bool
+
+
+class Moment(NamedTuple):
+    """A run at one moment."""
+
+    pieces: list[Piece]
+    forks: dict[int, int]
+    revision: int
+
+
+class Reader:
+    """Reads series of runs that an `Ingest` follows."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        """Nothing is cached yet."""
+        self.ingest = ingest
+        self._decoded: Cache[tuple[int, Points]] = Cache(CACHE_BYTES)
+        self._stitched: Cache[Columns] = Cache(CACHE_BYTES)
+
+    def columns(self, run_ids: Sequence[str], key: str, kind: Kind = "scalar") -> dict[str, Columns]:
+        """The series of one key; runs that do not have it are left out."""
+        return self.retry(lambda: self._columns(run_ids, key, kind))
+
+    def moments(self, run_ids: Sequence[str], kind: str = "", key: str = "") -> dict[str, Moment]:
+        """Runs as they are now.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        found = {}
+        with self.ingest.lock:
+            for run_id in run_ids:
+                followed = self.ingest.runs.get(run_id)
+                if followed is None:
+                    raise NotFoundError(unknown_run(run_id, list(self.ingest.runs)))
+                pieces = [
+                    Piece(f.number, attempt_of(f), f.head.start.rank or 0, f.indexed, f.tail, f.has(kind, key))
+                    for f in in_order(followed.followers)
+                ]
+                found[run_id] = Moment(pieces, forks(followed.followers), followed.revision)
+        return found
+
+    def retry(self, read: Callable[[], T]) -> T:
+        """Read; if the index turns out to be broken, build it anew and read again."""
+        try:
+            return read()
+        except (IndexLost, zstandard.ZstdError, struct.error) as error:
+            self._decoded.clear()
+            self._stitched.clear()
+            self.ingest.start_over(str(error) or type(error).__name__)
+            self.ingest.refresh(None)
+            return read()
+
+    def _columns(self, run_ids: Sequence[str], key: str, kind: str) -> dict[str, Columns]:
+        result: dict[str, Columns] = {}
+        missing: dict[str, Moment] = {}
+        tails: dict[int, Points] = {}
+        generation = self.ingest.index.generation
+        with self.ingest.lock:
+            for run_id, moment in self.moments(run_ids, kind, key).items():
+                kept = self._stitched.get((run_id, kind, key))
+                if kept is not None and kept.revision == moment.revision:
+                    result[run_id] = kept
+                    continue
+                missing[run_id] = moment
+                for piece in moment.pieces:
+                    if piece.has_key and (points := piece.tail.points(kind, key)) is not None:
+                        tails[piece.number] = points
+        wanted = {p.number: p.indexed for m in missing.values() for p in m.pieces if p.has_key and p.indexed}
+        chunks = self._chunks(wanted, key_id(kind, key), generation)
+        for run_id, moment in missing.items():
+            pieces = [p for p in moment.pieces if p.has_key]
+            points = [_join(chunks.get(p.number), tails.get(p.number)) for p in pieces]
+            if not sum(len(one.steps) for one in points):
+                continue
+            parts = [Part(p.attempt, p.rank, one.steps, one.times) for p, one in zip(pieces, points, strict=True)]
+            columns = _curve(parts, points, moment)
+            self._stitched.put((run_id, kind, key), columns, 24 * len(columns.steps))
+            result[run_id] = columns
+        return {run_id: result[run_id] for run_id in run_ids if run_id in result}
+
+    def _chunks(self, wanted: dict[int, int], key: int, generation: str) -> dict[int, Points]:
+        """What the index has of a key, per journal, up to an offset."""
+        found: dict[int, Points] = {}
+        since: dict[int, int] = {}
+        for number, indexed in wanted.items():
+            kept = self._decoded.get((generation, number, key))
+            if kept is not None and kept[0] <= indexed:
+                found[number] = kept[1]
+            since[number] = kept[0] if kept is not None and kept[0] <= indexed else 0
+        ask = [number for number, indexed in wanted.items() if since[number] < indexed]
+        if not ask:
+            return found
+        blocks: dict[int, list[tuple[int, int, bytes]]] = {number: [] for number in ask}
+        for number, upto, seq, block in self.rows(tables.chunk, ("block",), ask, key):
+            if number in blocks and since[number] < upto <= wanted[number]:
+                blocks[number].append((upto, seq, block))
+        for number, rows in blocks.items():
+            rows.sort(key=lambda row: row[:2])
+            points = _concatenate([*([found[number]] if number in found else []), *(codec.decode(b) for _, _, b in rows)])
+            found[number] = points
+            self._decoded.put((generation, number, key), (wanted[number], points), 24 * len(points.steps) + 200)
+        return found
+
+    def rows(self, table: sql.Table, names: Sequence[str], numbers: Sequence[int], key: int) -> Sequence[Any]:
+        """Rows (journal, upto, seq, …) of one key of some journals, in one query."""
+        c = table.c
+        query = sql.select(c.journal, c.upto, c.seq, *(c[name] for name in names)).where(c.key == key)
+        query = query.where(within(c.journal, numbers, len(self.ingest.runs)))
+        with self.ingest.index.reading() as connection:
+            return connection.execute(query).all()
+
+
+def unknown_run(run_id: str, known: list[str]) -> str:
+    """A sentence that says which runs there are."""
+    if not known:
+        return f"no run {run_id!r}; the folder has no runs"
+    more = f" and {len(known) - 8:,} more" if len(known) > 8 else ""
+    return f"no run {run_id!r}; the folder has: {', '.join(sorted(known)[-8:])}{more}"
+
+
+def _curve(parts: list[Part], points: list[Points], moment: Moment) -> Columns:
+    stitched = stitch(parts, moment.forks)
+    every = _concatenate(points)
+    ghosts: list[Curve] = [(every.steps[g], every.times[g], every.values[g]) for g in stitched.ghosts]
+    curve = stitched.curve
+    if len(curve) == len(every.steps) and (len(curve) == 0 or bool(np.all(np.diff(curve) == 1))):
+        return Columns(*every, ghosts, moment.revision)
+    return Columns(every.steps[curve], every.times[curve], every.values[curve], ghosts, moment.revision)
+
+
+def _join(first: Points | None, second: Points | None) -> Points:
+    return _concatenate([one for one in (first, second) if one is not None])
+
+
+def _concatenate(parts: list[Points]) -> Points:
+    if len(parts) == 1:
+        return parts[0]
+    return Points(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else NO_POINTS

@@ -1,0 +1,191 @@
+"""Move what was followed into the index: one transaction that wins only if nobody else indexed the same bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import msgspec
+import sqlalchemy as sql
+
+from netscope.store import codec, tables
+from netscope.store.blocks import Row, chunks
+from netscope.store.follow import Follower
+from netscope.store.head import Head, Memo
+from netscope.store.index import Index
+from netscope.store.tail import KeySet, Tail, journal_number, key_id
+
+
+LARGE_BYTES, LARGE_ROWS, HUGE_BYTES = 1 << 20, 4096, 16 << 20
+
+
+class Saved(NamedTuple):
+    """A journal as the index knows it."""
+
+    id: int
+    run: str
+    name: str
+    upto: int
+    head: Head
+
+
+def is_large(follower: Follower) -> bool:
+    """Whether enough was followed to make good chunks; rows of thousands of keys fill the memory before that."""
+    n_bytes = follower.offset - follower.indexed
+    return n_bytes >= HUGE_BYTES or (n_bytes >= LARGE_BYTES and follower.tail.longest >= LARGE_ROWS)
+
+
+class Flusher:
+    """Writes tails into one index; remembers which names it has written already."""
+
+    def __init__(self, index: Index, lock: threading.RLock) -> None:
+        """Nothing is known to be there yet; `lock` is held where a tail and its offset change together."""
+        self.index, self.lock = index, lock
+        self._known: dict[str, set[int]] = {"key": set(), "key_set": set()}
+
+    def load(self) -> Iterator[Saved]:
+        """All journals that the index knows."""
+        query = sql.select(*(tables.journal.c[name] for name in ("id", "run", "name", "upto", "head")))
+        decode = msgspec.json.Decoder(Head).decode
+        with self.index.reading() as connection:
+            for number, run, name, upto, head in connection.execute(query):
+                yield Saved(number, run, name, upto, decode(head))
+
+    def key_sets(self) -> dict[int, KeySet]:
+        """All key sets by id."""
+        with self.index.reading() as connection:
+            rows = connection.execute(sql.select(tables.key_set.c.id, tables.key_set.c.body)).all()
+        return {number: msgspec.msgpack.decode(codec.decompress(body), type=KeySet) for number, body in rows}
+
+    def saved(self, run: str, name: str) -> Saved | None:
+        """What the index knows of one journal now."""
+        query = sql.select(tables.journal.c.upto, tables.journal.c.head)
+        number = journal_number(run, name)
+        with self.index.reading() as connection:
+            row = connection.execute(query.where(tables.journal.c.id == number)).one_or_none()
+        return row and Saved(number, run, name, row.upto, msgspec.json.decode(row.head, type=Head))
+
+    def flush(self, followers: Iterable[tuple[str, Follower]]) -> list[Follower]:
+        """Write the tails of (run, follower) and empty them; those that somebody else has written meanwhile come back.
+
+        The tails of what comes back are kept: what they and the index hold together stays right, until the caller begins
+        them anew.
+        """
+        due = {f.number: (run, f) for run, f in followers if f.offset > f.indexed}
+        if not due:
+            return []
+        offsets = {number: f.offset for number, (_, f) in due.items()}
+        with self.index.writing() as connection:
+            lost = self._claim(connection, due)
+            writes: dict[str, list[Row]] = defaultdict(list)
+            for number, (_, follower) in due.items():
+                if number not in lost:
+                    for table, rows in chunks(number, follower.offset, follower.tail, follower.head).items():
+                        writes[table] += rows
+                    self._names(follower, writes)
+            for table, rows in writes.items():
+                if rows:
+                    self._write(connection, tables.metadata.tables[table], rows)
+        for name in self._known:
+            self._known[name].update(row["id"] for row in writes[name])
+        with self.lock:
+            for number, (_, follower) in due.items():
+                if number not in lost:
+                    follower.tail, follower.memo, follower.indexed = Tail(), Memo(), offsets[number]
+        return [due[number][1] for number in lost]
+
+    def forget(self, numbers: list[int], runs: list[str]) -> None:
+        """Remove all rows of some journals and runs."""
+        with self.index.writing() as connection:
+            for table in tables.OF_JOURNAL:
+                connection.execute(table.delete().where(table.c.journal.in_(numbers)))
+            connection.execute(tables.journal.delete().where(tables.journal.c.id.in_(numbers)))
+            connection.execute(tables.run.delete().where(tables.run.c.id.in_(runs)))
+
+    def rest(self, rows: list[Row]) -> None:
+        """Note runs that nobody writes any more."""
+        with self.index.writing() as connection:
+            self._write(connection, tables.run, rows)
+
+    def _claim(self, connection: sql.Connection, due: dict[int, tuple[str, Follower]]) -> set[int]:
+        """Move the offsets; the numbers of those journals that somebody else has moved already."""
+        table = tables.journal
+        # In one order everywhere: two processes that lock the same rows must not wait for each other.
+        fresh = [
+            {"id": number, "run": run, "name": f.path.name, "upto": 0, "head": b""}
+            for number, (run, f) in sorted(due.items())
+            if not f.indexed
+        ]
+        if fresh:
+            connection.execute(self.index.insert(table).on_conflict_do_nothing(), fresh)
+        locked = sql.select(table.c.id, table.c.upto).where(table.c.id.in_(due)).order_by(table.c.id).with_for_update()
+        found = {row.id: row.upto for row in connection.execute(locked)}
+        won = [number for number, (_, f) in due.items() if found.get(number) == f.indexed]
+        moved = [{"b_id": n, "b_upto": due[n][1].offset, "b_head": msgspec.json.encode(due[n][1].head)} for n in won]
+        here = table.c.id == sql.bindparam("b_id")
+        change = table.update().where(here)
+        if moved:
+            connection.execute(change.values(upto=sql.bindparam("b_upto"), head=sql.bindparam("b_head")), moved)
+        for number in won:
+            memo = due[number][1].memo
+            if memo.environment is not None or memo.layers is not None:
+                before = connection.execute(sql.select(table.c.memo).where(table.c.id == number)).scalar_one()
+                body = codec.compress(msgspec.json.encode(merged(before, memo)))
+                connection.execute(table.update().where(table.c.id == number).values(memo=body))
+        return set(due) - set(won)
+
+    def _names(self, follower: Follower, writes: dict[str, list[Row]]) -> None:
+        for keys in follower.key_sets:
+            if keys.id not in self._known["key_set"]:
+                body = codec.compress(msgspec.msgpack.encode(keys))
+                writes["key_set"].append({"id": keys.id, "body": body})
+                for key in keys.keys:
+                    number = key_id(keys.kind, key)
+                    if number not in self._known["key"]:
+                        writes["key"].append({"id": number, "kind": keys.kind, "name": key.replace("\0", "�")})
+
+    def _write(self, connection: sql.Connection, table: sql.Table, rows: list[Row]) -> None:
+        insert = self.index.insert(table)
+        new = insert.excluded
+        if table is tables.series:
+            old = table.c
+            insert = insert.on_conflict_do_update(
+                index_elements=["key", "journal"],
+                set_={
+                    "n": old.n + new.n,
+                    "first_step": sql.case((new.first_step < old.first_step, new.first_step), else_=old.first_step),
+                    "last_step": sql.case((new.last_step >= old.last_step, new.last_step), else_=old.last_step),
+                    "last": sql.case((new.last_step >= old.last_step, new.last), else_=old.last),
+                    "min": sql.case((old.min.is_(None) | (new.min < old.min), new.min), else_=old.min),
+                    "max": sql.case((old.max.is_(None) | (new.max > old.max), new.max), else_=old.max),
+                    "sum": old.sum + new.sum,
+                    "nonfinite": old.nonfinite + new.nonfinite,
+                },
+            )
+        elif table is tables.run:
+            insert = insert.on_conflict_do_update(
+                index_elements=["id"], set_={c.name: new[c.name] for c in table.c if c.name != "id"}
+            )
+        elif table in (tables.key, tables.key_set):
+            rows = sorted({row["id"]: row for row in rows}.values(), key=lambda row: int(row["id"]))
+            insert = insert.on_conflict_do_nothing()
+        else:
+            connection.execute(table.insert(), rows)
+            return
+        connection.execute(insert, rows)
+
+
+def decode_memo(body: bytes) -> Memo:
+    """What `flush` wrote of the large things."""
+    return msgspec.json.decode(codec.decompress(body), type=Memo)
+
+
+def merged(before: bytes | None, memo: Memo) -> Memo:
+    """What was remembered before, and what is newer."""
+    old = decode_memo(before) if before else Memo()
+    return Memo(
+        environment=memo.environment if memo.environment is not None else old.environment,
+        layers=memo.layers if memo.layers is not None else old.layers,
+    )

@@ -1,0 +1,122 @@
+"""What a journal says about its run, apart from series: who wrote it, the configuration, edits, how it ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from netscope.schema import Layer
+from netscope.store.tail import Line
+
+
+class Start(msgspec.Struct, frozen=True):
+    """The first frame of a journal."""
+
+    attempt: int = -1
+    """From 1; 0 is a journal that carries edits only and is no attempt; -1: the start is damaged or not read yet."""
+    host: str = ""
+    boot: str = ""
+    pid: int = 0
+    started: float = 0.0
+    rank: int | None = None
+    version: str = ""
+    name: str | None = None
+    created: float = 0.0
+
+
+class Head(msgspec.Struct):
+    """Small and always in memory: what the runs table needs. Kept in the index with the offset it is true of."""
+
+    start: Start = msgspec.field(default_factory=Start)
+    config: dict[str, tuple[float, Any]] = msgspec.field(default_factory=dict)
+    """Per top-level key: when it was said, and the value."""
+    edits: dict[str, tuple[float, Any]] = msgspec.field(default_factory=dict)
+    fork_step: int | None = None
+    first_step: int | None = None
+    """Smallest step of a row of scalars."""
+    first_other: int | None = None
+    """Smallest step of anything else."""
+    last_time: float = 0.0
+    ended: str = ""
+    """"finished", "crashed" or "": not closed in order."""
+    error: str = ""
+    dropped: int = 0
+    n_damaged: int = 0
+    """Places that are damaged."""
+    damaged_bytes: int = 0
+    key_sets: dict[int, int] = msgspec.field(default_factory=dict)
+    """Number in this journal -> id of the key set."""
+    bins_keys: set[str] = msgspec.field(default_factory=set)
+    n_lines: int = 0
+    """Whole lines of console."""
+    open_lines: dict[int, tuple[float, str]] = msgspec.field(default_factory=dict)
+    """Per stream the line that has no end yet."""
+    has_memo: bool = False
+
+    def event(self, event: dict[str, Any], memo: Memo) -> None:
+        """Take an event; unknown ones are of a newer minor version and ignored.
+
+        Raises:
+            TypeError, ValueError, msgspec.ValidationError: Fields are not what FORMAT.md says.
+        """
+        name, time = event.get("event"), float(event.get("time", 0.0))
+        self.last_time = time or self.last_time
+        if name == "config":
+            for key, value in dict(event["config"]).items():
+                self.config[str(key)] = (time, value)
+        elif name == "edit":
+            for field, kind in EDITABLE.items():
+                if event.get(field) is not None:
+                    self.edit(field, time, msgspec.convert(event[field], kind))
+        elif name == "environment":
+            memo.environment = dict(event["environment"])
+            self.has_memo = True
+        elif name == "layers":
+            memo.layers = msgspec.convert(event["layers"], list[Layer])
+            self.has_memo = True
+        elif name == "attempt":
+            self.fork_step = msgspec.convert(event.get("fork_step"), int | None)
+        elif name == "end":
+            self.ended = "crashed" if event.get("state") == "crashed" else "finished"
+            self.error, self.dropped = str(event.get("error") or ""), int(event.get("dropped") or 0)
+
+    def edit(self, field: str, time: float, value: Any) -> None:
+        """The latest time wins; of equal times the later in the file."""
+        if field not in self.edits or self.edits[field][0] <= time:
+            self.edits[field] = (time, value)
+
+    def saw_step(self, step: int, *, scalar: bool) -> None:
+        """Remember the smallest step."""
+        if scalar:
+            self.first_step = step if self.first_step is None else min(step, self.first_step)
+        else:
+            self.first_other = step if self.first_other is None else min(step, self.first_other)
+
+    def print(self, time: float, stream: int, text: str) -> list[Line]:
+        """Join what was printed into lines; gives those that are whole now."""
+        began, before = self.open_lines.pop(stream, (time, ""))
+        *whole, rest = (before + text).split("\n")
+        if rest:
+            self.open_lines[stream] = (began if not whole else time, rest)
+        self.n_lines += len(whole)
+        return [Line(began if i == 0 else time, stream, overprinted(line)) for i, line in enumerate(whole)]
+
+
+class Memo(msgspec.Struct):
+    """The large things that are read only when somebody looks at the run."""
+
+    environment: dict[str, Any] | None = None
+    layers: list[Layer] | None = None
+
+
+EDITABLE: dict[str, Any] = {"name": str, "notes": str, "tags": list[str], "archived": bool}
+
+
+def overprinted(line: str) -> str:
+    r"""What a terminal shows of a line with carriage returns: progress bars print over themselves.
+
+    >>> overprinted("10 %\r20 %\r")
+    '20 %'
+    """
+    return next((part for part in reversed(line.split("\r")) if part), "")

@@ -1,0 +1,267 @@
+"""The index: one SQL database beside the runs, fed from journals by offset, safe to delete at any time."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import sqlalchemy as sql
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DatabaseError, DBAPIError
+
+from netscope.errors import MissingExtraError, StorageError, UsageError
+from netscope.store import tables
+
+Backend = Literal["sqlite", "postgresql", "memory"]
+FOLDER = ".netscope"
+FILE = "index.sqlite"
+BUSY_S = 20
+MOST_IN = 400  # above so many ids a query reads all of a key and drops what was not asked for
+
+
+class IndexLost(Exception):
+    """The database is damaged, of another version, or was deleted: it has to be opened anew. Never leaves the store."""
+
+
+class Place(NamedTuple):
+    """Where an index is."""
+
+    url: str
+    backend: Backend
+    path: Path | None
+    """Of the SQLite file."""
+
+
+def places(folder: Path, url: str | None) -> Iterator[Place]:
+    """Where the index of a folder may be, best first."""
+    if url is not None:
+        if not url.startswith("postgresql"):
+            raise UsageError(f'index={url!r}: expected "postgresql+psycopg://user:password@host/database"')
+        yield Place(url, "postgresql", None)
+        return
+    beside = folder / FOLDER / FILE
+    if is_writable(folder):
+        yield Place(f"sqlite:///{beside}", "sqlite", beside)
+    cached = cache_folder() / hashlib.blake2b(bytes(folder), digest_size=8).hexdigest() / FILE
+    yield Place(f"sqlite:///{cached}", "sqlite", cached)
+    yield Place("sqlite://", "memory", None)
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether files can be made in it (and in its `.netscope`, where that exists)."""
+    inner = folder / FOLDER
+    return os.access(folder, os.W_OK | os.X_OK) and (not inner.exists() or os.access(inner, os.W_OK | os.X_OK))
+
+
+def cache_folder() -> Path:
+    """This user's place for what can be made again."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path("~/.cache").expanduser())
+    return Path(base) / "netscope"
+
+
+class Index:
+    """One open database."""
+
+    def __init__(self, place: Place, schema: str = "") -> None:
+        """Open or create it.
+
+        Args:
+            place: Where.
+            schema: PostgreSQL schema of this folder, so that several folders can share a database.
+
+        Raises:
+            IndexLost: It is there but cannot be used; `put_aside` and try again.
+            StorageError: It cannot be made here, or the server does not answer.
+        """
+        self.backend, self.path, self.schema = place.backend, place.path, schema
+        self.engine = self._connect(place)
+        # In memory there is one connection for all threads.
+        self._alone: contextlib.AbstractContextManager[Any] = (
+            threading.RLock() if place.backend == "memory" else contextlib.nullcontext()
+        )
+        try:
+            with self.writing() as connection:
+                self.generation = self._prepare(connection)
+        except (StorageError, IndexLost):
+            self.engine.dispose()
+            raise
+        self._inode = self._stat()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def is_there(self) -> bool:
+        """False once somebody deleted or replaced the file: one `stat`."""
+        return self.path is None or self._stat() == self._inode
+
+    def put_aside(self) -> None:
+        """Move what is there out of the way; the next opening begins anew."""
+        put_aside(Place(str(self.engine.url), self.backend, self.path), self.schema, self.engine)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sql.Connection]:
+        """A connection for queries."""
+        with self._alone, self._guard(), self.engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sql.Connection]:
+        """A transaction that commits at its end. SQLite: takes the write lock at once, so it cannot fail halfway."""
+        with self._alone, self._guard(), self.engine.connect().execution_options(netscope_write=True) as connection:
+            with connection.begin():
+                yield connection
+
+    def insert(self, table: sql.Table) -> Any:
+        """INSERT with ON CONFLICT, which is spelt alike in both dialects."""
+        return (postgresql if self.backend == "postgresql" else sqlite).insert(table)
+
+    @contextlib.contextmanager
+    def _guard(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            cause = error.orig
+            if isinstance(cause, sqlite3.Error):
+                code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+                missing = isinstance(error, DatabaseError) and "no such" in str(cause)
+                if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or missing:
+                    raise IndexLost(str(cause)) from error
+                raise StorageError(f"the index {self.path or 'in memory'} cannot be used: {cause}") from error
+            if type(cause).__name__ in ("UndefinedTable", "UndefinedColumn", "InvalidSchemaName"):
+                raise IndexLost(str(cause)) from error
+            raise StorageError(f"the index on PostgreSQL cannot be used: {str(cause).strip()}") from error
+
+    def _connect(self, place: Place) -> sql.Engine:
+        if place.backend == "postgresql":
+            return _postgresql(place.url, self.schema)
+        if place.path is not None:
+            try:
+                place.path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorageError(f"no index at {place.path}: {error}") from error
+        return _sqlite(place.url)
+
+    def _prepare(self, connection: sql.Connection) -> str:
+        if self.schema:
+            connection.execute(sql.text("SELECT pg_advisory_xact_lock(7304)"))  # two may create at once
+            connection.execute(sql.schema.CreateSchema(self.schema, if_not_exists=True))
+        names = set(sql.inspect(connection).get_table_names(schema=self.schema or None))
+        if not names:
+            tables.metadata.create_all(connection)
+            generation = secrets.token_hex(8)
+            values = [{"name": "version", "value": tables.VERSION}, {"name": "generation", "value": generation}]
+            connection.execute(tables.meta.insert(), values)
+            return generation
+        if "meta" not in names:
+            raise IndexLost("it is not an index of netscope")
+        found = {row.name: row.value for row in connection.execute(sql.select(tables.meta))}
+        if found.get("version") != tables.VERSION:
+            raise IndexLost(f"it is of version {found.get('version')}, this netscope makes version {tables.VERSION}")
+        return found["generation"]
+
+    def _stat(self) -> tuple[int, int] | None:
+        if self.path is None:
+            return None
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+
+def open_index(folder: Path, url: str | None, problems: list[str]) -> Index:
+    """Open the index of a folder in the best place that works; what is broken is put aside and said in `problems`."""
+    schema = f"netscope_{hashlib.blake2b(bytes(folder), digest_size=8).hexdigest()}" if url is not None else ""
+    refusal: StorageError | None = None
+    for place in places(folder, url):
+        for _ in range(3):
+            try:
+                return Index(place, schema)
+            except IndexLost as lost:
+                problems.append(f"the index was rebuilt from the journals: {lost}")
+                put_aside(place, schema)
+            except StorageError as error:
+                refusal = error
+                break
+    raise refusal or StorageError(f"the index of {folder} cannot be opened")
+
+
+def put_aside(place: Place, schema: str, engine: sql.Engine | None = None) -> None:
+    """Rename a broken SQLite file to `index.broken.sqlite`; drop the tables on PostgreSQL."""
+    if place.path is not None:
+        if engine is not None:
+            engine.dispose()
+        for suffix in ("-wal", "-shm"):
+            place.path.with_name(place.path.name + suffix).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            place.path.replace(place.path.with_name("index.broken.sqlite"))
+    elif schema:
+        engine = engine or _postgresql(place.url, schema)
+        with engine.begin() as connection:
+            connection.execute(sql.schema.DropSchema(schema, cascade=True, if_exists=True))
+        engine.dispose()
+
+
+def _postgresql(url: str, schema: str) -> sql.Engine:
+    try:
+        engine = sql.create_engine(url, pool_pre_ping=True)
+    except ImportError as error:
+        raise MissingExtraError("an index on PostgreSQL", "psycopg", "postgres") from error
+    except sql.exc.ArgumentError as error:
+        raise UsageError(f'index={url!r}: expected "postgresql+psycopg://user:password@host/database"') from error
+
+    @sql.event.listens_for(engine, "connect")
+    def begin(connection: Any, record: object) -> None:  # noqa: ARG001
+        connection.autocommit = True
+        connection.execute(f'SET search_path TO "{schema}"')
+        connection.autocommit = False
+
+    return engine
+
+
+def _sqlite(url: str) -> sql.Engine:
+    memory = url == "sqlite://"
+    options: dict[str, Any] = {"poolclass": sql.pool.StaticPool} if memory else {}
+    engine = sql.create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False}, **options)
+
+    @sql.event.listens_for(engine, "connect")
+    def connected(connection: sqlite3.Connection, record: object) -> None:  # noqa: ARG001
+        connection.isolation_level = None
+        for pragma in ("page_size=8192", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-32000"):
+            connection.execute(f"PRAGMA {pragma}")
+        if not memory:
+            _write_ahead(connection)
+
+    @sql.event.listens_for(engine, "begin")
+    def begun(connection: sql.Connection) -> None:
+        write = connection.get_execution_options().get("netscope_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to WAL. The switch does not wait for locks by itself, so processes that open at once must retry."""
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+def within(column: sql.Column[Any], ids: Sequence[Any], known: int) -> sql.ColumnElement[bool]:
+    """`column IN ids`, or nothing where the list is long and most of what is `known`."""
+    return sql.true() if len(ids) > MOST_IN and 4 * len(ids) > known else column.in_(ids)

@@ -1,0 +1,458 @@
+"""Keep up with a folder of runs: which there are, which grow, and what of them the index has to learn."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from pathlib import Path
+
+import msgspec
+import sqlalchemy as sql
+
+from netscope.errors import FormatError, StorageError
+from netscope.schema import Attempt, Run
+from netscope.store import tables
+from netscope.store.compose import run_of
+from netscope.store.flush import Flusher, Saved, is_large
+from netscope.store.follow import Follower
+from netscope.store.index import FOLDER, Index, IndexLost, open_index
+from netscope.store.tail import KeySet
+
+
+SUFFIX = ".journal"
+PIECE = 8 << 20  # bytes of one journal between two looks at the clock
+BATCH_BYTES = 16 << 20  # of journals in one transaction
+RESTING_AT_ONCE = 500  # folders of runs at rest looked at in one refresh
+FRESH_NS = 2_000_000_000  # a folder that changed so recently may change again within its clock's tick
+LIFE_S = 1.0  # between two looks whether a writer lives
+
+log = logging.getLogger("netscope.store")
+
+
+class Followed:
+    """A run and its journals."""
+
+    def __init__(self, run_id: str, folder: Path) -> None:
+        """Nothing is read yet."""
+        self.id, self.folder = run_id, folder
+        self.journals: dict[str, Follower] = {}
+        self.run = Run(run_id, run_id, "killed", 0.0, 0.0, [], "", False, {}, {}, 0)
+        self.attempts: list[Attempt] = []
+        self.mtime = -1
+        """Of the folder when its journals were listed, in ns; -1: list them again."""
+        self.revision = 0
+        self.looked = 0.0
+        """Monotonic time of the last look whether it lives."""
+        self.is_resting = False
+
+    @property
+    def followers(self) -> list[Follower]:
+        """Its journals."""
+        return list(self.journals.values())
+
+
+class Ingest:
+    """All runs of a folder, up to date as of the last `refresh`."""
+
+    def __init__(self, folder: Path, url: str | None) -> None:
+        """Open the index and learn from it what it knows; nothing of the folder is read yet."""
+        self.folder, self.url = folder, url
+        self.problems: list[str] = []
+        """What went wrong with the index, in sentences."""
+        self.runs: dict[str, Followed] = {}
+        self.removed: list[tuple[int, str]] = []
+        self.revision = int(time.time() * 1000)  # larger than any that an earlier process gave
+        self.bytes_read = 0
+        self.lock = threading.RLock()
+        self._refreshing = threading.RLock()
+        self._root_mtime = -1
+        self._backlog: deque[Followed] = deque()
+        self._resting: deque[Followed] = deque()
+        self._refused_until = 0.0
+        self._open()
+
+    def _open(self) -> None:
+        for _ in range(3):
+            self.index = open_index(self.folder, self.url, self.problems)
+            self.flusher = Flusher(self.index, self.lock)
+            try:
+                self._known = self._load()
+                return
+            except (IndexLost, msgspec.MsgspecError) as error:
+                self.problems.append(f"the index was rebuilt from the journals: {error}")
+                self.index.put_aside()
+        raise StorageError(f"the index of {self.folder} cannot be read: {self.problems[-1]}")
+
+    def _load(self) -> dict[str, list[Saved]]:
+        known: dict[str, list[Saved]] = {}
+        for saved in self.flusher.load():
+            known.setdefault(saved.run, []).append(saved)
+        self.key_sets: dict[int, KeySet] = self.flusher.key_sets()
+        with self.index.reading() as connection:
+            rows = connection.execute(sql.select(tables.run.c.id, tables.run.c.folder_mtime)).all()
+        self._rested: dict[str, int] = {row.id: row.folder_mtime for row in rows}
+        return known
+
+    def start_over(self, reason: str) -> None:
+        """The index is gone or broken: put it aside and read all journals again."""
+        with self._refreshing, self.lock:
+            self.problems.append(f"the index was rebuilt from the journals: {reason}")
+            log.warning("%s: the index is rebuilt: %s", self.folder, reason)
+            if self.index.is_there():
+                self.index.put_aside()
+            self.index.close()
+            self._open()
+            self._backlog.clear()
+            self._resting.clear()
+            for followed in self.runs.values():
+                followed.journals.clear()
+                followed.mtime, followed.is_resting = -1, False
+                self._backlog.append(followed)
+
+    def refresh(self, budget_s: float | None, *, everything: bool = False) -> set[str]:
+        """Follow what grew; ids of the runs that changed.
+
+        Args:
+            budget_s: Leave what is still to be read for the next call after so many seconds; None: read all.
+            everything: Look at all runs at rest, not just at the next few.
+        """
+        with self._refreshing:
+            try:
+                return self._refresh(budget_s, everything=everything)
+            except IndexLost as lost:
+                self.start_over(str(lost))
+                return self._refresh(budget_s, everything=everything)
+
+    def _refresh(self, budget_s: float | None, *, everything: bool) -> set[str]:
+        until = time.monotonic() + budget_s if budget_s is not None else float("inf")
+        if not self.index.is_there():
+            self.start_over("it was deleted")
+        changed = self._discover(everything=everything)
+        for followed in [f for f in self.runs.values() if not f.is_resting and f.mtime >= 0]:
+            if self._look(followed, until):
+                changed.add(followed.id)
+        for _ in range(len(self._resting) if everything else min(len(self._resting), RESTING_AT_ONCE)):
+            followed = self._resting.popleft()
+            if followed.id not in self.runs or not followed.is_resting:
+                continue
+            if self._has_changed(followed):
+                followed.is_resting = False
+                self._backlog.append(followed)
+            else:
+                self._resting.append(followed)
+        changed |= self._catch_up(until)
+        self._touch(changed)
+        return changed
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is more to read at once."""
+        return bool(self._backlog)
+
+    def followed(self, run_id: str) -> Followed | None:
+        """A run by its id."""
+        return self.runs.get(run_id)
+
+    def forget(self, run_ids: list[str]) -> None:
+        """Drop runs whose folders are gone, here and in the index."""
+        with self._refreshing:
+            with self.lock:
+                gone = [self.runs.pop(run_id) for run_id in run_ids if run_id in self.runs]
+                self.revision = max(self.revision + 1, int(time.time() * 1000))
+                self.removed += [(self.revision, followed.id) for followed in gone]
+            self._erase(run_ids)
+
+    def look_again(self, run_ids: list[str]) -> None:
+        """These were changed from here: do not wait for their turn."""
+        with self._refreshing:
+            for run_id in run_ids:
+                if (followed := self.runs.get(run_id)) is not None:
+                    followed.mtime, followed.is_resting = -1, False
+                    self._backlog.appendleft(followed)
+
+    def _erase(self, run_ids: list[str]) -> None:
+        with self.index.reading() as connection:
+            query = sql.select(tables.journal.c.id).where(tables.journal.c.run.in_(run_ids))
+            numbers = list(connection.execute(query).scalars())
+        if numbers:
+            self.flusher.forget(numbers, run_ids)
+
+    def _touch(self, changed: set[str]) -> None:
+        if not changed:
+            return
+        with self.lock:
+            self.revision = max(self.revision + 1, int(time.time() * 1000))
+            for run_id in changed:
+                if (followed := self.runs.get(run_id)) is not None:
+                    followed.revision = self.revision
+                    followed.run, followed.attempts = run_of(run_id, followed.followers, self.revision)
+
+    def _discover(self, *, everything: bool) -> set[str]:
+        """Find new and vanished folders; only where the folder of all runs changed."""
+        try:
+            mtime = self.folder.stat().st_mtime_ns
+        except OSError:
+            return set()
+        if mtime == self._root_mtime and not everything:
+            return set()
+        self._root_mtime = mtime if time.time_ns() - mtime > FRESH_NS else -1
+        try:
+            with os.scandir(self.folder) as entries:
+                found = {e.name for e in entries if e.name != FOLDER and _is_text(e.name) and e.is_dir()}
+        except OSError as error:
+            log.warning("%s cannot be listed: %s", self.folder, error)
+            return set()
+        for run_id in sorted(found - self.runs.keys(), reverse=True):  # the newest first
+            followed = Followed(run_id, self.folder / run_id)
+            if self._wake(followed):
+                self.runs[run_id] = followed
+                self._backlog.append(followed)
+        vanished = [run_id for run_id in self.runs if run_id not in found]
+        stale = [run_id for run_id in self._known if run_id not in found]
+        if vanished or stale:
+            self.forget(vanished)
+            self._erase(stale)
+            for run_id in stale:
+                del self._known[run_id]
+        return set()
+
+    def _wake(self, followed: Followed) -> bool:
+        """Take up a run where the index left off; False where the folder is no run."""
+        saved = self._known.pop(followed.id, [])
+        for one in saved:
+            self._adopt(followed, one)
+        if saved and self._rested.get(followed.id) == self._mtime(followed):
+            followed.mtime = self._rested[followed.id]
+            return True
+        return bool(self._list(followed))
+
+    def _adopt(self, followed: Followed, saved: Saved) -> None:
+        follower = Follower(followed.folder / saved.name, saved.head, saved.upto)
+        missing = [number for number in saved.head.key_sets.values() if number not in self.key_sets]
+        if missing:
+            self.key_sets |= self.flusher.key_sets()
+        for number, key_set in list(saved.head.key_sets.items()):
+            if key_set not in self.key_sets:
+                raise IndexLost(f"it lacks a key set of {saved.name}")
+            follower.define(number, self.key_sets[key_set])
+        followed.journals[saved.name] = follower
+
+    def _list(self, followed: Followed) -> bool:
+        """List the journals of a run; whether there are any."""
+        mtime = self._mtime(followed)
+        try:
+            names = [name for name in os.listdir(followed.folder) if name.endswith(SUFFIX) and _is_text(name)]
+        except OSError:
+            return False
+        with self.lock:
+            for name in set(names) - followed.journals.keys():
+                followed.journals[name] = Follower(followed.folder / name)
+            for name in followed.journals.keys() - set(names):
+                del followed.journals[name]
+        followed.mtime = mtime if time.time_ns() - mtime > FRESH_NS else 0
+        return bool(names)
+
+    def _mtime(self, followed: Followed) -> int:
+        try:
+            return followed.folder.stat().st_mtime_ns
+        except OSError:
+            return -2
+
+    def _has_changed(self, followed: Followed) -> bool:
+        """Whether a run at rest was written to: journals were added, or a silent writer lives after all."""
+        mtime = self._mtime(followed)
+        is_fresh = followed.mtime == 0 and time.time_ns() - mtime <= FRESH_NS  # look when its clock has ticked
+        if mtime != followed.mtime and not is_fresh:
+            return True
+        if followed.run.state == "killed":
+            return any(self._beats(f) for f in followed.followers if not f.head.ended)
+        return False
+
+    def _beats(self, follower: Follower) -> bool:
+        try:
+            self.bytes_read += 64
+            return follower.beat()
+        except (OSError, FormatError):
+            return False
+
+    def _look(self, followed: Followed, until: float) -> bool:
+        """Follow one active run; whether it changed."""
+        changed = False
+        now = time.monotonic()
+        if self._mtime(followed) != followed.mtime:
+            before = len(followed.journals)
+            if not self._list(followed):
+                return False  # vanished; the folder of all runs has changed too
+            changed = len(followed.journals) != before
+        for follower in followed.followers:
+            changed |= self._grow(follower, until)
+        if changed or now - followed.looked > LIFE_S:
+            followed.looked = now
+            for follower in followed.followers:
+                if not follower.head.ended and not follower.problem:
+                    self._beats(follower)
+            changed |= self._settle(followed)
+        due = [f for f in followed.followers if is_large(f)]
+        if due:
+            self._flush([(followed.id, f) for f in due])
+        return changed
+
+    def _settle(self, followed: Followed) -> bool:
+        """Tell the state anew; whether it is another. A run that nobody writes any more goes to the backlog."""
+        with self.lock:
+            before = followed.run.state
+            followed.run, followed.attempts = run_of(followed.id, followed.followers, followed.revision)
+        if followed.run.state != "running":
+            followed.mtime = -1  # read its journals to the very end, then let it rest
+            self._backlog.append(followed)
+        return followed.run.state != before
+
+    def _grow(self, follower: Follower, until: float, *, thorough: bool = False) -> bool:
+        """Read the new bytes of a journal; whether there were any."""
+        grew = False
+        before = follower.bytes_read
+        had = follower.problem
+        while True:
+            try:
+                with self.lock:
+                    taken = follower.grow(PIECE, thorough=thorough)
+            except FormatError as error:
+                follower.problem = str(error)
+                break
+            except FileNotFoundError:
+                break
+            except OSError as error:
+                follower.problem = f"{follower.path.name} cannot be read: {error.strerror or error}"
+                break
+            grew |= taken > 0
+            follower.is_behind = taken >= PIECE
+            if not follower.is_behind or time.monotonic() > until:
+                break
+            if is_large(follower):
+                self._flush([(follower.path.parent.name, follower)])
+        self.bytes_read += follower.bytes_read - before
+        return grew or follower.problem != had
+
+    def _catch_up(self, until: float) -> set[str]:
+        """Read runs that are new or changed, newest first, and let those rest that nobody writes."""
+        changed: set[str] = set()
+        finished: list[Followed] = []
+        waiting = 0
+        while self._backlog:
+            followed = self._backlog.popleft()
+            if self.runs.get(followed.id) is not followed:
+                continue
+            is_new = not followed.revision
+            if followed.mtime < 0 and not self._list(followed):
+                if followed.journals:
+                    followed.journals.clear()
+                self.forget([followed.id])
+                continue
+            is_known = self._rested.pop(followed.id, None) == followed.mtime and is_new
+            grew = False
+            if not is_known:
+                for follower in followed.followers:
+                    grew |= self._grow(follower, until)
+            if any(f.is_behind for f in followed.followers):
+                self._flush([(followed.id, f) for f in followed.followers if is_large(f)])
+                self._backlog.appendleft(followed)
+                changed.add(followed.id)
+                break
+            with self.lock:
+                before = followed.run.state
+                followed.run, followed.attempts = run_of(followed.id, followed.followers, followed.revision)
+            if followed.run.state != "running":
+                if not is_known:
+                    for follower in followed.followers:
+                        grew |= self._grow(follower, float("inf"), thorough=True)
+                    waiting += sum(f.offset - f.indexed for f in followed.followers)
+                    finished.append(followed)
+                followed.is_resting = True
+                self._resting.append(followed)
+            else:
+                followed.is_resting = False
+            if grew or is_new or followed.run.state != before:
+                changed.add(followed.id)
+            if waiting > BATCH_BYTES:
+                self._rest(finished)
+                finished, waiting = [], 0
+            if time.monotonic() > until:
+                break
+        self._rest(finished)
+        return changed
+
+    def _rest(self, finished: list[Followed]) -> None:
+        """Write what is left of runs at rest into the index."""
+        due = [(one.id, f) for one in finished for f in one.followers if f.offset > f.indexed]
+        if due and not self._flush(due):
+            return
+        rows = []
+        for one in finished:
+            run, _ = run_of(one.id, one.followers, one.revision)
+            if one.mtime > 0 and not any(f.problem for f in one.followers):
+                rows.append(
+                    {
+                        "id": one.id, "folder_mtime": one.mtime, "name": _storable(run.name), "state": run.state,
+                        "created": run.created, "updated": run.updated, "tags": _json(run.tags),
+                        "notes": _storable(run.notes), "archived": run.archived, "config": _json(run.config),
+                    }
+                )  # fmt: skip
+        if rows:
+            try:
+                self.flusher.rest(rows)
+            except StorageError as error:
+                self._refused(error)
+
+    def _flush(self, due: list[tuple[str, Follower]]) -> bool:
+        """Move tails into the index; False while the index refuses, then they stay in memory."""
+        if time.monotonic() < self._refused_until:
+            return False
+        try:
+            lost = self.flusher.flush(due)
+        except StorageError as error:
+            self._refused(error)
+            return False
+        for run_id, follower in due:
+            for keys in follower.key_sets:
+                self.key_sets.setdefault(keys.id, keys)
+            if any(follower is other for other in lost):
+                self._begin_anew(run_id, follower)
+        return True
+
+    def _begin_anew(self, run_id: str, follower: Follower) -> None:
+        """Another process has indexed these bytes: go on from where it got to."""
+        saved = self.flusher.saved(run_id, follower.path.name)
+        followed = self.runs.get(run_id)
+        if saved is None or followed is None:
+            return
+        with self.lock:
+            created = (follower.created, follower.heartbeat, follower.beats, follower.moved_at)
+            self._adopt(followed, saved)
+            fresh = followed.journals[follower.path.name]
+            fresh.created, fresh.heartbeat, fresh.beats, fresh.moved_at = created
+            fresh.bytes_read = follower.bytes_read
+        self._grow(fresh, float("inf"))
+
+    def _refused(self, error: StorageError) -> None:
+        self._refused_until = time.monotonic() + 30.0
+        sentence = f"the index could not be written, new points stay in memory: {error}"
+        if sentence not in self.problems:
+            self.problems.append(sentence)
+            log.warning("%s: %s", self.folder, sentence)
+
+
+def _is_text(name: str) -> bool:
+    """Names that are not UTF-8 cannot cross into JSON."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "�")
+
+
+def _json(value: object) -> str:
+    return _storable(msgspec.json.encode(value).decode())
+

@@ -1,0 +1,109 @@
+"""Whether a run is running, finished, crashed or killed: told from its journals, the processes and the heartbeats."""
+
+from __future__ import annotations
+
+import functools
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from netscope.schema import Attempt, State
+from netscope.store.follow import Follower
+
+
+SILENCE_S = 30.0  # a heartbeat comes every 2 s
+START_TOLERANCE_S = 2.0  # the kernel counts from boot in ticks, and the wall clock is corrected meanwhile
+
+
+@functools.cache
+def this_boot() -> tuple[str, str]:
+    """Host name and identity of this machine's boot."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        boot = str(int(psutil.boot_time()))
+    return socket.gethostname(), boot
+
+
+def is_alive(follower: Follower) -> bool:
+    """Whether the writer of a journal still lives, as far as one can tell from here."""
+    start = follower.head.start
+    if (start.host, start.boot) == this_boot() and start.boot:
+        return _is_process(start.pid, start.started)
+    if follower.moved_at:
+        return time.monotonic() - follower.moved_at < SILENCE_S
+    return abs(time.time() - follower.heartbeat) < SILENCE_S
+
+
+def _is_process(pid: int, started: float) -> bool:
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return not started or abs(process.create_time() - started) < START_TOLERANCE_S
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+def attempt_of(follower: Follower) -> int:
+    """Number of the attempt a journal belongs to: as it says, or as its file name says where the start is damaged."""
+    if follower.head.start.attempt >= 0:
+        return follower.head.start.attempt
+    number = follower.path.name.split("-", 1)[0]
+    return int(number) if number.isdecimal() else 1
+
+
+def in_order(followers: list[Follower]) -> list[Follower]:
+    """By attempt, then rank, then age."""
+
+    def place(f: Follower) -> tuple[int, int, float, str]:
+        return attempt_of(f), f.head.start.rank or 0, f.head.start.created or f.created, f.path.name
+
+    return sorted(followers, key=place)
+
+
+def forks(followers: list[Follower]) -> dict[int, int]:
+    """Per attempt after the first, the step it goes on from."""
+    found: dict[int, list[Follower]] = {}
+    for follower in followers:
+        found.setdefault(attempt_of(follower), []).append(follower)
+    result = {}
+    first = min((n for n in found if n), default=0)
+    for number, writers in found.items():
+        said = [w.head.fork_step for w in writers if w.head.fork_step is not None]
+        logged = [w.head.first_step for w in writers if w.head.first_step is not None]
+        other = [w.head.first_other for w in writers if w.head.first_other is not None]
+        step = min(said or logged or other, default=None)
+        if number > first and step is not None:
+            result[number] = step
+    return result
+
+
+def attempts(followers: list[Follower], alive: Callable[[Follower], bool] = is_alive) -> list[Attempt]:
+    """All attempts of a run in order; journals that carry edits only are none."""
+    found: dict[int, list[Follower]] = {}
+    for follower in in_order(followers):
+        if attempt_of(follower):
+            found.setdefault(attempt_of(follower), []).append(follower)
+    step = forks(followers)
+    result = []
+    for number, writers in sorted(found.items()):
+        first = min(writers, key=lambda w: w.head.start.created or w.created)
+        crashed = [w for w in writers if w.head.ended == "crashed"]
+        state: State
+        if crashed:
+            state = "crashed"
+        elif first.head.ended:
+            state = "finished"
+        else:
+            state = "running" if not first.problem and alive(first) else "killed"
+        created = first.head.start.created or first.created
+        heard = [w.head.last_time for w in writers] + [w.heartbeat for w in writers if state == "running"]
+        error = next((w.head.error for w in crashed if w.head.error), "")
+        result.append(Attempt(number, created, max([created, *heard]), state, step.get(number), error))
+    return result

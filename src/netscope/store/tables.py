@@ -1,0 +1,120 @@
+"""The tables of the index. Numbers, bytes and one composite key each: the same on SQLite, PostgreSQL and its kin.
+
+Names are kept as 64-bit digests (`tail.digest`), so that no writer has to ask for a number. `upto` is the offset of a
+journal up to which a row's transaction read: rows with `upto <= x` are exactly what stands before byte x.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
+
+VERSION = "1"
+
+metadata = MetaData()
+
+
+def _number(name: str, *, key: bool = False) -> Column[int]:
+    return Column(name, BigInteger, primary_key=key, autoincrement=False, nullable=False)
+
+
+meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+"""`version` of these tables, `generation`: random, another one after each rebuild."""
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _number("folder_mtime"),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("updated", Double, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("notes", Text, nullable=False),
+    Column("archived", Boolean, nullable=False),
+    Column("config", Text, nullable=False),
+)
+"""Runs at rest: nothing of them need be read again while their folder's mtime (in ns) is this one."""
+
+journal = Table(
+    "journal",
+    metadata,
+    _number("id", key=True),
+    Column("run", Text, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    _number("upto"),
+    Column("head", LargeBinary, nullable=False),
+    Column("memo", LargeBinary),
+)
+
+key_set = Table("key_set", metadata, _number("id", key=True), Column("body", LargeBinary, nullable=False))
+
+key = Table(
+    "key", metadata, _number("id", key=True), Column("kind", Text, nullable=False), Column("name", Text, nullable=False)
+)
+
+series = Table(
+    "series",
+    metadata,
+    _number("key", key=True),
+    _number("journal", key=True),
+    _number("n"),
+    _number("first_step"),
+    _number("last_step"),
+    Column("last", Double),
+    Column("min", Double),
+    Column("max", Double),
+    Column("sum", Double, nullable=False),
+    _number("nonfinite"),
+    Index("series_of_journal", "journal"),
+)
+"""A series of one journal in a few numbers. `last` is the value at the largest step; NULL is NaN (SQLite has none)."""
+
+
+def _chunks(name: str, *more: Column[float] | Column[int]) -> Table:
+    return Table(
+        name,
+        metadata,
+        _number("key", key=True),
+        _number("journal", key=True),
+        _number("upto", key=True),
+        Column("seq", Integer, primary_key=True, autoincrement=False),
+        Column("n", Integer, nullable=False),
+        _number("first_step"),
+        _number("last_step"),
+        *more,
+        Column("block", LargeBinary, nullable=False),
+        Index(f"{name}_of_journal", "journal"),
+    )
+
+
+chunk = _chunks(
+    "chunk",
+    Column("min", Double),
+    Column("max", Double),
+    Column("sum", Double, nullable=False),
+    Column("nonfinite", Integer, nullable=False),
+)
+bins = _chunks("bins")
+histogram = _chunks("histogram")
+
+asset = Table(
+    "asset",
+    metadata,
+    _number("journal", key=True),
+    _number("upto", key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+console = Table(
+    "console",
+    metadata,
+    _number("journal", key=True),
+    _number("start", key=True),
+    _number("upto"),
+    Column("n", Integer, nullable=False),
+    Column("block", LargeBinary, nullable=False),
+)
+
+OF_JOURNAL = (series, chunk, bins, histogram, asset, console)
