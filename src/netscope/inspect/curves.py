@@ -11,7 +11,7 @@ from netscope.analyse.thin import columns, pick
 from netscope.inspect import lines
 from netscope.inspect.lines import Line
 from netscope.schema import SeriesInfo, SeriesReply, SeriesRequest
-from netscope.store import Store
+from netscope.store.store import Store
 
 _I32 = np.iinfo(np.int32)
 _F32_ERROR = 2.0**-24  # of a value, when it is rounded
@@ -34,7 +34,7 @@ def curves(store: Store, request: SeriesRequest) -> Curves:
         NotFoundError: None of the runs is there.
     """
     lines.check(request)
-    runs = lines.known(store, request.runs)
+    runs = list(lines.revisions(store, request.runs))
     x: list[np.ndarray] = []
     y: list[np.ndarray] = []
     infos: list[SeriesInfo] = []
@@ -57,9 +57,7 @@ def curves(store: Store, request: SeriesRequest) -> Curves:
     return Curves(_compact_x(x), _compact_y(y), SeriesReply(infos))
 
 
-def thinned(
-    chart: Sequence[Line], px: int, low: float | None, high: float | None
-) -> list[np.ndarray | slice]:
+def thinned(chart: Sequence[Line], px: int, low: float | None, high: float | None) -> list[np.ndarray | slice]:
     """For each line the points to draw: those in the window, thinned if there are more than two a pixel column.
 
     The columns are those of the chart, which is as wide as its widest line unless `low` and `high` say otherwise.
@@ -83,8 +81,7 @@ def thinned(
     parts = [chart[i].y[inner[i]] for i in crowded]
     offsets = np.cumsum([0, *map(len, parts)])
     starts = [
-        columns(chart[i].x[inner[i]], px, left, right) + offset
-        for i, offset in zip(crowded, offsets[:-1], strict=True)
+        columns(chart[i].x[inner[i]], px, left, right) + offset for i, offset in zip(crowded, offsets[:-1], strict=True)
     ]
     keep = pick(parts[0] if len(parts) == 1 else np.concatenate(parts), np.concatenate(starts))
     keep[offsets[:-1]] = keep[offsets[1:] - 1] = True

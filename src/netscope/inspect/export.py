@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from netscope.inspect import lines
-from netscope.store import Store
+from netscope.store.store import Store
 
 HEADER = ("run", "key", "step", "time", "value", "replaced")
 ROWS = 4096  # a piece
@@ -23,7 +23,7 @@ def rows(store: Store, runs: Sequence[str], keys: Sequence[str]) -> Iterator[str
     Raises:
         NotFoundError: None of the runs is there.
     """
-    there = lines.known(store, runs)
+    there = list(lines.revisions(store, runs))
     yield _text([HEADER])
     for key in dict.fromkeys(keys):
         for run, series in store.columns(there, key).items():
@@ -31,9 +31,7 @@ def rows(store: Store, runs: Sequence[str], keys: Sequence[str]) -> Iterator[str
                 yield from _pieces(run, key, points, int(replaced > 0))
 
 
-def _pieces(
-    run: str, key: str, points: tuple[np.ndarray, np.ndarray, np.ndarray], replaced: int
-) -> Iterator[str]:
+def _pieces(run: str, key: str, points: tuple[np.ndarray, np.ndarray, np.ndarray], replaced: int) -> Iterator[str]:
     for start in range(0, len(points[0]), ROWS):
         columns = [column[start : start + ROWS].tolist() for column in points]
         yield _text([(run, key, step, time, value, replaced) for step, time, value in zip(*columns, strict=True)])

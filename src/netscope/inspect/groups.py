@@ -9,7 +9,7 @@ import numpy as np
 from netscope.analyse.groups import Curve, Group, together
 from netscope.inspect import lines
 from netscope.schema import GroupRequest, SeriesInfo, SeriesReply
-from netscope.store import Store
+from netscope.store.store import Store
 
 
 class Groups(NamedTuple):
@@ -30,7 +30,7 @@ def groups(store: Store, request: GroupRequest) -> Groups:
         NotFoundError: None of the runs is there.
     """
     lines.check(request)
-    everyone = lines.known(store, list(dict.fromkeys(run for group in request.groups for run in group)))
+    everyone = list(lines.revisions(store, list(dict.fromkeys(run for group in request.groups for run in group))))
     parts: list[Group] = []
     infos: list[SeriesInfo] = []
     at = 0
@@ -42,7 +42,9 @@ def groups(store: Store, request: GroupRequest) -> Groups:
         for number, group in enumerate(request.groups):
             members = [chart[run] for run in dict.fromkeys(group) if run in chart]
             cuts = [lines.window(line.x, request.low, request.high) for line in members]
-            curves = [Curve(line.x[cut].astype(np.float64), line.y[cut]) for line, cut in zip(members, cuts, strict=True)]
+            curves = [
+                Curve(line.x[cut].astype(np.float64), line.y[cut]) for line, cut in zip(members, cuts, strict=True)
+            ]
             if not curves:
                 continue
             found = together(curves, request.px, left, right, request.band)
@@ -51,6 +53,7 @@ def groups(store: Store, request: GroupRequest) -> Groups:
             revision = sum(line.revision for line in members)
             infos.append(SeriesInfo(str(number), key, at, at, n, n_logged, False, revision))
             at += n
-    joined = [np.concatenate(column) if parts else np.zeros(0) for column in (zip(*parts, strict=True) if parts else [()] * 4)]
+    x, *bands = (np.concatenate(column) for column in zip(*parts, strict=True)) if parts else np.zeros((4, 0))
     with np.errstate(over="ignore"):
-        return Groups(joined[0], *(column.astype(np.float32) for column in joined[1:]), SeriesReply(infos))
+        mean, low, high = (band.astype(np.float32) for band in bands)
+    return Groups(x, mean, low, high, SeriesReply(infos))

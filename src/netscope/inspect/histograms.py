@@ -7,7 +7,7 @@ import numpy as np
 from netscope.analyse.bins_view import View, view
 from netscope.analyse.thin import evenly
 from netscope.inspect import lines
-from netscope.store import Store
+from netscope.store.store import Store
 
 MOST_BINS = 96
 

@@ -10,7 +10,7 @@ from netscope.analyse.thin import evenly
 from netscope.errors import NotFoundError
 from netscope.inspect import lines
 from netscope.schema import LayerTensor, Quantity, Stat
-from netscope.store import Store
+from netscope.store.store import Store
 
 
 class LayerMatrix(NamedTuple):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from netscope.analyse.thin import ascending
 from netscope.errors import NotFoundError, UsageError
-from netscope.schema import GroupRequest, Kind, SeriesRequest
-from netscope.store import Columns, Store
+from netscope.schema import GroupRequest, Kind, Run, SeriesRequest
+from netscope.store.columns import Columns, unknown_run
+from netscope.store.store import Store
 
 WIDEST_PX = 10_000
 
@@ -44,29 +46,41 @@ def check(request: SeriesRequest | GroupRequest) -> None:
         raise UsageError(f"low is {request.low:g}, which is beyond high, {request.high:g}")
 
 
-def known(store: Store, runs: Sequence[str]) -> list[str]:
-    """Those of the runs that are there, once each: one may have been deleted while a chart shows it.
+def everyone(store: Store) -> dict[str, Run]:
+    """All runs by id. Remembered as long as nothing changes, because every request begins with it."""
+    seen = _seen.get(store)
+    if seen is None or seen[0] != store.revision:
+        table = store.table()
+        seen = _seen[store] = (table.revision, {run.id: run for run in table.runs})
+    return seen[1]
+
+
+_seen: WeakKeyDictionary[Store, tuple[int, dict[str, Run]]] = WeakKeyDictionary()
+
+
+def revisions(store: Store, runs: Sequence[str]) -> dict[str, int]:
+    """Those of the runs that are there, once each, and their revisions. One may be deleted while a chart shows it.
 
     Raises:
         NotFoundError: None of them is there.
     """
-    there = store.has(runs)
-    if runs and not there:
-        store.run(runs[0])  # says what there is
-        raise NotFoundError(f"no run {runs[0]!r}")
-    return there
+    there = everyone(store)
+    found = {run: there[run].revision for run in runs if run in there}
+    if runs and not found:
+        raise NotFoundError(unknown_run(runs[0], list(there)))
+    return found
 
 
 def of_key(
     store: Store, runs: Sequence[str], key: str, x: str, kind: Kind = "scalar", ghosts: bool = True
 ) -> Iterator[Line]:
     """The lines of one key, run after run in the order asked for, each followed by its ghosts."""
-    columns = store.columns(runs, key, kind)
+    columns = store.columns(list(runs), key, kind)
     if x in ("step", "time", "relative"):
-        began = store.began(list(columns)) if x == "relative" else {}
+        there = everyone(store) if x == "relative" else {}
         for run, series in columns.items():
             for is_ghost, (steps, times, values) in _parts(series, ghosts):
-                at = steps if x == "step" else times if x == "time" else times - began[run]
+                at = steps if x == "step" else times if x == "time" else times - there[run].created
                 yield _line(run, key, at, values, is_ghost, series.revision)
         return
     others = store.columns(list(columns), x, "scalar")

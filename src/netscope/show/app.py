@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from netscope.show.guard import Guard
 from netscope.show.live import Channel
 from netscope.show.replies import REFUSALS
 from netscope.show.routes import ROUTES
-from netscope.store import Store
+from netscope.store.store import Store
 
 CACHE_BYTES = 64 << 20
 
@@ -51,5 +52,5 @@ def application(
         lifespan=lifespan,
     )
     app.state.store, app.state.live, app.state.cache = store, live, Cache(CACHE_BYTES)
-    app.state.page, app.state.embedded = page_folder, embedded
+    app.state.page, app.state.embedded, app.state.born = page_folder, embedded, secrets.token_hex(4)
     return app

@@ -1,8 +1,8 @@
 """Who may talk to the server: names it answers to, origins it trusts, and headers that keep pages apart.
 
 A page of another site can make a browser send requests here, and by giving its own name this machine's address (DNS
-rebinding) even read the replies. So the `Host` must be a name of this server, and an `Origin`, where the browser sends one
-with something that changes or stays open, must be a page of this server or of this machine.
+rebinding) even read the replies. So the `Host` must be a name of this server, and an `Origin`, where the browser sends
+one with something that changes or stays open, must be a page of this server or of this machine.
 """
 
 from __future__ import annotations
@@ -66,8 +66,11 @@ class Guard:
 
     def is_known(self, name: str) -> bool:
         """Whether the server goes by this name."""
-        return "*" in self.allowed or name in self.allowed or is_loopback(name) or (
-            self.any_address and _address(name) is not None
+        return (
+            "*" in self.allowed
+            or name in self.allowed
+            or is_loopback(name)
+            or (self.any_address and _address(name) is not None)
         )
 
 

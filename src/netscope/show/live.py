@@ -1,7 +1,7 @@
 """The live channel: one watcher asks the store what grew, every page is told at most five times a second.
 
-What a page has not been told yet is a set of run ids, not a queue: a page that reads slowly, or a browser that sleeps for
-an hour, gets one message with everything when it is back, and makes nobody else wait.
+What a page has not been told yet is a set of run ids, not a queue: a page that reads slowly, or a browser that sleeps
+for an hour, gets one message with everything when it is back, and makes nobody else wait.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from netscope.errors import NetscopeError
 from netscope.schema import Live
-from netscope.store import Store
+from netscope.store.store import Store
 
 POLL_S = 0.2
 IDLE_POLL_S = 1.0  # nobody is watching
@@ -64,7 +64,12 @@ class Channel:
                 _log.warning("following %s: %s", self.store.folder, error)
             with suppress(TimeoutError):
                 self._arrived.clear()
-                await asyncio.wait_for(self._arrived.wait(), POLL_S if self.pages else IDLE_POLL_S)
+                await asyncio.wait_for(self._arrived.wait(), self._pause())
+
+    def _pause(self) -> float:
+        if self.store.is_behind:  # a large folder is being read for the first time
+            return 0.01
+        return POLL_S if self.pages else IDLE_POLL_S
 
     def _publish(self, grew: set[str]) -> None:
         if not grew and self.store.revision == self._revision:

@@ -1,6 +1,7 @@
 """The page inside a notebook: a frame onto a server in the kernel, one a folder, gone when the kernel is.
 
-The frame shows an address of the kernel's machine, so kernel and browser have to be on one machine, or the port forwarded.
+The frame shows an address of the kernel's machine, so kernel and browser have to be on one machine, or the port
+forwarded.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def _file(path: Path, changed_ns: int) -> File:
 
 
 def find(folder: Path, address: str) -> Path | None:
-    """The file behind an address, index.html for what looks like a place in the page, None for a file that is not there.
+    """The file behind an address, index.html for a place in the page, None for a file that is not there.
 
     Whatever an address holds ("..", "%2e", links), the file is inside the folder.
     """

@@ -1,7 +1,7 @@
 """Requests in, replies out: what a route reads, and the forms in which it answers.
 
-Nouns go out as JSON, arrays as safetensors, failures as a `Problem`. What depends on the store alone carries an ETag made
-of the revisions it depends on; a browser that has it already gets 304 and nothing is computed.
+Nouns go out as JSON, arrays as safetensors, failures as a `Problem`. What depends on the store alone carries an ETag
+made of the revisions it depends on; a browser that has it already gets 304 and nothing is computed.
 """
 
 from __future__ import annotations
@@ -154,7 +154,8 @@ async def answer(
         media_type: What the bytes are.
         asked: Body of the request.
     """
-    question = f"{request.url.path}?{request.url.query}\0{depends_on}\0".encode() + asked
+    url, born = request.scope["path"], request.app.state.born  # revisions begin anew with every server
+    question = f"{born}\0{url}\0{request.url.query}\0{depends_on}\0".encode() + asked
     etag = f'W/"{hashlib.blake2b(question, digest_size=12).hexdigest()}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     if etag in request.headers.get("if-none-match", ""):

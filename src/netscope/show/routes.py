@@ -30,7 +30,7 @@ from netscope.schema import (
 from netscope.show import replies
 from netscope.show.page import page
 from netscope.show.replies import TENSORS, answer, done, number, whole_number, word
-from netscope.store import Store
+from netscope.store.store import Store
 
 
 def _store(request: Request) -> Store:
@@ -47,7 +47,7 @@ def _revision(request: Request) -> int:
 async def about(request: Request) -> Response:
     """GET /api/about: what this server is."""
     store = _store(request)
-    noun = About(netscope.__version__, str(store.folder), store.writable, len(store.table().runs), store.backend)
+    noun = About(netscope.__version__, str(store.folder), store.writable, len(lines.everyone(store)), store.backend)
     return await answer(request, store.revision, lambda: replies.json(noun))
 
 
@@ -86,7 +86,7 @@ async def keys(request: Request) -> Response:
     """POST /api/keys: all names under which the runs logged something."""
     store, asked = _store(request), await replies.body(request, RunsRequest)
     there = lines.revisions(store, asked.runs)
-    return await answer(request, there, lambda: replies.json(store.keys(list(there))), asked=_joined(asked.runs))
+    return await answer(request, there, lambda: replies.json(store.keys(list(there))), asked=replies.json(asked))
 
 
 async def series(request: Request) -> Response:
@@ -121,7 +121,12 @@ async def layers(request: Request) -> Response:
 
 async def layer_matrix(request: Request) -> Response:
     """GET /api/runs/{run}/layers/{quantity}/{stat}?low=&high=&px=400: one statistic, tensor x step."""
-    store, name, low, high = _store(request), request.path_params["run"], number(request, "low"), number(request, "high")
+    store, name, low, high = (
+        _store(request),
+        request.path_params["run"],
+        number(request, "low"),
+        number(request, "high"),
+    )
     quantity, stat = word(request, "quantity", get_args(Quantity)), word(request, "stat", get_args(Stat))
     px = whole_number(request, "px", 400, least=1, most=lines.WIDEST_PX)
 
@@ -134,7 +139,12 @@ async def layer_matrix(request: Request) -> Response:
 
 async def bins(request: Request) -> Response:
     """GET /api/runs/{run}/bins?key=layer/tensor/quantity&low=&high=&n=100: histograms over at most n steps."""
-    store, name, low, high = _store(request), request.path_params["run"], number(request, "low"), number(request, "high")
+    store, name, low, high = (
+        _store(request),
+        request.path_params["run"],
+        number(request, "low"),
+        number(request, "high"),
+    )
     key, n = request.query_params.get("key", ""), whole_number(request, "n", 100, least=1, most=2000)
 
     def make() -> bytes:
@@ -161,7 +171,7 @@ async def blob(request: Request) -> Response:
 
 
 async def console(request: Request) -> Response:
-    """GET /api/runs/{run}/console?start=0&n=1000&search=: lines that the run printed; a negative start is from the end."""
+    """GET /api/runs/{run}/console?start=0&n=1000&search=: what the run printed; a negative start is from the end."""
     store, name, search = _store(request), request.path_params["run"], request.query_params.get("search", "")
     start, n = whole_number(request, "start", 0, least=-(1 << 53)), whole_number(request, "n", 1000, most=100_000)
     return await answer(request, _revision(request), lambda: replies.json(store.console(name, start, n, search)))

@@ -1,13 +1,12 @@
 """Run the application: bind first, say where, serve until Ctrl-C, or in a thread beside a notebook.
 
-uvicorn, not granian, although granian answers 8,200 requests a second where uvicorn answers 4,900: a chart costs a
-hundred times more than either, uvicorn takes a socket that is already bound (so that "the next free port" is not a race)
-and runs in a thread of a notebook's kernel, and it has no processes of its own to tear down.
+uvicorn, not granian, although granian answers 8,200 requests a second where uvicorn answers 4,900: computing a chart
+costs a hundred times more than either, uvicorn takes a socket that is already bound (so that "the next free port" is no
+race) and runs in a thread of a notebook's kernel, and it has no processes of its own to tear down.
 """
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import socket
 import threading
@@ -17,7 +16,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-import netscope.store
+import netscope
 from netscope.errors import StorageError
 from netscope.show.app import application
 
@@ -100,7 +99,7 @@ def serve(
     Raises:
         StorageError: No port is free.
     """
-    with bind(host, port) as listening, netscope.store.open(folder, index=index) as store:
+    with bind(host, port) as listening, netscope.open(folder, index=index) as store:
         ready(address(listening))
         server = _server(application(store, host, allow_hosts))
         try:
@@ -113,7 +112,13 @@ class Serving:
     """A server in a thread of this process."""
 
     def __init__(
-        self, folder: Path, host: str = "127.0.0.1", port: int = 0, allow_hosts: Sequence[str] = (), *, embedded: bool = False
+        self,
+        folder: Path,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        allow_hosts: Sequence[str] = (),
+        *,
+        embedded: bool = False,
     ) -> None:
         """Bind and start; connections are taken from the moment this returns.
 
@@ -122,13 +127,13 @@ class Serving:
         """
         self._socket = bind(host, port)
         self.url = address(self._socket)
-        self._store = netscope.store.open(folder)
+        self._store = netscope.open(folder)
         self._server = _server(application(self._store, host, allow_hosts, embedded=embedded))
         self._thread = threading.Thread(target=self._run, name="netscope server", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket]))
+        self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
         """Take no more connections, close the open ones, wait for the thread."""
