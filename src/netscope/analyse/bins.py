@@ -39,4 +39,3 @@ def lower_edges() -> npt.NDArray[np.float64]:
     """
     with np.errstate(invalid="ignore"):  # some are signalling NaN
         return (np.arange(N_BINS, dtype=np.uint32) << SHIFT).view(np.float32).astype(np.float64)
-

@@ -1,0 +1,85 @@
+"""Measure a tensor where it lies, with torch operations alone, and bring all results over in one copy.
+
+Nothing here waits for the device: no `.item()`, no copy to the host for a tensor. All results become one buffer, copied
+when the device gets to it, and read when it has arrived.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from netscope.analyse.bins import N_BINS, SHIFT
+
+CHUNK = 1 << 24
+"""Elements looked at together: bounds the memory that measuring a huge tensor takes."""
+
+
+def wide(device: torch.device) -> torch.dtype:
+    """The widest float a device adds up in; Apple's has no float64."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def measure(tensor: torch.Tensor, counts: torch.Tensor) -> list[torch.Tensor]:
+    """Moments of each chunk, as tensors of seven; bins are added to `counts`."""
+    flat = tensor.detach().reshape(-1)
+    return [_chunk(flat[start : start + CHUNK], counts) for start in range(0, flat.numel(), CHUNK)]
+
+
+def _chunk(values: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    dtype = wide(values.device)
+    single = values.float()
+    counts.index_add_(0, (single.view(torch.int32) >> SHIFT) & (N_BINS - 1), counts.new_ones(()).expand(values.numel()))
+    if values.dtype != torch.float64:
+        values = single
+    is_finite = torch.isfinite(values)
+    n_finite = is_finite.sum(dtype=dtype)
+    kept = torch.where(is_finite, values, 0).to(dtype)
+    mean = kept.sum() / n_finite
+    std = (torch.where(is_finite, kept - mean, 0).square().sum() / n_finite).sqrt()
+    low = torch.where(is_finite, values, torch.inf).amin().to(dtype)
+    high = torch.where(is_finite, values, -torch.inf).amax().to(dtype)
+    n = torch.full_like(mean, values.numel())
+    return torch.stack([n, (values == 0).sum(dtype=dtype), n - n_finite, mean, std, low, high])
+
+
+def new_counts(device: torch.device) -> torch.Tensor:
+    """An empty histogram on a device."""
+    return torch.zeros(N_BINS, dtype=torch.int32, device=device)
+
+
+class Parcel:
+    """Numbers and histograms of one device on their way to the host."""
+
+    def __init__(self, numbers: list[torch.Tensor], counts: list[torch.Tensor]) -> None:
+        """Begin the copy; `numbers` are scalars or rows of any dtype, all on one device."""
+        device = numbers[0].device
+        self._dtype = wide(device)
+        self._n = sum(number.numel() for number in numbers)
+        flat = torch.cat([number.reshape(-1).to(self._dtype) for number in numbers])
+        whole = torch.cat([flat.view(torch.int32), *counts])
+        self._arrived: Any = None
+        if device.type == "cuda":
+            # Only memory that the system cannot move is copied to without waiting.
+            self._whole = torch.empty(whole.shape, dtype=whole.dtype, pin_memory=True)
+            self._whole.copy_(whole, non_blocking=True)
+            self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._arrived.record(torch.cuda.current_stream(device))
+        else:
+            self._whole = whole  # copied by `open`, on the thread that can wait
+
+    def is_here(self) -> bool:
+        """Whether `open` would not wait long."""
+        return self._arrived is None or bool(self._arrived.query())
+
+    def open(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint32]]:
+        """All numbers in one array, and histograms [tensor, 2048]; waits if need be."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        whole = self._whole.cpu().numpy()
+        split = self._n * self._dtype.itemsize // 4
+        numbers = whole[:split].view(np.float32 if self._dtype == torch.float32 else np.float64)
+        return numbers.astype(np.float64), whole[split:].view(np.uint32).reshape(-1, N_BINS)

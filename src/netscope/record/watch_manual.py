@@ -1,0 +1,132 @@
+"""See the steps of a training that updates its weights by hand, without a torch optimiser.
+
+Until the first optimiser step is seen, gradients are measured as they arrive, and a step is over when the weights have
+changed: told at the next `log`, or when the model is called again. The first step of an optimiser ends this for good.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from netscope.record.watch_activations import Passes
+from netscope.record.watch_layers import Watched
+from netscope.record.watch_measure import Measurement
+from netscope.record.watch_write import Recorder
+
+
+class Watching(Protocol):
+    """What of a `Watch` is needed here."""
+
+    root: nn.Module
+    run: Recorder
+
+    @property
+    def parameters(self) -> list[Watched]:
+        """The parameters that are measured."""
+
+    def see_value(self, measurement: Measurement, item: Watched) -> None:
+        """Measure a parameter."""
+
+    def see_gradient(self, measurement: Measurement, item: Watched, scale: torch.Tensor | None) -> None:
+        """Measure its gradient."""
+
+    def see_update(self, measurement: Measurement, item: Watched, before: torch.Tensor) -> None:
+        """Measure its change."""
+
+    def see_buffers(self, measurement: Measurement) -> None:
+        """Measure the statistics of batch norms."""
+
+    def finish_step(self) -> None:
+        """A step is over."""
+
+    def logged(self, step: int) -> None:
+        """Its measurement belongs to this step."""
+
+
+class ByHand:
+    """Stands in for the optimiser's hooks."""
+
+    def __init__(self, watch: Watching) -> None:
+        """Begin at once."""
+        self._watch = watch
+        self._passes = Passes()
+        self._root_handle = watch.root.register_forward_pre_hook(self._begin_pass)
+        self._handles: list[RemovableHandle] = []
+        self._measurement: Measurement | None = None
+        self._before: dict[int, torch.Tensor] = {}
+        self._asked = False
+        self._is_counted = True  # the first pass ends no step
+
+    def arm(self, measurement: Measurement) -> None:
+        """Measure the coming gradients."""
+        self._measurement = measurement
+        self._before = {}
+        if not self._handles:
+            for item in self._watch.parameters:
+                if item.tensor.requires_grad and item.tensor.is_leaf:
+                    register: Any = item.tensor.register_post_accumulate_grad_hook
+                    self._handles.append(register(functools.partial(self._gradient, item)))
+
+    def disarm(self) -> None:
+        """Leave gradients alone."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        self._measurement = None
+        self._before = {}
+
+    def remove(self) -> None:
+        """Remove every hook."""
+        self.disarm()
+        self._root_handle.remove()
+
+    def _gradient(self, item: Watched, parameter: torch.Tensor) -> None:
+        if self._measurement is None or torch.compiler.is_compiling():
+            return
+        self._watch.see_gradient(self._measurement, item, None)
+        if id(parameter) not in self._before:
+            self._watch.see_value(self._measurement, item)
+            self._before[id(parameter)] = parameter.detach().clone()
+        if not self._asked:
+            self._asked = True
+            self._watch.run.pending.append(self._logged)
+
+    def _logged(self, step: int) -> None:
+        self._asked = False
+        if self._has_changed():
+            self._complete()
+            self._is_counted = True
+            self._watch.logged(step)
+
+    def _begin_pass(self, module: nn.Module, args: Any) -> None:
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled() or not self._passes.is_new(module, args):
+            return
+        if self._measurement is not None:
+            if self._has_changed():
+                self._complete()
+        elif not self._is_counted:
+            self._watch.finish_step()
+        self._is_counted = False
+
+    def _has_changed(self) -> bool:
+        return any(
+            not torch.equal(item.tensor.detach(), self._before[id(item.tensor)])
+            for item in self._watch.parameters
+            if id(item.tensor) in self._before
+        )
+
+    def _complete(self) -> None:
+        assert self._measurement is not None  # it is what has changed since
+        for item in self._watch.parameters:
+            if id(item.tensor) in self._before:
+                self._watch.see_update(self._measurement, item, self._before[id(item.tensor)])
+            else:
+                self._watch.see_value(self._measurement, item)
+        self._watch.see_buffers(self._measurement)
+        self.disarm()
+        self._watch.finish_step()

@@ -1,0 +1,56 @@
+"""A run that keeps what it is given in lists, for tests that look at numbers and not at files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from netscope.store import journal
+
+
+class Recorder:
+    """Behaves as `Run` does towards `watch`."""
+
+    def __init__(self) -> None:
+        self.pending: list[Callable[[int], None]] = []
+        self.every_beat: list[Callable[[], None]] = []
+        self.at_finish: list[Callable[[], None]] = []
+        self.rows: list[tuple[int, dict[str, float]]] = []
+        self.bins: list[tuple[int, dict[str, np.ndarray]]] = []
+        self.events: list[dict[str, Any]] = []
+
+    def put_row(self, kind, keys, step, values, time=None):
+        assert kind == "layer"
+        assert len(set(keys)) == len(keys) == len(values)
+        journal.row(1, step, time or 0.0, values)  # packs as the journal does: every value is a float
+        self.rows.append((step, dict(zip(keys, values, strict=True))))
+
+    def put_bins(self, keys, step, counts):
+        assert all(found.shape == (2048,) for found in counts)
+        self.bins.append((step, dict(zip(keys, counts, strict=True))))
+
+    def put_event(self, event):
+        self.events.append(event)
+
+    def log(self, step: int) -> None:
+        waiting, self.pending[:] = list(self.pending), []
+        for call in waiting:
+            call(step)
+
+    def finish(self) -> None:
+        for call in list(self.at_finish):
+            call()
+
+    @property
+    def steps(self) -> list[int]:
+        return [step for step, _ in self.rows]
+
+    @property
+    def last(self) -> dict[str, float]:
+        return self.rows[-1][1]
+
+    @property
+    def layers(self) -> list[str]:
+        return [layer["layer"] for layer in self.events[-1]["layers"]]
