@@ -95,6 +95,9 @@ export function press(event: KeyboardEvent, now = performance.now()): boolean {
   const key = spell(event);
   if (isTyping(event.target) && !key.startsWith('mod+')) return false;
   if (document.querySelector('dialog[open]') && !key.startsWith('mod+')) return false;
+  // Enter and Space belong to the control that has the focus.
+  const isControl = event.target instanceof Element && event.target.closest('button, a, input, summary, [role=menuitem], [role=option]');
+  if (isControl && (key === 'enter' || key === 'space')) return false;
   const sequence = now - startedAt < 900 && started ? `${started} ${key}` : key;
   started = key;
   startedAt = now;

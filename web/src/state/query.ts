@@ -177,7 +177,8 @@ class Parser {
         word = 'not in';
       }
       const place = this.#next.at;
-      const [a, b, before] = [left, this.#signed(), whole];
+      const [a, b] = [left, this.#signed()];
+      const before: Node | null = whole;
       const test = comparison(word, a, b, place);
       whole = before ? (run) => truth(before(run)) && test(run) : test;
       left = b;

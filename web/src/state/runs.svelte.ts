@@ -249,17 +249,17 @@ class Runs {
     const runs = sortRuns([...this.all.values()], [{ field, descending: false }]);
     const values = runs.map((run) => valueOf(run, field));
     const numbers = values.filter((v): v is number => typeof v === 'number' && Number.isFinite(v));
-    const distinct = new Set(values.filter((v) => v !== undefined && v !== null));
-    const low = Math.min(...numbers.slice(0, 1));
+    const order = new Map([...new Set(values.filter((v) => v !== undefined && v !== null))].map((v, i) => [v, i]));
+    const low = numbers[0] ?? 0;
     const high = numbers.at(-1) ?? low;
-    const byNumber = numbers.length > 0 && distinct.size > 6;
-    const order = [...distinct];
+    // A handful of numbers are names (batch sizes); many are a scale.
+    const byNumber = numbers.length > 0 && order.size > 6;
     return new Map(
       runs.map((run, i) => {
         const value = values[i];
         if (value === undefined || value === null || Number.isNaN(value)) return [run.id, '#8b8e95'];
         if (byNumber && typeof value === 'number') return [run.id, ramp(high > low ? (value - low) / (high - low) : 0, theme.shown)];
-        return [run.id, groupInk(order.indexOf(value), theme.shown)];
+        return [run.id, groupInk(order.get(value) ?? 0, theme.shown)];
       }),
     );
   }

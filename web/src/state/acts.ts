@@ -1,0 +1,79 @@
+/** What a person does to runs: done at once, told in a toast, undone from there. Nothing asks "are you sure". */
+import { ApiError } from '../api/client';
+import type { EditRequest } from '../api/schema.gen';
+import { i18n } from './i18n.svelte';
+import { runs } from './runs.svelte';
+import { complain, toast } from './toasts.svelte';
+
+/** Text of a failure for people; no reply at all has its own sentence. */
+export function sentence(error: unknown): string {
+  if (error instanceof ApiError && error.message) return error.message;
+  if (error instanceof ApiError) return i18n.t.shell.unreachable;
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function attempt(work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    complain(sentence(error));
+    return false;
+  }
+}
+
+export function edit(request: EditRequest): Promise<boolean> {
+  return attempt(() => runs.edit(request));
+}
+
+export function rename(id: string, name: string): Promise<boolean> {
+  const wanted = name.trim();
+  if (!wanted || wanted === runs.all.get(id)?.name) return Promise.resolve(true);
+  return edit({ runs: [id], name: wanted });
+}
+
+export async function archive(ids: readonly string[], on: boolean): Promise<void> {
+  const list = [...ids];
+  if (!list.length || !(await edit({ runs: list, archived: on }))) return;
+  const t = i18n.t;
+  toast(on ? t.runs.archivedDone(list.length) : t.runs.unarchivedDone(list.length), {
+    label: t.shell.undo,
+    run: () => void edit({ runs: list, archived: !on }),
+  });
+}
+
+export async function remove(ids: readonly string[]): Promise<void> {
+  const list = [...ids];
+  if (!list.length) return;
+  await attempt(async () => {
+    const problems = await runs.delete(list);
+    for (const problem of problems) complain(problem);
+    const gone = list.filter((id) => !runs.all.has(id));
+    if (!gone.length) return;
+    toast(i18n.t.runs.deleted(gone.length), { label: i18n.t.shell.undo, run: () => void restore(gone) });
+  });
+}
+
+async function restore(ids: readonly string[]): Promise<void> {
+  await attempt(async () => {
+    for (const problem of await runs.restore(ids)) complain(problem);
+  });
+}
+
+export async function copy(text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(i18n.t.shell.copied);
+  } catch {
+    complain(i18n.t.shell.copyFailed);
+  }
+}
+
+/** Hand a text to the browser as a file. */
+export function download(name: string, text: string, type: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

@@ -1,0 +1,38 @@
+/** Which columns the table of runs has, how wide they are, and what they are called. */
+import type { Field } from './fields';
+import { parseField } from './fields';
+import { i18n } from './i18n.svelte';
+import { keep, recall } from './stored';
+
+class Columns {
+  /** The chosen ones; null until someone chooses. */
+  chosen = $state.raw<readonly Field[] | null>(recall('columns', null));
+  widths = $state.raw<Readonly<Record<Field, number>>>(recall('widths', {}));
+  diffOnly = $state(recall('diffOnly', false));
+
+  set(fields: readonly Field[] | null): void {
+    this.chosen = fields;
+    keep('columns', fields);
+  }
+
+  setWidth(field: Field, width: number): void {
+    this.widths = { ...this.widths, [field]: Math.round(Math.min(600, Math.max(56, width))) };
+    keep('widths', this.widths);
+  }
+
+  setDiffOnly(on: boolean): void {
+    this.diffOnly = on;
+    keep('diffOnly', on);
+  }
+}
+
+export const columns = new Columns();
+
+/** A field as a heading: "Name", "lr", "loss", "loss min". */
+export function fieldTitle(field: Field): string {
+  const parsed = parseField(field);
+  if (!parsed) return field;
+  if ('config' in parsed) return parsed.config;
+  if ('summary' in parsed) return parsed.part === 'last' ? parsed.summary : `${parsed.summary} ${i18n.t.runs.part[parsed.part]}`;
+  return i18n.t.runs.field[parsed.own];
+}

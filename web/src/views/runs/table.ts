@@ -1,0 +1,130 @@
+/** What the table of runs consists of: its rows, its columns, and the numbers of a group. */
+import type { Key, Run, Scalar } from '../../api/schema.gen';
+import { groupRuns, OWN_FIELDS, parseField, summaryField, valueOf, type Field, type Group } from '../../state/fields';
+
+export type Row = { kind: 'group'; id: string; group: Group; isFolded: boolean } | { kind: 'run'; id: string; run: Run; depth: number };
+
+/** Rows as they are drawn: groups first with their runs below, unless folded. */
+export function rowsOf(runs: readonly Run[], groupBy: readonly Field[], folded: ReadonlySet<string>): Row[] {
+  if (!groupBy.length) return runs.map((run) => ({ kind: 'run', id: run.id, run, depth: 0 }));
+  return groupRuns(runs, groupBy).flatMap((group): Row[] => {
+    const isFolded = folded.has(group.id);
+    const head: Row = { kind: 'group', id: group.id, group, isFolded };
+    return isFolded ? [head] : [head, ...group.runs.map((run): Row => ({ kind: 'run', id: run.id, run, depth: 1 }))];
+  });
+}
+
+/** Every config key with the number of runs that have it and whether they differ. */
+export function configKeys(runs: Iterable<Run>): Map<string, { n: number; differs: boolean; first: Scalar }> {
+  const found = new Map<string, { n: number; differs: boolean; first: Scalar }>();
+  let total = 0;
+  for (const run of runs) {
+    total++;
+    for (const key in run.config) {
+      const value = run.config[key]!;
+      const known = found.get(key);
+      if (!known) found.set(key, { n: 1, differs: false, first: value });
+      else {
+        known.n++;
+        if (known.first !== value) known.differs = true;
+      }
+    }
+  }
+  // A key that some runs lack is a difference too.
+  for (const known of found.values()) if (known.n < total) known.differs = true;
+  return found;
+}
+
+const TELLING = /(^|[/_.])(val|valid|test|eval)?[/_.]?(loss|acc|accuracy|error|f1|auc|bleu|perplexity|reward|score)$/i;
+
+/** Columns before anyone chose: state, a few results, the config that differs, tags and times. */
+export function defaultColumns(keys: readonly Key[], config: ReadonlyMap<string, { n: number; differs: boolean }>): Field[] {
+  const most = Math.max(0, ...keys.map((key) => key.n_runs));
+  const results = keys
+    .map((key) => ({ key: key.key, worth: (TELLING.test(key.key) ? 2 : 0) + key.n_runs / (most || 1) }))
+    .sort((a, b) => b.worth - a.worth || a.key.length - b.key.length)
+    .slice(0, 4)
+    .map(({ key }) => summaryField(key));
+  const settings = [...config]
+    .sort((a, b) => Number(b[1].differs) - Number(a[1].differs) || b[1].n - a[1].n)
+    .slice(0, 6)
+    .map(([key]) => `config:${key}`);
+  return ['state', ...results, ...settings, 'tags', 'duration', 'created'];
+}
+
+/** Columns without the config in which all runs agree. */
+export function differing(columns: readonly Field[], config: ReadonlyMap<string, { differs: boolean }>): Field[] {
+  return columns.filter((field) => !field.startsWith('config:') || config.get(field.slice(7))?.differs);
+}
+
+export interface Figures {
+  n: number;
+  mean: number;
+  min: number;
+  max: number;
+}
+
+/** Mean, smallest and largest of a field over the runs where it is a finite number; null where it never is. */
+export function figures(runs: readonly Run[], field: Field): Figures | null {
+  let [n, sum, min, max] = [0, 0, Infinity, -Infinity];
+  for (const run of runs) {
+    const value = valueOf(run, field);
+    if (typeof value !== 'number' || !Number.isFinite(value)) continue;
+    n++;
+    sum += value;
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+  }
+  return n ? { n, mean: sum / n, min, max } : null;
+}
+
+/** Whether a column is set flush right. */
+export function isNumeric(field: Field, runs: readonly Run[]): boolean {
+  const parsed = parseField(field);
+  if (!parsed) return false;
+  if ('summary' in parsed) return true;
+  if ('own' in parsed) return parsed.own === 'duration';
+  for (const run of runs) {
+    const value = run.config[parsed.config];
+    if (value !== undefined && value !== null) return typeof value === 'number';
+  }
+  return false;
+}
+
+export function defaultWidth(field: Field): number {
+  const parsed = parseField(field);
+  if (!parsed) return 110;
+  if ('summary' in parsed) return Math.min(170, Math.max(92, 44 + parsed.summary.length * 7));
+  if ('config' in parsed) return Math.min(170, Math.max(84, 44 + parsed.config.length * 7));
+  return { name: 240, state: 104, created: 116, updated: 116, duration: 92, tags: 150, notes: 200, id: 190 }[parsed.own];
+}
+
+/** The table as RFC 4180 text: what is shown, every digit. */
+export function toCsv(runs: readonly Run[], columns: readonly Field[], title: (field: Field) => string): string {
+  const cell = (value: Scalar | undefined) => {
+    const text = value === undefined || value === null ? '' : String(value);
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const raw = (run: Run, field: Field) =>
+    field === 'created' || field === 'updated' ? new Date(run[field] * 1000).toISOString() : valueOf(run, field);
+  const fields = ['id', 'name', ...columns.filter((field) => field !== 'id' && field !== 'name')];
+  const lines = [fields.map((field) => cell(title(field))), ...runs.map((run) => fields.map((field) => cell(raw(run, field))))];
+  return lines.map((line) => line.join(',') + '\r\n').join('');
+}
+
+/** Everything that could be a column, in sections. */
+export function choices(keys: readonly Key[], config: Iterable<string>): { own: Field[]; config: Field[]; summary: Field[] } {
+  return {
+    own: OWN_FIELDS.filter((field) => field !== 'name'),
+    config: [...config].sort().map((key) => `config:${key}`),
+    summary: keys.map((key) => summaryField(key.key)),
+  };
+}
+
+/** `list` with `item` moved to stand before `before` (at the end when null). */
+export function moved<T>(list: readonly T[], item: T, before: T | null): T[] {
+  if (item === before) return [...list];
+  const rest = list.filter((other) => other !== item);
+  const at = before === null ? rest.length : rest.indexOf(before);
+  return [...rest.slice(0, at), item, ...rest.slice(at)];
+}
