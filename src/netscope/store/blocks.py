@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -12,7 +13,6 @@ import numpy as np
 from netscope.store import codec
 from netscope.store.head import Head
 from netscope.store.tail import Block, Counts, Histogram, KeySet, Line, Tail, join, key_id
-
 
 CHUNK = 4096  # points
 LINES = 2000  # of console in a block
@@ -67,7 +67,7 @@ def _columns(keys: KeySet, block: Block, names: list[str]) -> Iterator[tuple[lis
     """Per key its chunks and its numbers, without the journal."""
     n_parts = -(-len(block.at) // CHUNK)
     edges = np.linspace(0, len(block.at), n_parts + 1).astype(int).tolist()
-    parts = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [slice(a, b) for a, b in itertools.pairwise(edges)]
     axes = [codec.axis(block.steps[part], block.times[part]) for part in parts]
     first, last = [int(block.steps[p].min()) for p in parts], [int(block.steps[p].max()) for p in parts]
     latest = len(block.steps) - 1 - int(block.steps[::-1].argmax())  # of equal steps the later
@@ -122,7 +122,8 @@ def decode_counts(block: bytes) -> list[Counts]:
     """The inverse of `encode_counts`."""
     points, sizes, counts = msgspec.msgpack.decode(block, type=tuple[bytes, bytes, bytes])
     steps, times, first = codec.decode(points)
-    pieces = np.split(codec.unpack_integers(counts, "<u4"), np.cumsum(codec.unpack_integers(sizes, "<u2"), dtype=int)[:-1])
+    ends = np.cumsum(codec.unpack_integers(sizes, "<u2"), dtype=int)
+    pieces = np.split(codec.unpack_integers(counts, "<u4"), ends[:-1])
     return [
         Counts(step, time, int(bin_), piece)
         for step, time, bin_, piece in zip(steps.tolist(), times.tolist(), first.tolist(), pieces, strict=True)
@@ -131,7 +132,8 @@ def decode_counts(block: bytes) -> list[Counts]:
 
 def encode_histograms(rows: list[Histogram]) -> bytes:
     """Histograms of one key over steps."""
-    return codec.compress(msgspec.msgpack.encode([(r.step, r.time, r.edges.tobytes(), r.counts.tobytes()) for r in rows]))
+    plain = [(r.step, r.time, r.edges.tobytes(), r.counts.tobytes()) for r in rows]
+    return codec.compress(msgspec.msgpack.encode(plain))
 
 
 def decode_histograms(block: bytes) -> list[Histogram]:

@@ -16,11 +16,10 @@ from netscope.store import codec, tables
 from netscope.store.cache import Cache
 from netscope.store.codec import Points
 from netscope.store.index import IndexLost, within
-from netscope.store.ingest import Ingest
+from netscope.store.ingest import Followed, Ingest
 from netscope.store.state import attempt_of, forks, in_order
 from netscope.store.stitch import Part, stitch
 from netscope.store.tail import Tail, key_id
-
 
 CACHE_BYTES = 256 << 20
 NO_POINTS = Points(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
@@ -81,15 +80,24 @@ class Reader:
         found = {}
         with self.ingest.lock:
             for run_id in run_ids:
-                followed = self.ingest.runs.get(run_id)
-                if followed is None:
-                    raise NotFoundError(unknown_run(run_id, list(self.ingest.runs)))
+                followed = self.followed(run_id)
                 pieces = [
                     Piece(f.number, attempt_of(f), f.head.start.rank or 0, f.indexed, f.tail, f.has(kind, key))
                     for f in in_order(followed.followers)
                 ]
                 found[run_id] = Moment(pieces, forks(followed.followers), followed.revision)
         return found
+
+    def followed(self, run_id: str) -> Followed:
+        """A run by its id.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        followed = self.ingest.followed(run_id)
+        if followed is None:
+            raise NotFoundError(unknown_run(run_id, list(self.ingest.runs)))
+        return followed
 
     def retry(self, read: Callable[[], T]) -> T:
         """Read; if the index turns out to be broken, build it anew and read again."""
@@ -121,11 +129,11 @@ class Reader:
         chunks = self._chunks(wanted, key_id(kind, key), generation)
         for run_id, moment in missing.items():
             pieces = [p for p in moment.pieces if p.has_key]
-            points = [_join(chunks.get(p.number), tails.get(p.number)) for p in pieces]
-            if not sum(len(one.steps) for one in points):
+            every = [_join(chunks.get(p.number), tails.get(p.number)) for p in pieces]
+            if not any(len(one.steps) for one in every):
                 continue
-            parts = [Part(p.attempt, p.rank, one.steps, one.times) for p, one in zip(pieces, points, strict=True)]
-            columns = _curve(parts, points, moment)
+            parts = [Part(p.attempt, p.rank, one.steps, one.times) for p, one in zip(pieces, every, strict=True)]
+            columns = _curve(parts, every, moment)
             self._stitched.put((run_id, kind, key), columns, 24 * len(columns.steps))
             result[run_id] = columns
         return {run_id: result[run_id] for run_id in run_ids if run_id in result}
@@ -148,8 +156,8 @@ class Reader:
                 blocks[number].append((upto, seq, block))
         for number, rows in blocks.items():
             rows.sort(key=lambda row: row[:2])
-            points = _concatenate([*([found[number]] if number in found else []), *(codec.decode(b) for _, _, b in rows)])
-            found[number] = points
+            before = [found[number]] if number in found else []
+            points = found[number] = _concatenate([*before, *(codec.decode(block) for _, _, block in rows)])
             self._decoded.put((generation, number, key), (wanted[number], points), 24 * len(points.steps) + 200)
         return found
 

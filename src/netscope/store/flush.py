@@ -17,7 +17,6 @@ from netscope.store.head import Head, Memo
 from netscope.store.index import Index
 from netscope.store.tail import KeySet, Tail, journal_number, key_id
 
-
 LARGE_BYTES, LARGE_ROWS, HUGE_BYTES = 1 << 20, 4096, 16 << 20
 
 
@@ -70,8 +69,8 @@ class Flusher:
     def flush(self, followers: Iterable[tuple[str, Follower]]) -> list[Follower]:
         """Write the tails of (run, follower) and empty them; those that somebody else has written meanwhile come back.
 
-        The tails of what comes back are kept: what they and the index hold together stays right, until the caller begins
-        them anew.
+        The tails of what comes back are kept: what they and the index hold together stays right until the caller
+        begins them anew.
         """
         due = {f.number: (run, f) for run, f in followers if f.offset > f.indexed}
         if not due:

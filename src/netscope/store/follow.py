@@ -33,7 +33,7 @@ class Follower:
     """One journal and how far it was read."""
 
     def __init__(self, path: Path, head: Head | None = None, offset: int = 0) -> None:
-        """Begin at the start, or where the index left off with the head of then (`key_sets` must be given to `define`)."""
+        """Begin at the start, or where the index left off with the head of then (and `define` its key sets)."""
         self.path = path
         self.number = journal_number(path.parent.name, path.name)
         self.head = head or Head()

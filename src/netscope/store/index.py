@@ -166,7 +166,7 @@ class Index:
         found = {row.name: row.value for row in connection.execute(sql.select(tables.meta))}
         if found.get("version") != tables.VERSION:
             raise IndexLost(f"it is of version {found.get('version')}, this netscope makes version {tables.VERSION}")
-        return found["generation"]
+        return str(found["generation"])
 
     def _stat(self) -> tuple[int, int] | None:
         if self.path is None:
@@ -220,7 +220,7 @@ def _postgresql(url: str, schema: str) -> sql.Engine:
         raise UsageError(f'index={url!r}: expected "postgresql+psycopg://user:password@host/database"') from error
 
     @sql.event.listens_for(engine, "connect")
-    def begin(connection: Any, record: object) -> None:  # noqa: ARG001
+    def begin(connection: Any, record: object) -> None:
         connection.autocommit = True
         connection.execute(f'SET search_path TO "{schema}"')
         connection.autocommit = False
@@ -234,7 +234,7 @@ def _sqlite(url: str) -> sql.Engine:
     engine = sql.create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False}, **options)
 
     @sql.event.listens_for(engine, "connect")
-    def connected(connection: sqlite3.Connection, record: object) -> None:  # noqa: ARG001
+    def connected(connection: sqlite3.Connection, record: object) -> None:
         connection.isolation_level = None
         for pragma in ("page_size=8192", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-32000"):
             connection.execute(f"PRAGMA {pragma}")

@@ -18,9 +18,8 @@ from netscope.store import tables
 from netscope.store.compose import run_of
 from netscope.store.flush import Flusher, Saved, is_large
 from netscope.store.follow import Follower
-from netscope.store.index import FOLDER, Index, IndexLost, open_index
+from netscope.store.index import FOLDER, IndexLost, open_index
 from netscope.store.tail import KeySet
-
 
 SUFFIX = ".journal"
 PIECE = 8 << 20  # bytes of one journal between two looks at the clock

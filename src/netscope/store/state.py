@@ -13,7 +13,6 @@ import psutil
 from netscope.schema import Attempt, State
 from netscope.store.follow import Follower
 
-
 SILENCE_S = 30.0  # a heartbeat comes every 2 s
 START_TOLERANCE_S = 2.0  # the kernel counts from boot in ticks, and the wall clock is corrected meanwhile
 

@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
 
 import msgspec
 
-from netscope.errors import NotFoundError
-from netscope.schema import Key, Keys, Kind, RunTable, Summary
-from netscope.store.columns import Columns, Reader
+from netscope.errors import NotFoundError, StorageError
+from netscope.schema import (
+    AssetKind,
+    Assets,
+    Console,
+    Deleted,
+    EditRequest,
+    Key,
+    Keys,
+    Kind,
+    LayerTable,
+    Run,
+    RunDetail,
+    RunTable,
+    Summary,
+)
+from netscope.store import blobs, query, trash
+from netscope.store.columns import Columns, Reader, unknown_run
+from netscope.store.compose import config_of, problems_of, writer_of
+from netscope.store.edit import Editor, change
 from netscope.store.index import Backend, is_writable
-from netscope.store.ingest import Ingest
+from netscope.store.ingest import Followed, Ingest
+from netscope.store.large import Bins, Large
+from netscope.store.state import in_order
+from netscope.store.stored import StoredRun
 from netscope.store.summary import Summaries
-from netscope.store.tail import KeySet
+from netscope.store.tail import Histogram, KeySet
+
+
+def open_store(dir: str | Path = "runs", index: str | None = None) -> Store:
+    """Open a folder of runs.
+
+    Args:
+        dir: Where the runs are.
+        index: None for SQLite beside the runs, or the address of a PostgreSQL database,
+            "postgresql+psycopg://user:password@host/database". `NETSCOPE_INDEX` is the default.
+
+    Raises:
+        NotFoundError: No such folder.
+    """
+    return Store(dir, index or os.environ.get("NETSCOPE_INDEX") or None)
 
 
 class Store:
@@ -33,11 +69,26 @@ class Store:
         """
         self.folder = Path(folder).expanduser().resolve()
         if not self.folder.is_dir():
-            raise NotFoundError(f"no folder {str(folder)!r}; runs appear there once netscope.init(dir={str(folder)!r}) made it")
+            raise NotFoundError(f"no folder {str(folder)!r}; netscope.init(dir={str(folder)!r}) makes it")
         self.writable = is_writable(self.folder)
         self._ingest = Ingest(self.folder, index)
         self._reader = Reader(self._ingest)
         self._summaries = Summaries(self._reader)
+        self._large = Large(self._reader)
+        self._editor = Editor()
+
+    def __enter__(self) -> Store:
+        """Use it in a `with`."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<store {self.folder}: {len(self._ingest.runs):,} runs>"
 
     @property
     def backend(self) -> Backend:
@@ -85,13 +136,7 @@ class Store:
             rows = [f.run for f in self._ingest.runs.values() if f.revision > since]
             removed = [run_id for at, run_id in self._ingest.removed if at > since] if since else []
         rows.sort(key=lambda run: (run.created, run.id))
-        if keys:
-            ids = [run.id for run in rows]
-            found: dict[str, dict[str, Summary]] = defaultdict(dict)
-            for key in keys:
-                for run_id, summary in self._summaries.of(ids, key).items():
-                    found[run_id][key] = summary
-            rows = [msgspec.structs.replace(run, summary=found[run.id]) if run.id in found else run for run in rows]
+        rows = self._summed(rows, keys)
         return RunTable(revision, rows, removed)
 
     def keys(self, run_ids: Sequence[str], kind: Kind | None = None) -> Keys:
@@ -123,3 +168,183 @@ class Store:
             NotFoundError: No such run.
         """
         return self._reader.columns(run_ids, key, kind)
+
+    def summaries(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
+        """Last, smallest and largest value of a key for each run that has it."""
+        return self._summaries.of(run_ids, key)
+
+    def detail(self, run_id: str) -> RunDetail:
+        """Everything about one run but its series.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        with self._ingest.lock:
+            followed = self._followed(run_id)
+            followers = in_order(followed.followers)
+            run, attempts = followed.run, list(followed.attempts)
+            config = msgspec.json.encode(config_of(followers)).decode()
+            writers = [writer_of(f) for f in followers]
+            problems = problems_of(followers)
+        return RunDetail(
+            run, str(followed.folder), config, self._large.environment(run_id), attempts, writers, problems
+        )
+
+    def layers(self, run_id: str) -> LayerTable:
+        """What `watch` saw of a run.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        return self._large.layers(run_id)
+
+    def bins(self, run_id: str, key: str) -> Bins:
+        """The fixed bins of "layer/tensor/quantity" over steps; empty where there are none.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        return self._large.bins(run_id, key)
+
+    def histograms(self, run_id: str, key: str) -> list[Histogram]:
+        """The user's own histograms of a key.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        return self._large.histograms(run_id, key)
+
+    def assets(self, run_id: str, key: str | None = None, kind: AssetKind | None = None) -> Assets:
+        """Images, audio, text and so on, in the order of key, then step.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        return self._large.assets(run_id, key, kind)
+
+    def blob(self, run_id: str, name: str) -> Path:
+        """Where the bytes of an asset lie; never outside the run's folder.
+
+        Raises:
+            NotFoundError: No such run, or not a blob's name.
+        """
+        return blobs.path(self._followed(run_id).folder, name)
+
+    def console(self, run_id: str, start: int = 0, n: int = 1000, search: str = "") -> Console:
+        """A window of what a run printed; `start` < 0 counts from the end, `search` keeps the lines that contain it.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        return self._large.console(run_id, start, n, search)
+
+    def runs(
+        self, where: str | Callable[[StoredRun], bool] | None = None, sort: str | None = None
+    ) -> list[StoredRun]:
+        """The runs as of now, oldest first.
+
+        Args:
+            where: A sentence of the filter language, `config.lr < 0.01 and state == "running"` (docs/query.md), plain
+                words, or a function of a run.
+            sort: A field, `config.lr` or `summary["val/acc"].max`; with "-" before it descending.
+
+        Raises:
+            UsageError: `where` or `sort` cannot be understood.
+        """
+        asked = query.understand(where) if isinstance(where, str) else query.understand("")
+        keys = sorted({*asked.keys, *(query.value_of(sort.removeprefix("-"))[1] if sort else [])})
+        self.refresh(None, everything=True)
+        rows = [run for run in self.table(keys=keys).runs if asked.test(run)]
+        found = [StoredRun(self, run) for run in (query.sort(rows, sort) if sort else rows)]
+        return [run for run in found if where(run)] if callable(where) else found
+
+    def run(self, id_or_name: str) -> StoredRun:
+        """One run by its id or its name; of several with that name the newest.
+
+        Raises:
+            NotFoundError: No such run; the message lists those there are.
+        """
+        self.refresh(None, everything=True)
+        followed = self._ingest.followed(id_or_name)
+        if followed is not None:
+            return StoredRun(self, followed.run)
+        rows = self.table().runs
+        named = [run for run in rows if run.name == id_or_name]
+        if not named:
+            raise NotFoundError(unknown_run(id_or_name, [run.name for run in rows]))
+        return StoredRun(self, named[-1])
+
+    def edit(self, request: EditRequest) -> list[Run]:
+        """Write names, notes, tags and the archived flag; the runs as they are then.
+
+        Raises:
+            NotFoundError: One of the runs is not there; nothing is written.
+            StorageError: The folder cannot be written.
+        """
+        self._need_writable("edited")
+        followed = [self._followed(run_id) for run_id in request.runs]
+        for one in followed:
+            changed = change(request, one.run)
+            if changed:
+                latest = [time for f in one.followers for time, _ in f.head.edits.values()]
+                self._editor.append(one.folder, changed, max(latest, default=0.0))
+        self._ingest.look_again(request.runs)
+        self.refresh(None)
+        return [self._followed(run_id).run for run_id in request.runs]
+
+    def delete(self, run_ids: Sequence[str]) -> Deleted:
+        """Move runs to the trash of the folder. Those that still run stay.
+
+        Raises:
+            StorageError: The folder cannot be written.
+        """
+        self._need_writable("deleted")
+        self.refresh(None)
+        done, problems = [], []
+        for run_id in dict.fromkeys(run_ids):
+            followed = self._ingest.followed(run_id)
+            if followed is None:
+                problems.append(unknown_run(run_id, list(self._ingest.runs)))
+            elif followed.run.state == "running":
+                problems.append(f"{followed.run.name} is still running; stop it first")
+            else:
+                try:
+                    trash.put(self.folder, run_id)
+                    done.append(run_id)
+                except OSError as error:
+                    problems.append(f"{followed.run.name} could not be moved to the trash: {error.strerror}")
+        self._ingest.forget(done)
+        return Deleted(done, problems)
+
+    def restore(self, run_ids: Sequence[str]) -> Deleted:
+        """Bring runs back from the trash.
+
+        Raises:
+            StorageError: The folder cannot be written.
+        """
+        self._need_writable("restored")
+        done, problems = [], []
+        for run_id in dict.fromkeys(run_ids):
+            try:
+                trash.take(self.folder, run_id)
+                done.append(run_id)
+            except NotFoundError as error:
+                problems.append(str(error))
+            except OSError as error:
+                problems.append(f"{run_id} could not be restored: {error.strerror}")
+        self.refresh(None, everything=True)
+        return Deleted(done, problems)
+
+    def _summed(self, rows: list[Run], keys: Sequence[str]) -> list[Run]:
+        found: dict[str, dict[str, Summary]] = defaultdict(dict)
+        for key in keys:
+            for run_id, summary in self._summaries.of([run.id for run in rows], key).items():
+                found[run_id][key] = summary
+        return [msgspec.structs.replace(run, summary=found[run.id]) if run.id in found else run for run in rows]
+
+    def _followed(self, run_id: str) -> Followed:
+        return self._reader.followed(run_id)
+
+    def _need_writable(self, done: str) -> None:
+        if not self.writable:
+            raise StorageError(f"runs in {self.folder} cannot be {done}: the folder is read-only")

@@ -1,4 +1,4 @@
-"""Last, smallest and largest value of a key for each run of the table: from the statistics of chunks, not from points."""
+"""Last, smallest and largest value of a key for each run: from the numbers kept of a series, not from its points."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import sqlalchemy as sql
 
 from netscope.schema import Number, Summary
 from netscope.store import tables
@@ -13,8 +14,6 @@ from netscope.store.blocks import extent
 from netscope.store.columns import Columns, Moment, Piece, Reader
 from netscope.store.index import within
 from netscope.store.tail import key_id
-import sqlalchemy as sql
-
 
 Known = tuple[int, float | None, float | None, float | None]  # last step, last, min, max
 

@@ -1,0 +1,75 @@
+"""What people write on runs by hand: appended as `edit` events to a journal of this process in the run's folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from netscope.errors import StorageError
+from netscope.schema import EditRequest, Run
+from netscope.store import journal
+from netscope.store.state import this_boot
+
+LEAST_S = 1e-3  # between two edits of a run: the later must win, whatever the clock does
+
+
+def change(request: EditRequest, run: Run) -> dict[str, Any]:
+    """The fields of one run that a request changes."""
+    changed: dict[str, Any] = {}
+    if request.name is not None and request.name.strip():
+        changed["name"] = request.name.strip()
+    if request.notes is not None:
+        changed["notes"] = request.notes
+    if request.archived is not None:
+        changed["archived"] = request.archived
+    if request.tags is not None or request.add_tags or request.remove_tags:
+        tags = list(run.tags if request.tags is None else request.tags)
+        tags += request.add_tags
+        gone = set(request.remove_tags)
+        changed["tags"] = [tag for tag in dict.fromkeys(tag.strip() for tag in tags) if tag and tag not in gone]
+    return changed
+
+
+class Editor:
+    """Appends edits; one journal a run, made with the first of them."""
+
+    def __init__(self) -> None:
+        """Nothing is written yet."""
+        self._journals: dict[Path, Path] = {}
+        self._latest: dict[Path, float] = {}
+        self._lock = threading.Lock()
+
+    def append(self, folder: Path, changed: dict[str, Any], after: float) -> None:
+        """Write one edit of a run so that it is the latest.
+
+        Args:
+            folder: Of the run.
+            changed: Fields of the event.
+            after: Time of the latest edit known so far.
+
+        Raises:
+            StorageError: The folder cannot be written.
+        """
+        with self._lock:
+            now = max(time.time(), after + LEAST_S, self._latest.get(folder, 0.0) + LEAST_S)
+            parts = [journal.json_frame(journal.EVENT, {"event": "edit", "time": now, **changed})]
+            path = self._journals.get(folder)
+            if path is None or not path.exists():
+                host, boot = this_boot()
+                place = re.sub(r"[^A-Za-z0-9_.]", "_", host)[:32] or "host"
+                path = folder / f"0-{place}-{os.getpid()}-{secrets.token_hex(2)}.journal"
+                pid = os.getpid()
+                start = {"run": folder.name, "attempt": 0, "host": host, "boot": boot, "pid": pid, "created": now}
+                parts = [journal.header(now, pid), journal.json_frame(journal.START, start), *parts]
+            try:
+                with path.open("ab", buffering=0) as file:
+                    file.write(b"".join(parts))
+                os.utime(folder)  # others look at a run at rest only when its folder changes
+            except OSError as error:
+                raise StorageError(f"{folder.name} cannot be edited: {error.strerror} ({folder})") from error
+            self._journals[folder], self._latest[folder] = path, now

@@ -1,0 +1,263 @@
+"""Read what is larger than a number: bins, histograms, assets, the console, and which layers were watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
+
+import msgspec
+import numpy as np
+import sqlalchemy as sql
+
+from netscope.schema import (
+    Asset,
+    AssetKind,
+    Assets,
+    Console,
+    ConsoleLine,
+    Environment,
+    Layer,
+    LayerTable,
+    LayerTensor,
+    Quantity,
+    Stat,
+)
+from netscope.store import blocks, codec, journal, tables
+from netscope.store.columns import Moment, Piece, Reader
+from netscope.store.flush import merged
+from netscope.store.follow import N_BINS
+from netscope.store.head import Memo, overprinted
+from netscope.store.state import in_order
+from netscope.store.stitch import Part, stitch
+from netscope.store.tail import Counts, Histogram, Line, key_id
+
+MOST_STEPS = 2000
+STATS: tuple[Stat, ...] = ("mean", "std", "norm", "min", "max", "zeros", "nonfinite", "ratio", "saturated")
+QUANTITIES: tuple[Quantity, ...] = ("value", "gradient", "update", "activation")
+
+R = TypeVar("R", Counts, Histogram)
+
+
+class Bins(NamedTuple):
+    """Fixed bins over steps, sparse: row i has `counts[i]` from bin `first[i]` on."""
+
+    steps: np.ndarray
+    times: np.ndarray
+    first: np.ndarray
+    counts: list[np.ndarray]
+
+    def dense(self) -> np.ndarray:
+        """All 2,048 bins: u32 [step, bin]."""
+        table = np.zeros((len(self.counts), N_BINS), np.uint32)
+        for row, first, counts in zip(table, self.first.tolist(), self.counts, strict=True):
+            row[first : first + len(counts)] = counts
+        return table
+
+
+class Large:
+    """Reads the larger things of runs."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Reads where `reader` reads."""
+        self.reader = reader
+
+    def bins(self, run_id: str, key: str) -> Bins:
+        """The fixed bins of "layer/tensor/quantity" over steps."""
+        rows = self._stitched(run_id, key, "bins", blocks.decode_counts, lambda piece: piece.tail.bins.get(key, []))
+        return Bins(
+            np.array([r.step for r in rows], np.int64),
+            np.array([r.time for r in rows], np.float64),
+            np.array([r.first for r in rows], np.int64),
+            [r.counts for r in rows],
+        )
+
+    def histograms(self, run_id: str, key: str) -> list[Histogram]:
+        """The user's own histograms of a key, ascending in step."""
+        decode = blocks.decode_histograms
+        return self._stitched(run_id, key, "histogram", decode, lambda piece: piece.tail.histograms.get(key, []))
+
+    def assets(self, run_id: str, key: str | None = None, kind: AssetKind | None = None) -> Assets:
+        """Assets in the order of key, then step; of what was logged twice at a step the later."""
+        moment = self._moment(run_id)
+        rows = self.reader.retry(lambda: self._of_journals(tables.asset, ("body",), moment))
+        pieces: dict[int, list[Asset]] = {p.number: [] for p in moment.pieces}
+        for number, _, _, body in rows:
+            pieces[number] += msgspec.msgpack.decode(codec.decompress(body), type=list[Asset])
+        by_key: dict[tuple[str, str], dict[int, list[Asset]]] = {}
+        for piece in moment.pieces:
+            for asset in [*pieces[piece.number], *piece.tail.assets]:
+                if key in (None, asset.key) and kind in (None, asset.kind):
+                    by_key.setdefault((asset.key, asset.kind), {}).setdefault(piece.number, []).append(asset)
+        found: list[Asset] = []
+        for _, writers in sorted(by_key.items()):
+            found += _curve(moment, writers)
+        return Assets(found)
+
+    def _stitched(
+        self, run_id: str, key: str, table: str, decode: Callable[[bytes], list[R]], tail: Callable[[Piece], list[R]]
+    ) -> list[R]:
+        moment = self._moment(run_id)
+        numbers = [p.number for p in moment.pieces if p.indexed]
+        upto = {p.number: p.indexed for p in moment.pieces}
+
+        def read() -> dict[int, list[R]]:
+            rows = self.reader.rows(tables.metadata.tables[table], ("block",), numbers, key_id(table, key))
+            found: dict[int, list[R]] = {}
+            for row in sorted(rows, key=lambda row: tuple(row[:3])):
+                if row.journal in upto and row.upto <= upto[row.journal]:
+                    found.setdefault(row.journal, []).extend(decode(row.block))
+            return found
+
+        found = self.reader.retry(read)
+        for piece in moment.pieces:
+            if more := tail(piece):
+                found.setdefault(piece.number, []).extend(more)
+        return _curve(moment, found)
+
+    def console(self, run_id: str, start: int = 0, n: int = 1000, search: str = "") -> Console:
+        """A window of what was printed; `start` < 0 counts from the end, `search` keeps the lines that contain it."""
+        moment = self._moment(run_id)
+        if search:
+            wanted = search.lower()
+            lines = [line for line in self._lines(run_id, moment, 0, 1 << 62) if wanted in line.text.lower()]
+            first = max(len(lines) + start, 0) if start < 0 else start
+            return Console(first, len(lines), [_printed(line) for line in lines[first : first + n]])
+        total = sum(count for _, count, _ in self._heads(run_id))
+        first = max(total + start, 0) if start < 0 else start
+        return Console(first, total, [_printed(line) for line in self._lines(run_id, moment, first, first + max(n, 0))])
+
+    def _heads(self, run_id: str) -> list[tuple[int, int, list[Line]]]:
+        """Per journal its number, how many lines it printed, and of these the ones without an end."""
+        with self.reader.ingest.lock:
+            followed = self.reader.followed(run_id)
+            found = []
+            for f in in_order(followed.followers):
+                rest = [Line(t, s, overprinted(text)) for s, (t, text) in sorted(f.head.open_lines.items())]
+                found.append((f.number, f.head.n_lines + len(rest), rest))
+            return found
+
+    def _lines(self, run_id: str, moment: Moment, begin: int, end: int) -> list[Line]:
+        """Lines from `begin` to `end`, the writers one after the other."""
+        lines: list[Line] = []
+        tails = {p.number: p for p in moment.pieces}
+        before = 0
+        c = tables.console.c
+        for number, count, rest in self._heads(run_id):
+            low, high = max(begin - before, 0), min(end - before, count)
+            before += count
+            if low >= high or number not in tails:
+                continue
+            piece = tails[number]
+            inside = (c.journal == number) & (c.upto <= piece.indexed) & (c.start < high) & (c.start + c.n > low)
+            query = sql.select(c.start, c.block).where(inside).order_by(c.start)
+            here: dict[int, Line] = {}
+
+            def read(query: sql.Select[Any] = query) -> list[tuple[int, list[Line]]]:
+                with self.reader.ingest.index.reading() as connection:
+                    return [(at, blocks.decode_lines(block)) for at, block in connection.execute(query)]
+
+            for at, some in self.reader.retry(read) if piece.indexed else []:
+                here.update(enumerate(some, at))
+            whole = count - len(rest)
+            here.update(enumerate(piece.tail.lines, whole - len(piece.tail.lines)))
+            here.update(enumerate(rest, whole))
+            lines += [here[i] for i in range(low, high) if i in here]
+        return lines
+
+    def memo(self, run_id: str) -> Memo:
+        """Environment and layers of the latest attempt that told them."""
+        with self.reader.ingest.lock:
+            followed = self.reader.followed(run_id)
+            pending = [(f.number, f.memo) for f in in_order(followed.followers) if f.head.has_memo]
+        c = tables.journal.c
+        query = sql.select(c.id, c.memo).where(c.id.in_([number for number, _ in pending]), c.memo.is_not(None))
+
+        def read() -> dict[int, bytes]:
+            with self.reader.ingest.index.reading() as connection:
+                return {row.id: row.memo for row in connection.execute(query)}
+
+        saved = self.reader.retry(read) if pending else {}
+        memo = Memo()
+        for number, one in pending:
+            memo = _newer(memo, merged(saved.get(number), one))
+        return memo
+
+    def environment(self, run_id: str) -> Environment:
+        """Where the latest attempt ran."""
+        told = self.memo(run_id).environment or {}
+        try:
+            return msgspec.convert(told, Environment, strict=False)
+        except msgspec.ValidationError:
+            return Environment()
+
+    def layers(self, run_id: str) -> LayerTable:
+        """What was watched: modules in forward order, and per tensor what there is of it."""
+        layers: list[Layer] = self.memo(run_id).layers or []
+        stats: dict[tuple[str, str, str], set[str]] = {}
+        binned: set[tuple[str, str, str]] = set()
+        one_of_each: list[str] = []
+        with self.reader.ingest.lock:
+            sets = [keys for f in self.reader.followed(run_id).followers for keys in f.key_sets]
+        for keys in sets:
+            if keys.kind == "layer":
+                one_of_each += keys.keys[:1]
+                for key in keys.keys:
+                    *tensor, stat = key.split("/")
+                    if len(tensor) == 3:
+                        stats.setdefault((tensor[0], tensor[1], tensor[2]), set()).add(stat)
+            elif keys.kind == "bins":
+                names = (tuple(key.split("/")) for key in keys.keys if key.count("/") == 2)
+                binned.update(cast(tuple[str, str, str], name) for name in names)
+        order = {layer.layer: i for i, layer in enumerate(layers)}
+        tensors = sorted(stats.keys() | binned, key=lambda t: (order.get(t[0], len(order)), *t))
+        steps = [c.steps for key in dict.fromkeys(one_of_each) for c in self._column(run_id, key)]
+        steps += [self.bins(run_id, "/".join(key)).steps for key in sorted(binned)[:1]]
+        every = np.unique(np.concatenate(steps)) if steps else np.zeros(0, np.int64)
+        if len(every) > MOST_STEPS:
+            every = every[np.linspace(0, len(every) - 1, MOST_STEPS).round().astype(int)]
+        known = [
+            LayerTensor(layer, tensor, quantity, [s for s in STATS if s in stats.get((layer, tensor, quantity), ())],
+                        (layer, tensor, quantity) in binned)
+            for layer, tensor, quantity in tensors
+            if quantity in QUANTITIES
+        ]  # fmt: skip
+        return LayerTable(layers, known, every.tolist())
+
+    def _column(self, run_id: str, key: str) -> list[Any]:
+        return list(self.reader.columns([run_id], key, "layer").values())
+
+    def _moment(self, run_id: str) -> Moment:
+        return self.reader.moments([run_id])[run_id]
+
+    def _of_journals(self, table: sql.Table, names: tuple[str, ...], moment: Moment) -> list[Any]:
+        upto = {p.number: p.indexed for p in moment.pieces if p.indexed}
+        c = table.c
+        query = sql.select(c.journal, c.upto, c.seq, *(c[name] for name in names)).where(c.journal.in_(upto))
+        with self.reader.ingest.index.reading() as connection:
+            rows = connection.execute(query.order_by(c.journal, c.upto, c.seq)).all() if upto else []
+        return [row for row in rows if row.upto <= upto[row.journal]]
+
+
+def _curve(moment: Moment, found: dict[int, list[Any]]) -> list[Any]:
+    """Stitch things with a step and a time as curves are."""
+    pieces = [p for p in moment.pieces if found.get(p.number)]
+    rows = [row for p in pieces for row in found[p.number]]
+    parts = [
+        Part(
+            p.attempt, p.rank,
+            np.array([row.step for row in found[p.number]], np.int64), np.array([row.time for row in found[p.number]]),
+        )
+        for p in pieces
+    ]  # fmt: skip
+    return [rows[i] for i in stitch(parts, moment.forks).curve.tolist()]
+
+
+def _newer(old: Memo, new: Memo) -> Memo:
+    return Memo(
+        new.environment if new.environment is not None else old.environment,
+        new.layers if new.layers is not None else old.layers,
+    )
+
+
+def _printed(line: Line) -> ConsoleLine:
+    return ConsoleLine(line.time, cast(Any, journal.STREAMS.get(line.stream, "out")), line.text)

@@ -1,0 +1,42 @@
+"""Deleted runs: moved whole to `.netscope/trash`, and back."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+from netscope.errors import NotFoundError
+from netscope.store.index import FOLDER
+
+
+def folder_of(store: Path) -> Path:
+    """Where deleted runs lie."""
+    return store / FOLDER / "trash"
+
+
+def put(store: Path, run_id: str) -> None:
+    """Move a run to the trash; one of the same id that is there already stays beside it.
+
+    Raises:
+        OSError: The file system refused.
+    """
+    trash = folder_of(store)
+    trash.mkdir(parents=True, exist_ok=True)
+    names = itertools.chain([run_id], (f"{run_id}.{n}" for n in itertools.count(2)))
+    place = next(trash / name for name in names if not (trash / name).exists())
+    (store / run_id).rename(place)
+
+
+def take(store: Path, run_id: str) -> None:
+    """Move a run back.
+
+    Raises:
+        NotFoundError: It is not in the trash.
+        OSError: The file system refused, or a run of this id is there again.
+    """
+    place = folder_of(store) / run_id
+    if "/" in run_id or "\\" in run_id or run_id in ("", ".", "..") or not place.is_dir():
+        raise NotFoundError(f"no run {run_id!r} in the trash")
+    if (store / run_id).exists():
+        raise FileExistsError(17, "a run of this id is there already", run_id)
+    place.rename(store / run_id)
