@@ -1,8 +1,12 @@
 /** Two thinnings of one series into one: the overview outside of a window, the detail inside it. */
 
+/** Steps come as 32-bit integers where that is exact, values as 32-bit floats where one would not see the difference. */
+export type Xs = Float64Array | Int32Array;
+export type Ys = Float32Array | Float64Array;
+
 export interface Points {
-  x: Float64Array;
-  y: Float32Array;
+  x: Xs;
+  y: Ys;
 }
 
 /**
@@ -21,7 +25,8 @@ export function mergeDetail(overview: Points, detail: Points): Points {
   while (after > before && overview.x[after - 1]! > last) after--;
   const tail = overview.x.length - after;
   const x = new Float64Array(before + n + tail);
-  const y = new Float32Array(before + n + tail);
+  const exact = overview.y instanceof Float64Array || detail.y instanceof Float64Array;
+  const y = exact ? new Float64Array(before + n + tail) : new Float32Array(before + n + tail);
   x.set(overview.x.subarray(0, before));
   y.set(overview.y.subarray(0, before));
   x.set(detail.x, before);

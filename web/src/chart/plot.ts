@@ -1,6 +1,7 @@
 /** One chart of lines: from curves and a window to pixels, and to the scales that the crosshair needs. */
 import type { Ink } from './ink';
 import { parseColor } from './ink';
+import type { Xs, Ys } from './merge';
 import { lowerBound } from './nearest';
 import { extent, withoutOutliers } from './outliers';
 import { clear, fillBand, horizontal, makeRaster, strokeLine, vertical, type Raster } from './raster';
@@ -13,15 +14,15 @@ export interface Curve {
   id: string;
   name: string;
   color: string;
-  x: Float64Array;
-  y: Float32Array;
+  x: Xs;
+  y: Ys;
   /** The running mean, drawn in its place, with `y` faint behind; null: draw `y`. */
-  smoothed: Float32Array | null;
+  smoothed: Ys | null;
   /** The tail of an attempt that a later one replaced. */
   ghost: boolean;
   /** Lower and upper edge of a band around `y`. */
-  low?: Float32Array;
-  high?: Float32Array;
+  low?: Ys;
+  high?: Ys;
 }
 
 export type AxisKind = ScaleKind | 'duration';
@@ -75,7 +76,7 @@ export function xExtent(curves: readonly Curve[], positive = false): [number, nu
 /** Range of y within a window of x: of the lines that are drawn, and of bands. */
 export function yRange(curves: readonly Curve[], axes: Axes): [number, number] {
   const [low, high] = axes.xWindow ?? [-Infinity, Infinity];
-  const columns: ArrayLike<number>[] = [];
+  const columns: Ys[] = [];
   const raw = showsRaw(curves);
   for (const curve of curves) {
     const from = Math.max(0, lowerBound(curve.x, low) - 1);

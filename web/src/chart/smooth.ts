@@ -33,9 +33,9 @@ export function smoothingUnit(first: number, last: number, nLogged: number): num
  *
  * Two points closer than a unit (the two extremes of a pixel column) pull by their distance, not by their number.
  */
-export function smooth(x: ArrayLike<number>, y: ArrayLike<number>, { weight, unit }: Smoothing): Float32Array {
+export function smooth(x: ArrayLike<number>, y: ArrayLike<number>, { weight, unit }: Smoothing): Float64Array {
   const n = y.length;
-  const out = new Float32Array(n);
+  const out = new Float64Array(n);
   if (!(weight > 0)) {
     for (let i = 0; i < n; i++) out[i] = y[i]!;
     return out;

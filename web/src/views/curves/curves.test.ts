@@ -112,14 +112,15 @@ describe('requests', () => {
   });
 
   test('a reply is split by key and run, ghosts beside their series', () => {
-    const info = (run: string, key: string, start: number, n: number, ghost = false) => ({ run, key, start, n, n_logged: n, ghost, revision: 1 });
+    const info = (run: string, key: string, start: number, x_start: number, n: number, ghost = false) => ({ run, key, start, x_start, n, n_logged: n, ghost, revision: 1 });
     const reply = {
-      series: [info('r1', 'a', 0, 2), info('r1', 'a', 2, 1, true), info('r2', 'b', 3, 2)],
-      x: Float64Array.of(0, 1, 5, 0, 1),
+      series: [info('r1', 'a', 0, 0, 2), info('r1', 'a', 2, 2, 1, true), info('r2', 'b', 3, 0, 2)],
+      x: Float64Array.of(0, 1, 5),
       y: Float32Array.of(10, 11, 12, 13, 14),
     };
     const byKey = split(reply);
     expect(byKey.get('a')!.get('r1')!.map((line) => [[...line.y], line.ghost])).toEqual([[[10, 11], false], [[12], true]]);
     expect([...byKey.get('b')!.get('r2')![0]!.y]).toEqual([13, 14]);
+    expect([...byKey.get('b')!.get('r2')![0]!.x]).toEqual([0, 1]);
   });
 });

@@ -2,6 +2,7 @@
 import { api, ApiError, type Bands } from '../../api/client';
 import { begin } from '../../chart/busy';
 import type { Band } from './settings.svelte';
+import type { Xs } from '../../chart/merge';
 import type { Window } from '../../chart/zoom';
 
 export interface GroupWish {
@@ -18,7 +19,7 @@ export interface GroupWish {
 
 export interface GroupCurve {
   group: number;
-  x: Float64Array;
+  x: Xs;
   mean: Float32Array;
   low: Float32Array;
   high: Float32Array;
@@ -69,9 +70,9 @@ export class KeyGroups {
 }
 
 export function curvesOf(reply: Bands): GroupCurve[] {
-  return reply.series.map(({ run, start, n, n_logged: nLogged }) => ({
+  return reply.series.map(({ run, start, x_start: from, n, n_logged: nLogged }) => ({
     group: Number(run),
-    x: reply.x.subarray(start, start + n),
+    x: reply.x.subarray(from, from + n),
     mean: reply.mean.subarray(start, start + n),
     low: reply.low.subarray(start, start + n),
     high: reply.high.subarray(start, start + n),

@@ -1,12 +1,13 @@
 /** Asks for series: what several cards want in one frame goes out in few requests, and no more than three at a time. */
 import { api, type Curves } from '../../api/client';
 import type { Kind } from '../../api/schema.gen';
+import type { Xs, Ys } from '../../chart/merge';
 import type { Window } from '../../chart/zoom';
 
 /** A stretch of points as it came, thinned by the server. */
 export interface Points {
-  x: Float64Array;
-  y: Float32Array;
+  x: Xs;
+  y: Ys;
   nLogged: number;
   ghost: boolean;
 }
@@ -56,7 +57,7 @@ export function batches<T extends { want: Want }>(waiting: readonly T[], most = 
 }
 
 let waiting: Waiting[] = [];
-let ready: Waiting[][] = [];
+const ready: Waiting[][] = [];
 let underWay = 0;
 let planned = false;
 
@@ -103,10 +104,11 @@ async function send(batch: Waiting[]): Promise<void> {
 /** A reply by key and run. */
 export function split(reply: Curves): Map<string, ByRun> {
   const byKey = new Map<string, ByRun>();
-  for (const { key, run, start, n, n_logged: nLogged, ghost } of reply.series) {
+  // Series that were logged at the same places share their x.
+  for (const { key, run, start, x_start: from, n, n_logged: nLogged, ghost } of reply.series) {
     let byRun = byKey.get(key);
     if (!byRun) byKey.set(key, (byRun = new Map()));
-    const points = { x: reply.x.subarray(start, start + n), y: reply.y.subarray(start, start + n), nLogged, ghost };
+    const points = { x: reply.x.subarray(from, from + n), y: reply.y.subarray(start, start + n), nLogged, ghost };
     const lines = byRun.get(run);
     if (lines) lines.push(points);
     else byRun.set(run, [points]);

@@ -16,7 +16,6 @@ interface Finding {
   outliers: boolean;
   keys: string;
   band: Band;
-  group: string;
 }
 
 const NAMES: Record<keyof Finding, string> = {
@@ -27,7 +26,6 @@ const NAMES: Record<keyof Finding, string> = {
   outliers: 'cut',
   keys: 'keys',
   band: 'band',
-  group: 'group',
 };
 
 export class ChartSettings {
@@ -61,10 +59,9 @@ export class ChartSettings {
       outliers: false,
       keys: '',
       band: 'minmax',
-      group: '',
       ...defaults,
     };
-    const { group: _group, keys: _keys, ...taste } = recall<Partial<Finding>>(`${page}.finding`, {});
+    const { keys: _keys, ...taste } = recall<Partial<Finding>>(`${page}.finding`, {});
     this.#stored = taste;
     this.tooltip = this.#recall('tooltip', this.tooltip);
     this.sharedZoom = this.#recall('sharedZoom', true);
@@ -83,7 +80,6 @@ export class ChartSettings {
   readonly outliers = $derived(this.#read('outliers') === true);
   readonly keys = $derived(String(this.#read('keys')));
   readonly band = $derived<Band>(BANDS.find((band) => band === this.#read('band')) ?? 'minmax');
-  readonly group = $derived(String(this.#read('group')));
 
   /** Change what the link says; `save` what only the browser keeps. */
   set<K extends keyof Finding>(name: K, value: Finding[K]): void {

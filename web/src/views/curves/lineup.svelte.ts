@@ -1,0 +1,33 @@
+/** Whose curves are drawn, with which pen: the compared runs, or their groups. */
+import { valueOf } from '../../state/fields';
+import { runs } from '../../state/runs.svelte';
+import { distinctNames, type Pen } from './drawn';
+
+export interface GroupPen extends Pen {
+  runs: readonly string[];
+}
+
+class RunLineup {
+  readonly runs: readonly string[] = $derived(runs.compared);
+  readonly pens: readonly Pen[] = $derived.by(() => {
+    const all = runs.compared.flatMap((id) => runs.all.get(id) ?? []);
+    const names = distinctNames(all);
+    return all.map(({ id }) => ({ id, name: names.get(id)!, color: runs.colour(id) }));
+  });
+  readonly groups: readonly GroupPen[] = $derived.by(() => {
+    if (!runs.groupBy.length) return [];
+    return runs.groups.map((group) => ({
+      id: group.id,
+      name: `${runs.groupBy.map((field) => String(valueOf(group.runs[0]!, field) ?? '–')).join(' · ')} (${group.runs.length})`,
+      color: runs.groupColour(group),
+      runs: group.runs.map((run) => run.id),
+    }));
+  });
+  /** Changes when any compared run grows. */
+  readonly revision: string = $derived(runs.compared.map((id) => runs.all.get(id)?.revision ?? 0).join());
+  /** The run that stands out, because it is pointed at elsewhere. */
+  lit = $state<string | null>(null);
+}
+
+export type Lineup = RunLineup;
+export const lineup = new RunLineup();
