@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,9 @@ from netscope.errors import NetscopeError, UsageError
 WRONG = 2  # exit status of a command that could not be done
 
 app = App(
-    name="netscope", help="See what a neural network is, what it computes and how it learns.", version=netscope.__version__
+    name="netscope",
+    help="See what a neural network is, what it computes and how it learns.",
+    version=netscope.__version__,
 )
 app.command("netscope.demo:demo", name="demo")
 
@@ -63,7 +64,12 @@ def show(
 
 @app.command
 def runs(
-    folder: Folder = Path("runs"), /, *, where: str | None = None, sort: str | None = None, keys: ListOfText | None = None
+    folder: Folder = Path("runs"),
+    /,
+    *,
+    where: str | None = None,
+    sort: str | None = None,
+    keys: ListOfText | None = None,
 ) -> None:
     """List the runs of a folder.
 
@@ -80,7 +86,7 @@ def runs(
         rows = [("id", "name", "state", "created", "tags", *wanted)]
         last = {run.id: run.summary for run in store.table(keys=wanted).runs} if wanted else {}
         for run in found:
-            created = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
+            created = f"{run.created.astimezone():%Y-%m-%d %H:%M}"
             values = [last[run.id].get(key) for key in wanted]
             shown = [f"{value.last:.6g}" if value and isinstance(value.last, float) else "" for value in values]
             rows.append((run.id, run.name, run.state, created, ", ".join(run.tags), *shown))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 Band = Literal["minmax", "std", "stderr"]
 
@@ -43,7 +43,7 @@ def together(curves: list[Curve], px: int, low: float, high: float, band: Band =
         band: From smallest to largest run, one standard deviation (of the sample) either side, or one standard error.
 
     >>> a, b = Curve(np.array([0.0, 2]), np.array([1.0, 3])), Curve(np.array([0.0, 1]), np.array([3.0, 3]))
-    >>> together([a, b], 100, 0, 2).mean.tolist()
+    >>> together([a, b], 100, 0.0, 2.0).mean.tolist()
     [2.0, 2.5, 3.0]
     """
     finite = [Curve(c.x[good], c.y[good]) for c in curves for good in [np.isfinite(c.x) & np.isfinite(c.y)]]
@@ -73,7 +73,7 @@ def _by_column(curve: Curve, edges: Float[np.ndarray, " edge"]) -> Curve:
 
 
 def _band(
-    x: Float[np.ndarray, " grid"], rows: Float[np.ndarray, "run grid"], counts: Float[np.ndarray, " grid"], band: Band
+    x: Float[np.ndarray, " grid"], rows: Float[np.ndarray, "run grid"], counts: Int[np.ndarray, " grid"], band: Band
 ) -> Group:
     mean = np.nansum(rows, axis=0) / counts
     if band == "minmax":

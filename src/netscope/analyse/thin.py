@@ -24,7 +24,7 @@ def columns(
     """First point of each pixel column that has any; the first is always 0.
 
     Evenly spaced points give columns of one length (but for the last), which `pick` reads fastest; whether they are
-    evenly spaced is seen from the first points of the columns alone. The points of a column span at most a pixel.
+    evenly spaced is seen from the first and last points of the columns alone. The points of a column span at most a pixel.
 
     Args:
         x: Ascending.
@@ -44,7 +44,8 @@ def columns(
     spacing = (float(x[-1]) - float(x[0])) / (n - 1)
     length = int(width / spacing * (1 + 1e-12)) + 1 if spacing > 0 else n
     starts = np.arange(0, n, length)
-    if np.array_equal(x[starts], x[0] + starts * spacing):
+    ends = np.minimum(starts + length - 1, n - 1)
+    if all(np.array_equal(x[points], x[0] + points * spacing) for points in (starts, ends)):
         return starts
     edges = low + width * np.arange(1, px)
     starts = np.searchsorted(x, edges.astype(x.dtype) if x.dtype.kind == "f" else np.ceil(edges).astype(x.dtype))

@@ -8,6 +8,7 @@ race) and runs in a thread of a notebook's kernel, and it has no processes of it
 from __future__ import annotations
 
 import errno
+import gc
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -102,6 +103,8 @@ def serve(
     with bind(host, port) as listening, netscope.open(folder, index=index) as store:
         ready(address(listening))
         server = _server(application(store, host, allow_hosts))
+        gc.collect()
+        gc.freeze()  # modules live as long as the process; looking at them again and again takes 50 ms each time
         try:
             server.run(sockets=[listening])
         except KeyboardInterrupt:  # uvicorn hands it on when it has shut down

@@ -1,0 +1,231 @@
+"""POST /api/series and its relatives: what a chart gets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+
+import msgspec
+import numpy as np
+import pytest
+
+from netscope.schema import SeriesReply
+from netscope.store import tensors
+
+
+def test_a_short_series_comes_back_as_it_was_logged(write, show):
+    write("a").curve("loss", [3, 2, 1]).end()
+    [(info, x, y)] = show().series(["a"], ["loss"])
+    assert (x.tolist(), y.tolist(), info.n_logged, info.ghost) == ([0, 1, 2], [3, 2, 1], 3, False)
+
+
+def test_steps_are_four_bytes_and_values_are_four_bytes(write, show):
+    write("a").curve("loss", [3.1, 2, 1]).end()
+    [(_, x, y)] = show().series(["a"], ["loss"])
+    assert (x.dtype, y.dtype) == (np.int32, np.float32)
+
+
+def test_steps_beyond_32_bits_are_told_exactly(write, show):
+    write("a").log({"loss": 1}, -(2**53)).log({"loss": 2}, 2**53).end()
+    [(_, x, _)] = show().series(["a"], ["loss"])
+    assert [int(step) for step in x] == [-(2**53), 2**53]
+
+
+def test_a_long_series_is_thinned_to_two_points_a_pixel_with_its_extremes(write, show):
+    values = np.sin(np.arange(5000) / 50)
+    values[1234], values[4321] = 7, -7
+    write("a").curve("loss", values).end()
+    [(info, x, y)] = show().series(["a"], ["loss"], px=100)
+    assert info.n_logged == 5000
+    assert len(x) <= 202
+    assert (x[0], x[-1], y.max(), y.min()) == (0, 4999, 7, -7)
+    assert (np.diff(x) > 0).all()
+
+
+def test_a_window_is_thinned_by_itself_and_keeps_one_point_on_either_side(write, show):
+    write("a").curve("loss", np.arange(1000)).end()
+    [(_, x, _)] = show().series(["a"], ["loss"], low=100.5, high=110, px=400)
+    assert x.tolist() == list(range(100, 112))
+
+
+def test_a_point_beside_the_window_hides_no_extreme_inside(write, show):
+    values = np.zeros(1000)
+    values[99], values[102] = -9, -5
+    write("a").curve("loss", values).end()
+    [(_, x, y)] = show().series(["a"], ["loss"], low=100, high=899, px=10)
+    assert {-9, -5} <= set(y)
+    assert (x[0], x[-1]) == (99, 900)
+
+
+def test_series_come_keys_first_and_runs_as_asked(write, show):
+    for run in "ab":
+        write(run).log({"loss": 1, "acc": 2}, 0).end()
+    found = show().series(["b", "a"], ["loss", "acc"])
+    assert [(info.key, info.run) for info, _, _ in found] == [("loss", "b"), ("loss", "a"), ("acc", "b"), ("acc", "a")]
+
+
+def test_runs_that_logged_the_same_steps_share_their_x(write, show):
+    for run in "abc":
+        write(run).curve("loss", np.arange(50)).end()
+    found = show().series(["a", "b", "c"], ["loss"])
+    assert {info.x_start for info, _, _ in found} == {0}
+    assert all(x.tolist() == list(range(50)) for _, x, _ in found)
+
+
+def test_runs_without_the_key_and_runs_that_are_gone_are_left_out(write, show):
+    write("a").curve("loss", [1]).end()
+    write("b").curve("other", [1]).end()
+    assert [info.run for info, _, _ in show().series(["gone", "a", "b"], ["loss"])] == ["a"]
+
+
+def test_only_unknown_runs_are_told_which_runs_there_are(write, show):
+    write("a").curve("loss", [1]).end()
+    reply = show().client.post("/api/series", json={"runs": ["b"], "keys": ["loss"]})
+    assert reply.status_code == 404
+    assert "'b'" in reply.json()["error"]
+    assert "a" in reply.json()["error"]
+
+
+def test_nan_and_infinities_arrive(write, show):
+    values = np.ones(4000)
+    values[[7, 2000, 3000]] = math.nan, math.inf, -math.inf
+    write("a").curve("loss", values).end()
+    [(_, x, y)] = show().series(["a"], ["loss"], px=20)
+    assert x[~np.isfinite(y)].tolist() == [7, 2000, 3000]
+
+
+def test_relative_x_counts_seconds_since_the_run_began(write, show):
+    write("a").log({"loss": 1}, 0, at=1_760_000_002.5).end()
+    [(_, x, _)] = show().series(["a"], ["loss"], x="relative")
+    assert x.tolist() == pytest.approx([2.5])
+
+
+def test_points_ascend_in_time_although_the_clock_jumped(write, show):
+    run = write("a")
+    for step, at in enumerate([10.0, 30.0, 20.0]):
+        run.log({"loss": step}, step, at=1_760_000_000 + at)
+    [(_, x, y)] = show().series(["a"], ["loss"], x="time")
+    assert (np.diff(x) > 0).all()
+    assert y.tolist() == [0, 2, 1]
+
+
+def test_another_key_as_x_joins_on_the_step(write, show):
+    run = write("a").curve("epoch", [0.0, 0.5, 1.0, 1.5])
+    for step in (1, 3, 9):
+        run.log({"loss": step}, step)
+    [(_, x, y)] = show().series(["a"], ["loss"], x="epoch")
+    assert (x.tolist(), y.tolist()) == ([0.5, 1.5], [1, 3])
+
+
+def test_the_replaced_tail_of_an_earlier_attempt_is_a_ghost_after_its_series(folder, write, show):
+    write("a").curve("loss", [5, 4, 3, 2]).end()
+    write("a", attempt=2).event(event="attempt", fork_step=2).log({"loss": 9}, 2).end()
+    (curve, x, y), (ghost, ghost_x, _) = show().series(["a"], ["loss"])
+    assert (curve.ghost, x.tolist(), y.tolist()) == (False, [0, 1, 2], [5, 4, 9])
+    assert ghost.ghost
+    assert {2, 3} <= set(ghost_x.tolist())
+
+
+def test_values_too_large_for_32_bits_stay_finite(write, show):
+    write("a").curve("loss", [1e300, 2e300]).end()
+    [(_, _, y)] = show().series(["a"], ["loss"])
+    assert y.tolist() == [1e300, 2e300]
+
+
+def test_a_small_wave_far_above_zero_is_not_drawn_as_stairs(write, show):
+    values = 1e9 + np.sin(np.arange(100))
+    write("a").curve("loss", values).end()
+    [(_, _, y)] = show().series(["a"], ["loss"])
+    np.testing.assert_allclose(y - 1e9, values - 1e9, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"px": 0}, "px"),
+        ({"px": 10**6}, "px"),
+        ({"low": 2, "high": 1}, "low"),
+        ({"px": "wide"}, "px"),
+        ({"runs": "a"}, "runs"),
+    ],
+)
+def test_a_request_that_means_nothing_is_told_which_field_is_wrong(write, show, change, word):
+    write("a").curve("loss", [1]).end()
+    reply = show().client.post("/api/series", json={"runs": ["a"], "keys": ["loss"], **change})
+    assert reply.status_code == 400
+    assert word in reply.json()["error"]
+
+
+@pytest.mark.parametrize("key", ['a/b "c" \\ ,', "損失 📉", "x" * 1024, " ", "__metadata__"])
+def test_keys_of_any_spelling_come_through(write, show, key):
+    write("a").curve(key, [1, 2]).end()
+    shown = show()
+    assert [found["key"] for found in shown.client.post("/api/keys", json={"runs": ["a"]}).json()["keys"]] == [key]
+    [(info, _, y)] = shown.series(["a"], [key])
+    assert (info.key, y.tolist()) == (key, [1, 2])
+
+
+def test_the_same_question_is_answered_with_304_until_the_run_grows(write, show):
+    run = write("a").curve("loss", [1, 2])
+    shown = show()
+    asked = {"url": "/api/series", "json": {"runs": ["a"], "keys": ["loss"]}}
+    first = shown.client.post(**asked)
+    again = {**asked, "headers": {"If-None-Match": first.headers["etag"]}}
+    assert shown.client.post(**again).status_code == 304
+    run.log({"loss": 3}, 2)
+    shown.until(lambda: shown.client.post(**again).status_code == 200)
+
+
+def test_another_chart_has_another_etag(write, show):
+    write("a").curve("loss", [1, 2])
+    shown = show()
+    etags = {
+        shown.client.post("/api/series", json={"runs": ["a"], "keys": ["loss"], "px": px}).headers["etag"]
+        for px in (1, 2)
+    }
+    assert len(etags) == 2
+
+
+def test_zstd_and_gzip_are_spoken_where_accepted(write, show):
+    import zstandard
+
+    write("a").curve("loss", np.zeros(3000)).end()
+    shown = show()
+    asked = {"url": "/api/series", "json": {"runs": ["a"], "keys": ["loss"], "px": 3000}}
+    plain = shown.client.post(**asked, headers={"Accept-Encoding": "identity"})
+    with shown.client.stream("POST", **asked, headers={"Accept-Encoding": "zstd"}) as packed:
+        raw = b"".join(packed.iter_raw())
+        assert packed.headers["content-encoding"] == "zstd"
+    assert "content-encoding" not in plain.headers
+    assert len(raw) < len(plain.content) / 2
+    assert zstandard.ZstdDecompressor().decompress(raw, max_output_size=1 << 22) == plain.content
+
+
+def test_a_group_is_a_mean_and_a_band(write, show):
+    for run, shift in (("a", 0), ("b", 2), ("c", 10)):
+        write(run).curve("loss", np.arange(5) + shift).end()
+    asked = {"groups": [["a", "b"], ["c"], ["gone"]], "keys": ["loss"]}
+    arrays, metadata = tensors.decode(show().client.post("/api/groups", json=asked).content)
+    first, second = msgspec.json.decode(metadata["reply"], type=SeriesReply).series
+    assert (first.run, second.run, first.n_logged) == ("0", "1", 10)
+    assert arrays["mean"][: first.n].tolist() == [1, 2, 3, 4, 5]
+    assert arrays["low"][: first.n].tolist() == [0, 1, 2, 3, 4]
+    assert arrays["high"][: first.n].tolist() == [2, 3, 4, 5, 6]
+    assert arrays["mean"][second.start :].tolist() == [10, 11, 12, 13, 14]
+
+
+def test_csv_has_every_point_as_it_was_logged(write, show):
+    values = np.random.default_rng(0).normal(size=9000)
+    write("a").curve('a,"b"', values).end()
+    reply = show().client.get("/api/series.csv", params={"run": "a", "key": 'a,"b"'})
+    rows = list(csv.DictReader(io.StringIO(reply.text)))
+    assert [float(row["value"]) for row in rows] == values.tolist()
+    assert [int(row["step"]) for row in rows] == list(range(9000))
+    assert rows[0]["key"] == 'a,"b"'
+    assert reply.headers["content-type"].startswith("text/csv")
+
+
+def test_ten_thousand_keys_are_listed(write, show):
+    write("a").log({f"layer{i}/loss": i for i in range(10_000)}, 0).end()
+    assert len(show().client.post("/api/keys", json={"runs": ["a"]}).json()["keys"]) == 10_000
