@@ -37,7 +37,7 @@ def slow_bin(value: float) -> int:
 
 def slow_moments(values: list[float]) -> Moments:
     finite = [v for v in values if math.isfinite(v)]
-    n, zeros, nonfinite = len(values), values.count(0.0), len(values) - len(finite)
+    n, zeros, nonfinite = float(len(values)), float(values.count(0.0)), float(len(values) - len(finite))
     if not finite:
         return Moments(n, zeros, nonfinite, math.nan, math.nan, math.inf, -math.inf)
     exact = [Fraction(v) for v in finite]

@@ -47,19 +47,19 @@ def moments(values: npt.NDArray[np.floating]) -> Moments:
     """Moments of an array of any shape, in float64.
 
     >>> moments(np.array([1.0, -1.0, np.nan, 0.0, 0.0]))
-    Moments(n=5, zeros=2, nonfinite=1, mean=0.0, std=0.7071067811865476, min=-1.0, max=1.0)
+    Moments(n=5.0, zeros=2.0, nonfinite=1.0, mean=0.0, std=0.7071067811865476, min=-1.0, max=1.0)
     """
-    n = values.size
+    n = float(values.size)
     kept = values[np.isfinite(values)].astype(np.float64, copy=False)
     if not kept.size:
-        return Moments(n, 0, n, math.nan, math.nan, math.inf, -math.inf)
+        return Moments(n, 0.0, n, math.nan, math.nan, math.inf, -math.inf)
     low, high = float(kept.min()), float(kept.max())
     # Scaled by a power of two, which is exact: squares of 1e200 and 1e-200 are out of range.
     exponent = math.frexp(max(abs(low), abs(high)))[1]
     scaled = np.ldexp(kept, -exponent)
     with np.errstate(under="ignore"):
         mean, std = float(scaled.mean()), float(scaled.std())
-    zeros = n - int(np.count_nonzero(values))
+    zeros = n - float(np.count_nonzero(values))
     return Moments(n, zeros, n - kept.size, math.ldexp(mean, exponent), math.ldexp(std, exponent), low, high)
 
 

@@ -25,8 +25,7 @@ def wide(device: torch.device) -> torch.dtype:
 
 def measure(tensor: torch.Tensor, counts: torch.Tensor) -> list[torch.Tensor]:
     """Moments of each chunk, as tensors of seven; bins are added to `counts`."""
-    flat = tensor.detach().reshape(-1)
-    return [_chunk(flat[start : start + CHUNK], counts) for start in range(0, flat.numel(), CHUNK)]
+    return [_chunk(chunk, counts) for chunk in tensor.detach().reshape(-1).split(CHUNK)]
 
 
 def _chunk(values: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:

@@ -109,7 +109,7 @@ class Measurement:
                 assert isinstance(seen.counts, torch.Tensor)  # that is what a device gets
                 seen.parts += watch_device.measure(tensor, seen.counts)
         if n_implicit:
-            seen.parts.append(Moments(n_implicit, n_implicit, 0, 0.0, 0.0, 0.0, 0.0))
+            seen.parts.append(Moments(float(n_implicit), float(n_implicit), 0.0, 0.0, 0.0, 0.0, 0.0))
             seen.counts[0] += n_implicit
 
     def share(self, place: Place, stat: Stat, hits: torch.Tensor, n: int) -> None:

@@ -1,0 +1,183 @@
+"""The way of tensors on a device, tried with tensors of the CPU and with tensors that only pretend to be on a GPU."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from netscope.analyse import bins
+from netscope.analyse.moments import Moments, merge, moments
+from netscope.record import watch_device
+from netscope.record.watch import Watch
+from netscope.record.watch_measure import Measurement, Place
+from netscope.record.watch_schedule import Schedule
+from tests.watch.recorder import Recorder
+from tests.watch.test_watch import images, network
+
+PLACE = Place("layer", "weight", "value")
+
+
+@settings(max_examples=100, deadline=None)
+@given(hnp.arrays(np.float32, st.integers(1, 200), elements=st.floats(width=32)))
+def test_numbers_are_those_of_the_cpu(values):
+    measurement = Measurement("device")
+    measurement.add(PLACE, torch.from_numpy(values))
+    measurement.seal()
+    rows = measurement.rows()
+    want = moments(values)
+    found = dict(zip((key.split("/")[3] for key in rows.keys), rows.values, strict=True))
+    size = max(abs(want.min), abs(want.max)) if want.n_finite else 0.0
+    assert found["mean"] == pytest.approx(want.mean, rel=1e-12, abs=1e-14 * size, nan_ok=True)
+    assert found["std"] == pytest.approx(want.std, rel=1e-9, abs=1e-14 * size, nan_ok=True)
+    assert (found["zeros"], found["nonfinite"]) == (want.zeros / want.n, want.nonfinite)
+    if want.n_finite:
+        assert (found["min"], found["max"]) == (want.min, want.max)
+    assert np.array_equal(rows.bins[0], bins.count(values))
+
+
+def test_a_huge_tensor_is_measured_in_chunks(monkeypatch):
+    monkeypatch.setattr(watch_device, "CHUNK", 100)
+    values = torch.randn(1050) + 5
+    counts = watch_device.new_counts(values.device)
+    parts = watch_device.measure(values, counts)
+    assert len(parts) == 11
+    merged = merge(Moments(*part.tolist()) for part in parts)
+    assert merged.std == pytest.approx(values.double().std(correction=0).item(), rel=1e-9)
+    assert counts.sum() == 1050
+
+
+def test_both_ways_write_the_same():
+    runs = []
+    for path in ("auto", "device"):
+        torch.manual_seed(1)
+        model, run = network(), Recorder()
+        watching = Watch(run, model, Schedule(1), "", ("value", "gradient", "update", "activation"), path=path)
+        watching.arm()
+        step(model)
+        run.log(0)
+        run.finish()
+        runs.append(run)
+    (one, other) = (run.last for run in runs)
+    assert one.keys() == other.keys()
+    for key, value in one.items():
+        assert other[key] == pytest.approx(value, rel=1e-6, abs=1e-12), key
+    (one_bins, other_bins) = (run.bins[0][1] for run in runs)
+    assert all(np.array_equal(one_bins[key], other_bins[key]) for key in one_bins)
+
+
+def step(model: nn.Module) -> None:
+    model.zero_grad()
+    model(images()).square().mean().backward()
+    torch.optim.SGD(model.parameters(), lr=0.1).step()
+
+
+class Counting(TorchDispatchMode):
+    """Counts what waits for a device, were the tensors on one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_items = 0
+        self.n_copies = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default):
+            self.n_items += 1
+        if func is torch.ops.aten._to_copy.default and kwargs.get("device") is not None:
+            self.n_copies += 1
+        return func(*args, **kwargs)
+
+
+def test_a_measurement_reads_no_single_number():
+    model, run = network(), Recorder()
+    watching = Watch(run, model, Schedule(1), "", ("value", "gradient", "update", "activation"), path="device")
+    watching.arm()
+    step(model)  # measures where the activations are flat, once
+    watching._by_hand = None
+    with Counting() as counted:
+        step(model)
+        run.log(0)
+    assert (counted.n_items, counted.n_copies) == (0, 0)
+    assert len(run.rows) == 2  # both in one run: the first log came late
+
+
+class Crossings(TorchDispatchMode):
+    """Notes every operation between two devices, and every one that would need a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        devices = {t.device.type for t in tree_leaves((args, kwargs, out)) if isinstance(t, torch.Tensor)}
+        if len(devices) > 1 or func is torch.ops.aten._local_scalar_dense.default:
+            self.found.append(str(func))
+        return out
+
+
+def test_on_a_device_a_measurement_is_one_copy(monkeypatch):
+    class Event:
+        def record(self, stream):
+            self.stream = stream
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: f"stream of {device}")
+    with FakeTensorMode(), Crossings() as crossings:
+        values = [torch.randn(5, 7, device="cuda"), torch.randn(3, device="cuda", dtype=torch.bfloat16)]
+        measurement = Measurement()
+        for number, tensor in enumerate(values):
+            measurement.add(PLACE._replace(layer=str(number)), tensor)
+        measurement.peak(PLACE, values[0])
+        measurement.share(PLACE, "saturated", (values[0] > 1).sum(), 35)
+        seen = [seen for here in measurement._seen.values() for seen in here.values()]
+        assert all(record.counts.device.type == "cuda" for record in seen)
+        assert crossings.found == []
+        measurement.seal()
+    assert crossings.found == ["aten.copy_.default"]
+
+
+def test_rows_wait_until_their_device_is_done(monkeypatch):
+    done = [False]
+    monkeypatch.setattr(watch_device.Parcel, "is_here", lambda self: done[0])
+    model, run = network(), Recorder()
+    watching = Watch(run, model, Schedule(1), "", ("value",), path="device")
+    watching.arm()
+    step(model)
+    run.log(7)
+    assert run.rows == []
+    done[0] = True
+    for call in run.every_beat:
+        call()
+    assert run.steps == [7]
+    done[0] = False
+    step(model)
+    run.log(8)
+    run.finish()
+    assert run.steps == [7, 8]
+
+
+def test_without_float64_numbers_are_still_good(monkeypatch):
+    """Apple's devices have none."""
+    monkeypatch.setattr(watch_device, "wide", lambda device: torch.float32)
+    values = torch.randn(1000) + 3
+    values[3] = math.nan
+    measurement = Measurement("device")
+    measurement.add(PLACE, values)
+    measurement.share(PLACE, "saturated", (values > 3).sum(), values.numel())
+    measurement.seal()
+    rows = measurement.rows()
+    found = dict(zip((key.split("/")[3] for key in rows.keys), rows.values, strict=True))
+    assert found["std"] == pytest.approx(moments(values.numpy()).std, rel=1e-5)
+    assert found["nonfinite"] == 1
+    assert found["saturated"] == (values > 3).sum().item() / 1000
