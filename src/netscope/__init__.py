@@ -6,4 +6,55 @@
 >>> run.finish()
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from netscope.record.media import Array, Audio, Figure, Histogram, Image, Table, Text
+    from netscope.record.run import Run
+    from netscope.record.start import init
+    from netscope.store.store import Store
+    from netscope.store.store import open_store as open
+
+__all__ = [
+    "Array",
+    "Audio",
+    "Figure",
+    "Histogram",
+    "Image",
+    "Run",
+    "Store",
+    "Table",
+    "Text",
+    "__version__",
+    "init",
+    "open",
+]
+
+# Imported when first asked for (PEP 562), so that `import netscope` costs next to nothing.
+_HOMES = {
+    "init": ("netscope.record.start", "init"),
+    "open": ("netscope.store.store", "open_store"),
+    "Run": ("netscope.record.run", "Run"),
+    "Store": ("netscope.store.store", "Store"),
+    **{
+        name: ("netscope.record.media", name)
+        for name in ("Array", "Audio", "Figure", "Histogram", "Image", "Table", "Text")
+    },
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'netscope' has no attribute {name!r}; it has: {', '.join(__all__)}")
+    module, attribute = _HOMES[name]
+    value = globals()[name] = getattr(importlib.import_module(module), attribute)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

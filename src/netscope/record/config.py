@@ -1,0 +1,99 @@
+"""A run's configuration: a mapping whose changes are logged."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import enum
+import math
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any
+
+from netscope.errors import UsageError
+
+
+class Config(MutableMapping[str, Any]):
+    """What a run was told. Setting a key logs it; a dict in it is a copy, so set it whole."""
+
+    def __init__(self, log: Callable[[dict[str, Any]], None]) -> None:
+        """Begin empty; `log` is called with what changes."""
+        self._values: dict[str, Any] = {}
+        self._log = log
+
+    def remember(self, values: Mapping[str, Any]) -> None:
+        """What is logged already, by an earlier attempt."""
+        self._values.update(values)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.update({key: value})
+
+    def __delitem__(self, key: str) -> None:
+        raise UsageError(f"what was logged stays; set config[{key!r}] = None instead")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Config({self._values!r})"
+
+    def update(self, values: Any = (), /, **more: Any) -> None:
+        """Set several keys, in one event."""
+        change = {**plain_config(values or {}), **plain_config(more)}
+        if change:
+            self._values.update(change)
+            self._log(change)
+
+
+def plain_config(values: Any) -> dict[str, Any]:
+    """A configuration as JSON can say it: of a mapping, a dataclass, an argparse.Namespace or pairs.
+
+    Raises:
+        UsageError: None of these.
+    """
+    if isinstance(values, argparse.Namespace):
+        values = vars(values)
+    elif dataclasses.is_dataclass(values) and not isinstance(values, type):
+        values = {field.name: getattr(values, field.name) for field in dataclasses.fields(values)}
+    elif isinstance(values, list | tuple) and all(isinstance(item, list | tuple) and len(item) == 2 for item in values):
+        values = dict(values)
+    if not isinstance(values, Mapping):
+        raise UsageError(f"config is a dict, a dataclass or an argparse.Namespace, found {type(values).__name__}")
+    return {_name(key): _plain(value, 0) for key, value in values.items()}
+
+
+def _name(key: Any) -> str:
+    return str(key).encode("utf-8", "replace").decode()
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if depth > 32:
+        return "…"
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, enum.Enum):
+        return _plain(value.value, depth + 1)
+    if isinstance(value, str):
+        return _name(value)
+    if isinstance(value, int):
+        return int(value) if -(2**63) <= value < 2**64 else str(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
+    if isinstance(value, Mapping):
+        return {_name(key): _plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item, depth + 1) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return plain_config(value)
+    if isinstance(value, argparse.Namespace):
+        return plain_config(value)
+    if hasattr(value, "dtype") and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return _plain(value.item(), depth + 1)
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return _name(str(value)[:1000])

@@ -1,0 +1,139 @@
+"""Where a run runs: machine, Python, packages, command and the state of its source; secrets left out.
+
+Environment variables are never recorded. Called once, on the run's background thread.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from netscope.record import process
+from netscope.record.system import Gpus
+from netscope.schema import Environment
+
+REDACTED = "***"
+_SECRET_WORDS = frozenset(
+    "password passwd passphrase pwd secret token apikey credential credentials auth authorization bearer".split()
+)
+_SECRET_PAIRS = (("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key"), ("auth", "key"))
+_URL_USER = re.compile(r"(?<=://)[^/\s@]+@")
+_KNOWN_TOKEN = re.compile(
+    r"\b(?:hf_|ghp_|gho_|ghs_|github_pat_|glpat-|sk-|xox[abpr]-|AKIA|wandb_v1_)[A-Za-z0-9_\-]{12,}|\beyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-.]{10,}"
+)
+_GIT_S = 5.0
+
+
+def capture() -> Environment:
+    """Everything; what cannot be told is left empty."""
+    script = Path(getattr(sys.modules.get("__main__"), "__file__", None) or ".").absolute()
+    folder = script.parent if script.is_file() else Path.cwd()
+    source = git(folder)
+    return Environment(
+        host=process.host(),
+        os=platform.platform(),
+        python=platform.python_version(),
+        executable=sys.executable or "",
+        command=shlex.join(redact(getattr(sys, "orig_argv", sys.argv))),
+        directory=os.getcwd(),
+        cpu=_cpu(),
+        cpu_count=os.cpu_count() or 0,
+        memory_bytes=int(psutil.virtual_memory().total),
+        gpus=Gpus().names(),
+        git_commit=source.get("commit", ""),
+        git_branch=source.get("branch", ""),
+        git_remote=without_user(source.get("remote", "")),
+        git_dirty=bool(source.get("status")),
+        packages=packages(sys.path),
+    )
+
+
+def redact(arguments: Iterable[str]) -> list[str]:
+    """Command line arguments without what is secret in them.
+
+    >>> redact(["train.py", "--api-key", "abc", "--lr=0.1", "db.password=x", "s3://me:pw@host/d"])
+    ['train.py', '--api-key', '***', '--lr=0.1', 'db.password=***', 's3://***@host/d']
+    """
+    found: list[str] = []
+    is_next_secret = False
+    for argument in arguments:
+        name, mark, _ = argument.partition("=")
+        if is_next_secret and not argument.startswith("-"):
+            found.append(REDACTED)
+        elif mark and _is_secret(name):
+            found.append(f"{name}={REDACTED}")
+        else:
+            found.append(_KNOWN_TOKEN.sub(REDACTED, _URL_USER.sub(f"{REDACTED}@", argument)))
+        is_next_secret = not mark and argument.startswith("-") and " " not in argument and _is_secret(argument)
+    return found
+
+
+def without_user(url: str) -> str:
+    """A remote's URL without name and password; `git@host:path` says neither."""
+    return _URL_USER.sub("", url)
+
+
+def git(folder: Path) -> dict[str, str]:
+    """Commit, branch, remote and status of the repository that `folder` is in; {} where there is none."""
+    asked = {
+        "commit": ("rev-parse", "HEAD"),
+        "branch": ("rev-parse", "--abbrev-ref", "HEAD"),
+        "remote": ("config", "--get", "remote.origin.url"),
+        "status": ("status", "--porcelain", "--untracked-files=no"),
+    }
+    found: dict[str, str] = {}
+    for name, arguments in asked.items():
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(folder), *arguments],
+                capture_output=True,
+                timeout=_GIT_S,
+                # No lock is taken in the user's repository, and nobody is asked for a password.
+                env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
+            )
+        except (OSError, subprocess.SubprocessError):
+            return found
+        if done.returncode and name == "commit":
+            return found
+        found[name] = done.stdout.decode("utf-8", "replace").strip() if not done.returncode else ""
+    return found
+
+
+def packages(path: Iterable[str]) -> dict[str, str]:
+    """Installed packages and versions by the names of their folders; their metadata cost a hundred times more."""
+    found: dict[str, str] = {}
+    for place in path:
+        try:
+            with os.scandir(place or ".") as entries:
+                names = [entry.name for entry in entries if entry.name.endswith((".dist-info", ".egg-info"))]
+        except OSError:
+            continue
+        for name in names:
+            package, mark, version = name.rpartition(".")[0].partition("-")
+            if mark:
+                found.setdefault(package.replace("_", "-").lower(), version.partition("-py")[0])
+    return dict(sorted(found.items()))
+
+
+def _is_secret(name: str) -> bool:
+    words = [word for word in re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()) if word]
+    return not _SECRET_WORDS.isdisjoint(words) or any(pair in _SECRET_PAIRS for pair in itertools.pairwise(words))
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

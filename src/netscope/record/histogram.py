@@ -1,0 +1,64 @@
+"""Histograms with edges of their own, of values or of counts that someone else made."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netscope.errors import UsageError
+from netscope.record.encoded import as_numpy
+
+MOST_BINS = 100_000
+
+
+class Histogram:
+    """How often values occur: of an array of values, or given as counts between edges.
+
+    What is not finite is left out and counted in `n_nonfinite`; `log` records it as `key/nonfinite` where there is any.
+    """
+
+    def __init__(self, values: Any = None, bins: int = 64, *, counts: Any = None, edges: Any = None) -> None:
+        """Count `values`, or check `counts` and `edges`."""
+        self.n_nonfinite = 0
+        if values is not None:
+            if counts is not None or edges is not None:
+                raise UsageError("a histogram is of values, or of counts and edges; found both")
+            if isinstance(bins, bool) or not isinstance(bins, int) or not 1 <= bins <= MOST_BINS:
+                raise UsageError(f"bins is how many, from 1 to {MOST_BINS:,}; found {bins!r}")
+            flat = as_numpy(values).ravel()
+            if flat.dtype.kind not in "fiub":
+                raise UsageError(f"a histogram is of numbers, found {flat.dtype}")
+            flat = flat.astype(np.float64)
+            finite = flat[np.isfinite(flat)]
+            self.n_nonfinite = flat.size - finite.size
+            self.edges = _edges(finite, bins)
+            self.counts = np.histogram(finite, self.edges)[0].astype(np.float64)
+            return
+        if counts is None or edges is None:
+            raise UsageError("a histogram is of values, or of both counts and edges")
+        self.counts = as_numpy(counts).astype(np.float64)
+        self.edges = as_numpy(edges).astype(np.float64)
+        if self.counts.ndim != 1 or self.edges.shape != (len(self.counts) + 1,) or not len(self.counts):
+            raise UsageError(f"edges are one more than counts, found {self.edges.shape} and {self.counts.shape}")
+        if len(self.counts) > MOST_BINS:
+            raise UsageError(f"a histogram has at most {MOST_BINS:,} bins, found {len(self.counts):,}")
+        if not (np.isfinite(self.edges).all() and (np.diff(self.edges) > 0).all()):
+            raise UsageError("the edges of a histogram are finite and ascend")
+        if not (np.isfinite(self.counts).all() and (self.counts >= 0).all()):
+            raise UsageError("the counts of a histogram are finite and not negative")
+
+
+def _edges(finite: npt.NDArray[np.float64], bins: int) -> npt.NDArray[np.float64]:
+    if not finite.size:
+        return np.linspace(0.0, 1.0, bins + 1)
+    low, high = float(finite.min()), float(finite.max())
+    if math.isinf(high - low):
+        return np.linspace(low / 2, high / 2, bins + 1) * 2
+    edges = np.linspace(low, high, bins + 1)
+    if not (np.diff(edges) > 0).all():  # equal values, or too close for so many edges
+        room = max(abs(low), abs(high), 1.0) * 2**-20 * bins
+        edges = np.linspace(low - room, high + room, bins + 1)
+    return edges

@@ -1,0 +1,76 @@
+"""The runs of this process that still live, and what becomes of them when it ends, crashes or forks."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netscope.record.run import Run
+
+_LIVING: list[Run] = []
+_READY: set[str] = set()
+
+
+def remember(run: Run) -> None:
+    """From now on this run is finished when the process ends, as crashed if an exception ends it."""
+    if run not in _LIVING:
+        _LIVING.append(run)
+    _prepare()
+
+
+def forget(run: Run) -> None:
+    """It is finished."""
+    if run in _LIVING:
+        _LIVING.remove(run)
+
+
+def find(folder: str) -> Run | None:
+    """The living run of a folder."""
+    return next((run for run in _LIVING if str(run.folder) == folder), None)
+
+
+def _prepare() -> None:
+    if "process" not in _READY:
+        _READY.add("process")
+        atexit.register(_at_exit)
+        _hook_exceptions()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_in_child)
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    if "child" not in _READY and multiprocessing is not None and multiprocessing.parent_process() is not None:
+        # A child of multiprocessing leaves by os._exit, past atexit.
+        _READY.add("child")
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:
+            util.Finalize(None, _at_exit, exitpriority=100)
+
+
+def _at_exit() -> None:
+    error = sys.exc_info()[1]  # a child of multiprocessing is on its way out with it
+    with contextlib.ExitStack() as each:
+        for run in list(_LIVING):
+            if error is not None and not (isinstance(error, SystemExit) and not error.code):
+                run.crashed(error)
+            each.callback(run.finish_at_exit)
+
+
+def _in_child() -> None:
+    _READY.discard("child")
+    for run in _LIVING:
+        run.forked()
+
+
+def _hook_exceptions() -> None:
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        for run in _LIVING:
+            run.crashed(error)
+        before(kind, error, trace)
+
+    sys.excepthook = hook

@@ -1,0 +1,128 @@
+"""Begin a run: a folder with an id, a journal in it, and what is captured beside the numbers."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from netscope.errors import StorageError, UsageError
+from netscope.record import beside, names, past, process
+from netscope.record.config import plain_config
+from netscope.record.console import capture
+from netscope.record.run import Run
+
+DEFAULT_DIR = "runs"
+LONGEST_NAME = 200
+_JOINED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def init(
+    dir: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+    config: Any = None,
+    tags: Sequence[str] = (),
+    notes: str = "",
+    resume: str | None = None,
+    join: str | None = None,
+    watch_system: bool = True,
+    console: bool = True,
+) -> Run:
+    """Begin to record a run.
+
+    Args:
+        dir: Folder of all runs; without it that of NETSCOPE_DIR, or "runs".
+        name: What people call it; without it an adjective and a noun.
+        config: A dict, a dataclass or an argparse.Namespace.
+        tags: Words to find it by.
+        notes: What to know of it.
+        resume: Name or id of a run to go on with, as a new attempt.
+        join: An id that several processes agree on (ranks, workers): all write one run, whoever comes first makes it.
+        watch_system: Record what the machine does, every few seconds.
+        console: Record what is printed, too.
+
+    With NETSCOPE_MODE=disabled in the environment calls are checked, and nothing is recorded.
+
+    Raises:
+        UsageError: Arguments that cannot mean anything, or a name that several runs have.
+        NotFoundError: No run to resume.
+        StorageError: The folder cannot be written.
+    """
+    _check(name, tags, notes, resume, join)
+    values = plain_config(config if config is not None else {})
+    root = Path(dir if dir is not None else os.environ.get("NETSCOPE_DIR") or DEFAULT_DIR).expanduser().absolute()
+    if _is_disabled():
+        run = Run(root / (join or names.an_id()), name or "disabled", is_off=True)
+        run.config.update(values)
+        return run
+    run, is_first = _place(root, name, resume, join)
+    run.at_start.append(lambda: beside.environment(run))
+    if watch_system and is_first:  # ranks of one machine would tell the same
+        run.at_start.append(lambda: beside.system(run))
+    run.open()
+    if resume is not None:
+        run.put_event({"event": "attempt", "fork_step": None})
+    edit = {"name": name if resume else None, "tags": list(tags) or None, "notes": notes or None}
+    if any(edit.values()):
+        run.put_event({"event": "edit", **{field: value for field, value in edit.items() if value is not None}})
+    run.config.update(values)
+    if console:
+        capture(run)
+    return run
+
+
+def _place(root: Path, name: str | None, resume: str | None, join: str | None) -> tuple[Run, bool]:
+    """The run in its folder, and whether this process made it."""
+    rank = process.rank()
+    if resume is not None:
+        folder = past.find(root, resume)
+        before = past.read(folder)
+        run = Run(folder, name or before.name, before.attempt + 1, rank=rank, step=before.step)
+        run.config.remember(before.config)
+        return run, True
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if join is not None:
+            folder = root / join
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                before = past.read(folder)
+                known = before.name if before.attempt else name or join
+                return Run(folder, known, max(before.attempt, 1), rank=rank), False
+            return Run(folder, name or join, rank=rank), True
+        while True:
+            folder = root / names.an_id()
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue  # someone began within the same second and drew the same letters
+            return Run(folder, name or names.a_name(), rank=rank), True
+    except OSError as error:
+        raise StorageError(f"no run can be recorded in {root}: {error.strerror or error}") from error
+
+
+def _check(name: Any, tags: Any, notes: Any, resume: Any, join: Any) -> None:
+    if name is not None and (not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME):
+        raise UsageError(f"name is a text of 1 to {LONGEST_NAME} characters, found {name!r:.80}")
+    if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
+        raise UsageError(f"tags is a list of texts, found {tags!r:.80}; write tags=[…]")
+    if not isinstance(notes, str):
+        raise UsageError(f"notes is a text, found {type(notes).__name__}")
+    if resume is not None and join is not None:
+        raise UsageError("resume begins a new attempt, join goes into the one that is; give one of them")
+    if resume is not None and not isinstance(resume, str):
+        raise UsageError(f"resume is the name or id of a run, found {resume!r:.80}")
+    if join is not None and (not isinstance(join, str) or not _JOINED.fullmatch(join)):
+        raise UsageError(
+            f"join is an id of letters, digits, '.', '_' and '-' that all processes agree on, found {join!r:.80}"
+        )
+
+
+def _is_disabled() -> bool:
+    mode = os.environ.get("NETSCOPE_MODE", "").strip().lower()
+    if mode not in ("", "record", "disabled"):
+        raise UsageError(f'NETSCOPE_MODE is "record" or "disabled", found {mode!r}')
+    return mode == "disabled"

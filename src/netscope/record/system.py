@@ -1,0 +1,123 @@
+"""What the machine does while it trains: processor, memory, disk, network and NVIDIA GPUs, every few seconds."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+if TYPE_CHECKING:
+    from netscope.record.run import Run
+
+EVERY_S = 3.5  # with beats about 2 s apart: every second one
+MB = 1 << 20
+
+
+class System:
+    """Samples of this machine; a row's step is its number in the sequence."""
+
+    def __init__(self) -> None:
+        """Begin to count."""
+        self._process = psutil.Process()
+        self._gpus = Gpus()
+        self._before: dict[str, float] = {}
+        self._at = time.monotonic()
+        self.sample()
+
+    def sample(self) -> dict[str, float]:
+        """The figures by key; those of disk and network are per second since the last sample."""
+        found = {"cpu/percent": psutil.cpu_percent(), "memory/percent": psutil.virtual_memory().percent}
+        swap = psutil.swap_memory()
+        if swap.total:
+            found["memory/swap_percent"] = swap.percent
+        with self._process.oneshot():
+            found["process/cpu_percent"] = self._process.cpu_percent()
+            found["process/memory_mb"] = self._process.memory_info().rss / MB
+            found["process/threads"] = self._process.num_threads()
+        now = time.monotonic()
+        seconds, self._at = max(now - self._at, 1e-3), now
+        for key, count in _counters().items():
+            if key in self._before:
+                found[key] = max(0.0, count - self._before[key]) / MB / seconds
+            self._before[key] = count
+        found.update(self._gpus.sample())
+        return found
+
+
+def watch(run: Run) -> None:
+    """Sample at every other beat of the run; called on its background thread."""
+    try:
+        system = System()
+    except (psutil.Error, OSError):
+        return  # a sandbox that hides its machine
+    state = {"step": 0, "next": time.monotonic()}
+
+    def beat() -> None:
+        if time.monotonic() < state["next"]:
+            return
+        state["next"] = time.monotonic() + EVERY_S
+        try:
+            found = system.sample()
+        except (psutil.Error, OSError):
+            return
+        run.put_row("system", tuple(found), int(state["step"]), list(found.values()))
+        state["step"] += 1
+
+    run.every_beat.append(beat)
+
+
+def _counters() -> dict[str, float]:
+    """Bytes since boot."""
+    found: dict[str, float] = {}
+    disk = psutil.disk_io_counters()
+    if disk is not None:
+        found |= {"disk/read_mb_s": disk.read_bytes, "disk/written_mb_s": disk.write_bytes}
+    network = psutil.net_io_counters()
+    if network is not None:
+        found |= {"network/received_mb_s": network.bytes_recv, "network/sent_mb_s": network.bytes_sent}
+    return found
+
+
+class Gpus:
+    """NVIDIA's GPUs, where their driver and nvidia-ml-py are."""
+
+    def __init__(self) -> None:
+        """Find them."""
+        self._nvml: Any = None
+        self._handles: list[Any] = []
+        try:
+            import pynvml  # noqa: PLC0415  # optional
+        except ImportError:
+            return
+        try:
+            pynvml.nvmlInit()
+            self._handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        except pynvml.NVMLError:
+            return
+        self._nvml = pynvml
+
+    def names(self) -> list[str]:
+        """What they are called."""
+        names = [self._nvml.nvmlDeviceGetName(handle) for handle in self._handles] if self._nvml else []
+        return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+    def sample(self) -> dict[str, float]:
+        """Per GPU what it can tell."""
+        found: dict[str, float] = {}
+        if self._nvml is None:
+            return found
+        nvml: Any = self._nvml
+        for i, handle in enumerate(self._handles):
+            for key, ask in (
+                ("percent", lambda h: nvml.nvmlDeviceGetUtilizationRates(h).gpu),
+                ("memory_mb", lambda h: nvml.nvmlDeviceGetMemoryInfo(h).used / MB),
+                ("memory_percent", lambda h: 100 * (info := nvml.nvmlDeviceGetMemoryInfo(h)).used / info.total),
+                ("temperature_c", lambda h: nvml.nvmlDeviceGetTemperature(h, nvml.NVML_TEMPERATURE_GPU)),
+                ("power_w", lambda h: nvml.nvmlDeviceGetPowerUsage(h) / 1000),
+            ):
+                try:
+                    found[f"gpu.{i}/{key}"] = float(ask(handle))
+                except nvml.NVMLError:
+                    continue  # this model does not tell
+        return found

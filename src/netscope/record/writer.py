@@ -1,0 +1,117 @@
+"""One process's part in a run: its journal, the key sets it has defined there, and what the disk refused.
+
+The run's lock is held by whoever calls.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from netscope.errors import StorageError
+from netscope.record import process
+from netscope.record.append import open_journal
+from netscope.store import journal
+
+SetKind = Literal["scalar", "layer", "system", "bins"]
+LONGEST_ERROR = 64_000
+SHORT_ERROR = 500  # characters that fit the reserve of a full disk in any language
+
+
+class Plan(NamedTuple):
+    """How the rows of one key set are written."""
+
+    key_set: int
+    pack: Callable[..., bytes]
+    body_bytes: int
+
+
+class Losses:
+    """What the disk refused of a run in this process; warned of once, told of at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        """Nothing so far."""
+        self.folder = folder
+        self.n = 0
+        self.problem = ""
+
+    def add(self, n: int, error: OSError) -> None:
+        """Count `n` things that were not written."""
+        self.n += n
+        if not self.problem:
+            self.problem = error.strerror or str(error)
+            warnings.warn(
+                f"netscope cannot write to {self.folder} ({self.problem}); training goes on, what is logged is dropped "
+                "until the disk takes it again, and finish() will say how much that was",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def error(self) -> StorageError:
+        """What `finish` raises."""
+        return StorageError(f"{self.n:,} things that were logged could not be written to {self.folder}: {self.problem}")
+
+
+class Writer:
+    """A journal of this process, begun."""
+
+    def __init__(self, folder: Path, attempt: int, name: str, rank: int | None, version: str) -> None:
+        """Create the journal.
+
+        Raises:
+            OSError: The folder is gone, full or read-only.
+        """
+        now, host, pid = time.time(), process.host(), os.getpid()
+        start = {
+            "run": folder.name, "attempt": attempt, "host": host, "boot": process.boot(), "pid": pid,
+            "started": process.started(), "rank": rank, "version": version, "name": name, "created": now,
+        }  # fmt: skip
+        short = re.sub(r"[^A-Za-z0-9.]+", "-", host)[:40].strip("-.") or "host"
+        path = folder / f"{attempt}-{short}-{pid}-{secrets.token_hex(2)}.journal"
+        self.journal = open_journal(path, journal.json_frame(journal.START, start), now)
+        self._key_sets: dict[tuple[SetKind, tuple[str, ...]], Plan] = {}
+
+    def plan(self, kind: SetKind, keys: tuple[str, ...]) -> Plan:
+        """The key set of these keys, defined in the journal before its first row.
+
+        Raises:
+            OSError: The definition could not be written, so no row of it may be.
+        """
+        known = self._key_sets.get((kind, keys))
+        if known is None:
+            number = len(self._key_sets) + 1
+            self.journal.append(journal.json_frame(journal.KEY_SET, {"kind": kind, "keys": keys}, number))
+            packer = journal.row_packer(len(keys))
+            known = self._key_sets[kind, keys] = Plan(number, packer.pack, packer.size)
+        return known
+
+    def abandon(self) -> None:
+        """The file was deleted: let go of what is left of it."""
+        with contextlib.suppress(OSError):
+            self.journal.close(b"")
+
+    def close(self, state: Literal["finished", "crashed"], error: str, dropped: int) -> None:
+        """Say how it ended, and cut.
+
+        Raises:
+            OSError: The end could not be written, or what was gathered before it.
+        """
+        end: dict[str, Any] = {"event": "end", "time": time.time(), "state": state, "dropped": dropped}
+        last = b""
+        try:
+            self.journal.append(journal.json_frame(journal.EVENT, {**end, "error": _tail(error, LONGEST_ERROR)}))
+        except OSError:
+            last = journal.json_frame(journal.EVENT, {**end, "error": _tail(error, SHORT_ERROR)})
+        self.journal.close(last)
+
+
+def _tail(text: str, n: int) -> str:
+    """The end of a long text: a traceback's last lines tell most."""
+    return text if len(text) <= n else "…" + text[-n:]
