@@ -203,7 +203,7 @@ function drawTexts(context: CanvasRenderingContext2D, frame: Frame, ink: Ink): v
   context.textAlign = 'right';
   for (const tick of frame.yTicks) {
     const y = frame.y.at(tick.value);
-    if (y >= frame.top + 4 || frame.yTicks.length < 3) context.fillText(tick.text, frame.left - GAP, y + 0.5);
+    context.fillText(tick.text, frame.left - GAP, Math.max(y, frame.top + 4) + 0.5);
   }
   context.textBaseline = 'alphabetic';
   const bottom = frame.top + frame.height;

@@ -72,6 +72,25 @@ test('a series drawn twice as densely is not drawn twice as dark', () => {
   expect(light(raster, 20, 10)).toBeCloseTo(0.3, 1);
 });
 
+test.each([
+  [[255, 255, 255], [194, 49, 127]],
+  [[22, 23, 25], [245, 154, 61]],
+  [[255, 255, 255], [10, 143, 189]],
+] as const)('on %s a faint line of %s is their mixture in every channel', (ground, color) => {
+  const raster = makeRaster(40, 20);
+  clear(raster, ground);
+  const line = { x: [0, 17, 40], y: [3.3, 16.1, 9.5], start: 0, n: 3 };
+  strokeLine(raster, line, makeScale('linear', 0, 40, 0, 40), makeScale('linear', 0, 20, 20, 0), { color, width: 1.3, alpha: 0.26 });
+  const bytes = new Uint8Array(raster.pixels.buffer);
+  for (let at = 0; at < bytes.length; at += 4) {
+    // How far each channel went from the ground towards the line's colour: the same share in all three.
+    const shares = [0, 1, 2].map((c) => (bytes[at + c]! - ground[c]!) / (color[c]! - ground[c]!));
+    const spread = Math.max(...shares.map((share, c) => Math.abs((share - shares[0]!) * (color[c]! - ground[c]!))));
+    expect(spread).toBeLessThan(4);
+    expect(Math.max(...shares)).toBeLessThan(0.36);
+  }
+});
+
 test('a band fills between its lines once', () => {
   const raster = makeRaster(40, 20);
   clear(raster, black);

@@ -77,14 +77,13 @@ export function vertical(raster: Raster, x: number, color: Rgb): void {
   for (let row = 0; row < raster.height; row++) raster.pixels[row * raster.width + column] = value;
 }
 
-/** Mix `color` over one pixel; `cover` from 0 to 256. */
-function blend(pixels: Uint32Array, at: number, redBlue: number, green: number, cover: number): void {
+/** Mix a colour over one pixel; `share` from 0 to 256. */
+function blend(pixels: Uint32Array, at: number, redBlue: number, green: number, share: number): void {
   const old = pixels[at]!;
-  const oldRedBlue = old & 0xff00ff;
-  const oldGreen = old & 0x00ff00;
-  // Two channels share one multiplication; the differences are kept positive by adding what the mask then drops.
-  const mixedRedBlue = (oldRedBlue * (256 - cover) + redBlue * cover) / 256;
-  const mixedGreen = (oldGreen * (256 - cover) + green * cover) / 256;
+  // Two channels share one multiplication. A whole number, or blue's fraction would spill into red.
+  const cover = share | 0;
+  const mixedRedBlue = ((old & 0xff00ff) * (256 - cover) + redBlue * cover) >>> 8;
+  const mixedGreen = ((old & 0x00ff00) * (256 - cover) + green * cover) >>> 8;
   pixels[at] = (0xff000000 | (mixedRedBlue & 0xff00ff) | (mixedGreen & 0x00ff00)) >>> 0;
 }
 

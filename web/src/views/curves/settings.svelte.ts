@@ -36,7 +36,7 @@ export class ChartSettings {
 
   tooltip = $state<TooltipSort>('descending');
   sharedZoom = $state(true);
-  cardWidth = $state(360);
+  cardWidth = $state(320);
   pinned = $state.raw<readonly string[]>([]);
   hidden = $state.raw<readonly string[]>([]);
   /** Sections that were closed, or opened although they begin closed. */
@@ -52,7 +52,7 @@ export class ChartSettings {
   constructor(page: string, defaults: Partial<Finding> = {}) {
     this.page = page;
     this.#defaults = {
-      smooth: 0,
+      smooth: 0.6,
       x: 'step',
       logX: false,
       logY: false,
@@ -65,7 +65,7 @@ export class ChartSettings {
     this.#stored = taste;
     this.tooltip = this.#recall('tooltip', this.tooltip);
     this.sharedZoom = this.#recall('sharedZoom', true);
-    this.cardWidth = this.#recall('cardWidth', 360);
+    this.cardWidth = this.#recall('cardWidth', 320);
     this.pinned = this.#recall('pinned', []);
     this.hidden = this.#recall('hidden', []);
     this.folded = this.#recall('folded', {});
