@@ -69,6 +69,7 @@ def demo(
         raise UsageError(f"epochs is {epochs}; at least 1 is needed to see anything")
     from netscope.show.server import serve_in_thread
 
+    folder.mkdir(parents=True, exist_ok=True)
     with serve_in_thread(folder, host, port) as serving:
         taken = f"port {port} is taken; " if port and f":{port}/" not in serving.url else ""
         say(f"{taken}netscope shows the training at {serving.url}  (Ctrl-C to stop)")
@@ -149,7 +150,7 @@ def train(run: Run, epochs: int) -> float:
             output = model(images[batch])
             loss = cross_entropy(output, labels[batch])
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             hit = (output.argmax(1) == labels[batch]).float().mean()
             run.log({"train/loss": loss, "train/accuracy": hit, "lr": schedule.get_last_lr()[0], "epoch": epoch})
