@@ -120,8 +120,7 @@ def _integers(values: np.ndarray) -> tuple[int, bytes]:
     """Form and bytes of i64: a constant stride, small deltas, or all of it. Differences wrap, and wrap back."""
     if len(values) < 2:
         return CONSTANT, struct.pack("<q", 0)
-    with np.errstate(over="ignore"):
-        delta = np.diff(values)
+    delta = np.diff(values)
     low, high = int(delta.min()), int(delta.max())
     if low == high:
         return CONSTANT, struct.pack("<q", low)
@@ -143,8 +142,10 @@ def _whole(body: bytes, form: int, n: int, first: int) -> np.ndarray:
 
 
 def _ramp(first: int, stride: int, n: int) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return np.int64(first) + np.int64(stride) * np.arange(n, dtype=np.int64)
+    steps = np.arange(n, dtype=np.int64)
+    steps *= stride
+    steps += first
+    return steps
 
 
 def _width(form: int, n: int) -> int:

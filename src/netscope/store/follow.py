@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import time
 import zlib
@@ -52,6 +53,7 @@ class Follower:
         """There is more to read at once."""
         self.moved_at = 0.0
         """Monotonic time at which the heartbeat was last seen to move, or 0."""
+        self._searched = -1  # size of the file when its zeros were last searched for frames behind them
         self._sets: dict[int, KeySet] = {}
         self._lengths: dict[int, int] = {}
 
@@ -103,15 +105,18 @@ class Follower:
                     self.problem = str(error)
                     raise
                 self.created, self.heartbeat, self.beats = first.created, first.heartbeat, first.beats
-                self.head.last_time = self.head.last_time or first.created
+                self.head.heard(first.created)
                 self.problem = ""
                 self.offset = journal.HEADER_BYTES
             size = PIECE
             file.seek(self.offset)
             peek = file.read(8)
             self.bytes_read += len(peek)
-            if len(peek) < 8 or (peek[:4] == bytes(4) and not thorough):
+            is_empty = peek[:4] == bytes(4)
+            size_now = os.fstat(file.fileno()).st_size
+            if len(peek) < 8 or (is_empty and (not thorough or size_now == self._searched)):
                 return 0
+            final = False
             while taken < most:
                 file.seek(self.offset)
                 piece = _read(file.read, size)
@@ -127,6 +132,8 @@ class Follower:
                 if not used and piece[:4] == bytes(4) and not thorough:
                     break
                 size = min(2 * size, LARGEST_PIECE) if used else 4 * size
+            if thorough and final:
+                self._searched = size_now
         return taken
 
     def parse(self, buffer: bytes, base: int, *, final: bool, thorough: bool = True) -> int:
@@ -214,7 +221,7 @@ class Follower:
         values = np.ascontiguousarray(table[:, 2:]).view("<f8")
         self.tail.add(keys, Block(places + base, steps, times, values))
         self.head.saw_step(int(steps.min()), scalar=keys.kind == "scalar")
-        self.head.last_time = _sensible(float(times[-1]), self.head.last_time)
+        self.head.heard(float(times.max()))
 
     def _take(self, frame: Frame) -> None:
         take = TAKE.get(frame.kind)
@@ -253,19 +260,19 @@ class Follower:
         for key, counts in found:
             self.tail.bins.setdefault(key, []).append(counts)
         self.head.saw_step(step, scalar=False)
-        self.head.last_time = _sensible(time, self.head.last_time)
+        self.head.heard(time)
 
     def _asset(self, frame: Frame) -> None:
         asset = msgspec.json.decode(frame.body, type=Asset)
         self.tail.assets.append(asset)
         self.head.saw_step(asset.step, scalar=False)
-        self.head.last_time = _sensible(asset.time, self.head.last_time)
+        self.head.heard(asset.time)
 
     def _console(self, frame: Frame) -> None:
         time, stream = CONSOLE_HEAD.unpack_from(frame.body)
         text = bytes(frame.body[CONSOLE_HEAD.size :]).decode("utf-8", "replace")
         self.tail.lines += self.head.print(_ms(time), 2 if stream == 2 else 1, text)
-        self.head.last_time = _sensible(time, self.head.last_time)
+        self.head.heard(time)
 
     def _histogram(self, frame: Frame) -> None:
         step, time, n_key = HISTOGRAM_HEAD.unpack_from(frame.body)
@@ -277,7 +284,7 @@ class Follower:
             raise ValueError("edges are one more than counts")
         self.tail.histograms.setdefault(key, []).append(Histogram(step, _ms(time), numbers[: n + 1], numbers[n + 1 :]))
         self.head.saw_step(step, scalar=False)
-        self.head.last_time = _sensible(time, self.head.last_time)
+        self.head.heard(time)
 
 
 TAKE: dict[int, Callable[[Follower, Frame], None]] = {
@@ -327,6 +334,3 @@ def _read(read: Callable[[int], bytes | None], size: int) -> bytes:
 def _ms(time: float) -> float:
     return float(to_ms(np.array([time]))[0])
 
-
-def _sensible(time: float, otherwise: float) -> float:
-    return time if 0 < time < 1e11 else otherwise

@@ -61,7 +61,7 @@ class Head(msgspec.Struct):
             TypeError, ValueError, msgspec.ValidationError: Fields are not what FORMAT.md says.
         """
         name, time = event.get("event"), float(event.get("time", 0.0))
-        self.last_time = time or self.last_time
+        self.heard(time)
         if name == "config":
             for key, value in dict(event["config"]).items():
                 self.config[str(key)] = (time, value)
@@ -80,6 +80,11 @@ class Head(msgspec.Struct):
         elif name == "end":
             self.ended = "crashed" if event.get("state") == "crashed" else "finished"
             self.error, self.dropped = str(event.get("error") or ""), int(event.get("dropped") or 0)
+
+    def heard(self, time: float) -> None:
+        """Remember the latest sensible time."""
+        if self.last_time < time < LATEST:
+            self.last_time = time
 
     def edit(self, field: str, time: float, value: Any) -> None:
         """The latest time wins; of equal times the later in the file."""
@@ -110,6 +115,7 @@ class Memo(msgspec.Struct):
     layers: list[Layer] | None = None
 
 
+LATEST = 1e11  # the year 5138: what lies behind it is a broken clock
 EDITABLE: dict[str, Any] = {"name": str, "notes": str, "tags": list[str], "archived": bool}
 
 

@@ -213,7 +213,7 @@ def put_aside(place: Place, schema: str, engine: sql.Engine | None = None) -> No
 
 def _postgresql(url: str, schema: str) -> sql.Engine:
     try:
-        engine = sql.create_engine(url, pool_pre_ping=True)
+        engine = sql.create_engine(url, pool_pre_ping=True, connect_args={"cursor_factory": _binary_cursor()})
     except ImportError as error:
         raise MissingExtraError("an index on PostgreSQL", "psycopg", "postgres") from error
     except sql.exc.ArgumentError as error:
@@ -226,6 +226,18 @@ def _postgresql(url: str, schema: str) -> sql.Engine:
         connection.autocommit = False
 
     return engine
+
+
+def _binary_cursor() -> type:
+    """Blocks come as they are, not as twice as many hexadecimal digits."""
+    import psycopg  # noqa: PLC0415  (only where the index is on PostgreSQL)
+
+    class BinaryCursor(psycopg.Cursor[Any]):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            self.format = psycopg.pq.Format.BINARY
+
+    return BinaryCursor
 
 
 def _sqlite(url: str) -> sql.Engine:

@@ -138,7 +138,7 @@ class Ingest:
             if followed.id not in self.runs or not followed.is_resting:
                 continue
             if self._has_changed(followed):
-                followed.is_resting = False
+                followed.mtime, followed.is_resting = -1, False
                 self._backlog.append(followed)
             else:
                 self._resting.append(followed)
@@ -262,9 +262,7 @@ class Ingest:
 
     def _has_changed(self, followed: Followed) -> bool:
         """Whether a run at rest was written to: journals were added, or a silent writer lives after all."""
-        mtime = self._mtime(followed)
-        is_fresh = followed.mtime == 0 and time.time_ns() - mtime <= FRESH_NS  # look when its clock has ticked
-        if mtime != followed.mtime and not is_fresh:
+        if self._mtime(followed) != followed.mtime:
             return True
         if followed.run.state == "killed":
             return any(self._beats(f) for f in followed.followers if not f.head.ended)

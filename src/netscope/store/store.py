@@ -33,7 +33,7 @@ from netscope.store.edit import Editor, change
 from netscope.store.index import Backend, is_writable
 from netscope.store.ingest import Followed, Ingest
 from netscope.store.large import Bins, Large
-from netscope.store.state import in_order
+from netscope.store.state import attempt_of, in_order
 from netscope.store.stored import StoredRun
 from netscope.store.summary import Summaries
 from netscope.store.tail import Histogram, KeySet
@@ -184,7 +184,7 @@ class Store:
             followers = in_order(followed.followers)
             run, attempts = followed.run, list(followed.attempts)
             config = msgspec.json.encode(config_of(followers)).decode()
-            writers = [writer_of(f) for f in followers]
+            writers = [writer_of(f) for f in followers if attempt_of(f)]
             problems = problems_of(followers)
         return RunDetail(
             run, str(followed.folder), config, self._large.environment(run_id), attempts, writers, problems

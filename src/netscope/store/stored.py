@@ -60,7 +60,7 @@ class Series:
             MissingExtraError: pandas is not installed.
         """
         pandas = _extra("to_pandas()", "pandas", "pandas")
-        time = pandas.to_datetime(self.times, unit="s", utc=True)
+        time = pandas.to_datetime(np.rint(self.times * 1000).astype(np.int64), unit="ms", utc=True)
         return pandas.DataFrame({"time": time, self.key: self.values}, index=pandas.Index(self.steps, name="step"))
 
     def to_arrow(self) -> Any:

@@ -1,0 +1,56 @@
+"""Chunks: every bit comes back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from netscope.store import codec
+
+STEPS = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(st.integers(1, 300), st.data())
+def test_steps_times_and_values_come_back_bit_for_bit(n: int, data: st.DataObject) -> None:
+    steps = data.draw(arrays.arrays(np.int64, n, elements=STEPS))
+    times = data.draw(arrays.arrays(np.float64, n, elements=st.floats()))
+    width = data.draw(st.sampled_from([32, 64]))
+    values = data.draw(arrays.arrays(f"f{width // 8}", n, elements=st.floats(width=width))).astype(np.float64)
+    back = codec.decode(codec.encode(codec.axis(steps, times), values))
+    assert np.array_equal(back.steps, steps)
+    assert back.times.tobytes() == times.tobytes()
+    assert back.values.tobytes() == values.tobytes()
+
+
+@pytest.mark.parametrize("stride", [0, 1, -3, 127, 128, -129, 40_000, 2**33, 2**62])
+def test_small_and_large_strides_come_back(stride: int) -> None:
+    steps = np.cumsum(np.array([5, stride, stride, stride + 1], np.int64))
+    back = codec.decode(codec.encode(codec.axis(steps, np.zeros(4)), np.zeros(4)))
+    assert back.steps.tolist() == steps.tolist()
+
+
+def test_a_signalling_nan_keeps_its_bits() -> None:
+    values = np.array([0x7FF0000000000001, 0x7FF8000000000000, 0x8000000000000000], np.uint64).view(np.float64)
+    back = codec.decode(codec.encode(codec.axis(np.arange(3), np.zeros(3)), values))
+    assert back.values.tobytes() == values.tobytes()
+
+
+def test_a_noisy_float32_curve_costs_under_five_bytes_a_point() -> None:
+    random = np.random.default_rng(0)
+    times = codec.to_ms(1.7e9 + np.cumsum(random.normal(0.05, 0.003, 4096)))
+    values = (np.exp(-np.arange(4096) / 1000) + random.normal(0, 0.05, 4096)).astype(np.float32).astype(np.float64)
+    assert len(codec.encode(codec.axis(np.arange(4096), times), values)) < 5 * 4096
+
+
+@given(st.floats())
+def test_times_are_rounded_once_and_then_stay(time: float) -> None:
+    once = codec.to_ms(np.array([time]))
+    assert codec.to_ms(once).tobytes() == once.tobytes()
+
+
+@given(arrays.arrays(np.uint32, st.integers(0, 100)))
+def test_counts_come_back(counts: np.ndarray) -> None:
+    assert codec.unpack_integers(codec.pack_integers(counts), "<u4").tolist() == counts.tolist()

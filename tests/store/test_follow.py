@@ -1,0 +1,235 @@
+"""Following a journal: cut anywhere, flipped anywhere, grown in any steps, or not a journal at all."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from netscope.errors import FormatError
+from netscope.store import journal
+from netscope.store.follow import Follower
+from netscope.store.journal import Damage
+from tests.store.journals import Script
+
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def everything(n: int = 1) -> Script:
+    """Every kind of frame, rows in stretches and rows that alternate; `n` makes it longer."""
+    script = Script()
+    script.event("config", config={"lr": 0.1, "net": {"depth": 3}})
+    for step in range(4 * n):
+        script.log(step, {"loss": 1 / (step + 1), "acc": step / 16})
+    for step in range(4 * n, 4 * n + 8):
+        script.log(step, {"loss": 0.5}).log(step, {"lr": float("nan")})
+    script.log(20, {"loss": float("inf")}, kind="system")
+    script.bins(5, {"fc/weight/value": (500, [1, 2, 3]), "fc/bias/value": (0, [])})
+    script.histogram(3, "spread", [0.0, 1.0, 2.5], [4.0, 5.0])
+    script.asset(7, "sample", text="hello").print("one\ntwo\nthr").print("ee\n", 1).print("oh", 2)
+    script.event("edit", name="better", tags=["a"]).event("layers", layers=[])
+    for step in range(21, 23 + 6 * n):
+        script.log(step, {"loss": 0.25, "acc": 0.5})
+    return script.end()
+
+
+LOG = everything().bytes
+ROWS = sum(len(frame) > 0 and frame[8] == journal.ROW for frame in everything().frames)
+
+
+def seen(follower: Follower) -> dict[str, object]:
+    """All that was understood, in a form that can be compared."""
+    tail = follower.tail
+    keys = sorted({(keys.kind, key) for keys in tail.rows for key in keys.keys})
+    points = {name: tail.points(*name) for name in keys}
+    return {
+        "points": {n: (p.steps.tolist(), p.times.tolist(), p.values.tobytes()) for n, p in points.items() if p},
+        "bins": {k: [(c.step, c.first, c.counts.tolist()) for c in v] for k, v in tail.bins.items()},
+        "histograms": {k: [(h.step, h.edges.tolist(), h.counts.tolist()) for h in v] for k, v in tail.histograms.items()},
+        "assets": tail.assets,
+        "lines": tail.lines,
+        "head": follower.head,
+    }
+
+
+def follow(path: Path) -> Follower:
+    follower = Follower(path)
+    follower.grow(thorough=True)
+    return follower
+
+
+def n_rows(follower: Follower) -> int:
+    return sum(len(block.at) for blocks in follower.tail.rows.values() for block in blocks)
+
+
+def test_every_kind_of_frame_is_understood(tmp_path: Path) -> None:
+    follower = follow(everything(3).write(tmp_path))
+    points = follower.tail.points("scalar", "loss")
+    assert points is not None
+    assert points.steps.tolist() == [*range(20), *range(21, 41)]
+    assert points.values[:3].tolist() == [1.0, 0.5, 1 / 3]
+    assert points.times[8] == 1_700_000_001.0
+    assert [line.text for line in follower.tail.lines] == ["one", "two", "three"]
+    assert follower.head.open_lines == {2: (1_700_000_000.0, "oh")}
+    assert follower.head.config["net"][1] == {"depth": 3}
+    assert follower.head.edits["name"][1] == "better"
+    assert follower.head.ended == "finished"
+    assert follower.tail.bins["fc/weight/value"][0].counts.tolist() == [1, 2, 3]
+    assert "fc/bias/value" not in follower.tail.bins
+    assert follower.tail.histograms["spread"][0].edges.tolist() == [0.0, 1.0, 2.5]
+    assert follower.tail.assets[0].text == "hello"
+    assert follower.head.n_damaged == 0
+    assert n_rows(follower) == 12 + 2 * 8 + 20 + 1
+
+
+def test_a_journal_cut_at_any_byte_loses_at_most_its_last_frame(tmp_path: Path) -> None:
+    ends = [item.end for item in journal.scan(LOG, journal.HEADER_BYTES)]
+    path = tmp_path / "cut.journal"
+    for cut in range(len(LOG)):
+        path.write_bytes(LOG[:cut])
+        follower = follow(path)
+        whole = max((end for end in ends if end <= cut), default=journal.HEADER_BYTES if cut >= 64 else 0)
+        assert follower.offset == whole
+        assert follower.head.n_damaged == 0
+        path.write_bytes(LOG)
+        follower.grow()
+        assert follower.offset == len(LOG)
+        assert n_rows(follower) == ROWS
+
+
+def test_a_flipped_bit_loses_one_frame_and_what_it_defined(tmp_path: Path) -> None:
+    frames = list(journal.scan(LOG, journal.HEADER_BYTES))
+    path = tmp_path / "flipped.journal"
+    random = np.random.default_rng(0)
+    for frame in frames[:-1]:
+        for bit in random.integers(0, 8 * (frame.end - frame.start), 4).tolist():
+            broken = bytearray(LOG)
+            broken[frame.start + bit // 8] ^= 1 << bit % 8
+            path.write_bytes(broken)
+            follower = follow(path)
+            assert follower.head.damaged_bytes >= frame.end - frame.start
+            if isinstance(frame, Damage) or frame.kind == journal.KEY_SET:
+                continue
+            assert follower.head.n_damaged == 1
+            assert n_rows(follower) == ROWS - (frame.kind == journal.ROW)
+
+
+@quick
+@given(st.lists(st.integers(0, len(LOG)), max_size=8))
+def test_growth_in_any_steps_gives_what_one_reading_gives(tmp_path: Path, cuts: list[int]) -> None:
+    path = tmp_path / "grown.journal"
+    path.write_bytes(b"")
+    follower = Follower(path)
+    for cut in [*sorted(cuts), len(LOG)]:
+        path.write_bytes(LOG[:cut])
+        follower.grow()
+    path.write_bytes(LOG)
+    assert seen(follower) == seen(follow(path))
+
+
+@quick
+@given(st.lists(st.sampled_from([("a",), ("b",), ("a", "b")]), max_size=300), st.integers(0, 2))
+def test_stretches_give_what_frame_by_frame_gives(tmp_path: Path, kinds: list[tuple[str, ...]], long: int) -> None:
+    script = Script()
+    expected: dict[str, list[tuple[int, float]]] = {"a": [], "b": []}
+    for step, keys in enumerate(k for kind in kinds for k in [kind] * (1 + 40 * long)):
+        values = {key: step + 0.5 for key in keys}
+        script.log(step, values)
+        for key, value in values.items():
+            expected[key].append((step, value))
+    follower = follow(script.write(tmp_path))
+    for key, points in expected.items():
+        found = follower.tail.points("scalar", key)
+        assert (list(zip(found.steps.tolist(), found.values.tolist(), strict=True)) if found else []) == points
+
+
+@quick
+@given(st.integers(64, len(LOG) - 1), st.binary(min_size=1, max_size=200))
+def test_bytes_written_over_anywhere_never_break_the_reader(tmp_path: Path, at: int, junk: bytes) -> None:
+    path = tmp_path / "junk.journal"
+    path.write_bytes(LOG[:at] + junk + LOG[at + len(junk) :])
+    follower = follow(path)
+    damaged = [i for i in journal.scan(path.read_bytes(), journal.HEADER_BYTES) if isinstance(i, Damage)]
+    assert follower.head.n_damaged >= len(damaged)
+
+
+@quick
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), st.binary(max_size=120)), max_size=30))
+def test_valid_frames_with_senseless_bodies_count_as_damage(tmp_path: Path, frames: list[tuple[int, int, bytes]]) -> None:
+    script = Script()
+    script.log(0, {"loss": 1.0}).keys("bins", ["x/y/value"])
+    script.frames += [journal.frame(kind, body, number) for kind, number, body in frames]
+    script.log(1, {"loss": 2.0})
+    follower = follow(script.write(tmp_path))
+    assert follower.offset == len(script.bytes)
+
+
+@quick
+@given(st.binary(max_size=2000))
+def test_random_files_are_refused_or_empty(tmp_path: Path, junk: bytes) -> None:
+    path = tmp_path / "random.journal"
+    for content in (junk, journal.header(1.0, 1) + junk):
+        path.write_bytes(content)
+        follower = Follower(path)
+        with contextlib.suppress(FormatError):
+            follower.grow(thorough=True)
+        assert n_rows(follower) == 0
+
+
+def test_space_allocated_ahead_is_not_read_again_and_again(tmp_path: Path) -> None:
+    path = Script().log(0, {"loss": 1.0}).write(tmp_path, ahead=4 << 20)
+    follower = Follower(path)
+    follower.grow()
+    before = follower.bytes_read
+    for _ in range(10):
+        assert follower.grow() == 0
+    assert follower.bytes_read - before <= 10 * 8
+
+
+def test_frames_behind_a_hole_are_found_when_the_writer_is_gone(tmp_path: Path) -> None:
+    script = Script().log(0, {"loss": 1.0})
+    path = tmp_path / "hole.journal"
+    path.write_bytes(script.bytes + bytes(4096) + journal.row(1, 1, 2.0, [3.0]))
+    follower = Follower(path)
+    follower.grow()
+    assert n_rows(follower) == 1
+    follower.grow(thorough=True)
+    assert n_rows(follower) == 2
+    assert (follower.head.n_damaged, follower.head.damaged_bytes) == (1, 4096)
+
+
+def test_damage_beyond_a_piece_is_skipped_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "large.journal"
+    junk = np.random.default_rng(0).bytes(3 << 20)
+    path.write_bytes(Script().log(0, {"loss": 1.0}).bytes + junk + journal.row(1, 1, 2.0, [3.0]))
+    follower = follow(path)
+    assert n_rows(follower) == 2
+    assert follower.head.damaged_bytes == len(junk)
+
+
+def test_a_frame_larger_than_a_piece_is_read_whole(tmp_path: Path) -> None:
+    text = "x" * (3 << 20)
+    follower = follow(Script().log(0, {"loss": 1.0}).asset(1, "long", text=text).log(1, {"loss": 2.0}).write(tmp_path))
+    assert follower.tail.assets[0].text == text
+    assert n_rows(follower) == 2
+
+
+def test_a_key_set_may_be_defined_anew(tmp_path: Path) -> None:
+    script = Script()
+    for keys in (["a"], ["b", "c"], ["b"]):
+        script.frames.append(journal.json_frame(journal.KEY_SET, {"kind": "scalar", "keys": keys}, 1))
+        script.frames += [journal.row(1, step, 1e9, [1.0] * len(keys)) for step in range(10)]
+    follower = follow(script.write(tmp_path))
+    lengths = {key: len(points.steps) for key in "abc" if (points := follower.tail.points("scalar", key))}
+    assert lengths == {"a": 10, "b": 20, "c": 10}
+
+
+def test_a_newer_major_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    path = tmp_path / "new.journal"
+    path.write_bytes(LOG[:8] + b"\x02\x00" + LOG[10:])
+    with pytest.raises(FormatError, match="journal version 2, this netscope reads version 1; upgrade netscope"):
+        follow(path)
