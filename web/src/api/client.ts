@@ -151,7 +151,8 @@ export const api = {
   about: (signal?: AbortSignal) => get<About>(['about'], {}, signal),
   runs: (since: number, keys: readonly string[] = [], signal?: AbortSignal) =>
     get<RunTable>(['runs'], { since, key: keys }, signal),
-  detail: (run: string, signal?: AbortSignal) => get<RunDetail>(['runs', run], {}, signal),
+  detail: (run: string, keys: readonly string[] = [], signal?: AbortSignal) =>
+    get<RunDetail>(['runs', run], { key: keys }, signal),
   edit: (request: EditRequest) => post<Run[]>(['runs', 'edit'], request),
   delete: (runs: readonly string[]) => post<Deleted>(['runs', 'delete'], { runs }),
   restore: (runs: readonly string[]) => post<Deleted>(['runs', 'restore'], { runs }),

@@ -164,11 +164,11 @@ class Parser {
 
   #comparison(): Node {
     let left = this.#signed();
-    let whole: Node | null = null;
+    const parts: Node[] = [];
     for (;;) {
       const at = this.#at;
       let word = this.#take('==', '!=', '<', '<=', '>', '>=', '~', '=~', '!~', 'in', 'not');
-      if (word === null) return whole ?? left;
+      if (word === null) return parts.length ? (run) => parts.every((part) => truth(part(run))) : left;
       if (word === 'not') {
         if (!this.#take('in')) {
           this.#at = at;
@@ -178,9 +178,7 @@ class Parser {
       }
       const place = this.#next.at;
       const [a, b] = [left, this.#signed()];
-      const before: Node | null = whole;
-      const test = comparison(word, a, b, place);
-      whole = before ? (run) => truth(before(run)) && test(run) : test;
+      parts.push(comparison(word, a, b, place));
       left = b;
     }
   }

@@ -1,0 +1,117 @@
+/** Terminal colours: a line with escape codes as pieces of text with a look. */
+
+export interface Piece {
+  text: string;
+  /** Class names: "c1" to "c15" the colour of the text, "bold", "dim", "italic", "under". */
+  look: string;
+  /** A colour of the 256 or 16 million, where it is none of the sixteen. */
+  colour: string | null;
+}
+
+// CSI sequences, OSC (titles, links) and lone escapes; only CSI … m changes the look.
+// eslint-disable-next-line no-control-regex
+const ESCAPE = /\u001b\[([0-9;:]*)([@-~])|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|\u001b[@-_]?/g;
+
+interface Look {
+  colour: number | string | null;
+  bold: boolean;
+  dim: boolean;
+  italic: boolean;
+  under: boolean;
+}
+
+const PLAIN: Look = { colour: null, bold: false, dim: false, italic: false, under: false };
+
+/** What a carriage return leaves visible: the last thing written over the line. */
+export function overwritten(text: string): string {
+  const trimmed = text.replace(/\r+$/, '');
+  return trimmed.slice(trimmed.lastIndexOf('\r') + 1);
+}
+
+export function pieces(line: string): Piece[] {
+  const text = overwritten(line);
+  const found: Piece[] = [];
+  let look = PLAIN;
+  let at = 0;
+  for (const match of text.matchAll(ESCAPE)) {
+    if (match.index > at) found.push(piece(text.slice(at, match.index), look));
+    if (match[2] === 'm') look = changed(look, match[1]!);
+    at = match.index + match[0].length;
+  }
+  if (at < text.length) found.push(piece(text.slice(at), look));
+  return found;
+}
+
+/** The text alone, as it is searched, copied and downloaded. */
+export function plain(line: string): string {
+  return overwritten(line).replace(ESCAPE, '');
+}
+
+function piece(text: string, look: Look): Piece {
+  const classes = [
+    typeof look.colour === 'number' ? `c${look.colour}` : '',
+    look.bold ? 'bold' : '',
+    look.dim ? 'dim' : '',
+    look.italic ? 'italic' : '',
+    look.under ? 'under' : '',
+  ];
+  return { text, look: classes.filter(Boolean).join(' '), colour: typeof look.colour === 'string' ? look.colour : null };
+}
+
+function changed(look: Look, codes: string): Look {
+  const list = (codes || '0').split(/[;:]/).map(Number);
+  const next = { ...look };
+  for (let i = 0; i < list.length; i++) {
+    const code = list[i]!;
+    if (code === 0) Object.assign(next, PLAIN);
+    else if (code === 1) next.bold = true;
+    else if (code === 2) next.dim = true;
+    else if (code === 3) next.italic = true;
+    else if (code === 4) next.under = true;
+    else if (code === 22) next.bold = next.dim = false;
+    else if (code === 23) next.italic = false;
+    else if (code === 24) next.under = false;
+    else if (code >= 30 && code <= 37) next.colour = code - 30;
+    else if (code >= 90 && code <= 97) next.colour = code - 82;
+    else if (code === 39) next.colour = null;
+    else if (code === 38 || code === 48) {
+      const isText = code === 38;
+      if (list[i + 1] === 5) {
+        if (isText) next.colour = of256(list[i + 2] ?? 7);
+        i += 2;
+      } else if (list[i + 1] === 2) {
+        const [r = 0, g = 0, b = 0] = list.slice(i + 2, i + 5);
+        if (isText) next.colour = `rgb(${r} ${g} ${b})`;
+        i += 4;
+      }
+    }
+  }
+  return next;
+}
+
+function of256(n: number): number | string {
+  if (n < 16) return n;
+  if (n >= 232) return `rgb(${8 + (n - 232) * 10} ${8 + (n - 232) * 10} ${8 + (n - 232) * 10})`;
+  const level = (v: number) => (v ? 55 + v * 40 : 0);
+  return `rgb(${level(Math.floor((n - 16) / 36))} ${level(Math.floor((n - 16) / 6) % 6)} ${level((n - 16) % 6)})`;
+}
+
+export interface Hit {
+  text: string;
+  isHit: boolean;
+}
+
+/** A text cut where a search word stands, without regard to case. */
+export function marked(text: string, word: string): Hit[] {
+  if (!word) return [{ text, isHit: false }];
+  const found: Hit[] = [];
+  const [low, small] = [text.toLowerCase(), word.toLowerCase()];
+  let at = 0;
+  for (let hit = low.indexOf(small); hit >= 0; hit = low.indexOf(small, at)) {
+    if (hit > at) found.push({ text: text.slice(at, hit), isHit: false });
+    found.push({ text: text.slice(hit, hit + word.length), isHit: true });
+    at = hit + word.length;
+  }
+  if (at < text.length) found.push({ text: text.slice(at), isHit: false });
+  return found;
+}

@@ -1,0 +1,69 @@
+/** A configuration as lines of a tree, and several configurations side by side. */
+import type { Run, Scalar } from '../../api/schema.gen';
+
+export interface Line {
+  /** Dotted path: unique. */
+  path: string;
+  name: string;
+  depth: number;
+  /** Text of a leaf as JSON; null for a branch. */
+  value: string | null;
+  kind: 'text' | 'number' | 'word' | 'branch';
+  /** How many lines a branch has below it. */
+  n: number;
+}
+
+/** Read the configuration's JSON text; text that is none becomes a single leaf. */
+export function readConfig(text: string): unknown {
+  try {
+    return JSON.parse(text || '{}');
+  } catch {
+    return text;
+  }
+}
+
+/** All lines, parents before children. */
+export function linesOf(value: unknown, path = '', depth = 0): Line[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => {
+    const own = path ? `${path}.${name}` : name;
+    if (typeof inner === 'object' && inner !== null && Object.keys(inner).length) {
+      // Short lists of plain values read better in one line.
+      if (Array.isArray(inner) && inner.length <= 12 && inner.every((v) => typeof v !== 'object' || v === null))
+        return [leaf(own, name, depth, JSON.stringify(inner).replaceAll(',', ', '), 'text')];
+      const below = linesOf(inner, own, depth + 1);
+      return [{ path: own, name, depth, value: null, kind: 'branch' as const, n: below.length }, ...below];
+    }
+    const kind = typeof inner === 'number' ? 'number' : typeof inner === 'string' ? 'text' : 'word';
+    return [leaf(own, name, depth, typeof inner === 'string' ? inner : JSON.stringify(inner), kind)];
+  });
+}
+
+function leaf(path: string, name: string, depth: number, value: string, kind: Line['kind']): Line {
+  return { path, name, depth, value, kind, n: 0 };
+}
+
+/** The lines to show: below folded branches none; with a search, what has the words and the branches above it. */
+export function shownLines(lines: readonly Line[], folded: ReadonlySet<string>, search: string): Line[] {
+  const word = search.trim().toLowerCase();
+  if (word) {
+    const hits = lines.filter((line) => line.value !== null && `${line.path} ${line.value}`.toLowerCase().includes(word));
+    return lines.filter((line) => hits.some((hit) => hit === line || hit.path.startsWith(`${line.path}.`)));
+  }
+  return lines.filter((line) => ![...folded].some((path) => line.path.startsWith(`${path}.`)));
+}
+
+export interface Compared {
+  key: string;
+  values: (Scalar | undefined)[];
+  differs: boolean;
+}
+
+/** Every config key over the runs, and whether they agree. */
+export function compareConfigs(runs: readonly Run[]): Compared[] {
+  const keys = [...new Set(runs.flatMap((run) => Object.keys(run.config)))].sort();
+  return keys.map((key) => {
+    const values = runs.map((run) => run.config[key]);
+    return { key, values, differs: values.some((value) => value !== values[0]) };
+  });
+}
