@@ -10,26 +10,26 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from netscope.record.run import Run
+    from netscope.record.recording import Recording
 
-_LIVING: list[Run] = []
+_LIVING: list[Recording] = []
 _READY: set[str] = set()
 
 
-def remember(run: Run) -> None:
+def remember(run: Recording) -> None:
     """From now on this run is finished when the process ends, as crashed if an exception ends it."""
     if run not in _LIVING:
         _LIVING.append(run)
     _prepare()
 
 
-def forget(run: Run) -> None:
+def forget(run: Recording) -> None:
     """It is finished."""
     if run in _LIVING:
         _LIVING.remove(run)
 
 
-def find(folder: str) -> Run | None:
+def find(folder: str) -> Recording | None:
     """The living run of a folder."""
     return next((run for run in _LIVING if str(run.folder) == folder), None)
 

@@ -25,7 +25,7 @@ def boot() -> str:
     except OSError:
         import psutil  # noqa: PLC0415  # 20 ms that Linux need not pay
 
-        return str(round(psutil.boot_time()))
+        return str(int(psutil.boot_time()))
 
 
 def started() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -109,13 +110,14 @@ class Gpus:
             return found
         nvml: Any = self._nvml
         for i, handle in enumerate(self._handles):
-            for key, ask in (
-                ("percent", lambda h: nvml.nvmlDeviceGetUtilizationRates(h).gpu),
-                ("memory_mb", lambda h: nvml.nvmlDeviceGetMemoryInfo(h).used / MB),
-                ("memory_percent", lambda h: 100 * (info := nvml.nvmlDeviceGetMemoryInfo(h)).used / info.total),
-                ("temperature_c", lambda h: nvml.nvmlDeviceGetTemperature(h, nvml.NVML_TEMPERATURE_GPU)),
-                ("power_w", lambda h: nvml.nvmlDeviceGetPowerUsage(h) / 1000),
-            ):
+            asked: dict[str, Callable[[Any], float]] = {
+                "percent": lambda gpu: nvml.nvmlDeviceGetUtilizationRates(gpu).gpu,
+                "memory_mb": lambda gpu: nvml.nvmlDeviceGetMemoryInfo(gpu).used / MB,
+                "memory_percent": lambda gpu: 100 * (had := nvml.nvmlDeviceGetMemoryInfo(gpu)).used / had.total,
+                "temperature_c": lambda gpu: nvml.nvmlDeviceGetTemperature(gpu, nvml.NVML_TEMPERATURE_GPU),
+                "power_w": lambda gpu: nvml.nvmlDeviceGetPowerUsage(gpu) / 1000,
+            }
+            for key, ask in asked.items():
                 try:
                     found[f"gpu.{i}/{key}"] = float(ask(handle))
                 except nvml.NVMLError:
