@@ -14,6 +14,7 @@ class Recorder:
     """Behaves as `Run` does towards `watch`."""
 
     def __init__(self) -> None:
+        self.step = 0
         self.pending: list[Callable[[int], None]] = []
         self.every_beat: list[Callable[[], None]] = []
         self.at_finish: list[Callable[[], None]] = []
@@ -35,6 +36,7 @@ class Recorder:
         self.events.append(event)
 
     def log(self, step: int) -> None:
+        self.step = step + 1
         waiting, self.pending[:] = list(self.pending), []
         for call in waiting:
             call(step)

@@ -19,7 +19,8 @@ from netscope.analyse import bins
 from netscope.analyse.moments import Moments, merge, moments
 from netscope.record import watch_device
 from netscope.record.watch import Watch
-from netscope.record.watch_measure import Measurement, Place
+from netscope.record.watch_measure import Measurement
+from netscope.record.watch_rows import Place
 from netscope.record.watch_schedule import Schedule
 from tests.watch.recorder import Recorder
 from tests.watch.test_watch import images, network

@@ -12,7 +12,6 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
 import torch
 from torch import nn
 from torch.optim import Optimizer
@@ -23,10 +22,11 @@ from netscope.errors import UsageError
 from netscope.record.watch_activations import Listener
 from netscope.record.watch_layers import Watched, plan, unwrap
 from netscope.record.watch_manual import ByHand
-from netscope.record.watch_measure import Measurement, Path, Place
+from netscope.record.watch_measure import Measurement, Path
+from netscope.record.watch_rows import Place, Recorder, tell_layers
 from netscope.record.watch_schedule import Every, Schedule
-from netscope.record.watch_write import Recorder, Writing
-from netscope.schema import Quantity
+from netscope.record.watch_write import Writing
+from netscope.schema import Layer, Quantity
 
 QUANTITIES: tuple[Quantity, ...] = ("value", "gradient", "update", "activation")
 _watches: weakref.WeakKeyDictionary[Recorder, list[Watch]] = weakref.WeakKeyDictionary()
@@ -143,13 +143,11 @@ class Watch:
         return self._plan.parameters
 
     def tell_layers(self) -> None:
-        """Write the layers of all models of this run, those that were called in the order of their first call."""
-        layers = [layer for watch in _watches.get(self.run, [self]) for layer in watch.layers_in_order()]
+        """Write the layers, those that were called in the order of their first call."""
         self._told = list(self._listener.order)
-        self.run.put_event({"event": "layers", "layers": msgspec.to_builtins(layers)})
+        tell_layers(self.run, self, self._layers_in_order())
 
-    def layers_in_order(self) -> list[Any]:
-        """Layers, called ones first."""
+    def _layers_in_order(self) -> list[Layer]:
         layers = self._plan.layers
         order = dict.fromkeys(path for path in self._listener.order if path in layers)
         return [layers[path] for path in (*order, *(path for path in layers if path not in order))]

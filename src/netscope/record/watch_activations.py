@@ -18,7 +18,8 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from netscope.record.watch_measure import Measurement, Place
+from netscope.record.watch_measure import Measurement
+from netscope.record.watch_rows import Place
 
 FLAT = 0.01
 """An activation is saturated where its slope is below this share of its steepest slope."""

@@ -25,7 +25,8 @@ def wide(device: torch.device) -> torch.dtype:
 
 def measure(tensor: torch.Tensor, counts: torch.Tensor) -> list[torch.Tensor]:
     """Moments of each chunk, as tensors of seven; bins are added to `counts`."""
-    return [_chunk(chunk, counts) for chunk in tensor.detach().reshape(-1).split(CHUNK)]
+    chunks: tuple[torch.Tensor, ...] = torch.split(tensor.detach().reshape(-1), CHUNK)
+    return [_chunk(chunk, counts) for chunk in chunks]
 
 
 def _chunk(values: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
@@ -65,7 +66,7 @@ class Parcel:
             # Only memory that the system cannot move is copied to without waiting.
             self._whole = torch.empty(whole.shape, dtype=whole.dtype, pin_memory=True)
             self._whole.copy_(whole, non_blocking=True)
-            self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._arrived = torch.cuda.Event()
             self._arrived.record(torch.cuda.current_stream(device))
         else:
             self._whole = whole  # copied by `open`, on the thread that can wait

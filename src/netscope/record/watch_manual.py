@@ -16,7 +16,7 @@ from torch.utils.hooks import RemovableHandle
 from netscope.record.watch_activations import Passes
 from netscope.record.watch_layers import Watched
 from netscope.record.watch_measure import Measurement
-from netscope.record.watch_write import Recorder
+from netscope.record.watch_rows import Recorder
 
 
 class Watching(Protocol):

@@ -5,10 +5,9 @@ A tensor measured several times (a layer called twice, a replica, a chunk) adds 
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,30 +17,10 @@ from netscope.analyse.measure import measure
 from netscope.analyse.moments import Moments, merge
 from netscope.record import watch_device
 from netscope.record.watch_layers import unfit
+from netscope.record.watch_rows import Place, Rows, Whole, rows
 from netscope.schema import Quantity, Stat
 
 Path = Literal["auto", "device"]
-
-
-class Place(NamedTuple):
-    """Where a measured thing stands: the first three parts of its keys."""
-
-    layer: str
-    tensor: str
-    quantity: Quantity
-
-    def key(self, stat: Stat) -> str:
-        """The name of its series."""
-        return f"{self.layer}/{self.tensor}/{self.quantity}/{stat}"
-
-
-class Rows(NamedTuple):
-    """A measurement as the journal takes it."""
-
-    keys: tuple[str, ...]
-    values: list[float]
-    bins_keys: tuple[str, ...]
-    bins: list[Counts]
 
 
 class _Seen:
@@ -180,49 +159,18 @@ class Measurement:
     def rows(self) -> Rows:
         """All numbers; waits for devices."""
         self._unpack()
-        wholes = {place: _whole(here.values()) for place, here in self._seen.items()}
-        keys: list[str] = []
-        values: list[float] = []
-        bins_keys: list[str] = []
-        bins: list[Counts] = []
-        for place, here in self._seen.items():
-            whole = wholes[place]
-            if not whole.n:
-                continue
-            stats = _stats(whole)
-            several = list(here.values())
-            for stat in several[0].shares:
-                counted = [seen.shares[stat] for seen in several if stat in seen.shares]
-                stats[stat] = sum(int(hit) for hits, _ in counted for hit in hits) / sum(n for _, n in counted)
-            if place.quantity == "update" and (value := wholes.get(place._replace(quantity="value"))):
-                stats["ratio"] = ratio(whole.norm, value.norm)
-            keys += [place.key(stat) for stat in stats]
-            values += stats.values()
-            bins_keys.append("/".join(place))
-            bins.append(_sum([np.asarray(seen.counts) for seen in several]))
-        return Rows(tuple(keys), values, tuple(bins_keys), bins)
+        return rows({place: _whole(list(here.values())) for place, here in self._seen.items()})
 
 
-def _whole(several: Iterable[_Seen]) -> Moments:
-    return merge(part for seen in several for part in seen.parts if isinstance(part, Moments))
-
-
-def ratio(update: float, value: float) -> float:
-    """Norm of the update over the norm of the value, by the rules of IEEE: 0 / 0 is NaN, x / 0 infinite."""
-    return update / value if value else math.inf * update if update else math.nan
-
-
-def _stats(found: Moments) -> dict[Stat, float]:
-    none = not found.n_finite
-    return {
-        "mean": found.mean,
-        "std": found.std,
-        "norm": found.norm,
-        "min": math.nan if none else found.min,
-        "max": math.nan if none else found.max,
-        "zeros": found.zeros / found.n,
-        "nonfinite": found.nonfinite,
-    }
+def _whole(several: list[_Seen]) -> Whole:
+    """What the devices saw, together."""
+    parts = [part for seen in several for part in seen.parts if isinstance(part, Moments)]
+    shares: dict[Stat, float] = {}
+    for stat in several[0].shares:
+        counted = [seen.shares[stat] for seen in several if stat in seen.shares]
+        shares[stat] = sum(int(hit) for hits, _ in counted for hit in hits) / sum(n for _, n in counted)
+    moments = parts[0] if len(parts) == 1 else merge(parts)
+    return Whole(moments, shares, _sum([np.asarray(seen.counts) for seen in several]))
 
 
 def _sum(counts: Sequence[Counts]) -> Counts:

@@ -8,34 +8,12 @@ is kept.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
 
-from netscope.analyse.bins import Counts
 from netscope.record.watch_measure import Measurement
-from netscope.schema import Kind
+from netscope.record.watch_rows import Recorder
 
 PATIENCE = 10
 """Measurements held for a first `log`; after that, steps are the optimiser's."""
-
-
-class Recorder(Protocol):
-    """What of a `Run` is needed here."""
-
-    pending: list[Callable[[int], None]]
-    every_beat: list[Callable[[], None]]
-    at_finish: list[Callable[[], None]]
-
-    def put_row(
-        self, kind: Kind, keys: tuple[str, ...], step: int, values: Sequence[float], time: float | None = None
-    ) -> None:
-        """Append one row."""
-
-    def put_bins(self, keys: tuple[str, ...], step: int, counts: Sequence[Counts | None]) -> None:
-        """Append histograms."""
-
-    def put_event(self, event: dict[str, Any]) -> None:
-        """Append an event."""
 
 
 class Writing:

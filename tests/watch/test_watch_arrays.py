@@ -1,0 +1,141 @@
+"""Networks made of arrays: what the words mean, and the numbers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import netscope
+from netscope.analyse import bins, measure
+from netscope.errors import UsageError
+from netscope.record.watch_arrays import watch_arrays
+from tests.watch.recorder import Recorder
+
+
+@pytest.fixture(autouse=True)
+def kernels():
+    measure.warm(wait=True)
+
+
+RNG = np.random.default_rng(0)
+W, B, A = RNG.normal(size=(3, 2)), RNG.normal(size=3), np.maximum(RNG.normal(size=(8, 3)), 0)
+
+
+def test_words_say_what_an_array_is():
+    run = Recorder()
+    layer = {"weight": W, "gradient": W, "update": W / 2, "bias": B, "bias.gradient": B, "activation": A}
+    watch_arrays(run, {"layer1": layer}, step=4)
+    assert run.steps == [4]
+    assert set(run.bins[0][1]) == {
+        "layer1/weight/value",
+        "layer1/weight/gradient",
+        "layer1/weight/update",
+        "layer1/bias/value",
+        "layer1/bias/gradient",
+        "layer1/output/activation",
+    }
+    assert run.last["layer1/weight/value/std"] == pytest.approx(W.std())
+    assert run.last["layer1/weight/update/ratio"] == pytest.approx(0.5)
+    assert run.last["layer1/output/activation/zeros"] == np.mean(A == 0)
+    assert np.array_equal(run.bins[0][1]["layer1/weight/value"], bins.count(W))
+
+
+def test_without_a_step_it_is_that_of_the_next_log_and_logging_goes_on_there():
+    run = Recorder()
+    run.step = 17
+    watch_arrays(run, {"layer1": {"weight": W}})
+    assert run.steps == [17]
+    assert run.step == 17
+
+
+def test_layers_are_told_when_there_are_new_ones():
+    run = Recorder()
+    for _ in range(3):
+        watch_arrays(run, {"b": {"weight": W}, "a": {"activation": A}})
+    assert run.layers == ["b", "a"]
+    assert run.events[0]["layers"][0]["parameters"] == {"weight": [3, 2]}
+    watch_arrays(run, {"c": {"weight": W}})
+    assert run.layers == ["b", "a", "c"]
+    assert len(run.events) == 2
+
+
+@pytest.mark.parametrize(
+    "array",
+    [W.tolist(), W.astype("f2"), torch.tensor(W, requires_grad=True), torch.tensor(W).bfloat16(), W * 1j, W[::-1].T],
+    ids=["list", "float16", "torch", "bfloat16", "complex", "strided"],
+)
+def test_whatever_numpy_can_read(array):
+    run = Recorder()
+    watch_arrays(run, {"layer": {"weight": array}})
+    assert run.last["layer/weight/value/norm"] == pytest.approx(np.linalg.norm(W), rel=1e-2)
+
+
+def test_whole_numbers_and_truth_values_are_numbers_too():
+    run = Recorder()
+    watch_arrays(run, {"layer": {"weight": np.array([0, 3, 4], np.uint8), "activation": np.array([True, False])}})
+    assert run.last["layer/weight/value/norm"] == pytest.approx(5)
+    assert run.last["layer/output/activation/zeros"] == 0.5
+
+
+def test_empty_arrays_write_nothing():
+    run = Recorder()
+    watch_arrays(run, {"layer": {"weight": np.zeros((0, 3))}})
+    assert run.rows == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ([W], "list"),
+        ({"layer": W}, "'layer'"),
+        ({1: {"weight": W}}, "1"),
+        ({"layer": {"weight": "text"}}, "layer: weight"),
+        ({"layer": {"weight": object()}}, "object"),
+        ({"layer": {"weight": [[1], [1, 2]]}}, "layer: weight"),
+        ({"layer": {"": W}}, "layer"),
+        ({"layer": {"gradient": W, "weight.gradient": W}}, "two arrays"),
+    ],
+)
+def test_what_is_no_array_is_named_and_nothing_is_written(wrong, says):
+    run = Recorder()
+    with pytest.raises(UsageError, match=says):
+        watch_arrays(run, wrong)
+    assert run.rows == run.events == []
+
+
+@pytest.mark.parametrize("step", [1.5, "3", True, 2**54])
+def test_a_step_is_a_whole_number(step):
+    with pytest.raises(UsageError, match="step"):
+        watch_arrays(Recorder(), {"layer": {"weight": W}}, step=step)
+
+
+def test_arrays_need_no_torch(tmp_path):
+    code = f"""
+import sys, numpy, netscope
+run = netscope.init(dir={str(tmp_path)!r}, watch_system=False, console=False)
+run.watch_arrays({{"layer1": {{"weight": numpy.ones(3)}}}})
+run.finish()
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_arrays_reach_the_journal(tmp_path):
+    from netscope.store import journal
+
+    with netscope.init(dir=tmp_path, watch_system=False, console=False) as run:
+        run.log({"loss": 1.0})
+        run.watch_arrays({"layer1": {"weight": W}})
+    (path,) = run.folder.glob("*.journal")
+    frames = [f for f in journal.scan(path.read_bytes(), journal.HEADER_BYTES) if isinstance(f, journal.Frame)]
+    (histogram,) = [frame for frame in frames if frame.kind == journal.BINS]
+    step, _ = journal.POINT.unpack_from(histogram.body)
+    assert step == 1
+    first, n = np.frombuffer(histogram.body, "<u2", 2, 16)
+    counts = np.zeros(2048, np.uint32)
+    counts[first : first + n] = np.frombuffer(histogram.body, "<u4", n, 20)
+    assert np.array_equal(counts, bins.count(W))

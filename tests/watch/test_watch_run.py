@@ -1,0 +1,106 @@
+"""`watch` in a real run: what reaches the journal, and that it ends with the run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.optim import optimizer as torch_optimizer
+
+import netscope
+from netscope.analyse import bins, measure
+from netscope.errors import UsageError
+from netscope.store import journal
+from tests.watch.test_watch import hooks_of, images, network
+
+
+@pytest.fixture
+def run(tmp_path):
+    measure.warm(wait=True)
+    run = netscope.init(dir=tmp_path, watch_system=False, console=False)
+    yield run
+    run.finish()
+
+
+def train(model: nn.Module, run, n: int) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for step in range(n):
+        optimizer.zero_grad()
+        loss = model(images()).square().mean()
+        loss.backward()
+        optimizer.step()
+        run.log({"loss": loss}, step=step)
+
+
+def read(run) -> tuple[dict[int, dict[str, float]], dict[int, dict[str, np.ndarray]]]:
+    """Layer rows and bins of the run's one journal, by step, decoded as FORMAT.md says."""
+    (path,) = run.folder.glob("*.journal")
+    sets: dict[int, list[str]] = {}
+    rows: dict[int, dict[str, float]] = {}
+    histograms: dict[int, dict[str, np.ndarray]] = {}
+    for frame in journal.scan(path.read_bytes(), journal.HEADER_BYTES):
+        assert isinstance(frame, journal.Frame)
+        if frame.kind == journal.KEY_SET:
+            sets[frame.key_set] = journal.msgspec.json.decode(bytes(frame.body))["keys"]
+        elif frame.kind == journal.ROW:
+            step, _ = journal.POINT.unpack_from(frame.body)
+            values = np.frombuffer(frame.body, "<f8", offset=16)
+            rows.setdefault(step, {}).update(zip(sets[frame.key_set], values.tolist(), strict=True))
+        elif frame.kind == journal.BINS:
+            step, _ = journal.POINT.unpack_from(frame.body)
+            at = 16
+            for key in sets[frame.key_set]:
+                first, n = (int(x) for x in np.frombuffer(frame.body, "<u2", 2, at))
+                counts = np.zeros(bins.N_BINS, np.uint32)
+                counts[first : first + n] = np.frombuffer(frame.body, "<u4", n, at + 4)
+                histograms.setdefault(step, {})[key] = counts
+                at += 4 + 4 * n
+    return rows, histograms
+
+
+def test_measurements_lie_beside_the_loss_of_their_step(run):
+    model = network()
+    run.watch(model, every=2)
+    train(model, run, 5)
+    run.finish()
+    rows, histograms = read(run)
+    assert {step for step, row in rows.items() if "0/weight/value/mean" in row} == {0, 2, 4}
+    assert set(histograms) == {0, 2, 4}
+    assert all("loss" in rows[step] for step in range(5))
+    assert histograms[4]["0/weight/gradient"].sum() == model[0].weight.numel()
+    assert histograms[4]["2/output/activation"].sum() == 8 * 4 * 36
+
+
+@pytest.mark.parametrize("end", ["unwatch", "finish", "remove"])
+def test_every_way_to_end_removes_all_hooks(run, end):
+    def n_global() -> int:
+        return len(torch_optimizer._global_optimizer_pre_hooks) + len(torch_optimizer._global_optimizer_post_hooks)
+
+    model, n_before = network(), n_global()
+    watching = run.watch(model, every=1)
+    train(model, run, 2)
+    {"unwatch": run.unwatch, "finish": run.finish, "remove": watching.remove}[end]()
+    assert hooks_of(model) == 0
+    assert n_global() == n_before
+    run.unwatch()
+    train(model, run, 1) if end != "finish" else None
+
+
+def test_what_cannot_be_watched_raises_in_the_users_line(run):
+    with pytest.raises(UsageError, match="optimiser"):
+        run.watch(torch.optim.SGD(network().parameters(), lr=0.1))
+    with pytest.raises(UsageError, match="watch_arrays"):
+        run.watch({"weight": np.ones(3)})
+
+
+def test_a_run_that_is_switched_off_measures_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("NETSCOPE_MODE", "disabled")
+    run = netscope.init(dir=tmp_path)
+    model = network()
+    run.watch(model, every=1)
+    assert hooks_of(model) == 0
+    run.watch_arrays({"layer1": {"weight": np.ones(3)}})
+    train(model, run, 2)
+    run.finish()
+    assert list(tmp_path.iterdir()) == []
