@@ -71,7 +71,7 @@ dev: setup web/node_modules/.lock-digest  ## Server that reloads, and Vite in fr
 	@$(PY) scripts/dev.py $(ARGS)
 
 docs: setup  ## The documentation, in site/.
-	@$(PY) -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 	@echo "site/index.html"
 
 # The peers have a venv of their own, which sees netscope's packages: a second PyTorch would be gigabytes.

@@ -1,0 +1,106 @@
+"""A real browser, a real server, a real training: what the tests of the page stand on."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from benchmarks import make_runs
+from scripts.find_browser import find_browser
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--force-color-profile=srgb",
+    "--font-render-hinting=none",
+]  # fmt: skip
+PATIENCE_MS = 30_000
+
+
+class Site(NamedTuple):
+    """A `netscope` command that serves, and what it serves."""
+
+    process: subprocess.Popen[str]
+    url: str
+    folder: Path
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rstrip("/").rpartition(":")[2])
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+        assert self.process.stdout
+        self.process.stdout.close()
+
+
+def start(folder: Path, *arguments: str) -> Site:
+    """Run `netscope …` and wait until it says its address."""
+    command = [sys.executable, "-m", "netscope.cli", *arguments, "--no-browser"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, cwd=folder.parent, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    said = process.stdout.readline()
+    found = re.search(r"http://\S+", said)
+    assert found, f"no address in {said!r}"
+    return Site(process, found[0], folder)
+
+
+def show(folder: Path, port: int = 0) -> Site:
+    """`netscope show` of a folder."""
+    return start(folder, "show", str(folder), "--port", str(port))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests; none there is a failure, not a reason to skip."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
+        yield launched
+        launched.close()
+
+
+def open_page(browser: Browser, **options: object) -> tuple[BrowserContext, Page, list[str]]:
+    """A page of its own, with what it complained of."""
+    given = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US", "reduced_motion": "reduce", **options}
+    context = browser.new_context(**given)  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    return context, page, complaints
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page in which nothing may be thrown."""
+    context, opened, complaints = open_page(browser)
+    yield opened
+    context.close()
+    assert [text for text in complaints if "ERR_" not in text and "WebSocket" not in text] == []
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The real demo, long enough that it still trains while it is looked at."""
+    folder = tmp_path_factory.mktemp("demo") / "runs"
+    site = start(folder, "demo", "--folder", str(folder), "--port", "0", "--epochs", "12")
+    yield site
+    site.stop()
+
+
+@pytest.fixture(scope="session")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Runs that are the same every time."""
+    folder = tmp_path_factory.mktemp("known") / "runs"
+    make_runs.make(folder, 12, 6, 400)
+    site = show(folder)
+    yield site
+    site.stop()
