@@ -116,7 +116,7 @@ def within_range(value: float) -> float:
         try:
             float(value)
         except OverflowError:
-            return math.copysign(math.inf, value)
+            return math.inf if value > 0 else -math.inf
     return value
 
 
@@ -139,7 +139,7 @@ def as_number(key: str, value: Any) -> Any:
     size = getattr(value, "size", None)
     if isinstance(size, int) and hasattr(value, "dtype") and hasattr(value, "item"):
         return _one(key, value.item()) if size == 1 else _several(key, getattr(value, "shape", size))
-    if hasattr(type(value), "__float__"):
+    if isinstance(value, complex) or hasattr(type(value), "__float__"):
         return _one(key, value)
     return None
 
@@ -161,7 +161,7 @@ def _one(key: str, value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
     except (TypeError, ValueError):
         raise UsageError(
             f"{key!r} is {value!r:.60} of type {type(value).__name__}, no real number; log its parts or its abs()"

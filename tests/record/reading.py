@@ -1,0 +1,80 @@
+"""Read back what was written, with nothing but `journal.scan`."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from netscope.store import journal
+from netscope.store.journal import Damage
+
+
+class Journal(NamedTuple):
+    path: Path
+    start: dict[str, Any]
+    rows: list[tuple[str, int, float, dict[str, float]]]
+    """Kind, step, time, values."""
+    events: list[dict[str, Any]]
+    assets: list[dict[str, Any]]
+    console: list[tuple[int, str]]
+    histograms: list[tuple[str, int, np.ndarray, np.ndarray]]
+    n_damaged: int
+    n_bytes: int
+
+    def series(self, key: str, kind: str = "scalar") -> dict[int, float]:
+        return {step: values[key] for of, step, _, values in self.rows if of == kind and key in values}
+
+    def event(self, name: str) -> dict[str, Any]:
+        (found,) = [event for event in self.events if event["event"] == name]
+        return found
+
+
+def read(folder: Path) -> list[Journal]:
+    return [read_journal(path) for path in sorted(folder.glob("*.journal"), key=lambda path: path.stat().st_ctime_ns)]
+
+
+def read_journal(path: Path) -> Journal:
+    data = path.read_bytes()
+    journal.read_header(data, str(path))
+    found = Journal(path, {}, [], [], [], [], [], 0, len(data))
+    sets: dict[int, dict[str, Any]] = {}
+    n_damaged = 0
+    for item in journal.scan(data, journal.HEADER_BYTES):
+        if isinstance(item, Damage):
+            n_damaged += 1
+        elif item.kind == journal.START:
+            found.start.update(json.loads(bytes(item.body)))
+        elif item.kind == journal.KEY_SET:
+            sets[item.key_set] = json.loads(bytes(item.body))
+        elif item.kind == journal.ROW:
+            step, time = journal.POINT.unpack_from(item.body)
+            of = sets[item.key_set]
+            values = np.frombuffer(item.body, "<f8", offset=16).tolist()
+            found.rows.append((of["kind"], step, time, dict(zip(of["keys"], values, strict=True))))
+        elif item.kind == journal.EVENT:
+            found.events.append(json.loads(bytes(item.body)))
+        elif item.kind == journal.ASSET:
+            found.assets.append(json.loads(bytes(item.body)))
+        elif item.kind == journal.CONSOLE:
+            found.console.append((item.body[8], bytes(item.body[9:]).decode()))
+        elif item.kind == journal.HISTOGRAM:
+            step, _ = journal.POINT.unpack_from(item.body)
+            n = int.from_bytes(item.body[16:20], "little")
+            numbers = np.frombuffer(item.body, "<f8", offset=20 + n + -n % 8)
+            half = len(numbers) // 2 + 1
+            found.histograms.append((bytes(item.body[20 : 20 + n]).decode(), step, numbers[:half], numbers[half:]))
+    return found._replace(n_damaged=n_damaged)
+
+
+def all_series(folder: Path, key: str) -> dict[int, list[float]]:
+    """What all journals together say of a key, by step."""
+    found: dict[int, list[float]] = defaultdict(list)
+    for one in read(folder):
+        assert not one.n_damaged
+        for step, value in one.series(key).items():
+            found[step].append(value)
+    return dict(found)
