@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 
 N_BINS = 2048
 _SIDE = 1020  # finite bins of one sign: 0 is zero, 1 to 1019 are magnitudes
@@ -41,7 +41,7 @@ def magnitudes() -> Float[np.ndarray, " 1021"]:
     return np.append(edges, 2.0**128)
 
 
-def view(counts: Int[np.ndarray, "step 2048"], most: int = 96) -> View:
+def view(counts: Integer[np.ndarray, "step 2048"], most: int = 96) -> View:
     """Merge fixed bins into at most `most` bins for the screen.
 
     >>> counts = np.zeros((1, 2048), int)

@@ -30,8 +30,10 @@ class Cache:
     def make(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
         """What was kept, or what `make` gives. Who comes while it is being made waits, and fares alike if it fails."""
         with self._lock:
-            if key in self._kept:
-                return self._kept[key]
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+                return found
             making = self._making.get(key)
             mine = making is None
             if making is None:

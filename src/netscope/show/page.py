@@ -78,10 +78,8 @@ async def page(request: Request) -> Response:
     if not (folder / "index.html").is_file():
         return HTMLResponse(_UNBUILT, 200 if request.url.path == "/" else 404)
     address = request.path_params["path"]
-    if address == "api" or address.startswith("api/"):
-        return problem(404, f"no such address: /{address[:200]}")
     path = find(folder, address)
-    if path is None:
+    if path is None or address == "api":
         return problem(404, f"no such file: /{address[:200]}")
     file = await in_thread(_file, path, path.stat().st_mtime_ns)
     is_hashed = path.parent.name == "assets"

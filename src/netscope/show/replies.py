@@ -206,7 +206,8 @@ async def http_refused(request: Request, error: Exception) -> Response:
     """What Starlette refused (no such address, wrong method), as a `Problem`."""
     if not isinstance(error, HTTPException):
         raise error
-    reply = problem(error.status_code, error.detail)
+    said = {404: f"no such address: {request.url.path[:200]}", 405: f"{request.method} means nothing here"}
+    reply = problem(error.status_code, said.get(error.status_code, error.detail))
     reply.headers.update(error.headers or {})
     return reply
 

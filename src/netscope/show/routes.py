@@ -5,13 +5,14 @@ from __future__ import annotations
 import mimetypes
 from typing import get_args
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 import netscope
-from netscope.errors import UsageError
+from netscope.errors import NotFoundError, UsageError
 from netscope.inspect import export, lines
 from netscope.inspect.curves import curves
 from netscope.inspect.groups import groups
@@ -59,9 +60,16 @@ async def runs(request: Request) -> Response:
 
 
 async def run(request: Request) -> Response:
-    """GET /api/runs/{run}: everything about a run but its series."""
+    """GET /api/runs/{run}?key=…: everything about a run but its series, with summaries of the keys."""
     store, name = _store(request), request.path_params["run"]
-    return await answer(request, _revision(request), lambda: replies.json(store.detail(name)))
+    keys = request.query_params.getlist("key")
+
+    def make() -> bytes:
+        detail = store.detail(name)
+        summary = {key: found[name] for key in keys if name in (found := store.summaries([name], key))}
+        return replies.json(replace(detail, run=replace(detail.run, summary=summary)))
+
+    return await answer(request, _revision(request), make)
 
 
 async def edit(request: Request) -> Response:
@@ -164,7 +172,10 @@ async def assets(request: Request) -> Response:
 
 async def blob(request: Request) -> Response:
     """GET /api/runs/{run}/blobs/{blob}: the bytes of an asset. They never change, and may not run as a page."""
-    path = await replies.in_thread(_store(request).blob, request.path_params["run"], request.path_params["blob"])
+    store, run, name = _store(request), request.path_params["run"], request.path_params["blob"]
+    path = await replies.in_thread(store.blob, run, name)
+    if not path.is_file():
+        raise NotFoundError(f"the bytes of {name} are gone from run {run!r}")
     media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "sandbox"}
     return FileResponse(path, media_type=media_type, headers=headers)
@@ -192,23 +203,23 @@ async def live(socket: WebSocket) -> None:
     await socket.app.state.live.serve(socket)
 
 
-ROUTES: list[BaseRoute] = [
-    Route("/api/about", about),
-    Route("/api/runs", runs),
-    Route("/api/runs/edit", edit, methods=["POST"]),
-    Route("/api/runs/delete", delete, methods=["POST"]),
-    Route("/api/runs/restore", restore, methods=["POST"]),
-    Route("/api/keys", keys, methods=["POST"]),
-    Route("/api/series", series, methods=["POST"]),
-    Route("/api/groups", grouped, methods=["POST"]),
-    Route("/api/series.csv", series_csv),
-    WebSocketRoute("/api/live", live),
-    Route("/api/runs/{run}", run),
-    Route("/api/runs/{run}/layers", layers),
-    Route("/api/runs/{run}/layers/{quantity}/{stat}", layer_matrix),
-    Route("/api/runs/{run}/bins", bins),
-    Route("/api/runs/{run}/assets", assets),
-    Route("/api/runs/{run}/blobs/{blob}", blob),
-    Route("/api/runs/{run}/console", console),
-    Route("/{path:path}", page),
+API: list[BaseRoute] = [
+    Route("/about", about),
+    Route("/runs", runs),
+    Route("/runs/edit", edit, methods=["POST"]),
+    Route("/runs/delete", delete, methods=["POST"]),
+    Route("/runs/restore", restore, methods=["POST"]),
+    Route("/keys", keys, methods=["POST"]),
+    Route("/series", series, methods=["POST"]),
+    Route("/groups", grouped, methods=["POST"]),
+    Route("/series.csv", series_csv),
+    WebSocketRoute("/live", live),
+    Route("/runs/{run}", run),
+    Route("/runs/{run}/layers", layers),
+    Route("/runs/{run}/layers/{quantity}/{stat}", layer_matrix),
+    Route("/runs/{run}/bins", bins),
+    Route("/runs/{run}/assets", assets),
+    Route("/runs/{run}/blobs/{blob}", blob),
+    Route("/runs/{run}/console", console),
 ]
+ROUTES: list[BaseRoute] = [Mount("/api", routes=API), Route("/{path:path}", page)]

@@ -1,0 +1,101 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import subprocess
+import sys
+
+import pytest
+
+import netscope
+from netscope import cli
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of a command."""
+    try:
+        cli.main(arguments)
+        status = 0
+    except SystemExit as left:
+        status = int(left.code or 0)
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def test_runs_are_listed_with_a_filter_a_sort_and_a_key(folder, write, capsys):
+    for name, lr in (("a", 0.1), ("b", 0.2), ("c", 0.3)):
+        write(name).curve("loss", [lr * 10]).event(event="config", config={"lr": lr}).end()
+    status, out, _ = run(capsys, "runs", str(folder), "--where", "config.lr < 0.25", "--sort", "-config.lr", "--keys", "loss")
+    head, *rows = out.splitlines()
+    assert status == 0
+    assert head.split() == ["id", "name", "state", "created", "tags", "loss"]
+    assert [row.split()[0] for row in rows] == ["b", "a"]
+    assert [row.split()[-1] for row in rows] == ["2", "1"]
+
+
+def test_every_point_is_exported(folder, write, capsys):
+    write("a").curve("loss", [0.1 * i for i in range(5000)]).end()
+    status, out, _ = run(capsys, "export", str(folder), "a", "--csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert status == 0
+    assert [float(row["value"]) for row in rows] == [0.1 * i for i in range(5000)]
+
+
+def test_a_run_may_be_named_by_its_name(folder, write, capsys):
+    write("a").curve("loss", [1]).end()
+    assert run(capsys, "export", str(folder), "name of a")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["runs", "/no/such/folder"], "/no/such/folder"),
+        (["export", "{folder}", "zebra"], "zebra"),
+        (["runs", "{folder}", "--where", "config. <"], ""),
+        (["show", "{folder}", "--port", "70000"], "70000"),
+        (["show", "{folder}", "--port", "x"], "port"),
+        (["show", "{folder}", "--host", "no.such.host.invalid"], "no.such.host.invalid"),
+        (["show", "{folder}", "--colour"], "colour"),
+        (["shwo"], "shwo"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_one_line_on_stderr_and_status_2(folder, write, capsys, arguments, word):
+    write("a").end()
+    status, out, err = run(capsys, *(argument.format(folder=folder) for argument in arguments))
+    assert (status, out) == (2, "")
+    assert err.startswith("netscope: ")
+    assert err.count("\n") == 1
+    assert word in err
+
+
+def test_the_version_is_told(capsys):
+    assert run(capsys, "--version")[1].strip() == netscope.__version__
+
+
+def test_help_names_every_command(capsys):
+    _, out, _ = run(capsys, "--help")
+    assert all(command in out for command in ("show", "runs", "export", "demo"))
+
+
+def test_a_closed_pipe_is_no_failure(folder, write):
+    write("a").curve("loss", range(20_000)).end()
+    command = f"{sys.executable} -m netscope.cli export {folder} a | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr
+    assert done.stdout.startswith("run,key,step")
+
+
+@pytest.mark.parametrize(
+    ("environment", "platform", "is_shown"),
+    [({}, "linux", False), ({"DISPLAY": ":0"}, "linux", True), ({"WAYLAND_DISPLAY": "w"}, "linux", True),
+     ({"DISPLAY": ":0", "CI": "1"}, "linux", False), ({}, "darwin", True), ({"CI": "true"}, "darwin", False)],
+)  # fmt: skip
+def test_a_browser_is_opened_only_where_somebody_sees_it(monkeypatch, environment, platform, is_shown):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert cli.has_screen() is is_shown

@@ -1,0 +1,145 @@
+"""Requests nobody should send."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from netscope.show.guard import Guard, host_name
+from netscope.show.page import find
+
+LIVE = "ws://127.0.0.1:6060/api/live"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:6060", "localhost.evil.example", "127.0.0.1.nip.io", "", "a@b", "10.0.0.1"])
+def test_a_name_that_is_not_the_servers_is_refused(write, show, host):
+    write("a").end()
+    reply = show().client.get("/api/runs", headers={"Host": host})
+    assert reply.status_code == 403
+    assert "--allow-host" in reply.json()["error"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:80", "127.0.0.1:6060", "[::1]:6060", "LOCALHOST", "app.localhost", "box.lan"])
+def test_names_of_this_machine_and_allowed_ones_are_answered(show, host):
+    assert show(allow_hosts=["box.lan"]).client.get("/api/about", headers={"Host": host}).status_code == 200
+
+
+def test_bound_to_all_addresses_any_address_in_digits_is_answered_but_no_name(show):
+    client = show(host="0.0.0.0").client
+    assert client.get("/api/about", headers={"Host": "192.168.1.7:6060"}).status_code == 200
+    assert client.get("/api/about", headers={"Host": "rebound.example"}).status_code == 403
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1.evil.example", "file://", "http://[", "x"])
+def test_a_page_of_another_site_can_change_nothing(write, show, origin):
+    write("a").end()
+    client = show().client
+    reply = client.post("/api/runs/delete", json={"runs": ["a"]}, headers={"Origin": origin})
+    assert reply.status_code == 403
+    assert client.get("/api/runs/a").status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null"])
+def test_a_page_of_another_site_hears_nothing_live(show, origin):
+    with pytest.raises(WebSocketDisconnect), show().client.websocket_connect(LIVE, headers={"Origin": origin}):
+        pass
+
+
+def test_own_pages_and_programs_hear_what_is_live(show):
+    client = show().client
+    for headers in ({}, {"Origin": "http://127.0.0.1:6060"}):
+        with client.websocket_connect(LIVE, headers=headers) as socket:
+            assert "revision" in socket.receive_text()
+
+
+def test_a_foreign_name_hears_nothing_live(show):
+    with pytest.raises(WebSocketDisconnect), show().client.websocket_connect(LIVE, headers={"Host": "evil.example"}):
+        pass
+
+
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:6060", "http://localhost:5173"])
+def test_own_pages_may_change_things(write, show, origin):
+    write("a").end()
+    reply = show().client.post("/api/runs/edit", json={"runs": ["a"], "name": "b"}, headers={"Origin": origin})
+    assert reply.status_code == 200
+
+
+def test_a_giant_body_is_refused(show):
+    reply = show().client.post("/api/series", content=b"[" * (5 << 20))
+    assert reply.status_code == 413
+    assert "MiB" in reply.json()["error"]
+
+
+def test_deep_json_is_refused(show):
+    assert show().client.post("/api/series", content=b'{"runs":' + b"[" * 100_000).status_code == 400
+
+
+def test_an_unknown_address_and_a_wrong_method_are_problems(show):
+    client = show().client
+    assert "error" in client.get("/api/nothing").json()
+    assert client.get("/api/nothing").status_code == 404
+    wrong = client.get("/api/series")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+    assert "error" in wrong.json()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["a", "loss", "step"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["runs", "keys", "px", "x", "low", "groups"]), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+ROUTES = ["series", "groups", "keys", "runs/edit", "runs/restore"]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_body_makes_the_server_fail(tmp_path_factory, data, fuzzed):
+    import json
+
+    route = data.draw(st.sampled_from(ROUTES))
+    body = data.draw(st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
+    reply = fuzzed.post(f"/api/{route}", content=body)
+    assert reply.status_code in (200, 400, 404)
+    if reply.status_code != 200:
+        assert reply.json()["error"]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=st.text(max_size=30), query=st.text(max_size=30))
+def test_no_address_makes_the_server_fail(fuzzed, path, query):
+    from urllib.parse import quote
+
+    reply = fuzzed.get(f"/api/runs/{quote(path)}?key={quote(query)}&since={quote(query)}")
+    assert reply.status_code < 500
+
+
+@pytest.fixture
+def fuzzed(write, show) -> TestClient:
+    write("a").curve("loss", [1, 2, 3]).end()
+    return show().client
+
+
+@pytest.mark.parametrize(
+    "address", ["../secret.txt", "/../secret.txt", "assets/../../secret.txt", "..\\secret.txt", "link.txt", "%2e%2e/secret.txt", "\0", "x" * 5000]
+)
+def test_no_address_leads_out_of_the_pages_folder(tmp_path, address):
+    folder = tmp_path / "page"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text("page")
+    (tmp_path / "secret.txt").write_text("secret")
+    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
+    found = find(folder, address)
+    assert found is None or found.read_text() == "page"
+
+
+@given(st.text(max_size=30))
+def test_a_host_is_a_name_or_nothing(host):
+    name = host_name(host)
+    assert name is None or (name == name.lower() and "/" not in name and "@" not in name)
+
+
+def test_any_name_is_answered_where_the_user_said_so():
+    assert Guard(lambda *_: None, allowed=["*"]).is_known("whatever.example")

@@ -1,0 +1,145 @@
+"""The live channel."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from netscope.show.live import Channel
+from netscope.store.store import Store
+
+LIVE = "ws://127.0.0.1:6060/api/live"
+
+
+def test_a_page_hears_the_revision_at_once(write, show):
+    write("a").end()
+    shown = show()
+    with shown.client.websocket_connect(LIVE) as socket:
+        message = json.loads(socket.receive_text())
+    assert message["alive"]
+    assert message["revision"] == shown.store.revision
+
+
+def test_a_page_hears_that_a_run_grew_and_finds_the_point(write, show):
+    run = write("a").curve("loss", [1, 2])
+    shown = show()
+    with shown.client.websocket_connect(LIVE) as socket:
+        socket.receive_text()
+        run.log({"loss": 3}, 2)
+        assert json.loads(socket.receive_text())["grew"] == ["a"]
+        [(_, _, y)] = shown.series(["a"], ["loss"])
+    assert y.tolist() == [1, 2, 3]
+
+
+def test_a_page_hears_of_a_new_run_and_of_a_deleted_one(write, show):
+    write("a").end()
+    shown = show()
+    with shown.client.websocket_connect(LIVE) as socket:
+        first = json.loads(socket.receive_text())["revision"]
+        write("b").end()
+        second = json.loads(socket.receive_text())["revision"]
+        shown.client.post("/api/runs/delete", json={"runs": ["a"]})
+        third = json.loads(socket.receive_text())["revision"]
+    assert first < second < third
+    assert shown.client.get("/api/runs", params={"since": second}).json()["removed"] == ["a"]
+
+
+def test_many_changes_are_one_message(write, show):
+    runs = [write(f"r{i}").curve("loss", [1]) for i in range(20)]
+    shown = show()
+    n_messages, grew = 0, set()
+    with shown.client.websocket_connect(LIVE) as socket:
+        socket.receive_text()
+        for step in range(1, 20):
+            for run in runs:
+                run.log({"loss": step}, step)
+        while len(grew) < 20:
+            grew |= set(json.loads(socket.receive_text())["grew"])
+            n_messages += 1
+    assert n_messages <= 5
+
+
+class SlowSocket:
+    """A browser that accepts, then reads nothing until it is let."""
+
+    def __init__(self) -> None:
+        self.may_read = asyncio.Event()
+        self.may_leave = asyncio.Event()
+        self.heard: list[dict] = []
+
+    async def accept(self) -> None: ...
+
+    async def receive(self) -> dict:
+        await self.may_leave.wait()
+        return {"type": "websocket.disconnect"}
+
+    async def send_text(self, text: str) -> None:
+        await self.may_read.wait()
+        self.heard.append(json.loads(text))
+
+
+@pytest.mark.parametrize("n_slow", [1, 5])
+def test_a_page_that_sleeps_makes_nobody_wait_and_gets_one_message_for_all(folder, write, n_slow):
+    runs = [write(f"r{i}").curve("loss", [1]) for i in range(3)]
+
+    async def scene() -> None:
+        with Store(folder) as store:
+            store.refresh(None)
+            channel = Channel(store)
+            slow = [SlowSocket() for _ in range(n_slow)]
+            quick = SlowSocket()
+            quick.may_read.set()
+            async with channel.watching():
+                serving = [asyncio.create_task(channel.serve(socket)) for socket in (*slow, quick)]
+                for step in range(1, 4):
+                    for run in runs:
+                        run.log({"loss": 1}, step)
+                    n_heard, end = len(quick.heard), time.monotonic() + 5
+                    while len(quick.heard) == n_heard and time.monotonic() < end:
+                        await asyncio.sleep(0.02)
+                    assert len(quick.heard) > n_heard
+                await asyncio.sleep(0.3)
+                for socket in slow:
+                    assert not socket.heard
+                    socket.may_read.set()
+                await asyncio.sleep(0.5)
+                for socket in slow:
+                    assert len(socket.heard) <= 2
+                    assert {run for message in socket.heard for run in message["grew"]} == {"r0", "r1", "r2"}
+                for socket in (*slow, quick):
+                    socket.may_leave.set()
+                await asyncio.wait_for(asyncio.gather(*serving), 5)
+                assert not channel.pages
+
+    asyncio.run(scene())
+
+
+def test_a_silent_store_still_beats(folder, monkeypatch):
+    monkeypatch.setattr("netscope.show.live.HEARTBEAT_S", 0.1)
+
+    async def scene() -> int:
+        with Store(folder) as store:
+            channel, socket = Channel(store), SlowSocket()
+            socket.may_read.set()
+            async with channel.watching():
+                serving = asyncio.create_task(channel.serve(socket))
+                await asyncio.sleep(1.2)
+                socket.may_leave.set()
+                await serving
+            return len(socket.heard)
+
+    assert asyncio.run(scene()) >= 3
+
+
+def test_a_folder_that_vanishes_and_comes_back_is_followed_again(folder, write, show):
+    run = write("a").curve("loss", [1])
+    shown = show()
+    folder.rename(folder.with_name("elsewhere"))
+    time.sleep(0.5)
+    folder.with_name("elsewhere").rename(folder)
+    run.log({"loss": 2}, 1)
+    shown.until(lambda: shown.client.get("/api/runs/a").status_code == 200)
+    shown.until(lambda: len(shown.series(["a"], ["loss"])[0][1]) == 2)

@@ -1,0 +1,225 @@
+"""The nouns over HTTP: runs, edits, layers, histograms, assets, console."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+import numpy as np
+import pytest
+
+from netscope.analyse.bins_view import N_BINS
+from netscope.schema import LayerTensor
+from netscope.store import blobs, journal, tensors
+
+LAYERS = [{"layer": f"conv{i}", "type": "Conv2d", "parameters": {"weight": [8, 8]}} for i in (1, 2)]
+
+
+def test_about_tells_version_folder_and_index(folder, write, show):
+    write("a").end()
+    about = show().client.get("/api/about").json()
+    assert (about["folder"], about["n_runs"], about["writable"], about["index"]) == (str(folder), 1, True, "sqlite")
+
+
+def test_runs_come_with_the_summaries_asked_for(write, show):
+    write("a").curve("loss", [3, 1, 2]).event(event="config", config={"lr": 0.1}).end()
+    [run] = show().client.get("/api/runs", params={"key": ["loss", "none"]}).json()["runs"]
+    assert (run["id"], run["state"], run["config"], run["summary"]) == ("a", "finished", {"lr": 0.1}, {"loss": [2, 1, 3]})
+
+
+def test_only_what_changed_since_a_revision_is_told(write, show):
+    first = write("a").end()
+    shown = show()
+    revision = shown.client.get("/api/runs").json()["revision"]
+    write("b").end()
+    shown.until(lambda: shown.client.get("/api/about").json()["n_runs"] == 2)
+    table = shown.client.get("/api/runs", params={"since": revision}).json()
+    assert [run["id"] for run in table["runs"]] == ["b"]
+    assert first.id == "a"
+
+
+def test_a_run_tells_its_crash(write, show):
+    write("a").end("crashed", "ValueError: no\n")
+    detail = show().client.get("/api/runs/a").json()
+    assert (detail["run"]["state"], detail["attempts"][0]["error"]) == ("crashed", "ValueError: no\n")
+
+
+@pytest.mark.parametrize(
+    "address", ["", "/layers", "/layers/gradient/norm", "/bins?key=a/b/value", "/assets", "/console", f"/blobs/{'0' * 64}.png"]
+)
+def test_an_unknown_run_is_told_what_there_is(write, show, address):
+    write("a").end()
+    reply = show().client.get(f"/api/runs/zebra{address}")
+    assert reply.status_code == 404
+    assert "zebra" in reply.json()["error"]
+    assert "a" in reply.json()["error"].split("has")[1]
+
+
+def test_names_tags_and_notes_are_written(write, show):
+    write("a").end()
+    client = show().client
+    [run] = client.post("/api/runs/edit", json={"runs": ["a"], "name": "best", "add_tags": ["x"], "notes": "n"}).json()
+    assert (run["name"], run["tags"], run["notes"]) == ("best", ["x"], "n")
+    assert client.get("/api/runs/a").json()["run"]["name"] == "best"
+
+
+def test_a_deleted_run_is_gone_and_can_be_restored(write, show):
+    write("a").curve("loss", [1]).end()
+    write("b").curve("loss", [2]).end()
+    shown = show()
+    assert shown.client.post("/api/runs/delete", json={"runs": ["a"]}).json()["runs"] == ["a"]
+    assert [info.run for info, _, _ in shown.series(["a", "b"], ["loss"])] == ["b"]
+    assert shown.client.get("/api/runs/a").status_code == 404
+    assert shown.client.post("/api/runs/restore", json={"runs": ["a"]}).json()["runs"] == ["a"]
+    assert shown.client.get("/api/runs/a").status_code == 200
+
+
+def test_a_run_whose_folder_is_removed_while_shown_leaves_the_others_alone(folder, write, show):
+    import shutil
+
+    write("a").curve("loss", [1]).end()
+    write("b").curve("loss", [2]).end()
+    shown = show()
+    shutil.rmtree(folder / "a")
+    shown.until(lambda: shown.client.get("/api/runs/a").status_code == 404)
+    assert [info.run for info, _, _ in shown.series(["a", "b"], ["loss"])] == ["b"]
+
+
+def watched(run, n_steps=3):
+    run.event(event="layers", layers=LAYERS)
+    for step in range(n_steps):
+        keys = {f"conv{i}/weight/gradient/norm": i * 10.0 + step for i in (1, 2)}
+        run.log(keys, step * 100, kind="layer")
+    return run
+
+
+def test_a_statistic_of_all_layers_is_a_matrix_in_forward_order(write, show):
+    watched(write("a")).end()
+    reply = show().client.get("/api/runs/a/layers/gradient/norm")
+    arrays, metadata = tensors.decode(reply.content)
+    rows = msgspec.json.decode(metadata["reply"], type=list[LayerTensor])
+    assert [row.layer for row in rows] == ["conv1", "conv2"]
+    assert arrays["steps"].tolist() == [0, 100, 200]
+    assert arrays["values"].tolist() == [[10, 11, 12], [20, 21, 22]]
+
+
+def test_a_layer_that_was_not_watched_at_a_step_is_nan_there(write, show):
+    watched(write("a"), 2).log({"conv1/weight/gradient/norm": 5}, 200, kind="layer").end()
+    arrays, _ = tensors.decode(show().client.get("/api/runs/a/layers/gradient/norm").content)
+    assert np.isnan(arrays["values"]).tolist() == [[False, False, False], [False, False, True]]
+
+
+def test_thinned_steps_keep_the_one_with_a_nan(write, show):
+    run = write("a").event(event="layers", layers=LAYERS)
+    for step in range(500):
+        run.log({"conv1/weight/gradient/norm": float("nan") if step == 333 else 1.0}, step, kind="layer")
+    arrays, _ = tensors.decode(show().client.get("/api/runs/a/layers/gradient/norm", params={"px": 20}).content)
+    assert len(arrays["steps"]) == 20
+    assert arrays["steps"][np.isnan(arrays["values"][0])].tolist() == [333]
+
+
+def test_a_window_of_layers_has_one_step_on_either_side(write, show):
+    watched(write("a"), 10).end()
+    reply = show().client.get("/api/runs/a/layers/gradient/norm", params={"low": 250, "high": 450})
+    assert tensors.decode(reply.content)[0]["steps"].tolist() == [200, 300, 400, 500]
+
+
+def test_a_statistic_that_was_not_watched_is_told_what_was(write, show):
+    watched(write("a")).end()
+    reply = show().client.get("/api/runs/a/layers/gradient/max")
+    assert reply.status_code == 404
+    assert "gradient/norm" in reply.json()["error"]
+    assert show().client.get("/api/runs/a/layers/gradient/colour").status_code == 400
+
+
+def bins_row(run, key, values, step):
+    counts = np.bincount(np.asarray(values, np.float32).view(np.uint32) >> 21, minlength=N_BINS).astype("<u4")
+    first = int(np.flatnonzero(counts)[0])
+    some = counts[first : np.flatnonzero(counts)[-1] + 1]
+    body = journal.POINT.pack(step, 1_760_000_000.0) + np.array([first, len(some)], "<u2").tobytes() + some.tobytes()
+    if ("bins", key) not in run.key_sets:
+        run.key_sets["bins", key] = len(run.key_sets) + 1
+        run.add(journal.json_frame(journal.KEY_SET, {"kind": "bins", "keys": [key]}, run.key_sets["bins", key]))
+    run.add(journal.frame(journal.BINS, body, run.key_sets["bins", key]))
+
+
+def test_histograms_over_steps_share_ascending_edges(write, show):
+    run = write("a")
+    for step in range(30):
+        bins_row(run, "conv1/weight/gradient", [0.5 + step, -1.0, 0.0, float("nan")], step)
+    reply = show().client.get("/api/runs/a/bins", params={"key": "conv1/weight/gradient", "n": 10})
+    arrays, _ = tensors.decode(reply.content)
+    assert len(arrays["steps"]) == 10
+    assert (np.diff(arrays["edges"]) > 0).all()
+    assert arrays["counts"].shape == (10, len(arrays["edges"]) - 1)
+    assert (arrays["counts"].sum(axis=1) == 2).all()
+    assert (set(arrays["zeros"]), set(arrays["nonfinite"])) == ({1}, {1})
+
+
+def test_histograms_that_are_not_there_are_not_found(write, show):
+    write("a").end()
+    assert show().client.get("/api/runs/a/bins", params={"key": "a/b/value"}).status_code == 404
+
+
+def test_an_image_is_listed_and_its_bytes_never_change(folder, write, show):
+    run = write("a")
+    name = blobs.write(folder / "a", b"\x89PNG not really", "png")
+    asset = {
+        "key": "sample", "kind": "image", "step": 3, "time": 1.0, "blob": name, "bytes": 15, "text": "a digit", "shape": [28, 28],
+    }  # fmt: skip
+    run.add(journal.json_frame(journal.ASSET, asset)).end()
+    client = show().client
+    [found] = client.get("/api/runs/a/assets", params={"kind": "image"}).json()["assets"]
+    assert found["text"] == "a digit"
+    reply = client.get(f"/api/runs/a/blobs/{found['blob']}")
+    assert (reply.content, reply.headers["content-type"]) == (b"\x89PNG not really", "image/png")
+    assert "immutable" in reply.headers["cache-control"]
+    assert reply.headers["content-security-policy"] == "sandbox"
+    assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../etc/passwd", "..%2f..%2fx", "%2e%2e/1-here-1-abcd.journal", f"{'0' * 64}.png", f"{'0' * 64}.png%00"]
+)
+def test_a_blob_is_never_outside_its_run(write, show, name):
+    write("a").end()
+    assert show().client.get(f"/api/runs/a/blobs/{name}").status_code == 404
+
+
+def test_a_blob_with_a_script_cannot_run_as_a_page(folder, write, show):
+    write("a").end()
+    name = blobs.write(folder / "a", b"<script>alert(1)</script>", "html")
+    assert name.startswith(hashlib.sha256(b"<script>alert(1)</script>").hexdigest())
+    assert show().client.get(f"/api/runs/a/blobs/{name}").headers["content-security-policy"] == "sandbox"
+
+
+def test_the_console_is_a_window_of_lines(write, show):
+    run = write("a")
+    for i in range(20):
+        run.add(journal.frame(journal.CONSOLE, journal.struct.pack("<dB", 1.0, 1) + f"line {i}\n".encode()))
+    run.end()
+    client = show().client
+    window = client.get("/api/runs/a/console", params={"start": -3, "n": 2}).json()
+    assert (window["total"], [line[2] for line in window["lines"]]) == (20, ["line 17", "line 18"])
+    assert client.get("/api/runs/a/console", params={"search": "line 7"}).json()["total"] == 1
+
+
+@pytest.mark.parametrize("query", ["start=x", "n=-1", "n=1e3", "start=99999999999999999999"])
+def test_a_window_that_is_no_number_is_refused(write, show, query):
+    write("a").end()
+    assert show().client.get(f"/api/runs/a/console?{query}").status_code == 400
+
+
+def test_a_noun_is_not_sent_again_until_it_changes(write, show):
+    write("a").end()
+    client = show().client
+    first = client.get("/api/runs/a")
+    assert client.get("/api/runs/a", headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+    client.post("/api/runs/edit", json={"runs": ["a"], "notes": "n"})
+    assert client.get("/api/runs/a", headers={"If-None-Match": first.headers["etag"]}).status_code == 200
+
+
+def test_an_etag_of_an_earlier_server_means_nothing(write, show):
+    write("a").end()
+    tag = show().client.get("/api/runs/a").headers["etag"]
+    assert show().client.get("/api/runs/a", headers={"If-None-Match": tag}).status_code == 200
