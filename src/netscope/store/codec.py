@@ -72,15 +72,15 @@ def encode(points: Axis, values: np.ndarray) -> bytes:
         exact = np.array_equal(_bits(short.astype(np.float64)), _bits(values))
     value_form, body = (4, _shuffle(short)) if exact else (8, _shuffle(values))
     head = HEAD.pack(points.step_form, points.time_form, value_form, points.n, points.first_step, points.first_ms)
-    return head + compress(points.body + body)
+    return compress(head + points.body + body)
 
 
 def decode(block: bytes) -> Points:
     """The inverse of `encode`, with the steps and times of its axis."""
-    step_form, time_form, value_form, n, first_step, first_ms = HEAD.unpack_from(block)
-    body = decompress(memoryview(block)[HEAD.size :])
-    at = _width(step_form, n)
-    steps = _whole(body[:at], step_form, n, first_step)
+    body = decompress(block)
+    step_form, time_form, value_form, n, first_step, first_ms = HEAD.unpack_from(body)
+    at = HEAD.size + _width(step_form, n)
+    steps = _whole(body[HEAD.size : at], step_form, n, first_step)
     end = at + _width(time_form, n)
     if time_form == RAW + 1:
         times = _unshuffle(body[at:end], n, np.dtype("<f8"))
@@ -91,9 +91,9 @@ def decode(block: bytes) -> Points:
 
 
 def compress(data: bytes) -> bytes:
-    """zstd, with this thread's own compressor."""
+    """zstd with a checksum, by this thread's own compressor."""
     if not hasattr(_local, "compressor"):
-        _local.compressor = zstandard.ZstdCompressor(level=LEVEL)
+        _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
     return bytes(_local.compressor.compress(data))
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 import numpy as np
 import sqlalchemy as sql
 import zstandard
@@ -103,7 +103,7 @@ class Reader:
         """Read; if the index turns out to be broken, build it anew and read again."""
         try:
             return read()
-        except (IndexLost, zstandard.ZstdError, struct.error) as error:
+        except (IndexLost, zstandard.ZstdError, msgspec.MsgspecError) as error:
             self._decoded.clear()
             self._stitched.clear()
             self.ingest.start_over(str(error) or type(error).__name__)

@@ -45,7 +45,10 @@ class Followed:
         self.revision = 0
         self.looked = 0.0
         """Monotonic time of the last look whether it lives."""
+        self.is_active = False
+        """It runs: looked at in every refresh."""
         self.is_resting = False
+        """Nobody writes it: looked at now and then. Neither of both: it waits to be read."""
 
     @property
     def followers(self) -> list[Follower]:
@@ -108,7 +111,7 @@ class Ingest:
             self._resting.clear()
             for followed in self.runs.values():
                 followed.journals.clear()
-                followed.mtime, followed.is_resting = -1, False
+                followed.mtime, followed.is_resting, followed.is_active = -1, False, False
                 self._backlog.append(followed)
 
     def refresh(self, budget_s: float | None, *, everything: bool = False) -> set[str]:
@@ -130,7 +133,7 @@ class Ingest:
         if not self.index.is_there():
             self.start_over("it was deleted")
         changed = self._discover(everything=everything)
-        for followed in [f for f in self.runs.values() if not f.is_resting and f.mtime >= 0]:
+        for followed in [f for f in self.runs.values() if f.is_active]:
             if self._look(followed, until):
                 changed.add(followed.id)
         for _ in range(len(self._resting) if everything else min(len(self._resting), RESTING_AT_ONCE)):
@@ -169,7 +172,7 @@ class Ingest:
         with self._refreshing:
             for run_id in run_ids:
                 if (followed := self.runs.get(run_id)) is not None:
-                    followed.mtime, followed.is_resting = -1, False
+                    followed.mtime, followed.is_resting, followed.is_active = -1, False, False
                     self._backlog.appendleft(followed)
 
     def _erase(self, run_ids: list[str]) -> None:
@@ -303,7 +306,7 @@ class Ingest:
             before = followed.run.state
             followed.run, followed.attempts = run_of(followed.id, followed.followers, followed.revision)
         if followed.run.state != "running":
-            followed.mtime = -1  # read its journals to the very end, then let it rest
+            followed.mtime, followed.is_active = -1, False  # read it to the very end, then let it rest
             self._backlog.append(followed)
         return followed.run.state != before
 
@@ -370,7 +373,7 @@ class Ingest:
                 followed.is_resting = True
                 self._resting.append(followed)
             else:
-                followed.is_resting = False
+                followed.is_active = True
             if grew or is_new or followed.run.state != before:
                 changed.add(followed.id)
             if waiting > BATCH_BYTES:

@@ -1,0 +1,276 @@
+"""The index is only an index: deleted, broken, of another version or not writable, the answers stay the same."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sql
+
+from benchmarks import make_runs
+from netscope.errors import StorageError, UsageError
+from netscope.schema import EditRequest
+from netscope.store import tables
+from netscope.store.store import Store
+from tests.store.journals import Script
+from tests.store.test_store import answers
+
+Open = Callable[[Path], Store]
+INDEX = Path(".netscope/index.sqlite")
+
+
+def read(folder: Path) -> Store:
+    store = Store(folder)
+    store.refresh(None, everything=True)
+    return store
+
+
+def remove_index(folder: Path) -> None:
+    for file in (folder / ".netscope").iterdir():
+        file.unlink()
+
+
+def test_an_index_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+    make_runs.make(tmp_path, 3, 2, 300)
+    with read(tmp_path) as store:
+        expected = answers(store)
+        remove_index(tmp_path)
+        store.refresh(None)
+        assert answers(store) == expected
+        assert store.problems == ["the index was rebuilt from the journals: it was deleted"]
+    remove_index(tmp_path)
+    with read(tmp_path) as again:
+        assert answers(again) == expected
+        assert again.problems == []
+
+
+def test_an_index_deleted_between_two_questions_costs_nothing(tmp_path: Path) -> None:
+    place = make_runs.make(tmp_path, 1, 2, 9000)[0]
+    with read(tmp_path) as store:
+        remove_index(tmp_path)
+        assert len(store.columns([place.name], "train/loss")[place.name].steps) == 9000
+        store.refresh()
+        while store.is_behind:
+            store.refresh()
+        assert len(store.columns([place.name], "val/loss")[place.name].steps) == 9000
+
+
+@pytest.mark.parametrize("junk", [b"", b"not a database" * 1000, b"SQLite format 3\0" + bytes(5000)])
+def test_a_file_that_is_no_index_is_moved_aside(tmp_path: Path, junk: bytes) -> None:
+    make_runs.make(tmp_path, 2, 2, 100)
+    (tmp_path / ".netscope").mkdir()
+    (tmp_path / INDEX).write_bytes(junk)
+    with read(tmp_path) as store:
+        assert len(store.table().runs) == 2
+        assert len(store.problems) == (1 if junk else 0)
+        assert (tmp_path / ".netscope/index.broken.sqlite").exists() == bool(junk)
+
+
+def test_pages_overwritten_in_the_index_are_noticed_when_read(tmp_path: Path) -> None:
+    make_runs.make(tmp_path, 5, 4, 3000)
+    with read(tmp_path) as store:
+        expected = answers(store)
+    content = bytearray((tmp_path / INDEX).read_bytes())
+    for at in range(8192 * 3 + 200, len(content), 4096):
+        content[at : at + 64] = b"\xa5" * 64
+    (tmp_path / INDEX).write_bytes(content)
+    with read(tmp_path) as store:
+        assert answers(store) == expected
+        assert "the index was rebuilt from the journals" in store.problems[0]
+
+
+def test_an_index_of_another_version_is_rebuilt(tmp_path: Path, opened: Open) -> None:
+    make_runs.make(tmp_path, 2, 2, 100)
+    store = opened(tmp_path)
+    expected = answers(store)
+    with store._ingest.index.writing() as connection:
+        connection.execute(tables.meta.update().where(tables.meta.c.name == "version").values(value="0"))
+    store.close()
+    again = opened(tmp_path)
+    assert answers(again) == expected
+    assert again.problems == ["the index was rebuilt from the journals: it is of version 0, this netscope makes version 1"]
+
+
+def test_a_database_that_is_not_ours_is_left_as_it_is(tmp_path: Path) -> None:
+    make_runs.make(tmp_path, 1, 1, 10)
+    (tmp_path / ".netscope").mkdir()
+    other = sqlite3.connect(tmp_path / INDEX)
+    other.execute("CREATE TABLE letters (text)")
+    other.close()
+    with read(tmp_path) as store:
+        assert len(store.table().runs) == 1
+    aside = sqlite3.connect(tmp_path / ".netscope/index.broken.sqlite")
+    assert aside.execute("SELECT name FROM sqlite_master").fetchall() == [("letters",)]
+    aside.close()
+
+
+def test_tables_that_vanish_while_open_are_made_again(tmp_path: Path, opened: Open) -> None:
+    make_runs.make(tmp_path, 2, 2, 200)
+    store = opened(tmp_path)
+    expected = answers(store)
+    store._reader._decoded.clear()
+    store._reader._stitched.clear()
+    with store._ingest.index.writing() as connection:
+        tables.metadata.drop_all(connection)
+    assert answers(store) == expected
+
+
+def test_only_a_postgresql_address_is_taken(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"expected .postgresql\+psycopg://"):
+        Store(tmp_path, "mysql://x")
+
+
+def test_a_server_that_does_not_answer_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="the index on PostgreSQL cannot be used"):
+        Store(tmp_path, "postgresql+psycopg://nobody@127.0.0.1:1/x?connect_timeout=1")
+
+
+def test_two_folders_share_a_database_without_meeting(tmp_path: Path, postgresql: str) -> None:
+    for name, value in (("a", 1.0), ("b", 2.0)):
+        Script().log(0, {"x": value}).end().write(tmp_path / name / "r")
+    for _ in range(2):
+        for name, value in (("a", 1.0), ("b", 2.0)):
+            with Store(tmp_path / name, postgresql) as store:
+                store.refresh(None)
+                assert store.columns(["r"], "x")["r"].values.tolist() == [value]
+
+
+READ_ONLY = """
+import os, sys
+from pathlib import Path
+folder, home, warm = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
+os.environ["XDG_CACHE_HOME"] = str(home)
+from netscope.errors import StorageError
+from netscope.schema import EditRequest
+from netscope.store.store import Store
+with Store(warm) as store:  # all modules are imported before root's folders are out of reach
+    store.refresh(None)
+    store.columns([run.id for run in store.table().runs], "train/loss")
+if os.getuid() == 0:
+    os.setgid(65534); os.setuid(65534)
+store = Store(folder)
+store.refresh(None)
+ids = [run.id for run in store.table().runs]
+print(store.backend, store.writable, len(store.columns(ids, "train/loss")), store.bytes_read > 0, store.problems)
+for act in (lambda: store.edit(EditRequest(runs=ids, name="x")), lambda: store.delete(ids), lambda: store.restore(ids)):
+    try:
+        act()
+    except StorageError as error:
+        print(error)
+store.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
+@pytest.mark.parametrize("cache_works", [True, False])
+def test_a_read_only_folder_is_read_with_the_index_elsewhere(
+    tmp_path: Path, cache_works: bool
+) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as base:
+        os.chmod(base, 0o755)
+        folder, home = Path(base) / "runs", Path(base) / "home"
+        make_runs.make(folder, 2, 1, 50)
+        warm = make_runs.make(tmp_path, 1, 1, 50)[0].parent
+        for place in folder.iterdir():
+            os.utime(place, (1e9, 1e9))
+        home.mkdir()
+        os.chmod(home, 0o777 if cache_works else 0o555)
+        os.chmod(folder, 0o555)
+        outputs = [
+            subprocess.run(
+                [sys.executable, "-W", "error", "-c", textwrap.dedent(READ_ONLY), str(folder), str(home), str(warm)],
+                capture_output=True, text=True, check=True,
+            ).stdout.splitlines()
+            for _ in range(2)
+        ]  # fmt: skip
+        os.chmod(folder, 0o755)
+        assert not (folder / ".netscope").exists()
+    first, second = outputs
+    backend = "sqlite" if cache_works else "memory"
+    assert first[0] == f"{backend} False 2 True []"
+    assert second[0] == f"{backend} False 2 {not cache_works} []"  # the second time the cached index knows it all
+    assert [line.split(" cannot be ")[1] for line in first[1:]] == [
+        "edited: the folder is read-only",
+        "deleted: the folder is read-only",
+        "restored: the folder is read-only",
+    ]
+
+
+def test_an_index_that_cannot_be_written_any_more_keeps_points_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = make_runs.make(tmp_path, 1, 1, 5000)[0]
+    store = Store(tmp_path)
+
+    def full(*_: object) -> None:
+        raise sql.exc.OperationalError("", None, sqlite3.OperationalError("database or disk is full"))
+
+    monkeypatch.setattr(store._ingest.flusher, "_write", full)
+    store.refresh(None)
+    assert len(store.columns([place.name], "train/loss")[place.name].steps) == 5000
+    assert "new points stay in memory" in store.problems[0]
+    store.close()
+
+
+def test_idle_refreshes_look_at_few_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(1200):
+        Script().end().write(tmp_path / f"r{i:04}")
+        os.utime(tmp_path / f"r{i:04}", (1e9, 1e9))
+    os.utime(tmp_path, (1e9, 1e9))
+    with read(tmp_path) as store:
+        os.utime(tmp_path, (1e9, 1e9))
+        store.refresh(None)
+        looks = 0
+        real = os.stat
+
+        def count(*arguments: object, **named: object) -> os.stat_result:
+            nonlocal looks
+            looks += 1
+            return real(*arguments, **named)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(os, "stat", count)
+        monkeypatch.setattr(os, "scandir", lambda *_: pytest.fail("a folder was listed"))
+        monkeypatch.setattr(os, "listdir", lambda *_: pytest.fail("a run was listed"))
+        before = store.bytes_read
+        assert store.refresh() == set()
+        assert 0 < looks <= 510
+        assert store.bytes_read == before
+
+
+def test_a_resumed_run_among_many_is_noticed_in_its_turn(tmp_path: Path) -> None:
+    for i in range(1200):
+        Script().end().write(tmp_path / f"r{i:04}")
+    with read(tmp_path) as store:
+        Script(attempt=2).log(0, {"x": 1.0}).end().write(tmp_path / "r0007", "2-made-9-0000.journal")
+        grew: set[str] = set()
+        for _ in range(4):
+            grew |= store.refresh(None)
+        assert "r0007" in grew
+
+
+def test_a_large_folder_is_read_in_pieces_newest_first(tmp_path: Path) -> None:
+    places = make_runs.make(tmp_path, 30, 2, 200)
+    with Store(tmp_path) as store:
+        grew = store.refresh(budget_s=0.0)
+        assert grew == {places[-1].name}
+        assert store.is_behind
+        while store.is_behind:
+            grew |= store.refresh(budget_s=0.0)
+        assert grew == {place.name for place in places}
+
+
+def test_names_survive_the_index_because_they_are_in_journals(tmp_path: Path) -> None:
+    place = make_runs.make(tmp_path, 1, 1, 10)[0]
+    with read(tmp_path) as store:
+        store.edit(EditRequest(runs=[place.name], name="kept", tags=["t"]))
+    remove_index(tmp_path)
+    with read(tmp_path) as store:
+        assert (store.run("kept").tags, store.run("kept").id) == (["t"], place.name)
