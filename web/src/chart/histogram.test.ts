@@ -1,0 +1,138 @@
+import { describe, expect, test } from 'vitest';
+import { bar, barScale } from './bars';
+import { divergingFor, sequential } from './colormap';
+import { columnOf, heatPixels, reach } from './heatmap';
+import { commonHeight, density, fan, quantileOf, trimmed, type Histogram } from './histogram';
+import { ridgeAt, ridgeFrame } from './ridge';
+
+function histogram(edges: number[], rows: number[][], zeros = rows.map(() => 0)): Histogram {
+  return {
+    edges: Float64Array.from(edges),
+    counts: Float32Array.from(rows.flat()),
+    zeros: Float32Array.from(zeros),
+    nonfinite: new Float32Array(rows.length),
+    steps: Float64Array.from(rows, (_, i) => i * 10),
+  };
+}
+
+describe('histograms', () => {
+  test('density is count by width, so that the area is one', () => {
+    const h = histogram([0, 1, 3], [[2, 4]]);
+    const rows = density(h, 0, (v) => v);
+    expect(rows[0]! * 1 + rows[1]! * 2).toBeCloseTo(1, 9);
+    expect(rows[0]).toBeCloseTo(rows[1]!, 9);
+  });
+
+  test('exact zeros are part of the whole although they are in no bin', () => {
+    const h = histogram([0, 1], [[3]], [1]);
+    expect(density(h, 0, (v) => v)[0]).toBeCloseTo(0.75, 9);
+  });
+
+  test('one stray in a hundred thousand does not widen the range', () => {
+    const edges = [-1000, -2, -1, 0, 1, 2, 1000];
+    const [low, high] = trimmed(histogram(edges, [[1, 20_000, 30_000, 30_000, 20_000, 1]]));
+    expect(low).toBeGreaterThan(-2);
+    expect(low).toBeLessThan(-1.9);
+    expect(high).toBeLessThan(2);
+  });
+
+  test('a range on one side of zero still shows zero', () => {
+    expect(trimmed(histogram([4, 5, 6], [[5, 5]]))[0]).toBe(0);
+  });
+
+  test('a histogram without values has a range all the same', () => {
+    expect(trimmed(histogram([], [[]]))).toEqual([-1, 1]);
+  });
+
+  test.each([0.05, 0.25, 0.5, 0.75, 0.95])('quantile %s of even bins is where counting finds it', (share) => {
+    const edges = Array.from({ length: 101 }, (_, i) => i / 100);
+    expect(quantileOf(edges, new Array<number>(100).fill(7), share)).toBeCloseTo(share, 6);
+  });
+
+  test('zeros hold the quantiles at zero', () => {
+    const h = histogram([-1, 0, 1], [[10, 10]], [80]);
+    const [low, middle, high] = fan(h, [0.05, 0.5, 0.95]).map((row) => row[0]!);
+    expect(low).toBeCloseTo(-0.5, 6);
+    expect(middle).toBe(0);
+    expect(high).toBeCloseTo(0.5, 6);
+  });
+
+  test('a step without values has no quantiles', () => {
+    expect(fan(histogram([0, 1], [[0]]), [0.5])[0]![0]).toBeNaN();
+  });
+
+  test('a needle does not flatten the other steps', () => {
+    expect(commonHeight([[1, 2], [2, 1], [1000, 0]].map((row) => Float64Array.from(row)))).toBe(5);
+  });
+});
+
+describe('heat maps', () => {
+  test('each pixel shows the nearest step, also where steps are uneven', () => {
+    const xs = Float64Array.of(0, 1, 9);
+    expect([...columnOf(xs, 0, 10, 10)]).toEqual([0, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
+  });
+
+  test('the axis reaches half a distance beyond its ends', () => {
+    expect(reach(Float64Array.of(0, 10, 30))).toEqual([-5, 40]);
+    expect(reach(Float64Array.of(7))).toEqual([6.5, 7.5]);
+  });
+
+  test('rows and columns come out where they were put in', () => {
+    const pixels = heatPixels({ values: [1, 2, 3, 4], rows: 2, xs: Float64Array.of(0, 1), color: (value) => value }, 4);
+    expect([...pixels]).toEqual([1, 1, 2, 2, 3, 3, 4, 4]);
+  });
+});
+
+describe('colours', () => {
+  const lightness = (bits: number) => 0.2126 * (bits & 255) + 0.7152 * ((bits >> 8) & 255) + 0.0722 * ((bits >> 16) & 255);
+
+  test('the sequential scale grows lighter all the way', () => {
+    const steps = Array.from({ length: 50 }, (_, i) => lightness(sequential.at(i / 49)));
+    for (let i = 1; i < steps.length; i++) expect(steps[i]!).toBeGreaterThan(steps[i - 1]! - 0.5);
+  });
+
+  test.each([false, true])('the diverging scale is extreme at its ends and quiet in the middle (dark: %s)', (dark) => {
+    const map = divergingFor(dark);
+    const from = (share: number) => Math.abs(lightness(map.at(share)) - lightness(map.at(0.5)));
+    expect(from(0)).toBeGreaterThan(90);
+    expect(from(1)).toBeGreaterThan(90);
+  });
+
+  test('NaN has a colour and shares beyond the ends are held', () => {
+    expect(sequential.at(NaN)).toBe(sequential.at(0));
+    expect(sequential.at(7)).toBe(sequential.at(1));
+  });
+});
+
+describe('bars', () => {
+  test('a logarithmic axis has whole decades', () => {
+    const scale = barScale([0.03, 2, NaN, 0], 'log');
+    expect(scale.low).toBeCloseTo(0.01, 12);
+    expect(scale.high).toBeCloseTo(10, 12);
+    expect(bar(scale, 1)![1]).toBeCloseTo(2 / 3, 9);
+  });
+
+  test('a value that is nearly nothing does not squeeze the others', () => {
+    expect(barScale([1e-30, 1], 'log').low).toBeCloseTo(1e-8, 20);
+  });
+
+  test('bars of signed values begin in the middle', () => {
+    const scale = barScale([-2, 1], 'signed');
+    expect(bar(scale, -2)).toEqual([0, 0.5]);
+    expect(bar(scale, 1)).toEqual([0.5, 0.25]);
+  });
+
+  test('what was not watched has no bar, zero one of no length', () => {
+    expect(bar(barScale([1, 10], 'log'), NaN)).toBeNull();
+    expect(bar(barScale([1, 10], 'log'), 0)).toEqual([0, 0]);
+    expect(bar(barScale([1], 'share'), 0.25)).toEqual([0, 0.25]);
+  });
+});
+
+test('pointing at a ridge finds its step', () => {
+  const h = histogram([0, 1], Array.from({ length: 20 }, () => [1]));
+  const frame = ridgeFrame(h, 'linear', [0, 1], 400, 300);
+  [0, 7, 19].forEach((step) => expect(ridgeAt(frame, frame.baselines[step]! - 1)).toBe(step));
+  expect(ridgeAt(frame, -50)).toBe(0);
+  expect(ridgeAt(frame, 5000)).toBe(19);
+});

@@ -1,0 +1,92 @@
+/** What is drawn of a histogram: density in the axis' own space, the range that holds nearly all, quantiles. */
+
+export interface Histogram {
+  /** Ascending, one more than bins. */
+  edges: Float64Array;
+  /** [step, bin], row by row. */
+  counts: Float32Array;
+  /** Exact zeros of each step; they are in no bin. */
+  zeros: Float32Array;
+  nonfinite: Float32Array;
+  steps: Float64Array;
+}
+
+export const binsOf = (h: Histogram) => Math.max(0, h.edges.length - 1);
+
+export function rowOf(h: Histogram, step: number): Float32Array {
+  const n = binsOf(h);
+  return h.counts.subarray(step * n, (step + 1) * n);
+}
+
+function sum(row: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < row.length; i++) total += row[i]!;
+  return total;
+}
+
+/** Value below which `share` of the mass lies, in proportion within its bin. `zero`: mass that sits exactly at 0. */
+export function quantileOf(edges: ArrayLike<number>, row: ArrayLike<number>, share: number, zero = 0): number {
+  const goal = share * (sum(row) + zero);
+  let seen = 0;
+  for (let i = 0; i < row.length; i++) {
+    const [low, high, mass] = [edges[i]!, edges[i + 1]!, row[i]!];
+    // Zeros come where the axis passes 0: halfway through the bin around it, or between two bins.
+    const passes = zero > 0 && low <= 0 && high > 0;
+    if (passes) {
+      const below = low < 0 ? (mass * -low) / (high - low) : 0;
+      if (seen + below >= goal && mass > 0) return low + ((goal - seen) / mass) * (high - low);
+      if (seen + below + zero >= goal) return 0;
+      if (seen + mass + zero >= goal) return mass > 0 ? low + ((goal - seen - zero) / mass) * (high - low) : 0;
+      seen += mass + zero;
+    } else {
+      if (mass > 0 && seen + mass >= goal) return low + ((goal - seen) / mass) * (high - low);
+      seen += mass;
+    }
+  }
+  return edges[edges.length - 1] ?? 0;
+}
+
+/** The range that holds `share` of all values of all steps; a few strays would make the rest a needle. */
+export function trimmed(h: Histogram, share = 0.999): [number, number] {
+  const n = binsOf(h);
+  if (!n) return [-1, 1];
+  const total = new Float64Array(n);
+  for (let step = 0; step < h.steps.length; step++) {
+    const row = rowOf(h, step);
+    for (let i = 0; i < n; i++) total[i]! += row[i]!;
+  }
+  const low = quantileOf(h.edges, total, (1 - share) / 2);
+  const high = quantileOf(h.edges, total, (1 + share) / 2);
+  // Keep 0 in sight where values lie on one side of it: a distance from nothing is what is asked for.
+  const [from, to] = [Math.min(low, 0), Math.max(high, 0)];
+  return to > from ? [from, to] : [-1, 1];
+}
+
+/**
+ * Density of each bin: counts by the width that the bin has on the axis (`bend` of a scale), so that the area is the share of
+ * values. Of all zeros are part too, though they have no width and are not drawn.
+ */
+export function density(h: Histogram, step: number, bend: (value: number) => number): Float64Array {
+  const row = rowOf(h, step);
+  const total = sum(row) + (h.zeros[step] ?? 0);
+  const out = new Float64Array(row.length);
+  if (total === 0) return out;
+  for (let i = 0; i < row.length; i++) out[i] = row[i]! / total / (bend(h.edges[i + 1]!) - bend(h.edges[i]!));
+  return out;
+}
+
+/** Quantiles of every step: [share][step]. */
+export function fan(h: Histogram, shares: readonly number[]): Float32Array[] {
+  return shares.map((share) =>
+    Float32Array.from({ length: h.steps.length }, (_, step) => {
+      const row = rowOf(h, step);
+      return sum(row) + (h.zeros[step] ?? 0) > 0 ? quantileOf(h.edges, row, share, h.zeros[step] ?? 0) : NaN;
+    }),
+  );
+}
+
+/** Height that the tallest of most steps has: a step that is all in one bin must not flatten the others. */
+export function commonHeight(densities: readonly Float64Array[]): number {
+  const tops = densities.map((row) => row.reduce((a, b) => Math.max(a, b), 0)).filter((top) => top > 0).sort((a, b) => a - b);
+  return tops.length ? Math.min(tops[tops.length - 1]!, tops[Math.floor(tops.length / 2)]! * 2.5) : 1;
+}

@@ -1,0 +1,79 @@
+/** Histograms over steps as ridge lines: one behind the other, the newest in front. */
+import type { Ink } from './ink';
+import { commonHeight, density, type Histogram } from './histogram';
+import { makeScale, type Scale, type ScaleKind } from './scale';
+import { sequential } from './colormap';
+
+export interface RidgeFrame {
+  x: Scale;
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+  /** Baseline of each step, CSS pixels. */
+  baselines: number[];
+  /** Height of the tallest ridge. */
+  rise: number;
+}
+
+const LEFT = 8;
+const RIGHT = 52;
+const BOTTOM = 20;
+
+export function ridgeFrame(h: Histogram, kind: ScaleKind, range: readonly [number, number], width: number, height: number): RidgeFrame {
+  const n = h.steps.length;
+  const w = Math.max(10, width - LEFT - RIGHT);
+  const room = Math.max(10, height - BOTTOM);
+  // Ridges overlap: each is as tall as four of their distances, but no more than a third of the chart.
+  const rise = Math.min(room / 3, Math.max(18, (4 * room) / Math.max(n, 4)));
+  const gap = n > 1 ? (room - rise - 4) / (n - 1) : 0;
+  return {
+    x: makeScale(kind, range[0], range[1], LEFT, LEFT + w),
+    left: LEFT,
+    top: 0,
+    width: w,
+    height: room,
+    baselines: Array.from({ length: n }, (_, i) => rise + 4 + i * gap),
+    rise,
+  };
+}
+
+/** Which step a height points at: the ridge whose baseline is nearest, a little below. */
+export function ridgeAt(frame: RidgeFrame, y: number): number {
+  const { baselines } = frame;
+  if (!baselines.length) return -1;
+  const gap = baselines.length > 1 ? baselines[1]! - baselines[0]! : 1;
+  return Math.min(baselines.length - 1, Math.max(0, Math.ceil((y - baselines[0]!) / gap - 0.15)));
+}
+
+/** `lit`: the step that stands out. */
+export function drawRidges(context: CanvasRenderingContext2D, h: Histogram, frame: RidgeFrame, ink: Ink, lit: number): void {
+  const densities = Array.from(h.steps, (_, step) => density(h, step, frame.x.bend));
+  const top = commonHeight(densities);
+  const surface = `rgb(${ink.surface.join(' ')})`;
+  const middles = Array.from({ length: h.edges.length - 1 }, (_, i) => frame.x.invert((frame.x.at(h.edges[i]!) + frame.x.at(h.edges[i + 1]!)) / 2));
+  context.lineJoin = 'round';
+  densities.forEach((row, step) => {
+    const base = frame.baselines[step]!;
+    const share = densities.length > 1 ? step / (densities.length - 1) : 1;
+    // The darkest end of the scale would vanish on a dark page, the lightest on a light one.
+    const color = sequential.css(ink.dark ? 0.3 + 0.65 * share : 0.78 - 0.68 * share);
+    const path = new Path2D();
+    path.moveTo(frame.left, base);
+    for (let i = 0; i < row.length; i++) {
+      const x = frame.x.at(middles[i]!);
+      if (x < frame.left - 1 || x > frame.left + frame.width + 1) continue;
+      path.lineTo(x, base - Math.min(1.25, row[i]! / top) * frame.rise);
+    }
+    path.lineTo(frame.left + frame.width, base);
+    context.fillStyle = surface;
+    context.fill(path);
+    context.fillStyle = color;
+    context.globalAlpha = step === lit ? 0.5 : 0.14;
+    context.fill(path);
+    context.globalAlpha = 1;
+    context.strokeStyle = step === lit ? ink.text : color;
+    context.lineWidth = step === lit ? 1.75 : 1;
+    context.stroke(path);
+  });
+}
