@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import importlib.resources
 import importlib.util
+import os
 import threading
 import webbrowser
 from collections import OrderedDict
@@ -136,6 +137,8 @@ def train(run: Run, epochs: int) -> float:
     from torch.nn.functional import cross_entropy
 
     torch.manual_seed(SEED)
+    # The browser wants cores too, and PyTorch's threads wait for each other: one that is late makes all late.
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     learnt, held = hold_out(read_digits(), HELD_OUT, np.random.default_rng(SEED))
     images, labels = torch.from_numpy(learnt.images), torch.from_numpy(learnt.labels)
     model = make_network()
