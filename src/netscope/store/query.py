@@ -31,7 +31,9 @@ TOKEN = re.compile(
     r"|(?P<name>[^\W\d]\w*)"
     r"|(?P<mark>==|!=|<=|>=|=~|!~|[<>~()\[\],.+-]))"
 )
-LIKE_A_FILTER = re.compile(r"[<>=~!]=?|\b(in|not|and|or)\b.*[\"'\[]|\[\s*[\"']")
+FILTER_SIGNS = re.compile(
+    r"[<>=~]|\bin\s*[\[(]|\bin\s+(id|name|state|tags|notes|config|summary)\b|\b(config|summary)\s*[.\[]|\[\s*[\"']"
+)
 ARCHIVED = re.compile(r"^(not\s+)?archived$")
 ORDERS: dict[str, Callable[..., bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
@@ -67,7 +69,7 @@ def understand(text: str) -> Query:
     if (regex := re.fullmatch(r"/(.+)/(i?)", text)) is not None:
         pattern = _compile(regex[1], text, re.IGNORECASE if regex[2] else 0)
         return Query(lambda run: bool(pattern.search(run.name) or pattern.search(run.id)), [])
-    if not LIKE_A_FILTER.search(text) and not ARCHIVED.match(text):
+    if not FILTER_SIGNS.search(text) and not ARCHIVED.match(text):
         wanted = text.lower().split()
         return Query(lambda run: all(word in _hay(run) for word in wanted), [])
     parser = Parser(text)

@@ -53,8 +53,11 @@ export function understand(typed: string): Query {
 
 const FIELDS = ['id', 'name', 'state', 'created', 'updated', 'duration', 'tags', 'notes', 'archived'];
 
+const SIGNS =
+  /[<>=~]|\bin\s*[[(]|\bin\s+(id|name|state|tags|notes|config|summary)\b|\b(config|summary)\s*[.[]|\[\s*["']/;
+
 function looksLikeFilter(text: string): boolean {
-  return /[<>=~!]=?|\b(in|not|and|or)\b.*["'[]|\[\s*["']/.test(text) || /^(not\s+)?archived$/.test(text);
+  return SIGNS.test(text) || /^(not\s+)?archived$/.test(text);
 }
 
 function words(text: string): (run: Run) => boolean {
