@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -89,6 +90,10 @@ class Store:
 
     def __repr__(self) -> str:
         return f"<store {self.folder}: {len(self._ingest.runs):,} runs>"
+
+    def _repr_html_(self) -> str:
+        """The page in a notebook's cell."""
+        return str(importlib.import_module("netscope.show.notebook").frame(self.folder))
 
     @property
     def backend(self) -> Backend:

@@ -83,6 +83,10 @@ class StoredRun:
     def __repr__(self) -> str:
         return f"<run {self.name!r} ({self.id}), {self.state}>"
 
+    def _repr_html_(self) -> str:
+        """The page of this run in a notebook's cell."""
+        return str(importlib.import_module("netscope.show.notebook").frame(self._store.folder, self.id))
+
     @property
     def id(self) -> str:
         """Name of its folder."""
