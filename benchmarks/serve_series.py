@@ -4,9 +4,9 @@
 
 Sets: A 1 run x 10 keys x 100,000 steps; B 100 x 10 x 1,000; C 1,000 x 5 x 1,000. A chart is one key of all runs.
 *First* is one request for a key that was never asked for, to a server that has read everything (median of the keys).
-*Fresh* load asks every time for another window, so that nothing can come from a cache of replies; *repeated* load asks for
-the same chart again, as many open pages do. TensorBoard keeps no replies, so it has one load. Clients are threads with
-kept-alive connections. Memory is the proportional set size of all of a server's processes, after everything.
+*Fresh* load asks every time for another window, so that nothing can come from a cache of replies; *repeated* load asks
+for the same chart again, as many open pages do. TensorBoard keeps no replies, so it has one load. Clients are threads
+with kept-alive connections. Memory is the proportional set size of all of a server's processes, after everything.
 TensorBoard sends at most 1,000 points a series, picked at random; netscope two a pixel, its extremes.
 """
 
@@ -174,7 +174,9 @@ def netscope(folder: Path, size: Set, seconds: float, connections: int) -> dict[
     def is_ready(reply: bytes) -> bool:
         return json.loads(reply)["n_runs"] == size.runs
 
-    with process([sys.executable, "-m", "netscope.cli", "show", str(folder), "--port", str(port), "--no-browser"]) as server:
+    with process(
+        [sys.executable, "-m", "netscope.cli", "show", str(folder), "--port", str(port), "--no-browser"]
+    ) as server:
         ready = until(port, ("/api/about", b"", {}), is_ready)
         result = {
             "ready_s": ready,
@@ -198,7 +200,16 @@ def tensorboard(folder: Path, size: Set, seconds: float, connections: int) -> di
         series = json.loads(reply)[0].get("runToSeries", {})
         return len(series) == size.runs and all(points[-1]["step"] == size.steps - 1 for points in series.values())
 
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port), "--load_fast=true"]
+    command = [
+        sys.executable,
+        "-m",
+        "tensorboard.main",
+        "--logdir",
+        str(folder),
+        "--port",
+        str(port),
+        "--load_fast=true",
+    ]
     with process(command) as server:
         ready = until(port, chart(keys[-1]), is_ready)
         result = {"ready_s": ready, "first": first_requests(port, [chart(key) for key in keys[:3]])}

@@ -1,7 +1,7 @@
 """Write TensorBoard's event files at memory speed, byte for byte what torch's SummaryWriter.add_scalar writes.
 
-A file is a list of records (length, masked CRC-32C of it, payload, masked CRC-32C of that); a payload is a protobuf Event
-with time, step and one value. Records of one length are built and checksummed as one matrix.
+A file is a list of records (length, masked CRC-32C of it, payload, masked CRC-32C of that); a payload is a protobuf
+Event with time, step and one value. Records of one length are built and checksummed as one matrix.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def _framed(payload: np.ndarray) -> np.ndarray:
     n, length = payload.shape
     size = struct.pack("<Q", length)
     head = np.frombuffer(size, np.uint8)[None]
-    crc_of_size = _number(masked_crc(head), "<u4")
-    return np.hstack([_bytes(n, size), np.broadcast_to(crc_of_size, (n, 4)), payload, _number(masked_crc(payload), "<u4")])
+    crc_of_size = np.broadcast_to(_number(masked_crc(head), "<u4"), (n, 4))
+    return np.hstack([_bytes(n, size), crc_of_size, payload, _number(masked_crc(payload), "<u4")])
 
 
 def scalars(key: str, steps: np.ndarray, times: np.ndarray, values: np.ndarray) -> np.ndarray:

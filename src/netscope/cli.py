@@ -68,7 +68,7 @@ def runs(
     /,
     *,
     where: str | None = None,
-    sort: str | None = None,
+    sort: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     keys: ListOfText | None = None,
 ) -> None:
     """List the runs of a folder.

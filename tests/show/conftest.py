@@ -27,6 +27,7 @@ class Written:
         self.id = run
         self.path = folder / run / f"{attempt}-here-1-abcd.journal"
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.n_beats = 0
         self.key_sets: dict[tuple[str, ...], int] = {}
         told = {
             "run": run, "attempt": attempt, "host": "elsewhere", "boot": "", "pid": os.getpid(), "started": 0.0,
@@ -44,9 +45,16 @@ class Written:
         if keys not in self.key_sets:
             self.key_sets[keys] = len(self.key_sets) + 1
             self.add(journal.json_frame(journal.KEY_SET, {"kind": kind, "keys": list(values)}, self.key_sets[keys]))
-        return self.add(
-            journal.row(self.key_sets[keys], step, CREATED + step if at is None else at, list(values.values()))
-        )
+        time_logged = CREATED + step if at is None else at
+        return self.add(journal.row(self.key_sets[keys], step, time_logged, list(values.values()))).beat()
+
+    def beat(self) -> Written:
+        """A sign of life, as the writer's background thread gives it."""
+        self.n_beats += 1
+        with self.path.open("r+b") as file:
+            file.seek(journal.HEARTBEAT_AT)
+            file.write(journal.HEARTBEAT.pack(time.time(), self.n_beats))
+        return self
 
     def curve(self, key: str, values: Sequence[float]) -> Written:
         for step, value in enumerate(values):

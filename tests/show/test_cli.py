@@ -27,7 +27,9 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
 def test_runs_are_listed_with_a_filter_a_sort_and_a_key(folder, write, capsys):
     for name, lr in (("a", 0.1), ("b", 0.2), ("c", 0.3)):
         write(name).curve("loss", [lr * 10]).event(event="config", config={"lr": lr}).end()
-    status, out, _ = run(capsys, "runs", str(folder), "--where", "config.lr < 0.25", "--sort", "-config.lr", "--keys", "loss")
+    status, out, _ = run(
+        capsys, "runs", str(folder), "--where", "config.lr < 0.25", "--sort", "-config.lr", "--keys", "loss"
+    )
     head, *rows = out.splitlines()
     assert status == 0
     assert head.split() == ["id", "name", "state", "created", "tags", "loss"]
@@ -82,7 +84,9 @@ def test_help_names_every_command(capsys):
 def test_a_closed_pipe_is_no_failure(folder, write):
     write("a").curve("loss", range(20_000)).end()
     command = f"{sys.executable} -m netscope.cli export {folder} a | head -n 1"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, timeout=60, check=False
+    )
     assert "Traceback" not in done.stderr
     assert done.stdout.startswith("run,key,step")
 

@@ -14,7 +14,9 @@ from netscope.show.page import find
 LIVE = "ws://127.0.0.1:6060/api/live"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:6060", "localhost.evil.example", "127.0.0.1.nip.io", "", "a@b", "10.0.0.1"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:6060", "localhost.evil.example", "127.0.0.1.nip.io", "", "a@b", "10.0.0.1"]
+)
 def test_a_name_that_is_not_the_servers_is_refused(write, show, host):
     write("a").end()
     reply = show().client.get("/api/runs", headers={"Host": host})
@@ -22,7 +24,9 @@ def test_a_name_that_is_not_the_servers_is_refused(write, show, host):
     assert "--allow-host" in reply.json()["error"]
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:80", "127.0.0.1:6060", "[::1]:6060", "LOCALHOST", "app.localhost", "box.lan"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:80", "127.0.0.1:6060", "[::1]:6060", "LOCALHOST", "app.localhost", "box.lan"]
+)
 def test_names_of_this_machine_and_allowed_ones_are_answered(show, host):
     assert show(allow_hosts=["box.lan"]).client.get("/api/about", headers={"Host": host}).status_code == 200
 
@@ -33,7 +37,9 @@ def test_bound_to_all_addresses_any_address_in_digits_is_answered_but_no_name(sh
     assert client.get("/api/about", headers={"Host": "rebound.example"}).status_code == 403
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1.evil.example", "file://", "http://[", "x"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "https://127.0.0.1.evil.example", "file://", "http://[", "x"]
+)
 def test_a_page_of_another_site_can_change_nothing(write, show, origin):
     write("a").end()
     client = show().client
@@ -86,11 +92,13 @@ def test_an_unknown_address_and_a_wrong_method_are_problems(show):
     assert "error" in wrong.json()
 
 
+FIELDS = st.sampled_from(["runs", "keys", "px", "x", "low", "groups"])
+WORDS = st.text(max_size=8) | st.sampled_from(["a", "loss", "step"])
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["a", "loss", "step"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["runs", "keys", "px", "x", "low", "groups"]), inner, max_size=4),
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4),
     max_leaves=12,
-)  # fmt: skip
+)
 ROUTES = ["series", "groups", "keys", "runs/edit", "runs/restore"]
 
 
@@ -123,7 +131,17 @@ def fuzzed(write, show) -> TestClient:
 
 
 @pytest.mark.parametrize(
-    "address", ["../secret.txt", "/../secret.txt", "assets/../../secret.txt", "..\\secret.txt", "link.txt", "%2e%2e/secret.txt", "\0", "x" * 5000]
+    "address",
+    [
+        "../secret.txt",
+        "/../secret.txt",
+        "assets/../../secret.txt",
+        "..\\secret.txt",
+        "link.txt",
+        "%2e%2e/secret.txt",
+        "\0",
+        "x" * 5000,
+    ],
 )
 def test_no_address_leads_out_of_the_pages_folder(tmp_path, address):
     folder = tmp_path / "page"

@@ -40,14 +40,16 @@ def test_a_frame_of_a_run_shows_that_run_alone(folder, write):
 def test_a_folder_has_one_server_however_many_frames_show_it(folder, tmp_path, write):
     other = tmp_path / "other"
     other.mkdir()
-    first, second, third = (source(notebook.frame(place)) for place in (folder, folder / "." , other))
+    first, second, third = (source(notebook.frame(place)) for place in (folder, folder / ".", other))
     assert first == second != third
 
 
 def test_a_kernel_that_ends_does_not_wait_for_its_server(folder, write):
     write("a").end()
     code = "import sys; from netscope.show.notebook import frame; print(frame(sys.argv[1]))"
-    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=30, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "<iframe" in done.stdout
 

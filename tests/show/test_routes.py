@@ -24,7 +24,12 @@ def test_about_tells_version_folder_and_index(folder, write, show):
 def test_runs_come_with_the_summaries_asked_for(write, show):
     write("a").curve("loss", [3, 1, 2]).event(event="config", config={"lr": 0.1}).end()
     [run] = show().client.get("/api/runs", params={"key": ["loss", "none"]}).json()["runs"]
-    assert (run["id"], run["state"], run["config"], run["summary"]) == ("a", "finished", {"lr": 0.1}, {"loss": [2, 1, 3]})
+    assert (run["id"], run["state"], run["config"], run["summary"]) == (
+        "a",
+        "finished",
+        {"lr": 0.1},
+        {"loss": [2, 1, 3]},
+    )
 
 
 def test_only_what_changed_since_a_revision_is_told(write, show):
@@ -45,7 +50,8 @@ def test_a_run_tells_its_crash(write, show):
 
 
 @pytest.mark.parametrize(
-    "address", ["", "/layers", "/layers/gradient/norm", "/bins?key=a/b/value", "/assets", "/console", f"/blobs/{'0' * 64}.png"]
+    "address",
+    ["", "/layers", "/layers/gradient/norm", "/bins?key=a/b/value", "/assets", "/console", f"/blobs/{'0' * 64}.png"],
 )
 def test_an_unknown_run_is_told_what_there_is(write, show, address):
     write("a").end()
@@ -165,7 +171,8 @@ def test_an_image_is_listed_and_its_bytes_never_change(folder, write, show):
     run = write("a")
     name = blobs.write(folder / "a", b"\x89PNG not really", "png")
     asset = {
-        "key": "sample", "kind": "image", "step": 3, "time": 1.0, "blob": name, "bytes": 15, "text": "a digit", "shape": [28, 28],
+        "key": "sample", "kind": "image", "step": 3, "time": 1.0, "blob": name, "bytes": 15, "text": "a digit",
+        "shape": [28, 28],
     }  # fmt: skip
     run.add(journal.json_frame(journal.ASSET, asset)).end()
     client = show().client
@@ -179,7 +186,8 @@ def test_an_image_is_listed_and_its_bytes_never_change(folder, write, show):
 
 
 @pytest.mark.parametrize(
-    "name", ["../../../etc/passwd", "..%2f..%2fx", "%2e%2e/1-here-1-abcd.journal", f"{'0' * 64}.png", f"{'0' * 64}.png%00"]
+    "name",
+    ["../../../etc/passwd", "..%2f..%2fx", "%2e%2e/1-here-1-abcd.journal", f"{'0' * 64}.png", f"{'0' * 64}.png%00"],
 )
 def test_a_blob_is_never_outside_its_run(write, show, name):
     write("a").end()

@@ -24,7 +24,8 @@ def columns(
     """First point of each pixel column that has any; the first is always 0.
 
     Evenly spaced points give columns of one length (but for the last), which `pick` reads fastest; whether they are
-    evenly spaced is seen from the first and last points of the columns alone. The points of a column span at most a pixel.
+    evenly spaced is seen from the first and last points of the columns alone. The points of a column span at most a
+    pixel.
 
     Args:
         x: Ascending.

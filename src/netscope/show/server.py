@@ -11,6 +11,7 @@ import errno
 import gc
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -123,7 +124,7 @@ class Serving:
         *,
         embedded: bool = False,
     ) -> None:
-        """Bind and start; connections are taken from the moment this returns.
+        """Bind and start; requests are answered from the moment this returns.
 
         Raises:
             StorageError: No port is free.
@@ -134,6 +135,8 @@ class Serving:
         self._server = _server(application(self._store, host, allow_hosts, embedded=embedded))
         self._thread = threading.Thread(target=self._run, name="netscope server", daemon=True)
         self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.005)
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])
