@@ -1,0 +1,31 @@
+/** Moving along the steps that were logged: arithmetic of the scrubber. */
+import { lowerBound } from '../../chart/nearest';
+
+/** Ascending steps without repetition. */
+export function union(columns: readonly ArrayLike<number>[]): Float64Array {
+  const all = new Float64Array(columns.reduce((sum, column) => sum + column.length, 0));
+  let n = 0;
+  for (const column of columns) for (let i = 0; i < column.length; i++) all[n++] = column[i]!;
+  all.sort();
+  let kept = 0;
+  for (let i = 0; i < n; i++) if (i === 0 || all[i] !== all[kept - 1]) all[kept++] = all[i]!;
+  return all.slice(0, kept);
+}
+
+/** The number of the step shown for a wished one: the last one at or before it; the last of all for null. */
+export function indexOf(steps: Float64Array, wish: number | null): number {
+  if (wish === null) return steps.length - 1;
+  const at = lowerBound(steps, wish);
+  return steps[at] === wish ? at : Math.max(0, at - 1);
+}
+
+/** The step `by` logged steps away, held at the ends; null (the latest) when it is the last one and `follow`. */
+export function along(steps: Float64Array, wish: number | null, by: number, follow: boolean): number | null {
+  const at = Math.min(steps.length - 1, Math.max(0, indexOf(steps, wish) + by));
+  return follow && at === steps.length - 1 ? null : (steps[at] ?? null);
+}
+
+/** How many logged steps to go in `seconds` of playing: all of them in about 20 s at speed 1, but at least 4 a second. */
+export function stride(n: number, seconds: number, speed: number): number {
+  return seconds * Math.max(4, n / 20) * speed;
+}
