@@ -34,7 +34,8 @@ class Journal(NamedTuple):
 
 
 def read(folder: Path) -> list[Journal]:
-    return [read_journal(path) for path in sorted(folder.glob("*.journal"), key=lambda path: path.stat().st_ctime_ns)]
+    """In the order of their beginnings."""
+    return sorted((read_journal(path) for path in folder.glob("*.journal")), key=lambda one: one.start.get("created", 0.0))
 
 
 def read_journal(path: Path) -> Journal:

@@ -229,14 +229,13 @@ def test_bins_are_read_back_trimmed(run, journal_of):
     run.put_bins(("a/b/value", "a/c/value", "a/d/value"), 5, [counts, None, np.zeros(2048)])
     run.finish()
     data = journal_of(run).path.read_bytes()
-    from netscope.store import journal
+    from netscope.store import journal, sparse
 
-    (frame,) = [item for item in journal.scan(data, 64) if item.kind == journal.BINS]
-    first, n = np.frombuffer(frame.body, "<u2", 2, 16)
-    assert (first, n) == (508, 515)
-    found = np.frombuffer(frame.body, "<u4", n, 20)
-    assert (found[0], found[-1], found.sum()) == (3, 4, 7)
-    assert bytes(frame.body[20 + 4 * n :]) == bytes(8)
+    (frame,) = [item for item in journal.scan(data, 64) if item.kind == journal.SPARSE_BINS]
+    first, second, third = sparse.decode(frame.body[journal.POINT.size :], 3)
+    assert (first[0], len(first[1]), first[1][0], first[1][-1], first[1].sum()) == (508, 515, 3, 4, 7)
+    assert second is third is None
+    assert len(frame.body) == 16 + 3 * 2 + 2 * 4
 
 
 def test_a_runs_repr_tells_name_state_and_place(run, tmp_path):

@@ -8,24 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from netscope.record.histogram import Histogram
-from netscope.store import journal
-
-_NOTHING = bytes(4)
+from netscope.store import journal, sparse
 
 
 def bins_frame(key_set: int, step: int, time: float, counts: Sequence[npt.ArrayLike | None]) -> bytes:
-    """One row of fixed bins: per key 2,048 counts, or None for nothing. Only the stretch with counts is written."""
-    parts = [journal.POINT.pack(step, time)]
-    for row in counts:
-        array = None if row is None else np.asarray(row)
-        if array is None or not array.any():
-            parts.append(_NOTHING)
-            continue
-        places = np.flatnonzero(array)
-        first, last = int(places[0]), int(places[-1]) + 1
-        parts.append(np.array([first, last - first], "<u2").tobytes())
-        parts.append(array[first:last].clip(0, 2**32 - 1).astype("<u4").tobytes())
-    return journal.frame(journal.BINS, b"".join(parts), key_set)
+    """One row of fixed bins: per key 2,048 counts, or None for nothing. Only bins with counts are written."""
+    table = np.zeros((len(counts), sparse.N_BINS), np.uint32)
+    for row, found in zip(table, counts, strict=True):
+        if found is not None:
+            row[:] = np.minimum(found, 2**32 - 1)
+    return journal.frame(journal.SPARSE_BINS, journal.POINT.pack(step, time) + sparse.encode(table), key_set)
 
 
 def histogram_frame(key: str, step: int, time: float, histogram: Histogram) -> bytes:

@@ -112,14 +112,14 @@ class Recording:
         """Write an event, with the time."""
         self.put_frame(journal.json_frame(journal.EVENT, {"time": _now(), **event}))
 
-    def put_frame(self, frame: bytes) -> None:
-        """Write any frame that needs no key set."""
+    def put_frame(self, frame: bytes, n_logged: int = 0) -> None:
+        """Write any frame that needs no key set; `n_logged`: how many things the user logged with it."""
         with self._lock:
-            if self._current(1) is not None:
+            if self._current(n_logged) is not None:
                 try:
                     self._append(frame)
                 except OSError as error:
-                    self._losses.add(1, error)
+                    self._losses.add(n_logged, error)
 
     @property
     def has_journal(self) -> bool:

@@ -232,13 +232,13 @@ class Run(Recording):
         encoded = getattr(thing, "encoded", None)
         if encoded is None:
             frames = importlib.import_module("netscope.record.frames")
-            self.put_frame(frames.histogram_frame(key, step, now, thing))
+            self.put_frame(frames.histogram_frame(key, step, now, thing), 1)
             if thing.n_nonfinite:
                 self.put_row("scalar", (f"{key}/nonfinite",), step, (float(thing.n_nonfinite),), now)
         elif blob is not None:
             about = {"key": key, "kind": thing.kind, "step": step, "time": now, "blob": blob}
             sizes = {"bytes": len(encoded.data) or len(encoded.text.encode()), "shape": encoded.shape}
-            self.put_frame(journal.json_frame(journal.ASSET, {**about, **sizes, "text": encoded.text}))
+            self.put_frame(journal.json_frame(journal.ASSET, {**about, **sizes, "text": encoded.text}), 1)
 
 
 class NotWatching:

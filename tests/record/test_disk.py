@@ -1,0 +1,249 @@
+"""Disks that are full and folders that vanish: training goes on, it is said once, counted, and raised at the end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import netscope
+from netscope.errors import StorageError
+from netscope.record import append, recording
+from netscope.store import blobs
+from tests.record.reading import read
+
+WIDE = {f"k{i}": float(i) for i in range(500)}  # 4 kB a row
+
+
+@contextmanager
+def full(monkeypatch, free: int):
+    """A disk with so many bytes left for each file."""
+    real = os.posix_fallocate
+
+    def allocate(fd, start, n):
+        if start + n > free:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(fd, start, n)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", allocate)
+        yield
+
+
+def test_a_full_disk_warns_once_counts_and_is_raised_by_finish(begin, journal_of, monkeypatch):
+    with full(monkeypatch, 200_000), pytest.warns(RuntimeWarning, match="No space left.*training goes on") as told:
+        run = begin()
+        for _ in range(100):
+            run.log(WIDE)
+    assert len(told) == 1
+    assert run.step == 100
+    with pytest.raises(StorageError, match="things that were logged could not be written.*No space") as raised:
+        run.finish()
+    found = journal_of(run)
+    kept = len(found.rows)
+    assert 40 < kept < 50
+    assert found.event("end")["dropped"] == 100 - kept
+    assert str(raised.value).startswith(f"{100 - kept} things")
+    assert found.event("end")["state"] == "finished"
+
+
+def test_room_again_is_used_again(begin, journal_of, monkeypatch):
+    monkeypatch.setattr(append, "RETRY_S", 0.0)
+    run = begin()
+    with full(monkeypatch, 100_000), pytest.warns(RuntimeWarning):
+        for _ in range(50):
+            run.log(WIDE)
+    run.log(WIDE, step=1000)
+    run.log({"other": 1.0})
+    with pytest.raises(StorageError):
+        run.finish()
+    found = journal_of(run)
+    assert not found.n_damaged
+    assert found.series("k7")[1000] == 7.0
+    assert found.series("other") == {1001: 1.0}
+
+
+def test_a_key_set_that_was_refused_is_defined_before_its_next_row(begin, journal_of, monkeypatch):
+    monkeypatch.setattr(append, "RETRY_S", 0.0)
+    run = begin()
+    run.log({"a": 1.0})
+    many = {f"very/long/key/number/{i}": 1.0 for i in range(4000)}
+    with full(monkeypatch, 70_000), pytest.warns(RuntimeWarning):
+        run.log(many)
+    run.log(many)
+    with pytest.raises(StorageError):
+        run.finish()
+    assert journal_of(run).series("very/long/key/number/3999") == {2: 1.0}
+
+
+def test_an_exception_is_not_hidden_by_the_disks(begin, journal_of, monkeypatch):
+    with full(monkeypatch, 70_000), pytest.warns(RuntimeWarning), pytest.raises(ValueError, match="the real trouble"):  # noqa: PT012
+        with begin() as run:
+            for _ in range(100):
+                run.log(WIDE)
+            raise ValueError("the real trouble")
+    assert journal_of(run).event("end")["error"].endswith("the real trouble")
+
+
+def test_a_blob_that_is_refused_is_counted_and_not_told_of(run, journal_of, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(blobs, "write", refuse)
+    with pytest.warns(RuntimeWarning):
+        run.log({"loss": 1.0, "picture": netscope.Image([[0.0, 1.0]])})
+    with pytest.raises(StorageError, match="^1 things"):
+        run.finish()
+    assert journal_of(run).series("loss") == {0: 1.0}
+    assert journal_of(run).assets == []
+
+
+LIMITED = """
+import resource, sys, warnings
+import netscope
+run = netscope.init(sys.argv[1], watch_system=False, console=False)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+wide = {f"k{i}": 1.0 for i in range(500)}
+for i in range(200):
+    run.log(wide)
+try:
+    run.finish()
+except netscope.record.writer.StorageError as error:
+    print(error)
+"""
+
+
+def test_a_quota_of_the_kernel_does_not_kill_the_training(tmp_path):
+    done = subprocess.run([sys.executable, "-c", LIMITED, tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "could not be written" in done.stdout
+    assert done.stderr.count("RuntimeWarning") == 1
+    (run,) = tmp_path.iterdir()
+    (found,) = read(run)
+    assert 60 < len(found.rows) < 73
+    assert found.event("end")["dropped"] == 200 - len(found.rows)
+
+
+@contextmanager
+def small_disk(tmp_path: Path, megabytes: int):
+    """A real file system of a few megabytes, where this machine lets us mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", place], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"mounting needs rights that we have not ({done.stderr.strip()}); the quota's test does without")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
+FILL = """
+import sys, os
+import netscope
+run = netscope.init(sys.argv[1], watch_system=False, console=False)
+wide = {f"k{i}": 1.0 for i in range(500)}
+for i in range(2000):
+    run.log(wide)
+    if i == 20:
+        with open(os.path.join(sys.argv[1], "hog"), "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+run.finish()
+"""
+
+
+def test_a_disk_that_another_program_fills_does_not_kill_the_training(tmp_path):
+    with small_disk(tmp_path, 4) as disk:
+        done = subprocess.run([sys.executable, "-c", FILL, disk], capture_output=True, text=True)
+        assert done.returncode == 1, done.stderr  # not -7, SIGBUS
+        assert "StorageError" in done.stderr
+        (run,) = [path for path in disk.iterdir() if path.is_dir()]
+        (found,) = read(run)
+        assert found.event("end")["dropped"] == 2000 - len(found.rows)
+
+
+def test_a_vanished_folder_warns_once_and_counts_all_that_was_lost(begin, monkeypatch):
+    monkeypatch.setattr(recording, "RETRY_S", 0.0)
+    run = begin()
+    for _ in range(10):
+        run.log({"a": 1.0})
+    shutil.rmtree(run.folder)
+    with pytest.warns(RuntimeWarning, match="vanished"):
+        run._pulse()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(5):
+            run.log({"a": 1.0})
+        run.image("p", [[0.5]])
+    with pytest.raises(StorageError, match="^16 things.*vanished"):
+        run.finish()
+    assert not run.folder.exists(), "what was deleted on purpose stays deleted"
+
+
+def test_a_folder_that_is_back_is_written_again(begin, monkeypatch):
+    monkeypatch.setattr(recording, "RETRY_S", 0.0)
+    run = begin()
+    run.log({"a": 1.0})
+    shutil.rmtree(run.folder)
+    with pytest.warns(RuntimeWarning, match="vanished"):
+        run._pulse()
+    run.log({"a": 2.0})
+    run.folder.mkdir()
+    run.log({"a": 3.0})
+    run.log({"a": 4.0})
+    with pytest.raises(StorageError, match="^2 things"):
+        run.finish()
+    (found,) = read(run.folder)
+    assert found.series("a") == {2: 3.0, 3: 4.0}
+
+
+def test_a_folder_that_vanished_just_before_the_end_is_noticed(run):
+    run.log({"a": 1.0})
+    shutil.rmtree(run.folder)
+    with pytest.warns(RuntimeWarning, match="vanished"), pytest.raises(StorageError, match="^1 things"):
+        run.finish()
+
+
+def test_a_folder_that_is_moved_is_still_written(run, tmp_path):
+    run.log({"a": 1.0})
+    moved = run.folder.rename(tmp_path / "moved")
+    run._pulse()
+    run.log({"a": 2.0})
+    run.finish()
+    (found,) = read(moved)
+    assert found.series("a") == {0: 1.0, 1: 2.0}
+
+
+def test_a_folder_that_cannot_be_written_is_refused_by_init(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="no run can be recorded in"):
+        netscope.init(tmp_path / "file" / "runs")
+
+
+def test_a_full_disk_is_refused_by_init(tmp_path, monkeypatch):
+    with full(monkeypatch, 0), pytest.raises(StorageError, match="No space"):
+        netscope.init(tmp_path)
+
+
+def test_a_network_disk_is_written_within_a_moment(begin, journal_of, monkeypatch):
+    monkeypatch.setattr(append, "is_networked", lambda path: True)
+    run = begin()
+    for i in range(100):
+        run.log({"a": float(i)})
+    run._flush()
+    assert len(journal_of(run).rows) == 100
+    run.log({"a": 100.0})
+    run.finish()
+    assert len(journal_of(run).rows) == 101
+    assert journal_of(run).event("end")["state"] == "finished"

@@ -1,0 +1,114 @@
+"""How a run ends, and what the journal says of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.record.reading import read
+
+
+def play(folder, script: str, code: int | None = 0):
+    folder = folder / "runs"
+    file = folder.with_name("script.py")
+    file.write_text(f"import netscope, sys, os\n{script}")
+    done = subprocess.run([sys.executable, file, folder], capture_output=True, text=True)
+    assert code is None or done.returncode == code, done.stderr
+    runs = sorted(folder.iterdir())
+    return [one for run in runs for one in read(run)], done
+
+
+BEGIN = "run = netscope.init(sys.argv[1], watch_system=False)\nrun.log({'a': 1.0})\n"
+
+
+def test_a_script_that_ends_without_finish_is_finished(tmp_path):
+    (found,), _ = play(tmp_path, BEGIN)
+    assert found.event("end") == {**found.event("end"), "state": "finished", "error": "", "dropped": 0}
+    assert found.n_bytes < 20_000, "cut to its length"
+
+
+def test_an_exception_is_recorded_and_still_shown(tmp_path):
+    (found,), done = play(tmp_path, BEGIN + "raise ValueError('no such luck')", code=1)
+    end = found.event("end")
+    assert end["state"] == "crashed"
+    assert end["error"].startswith("Traceback")
+    assert end["error"].endswith("ValueError: no such luck")
+    assert "ValueError: no such luck" in done.stderr
+
+
+def test_an_exception_of_another_hook_is_still_recorded(tmp_path):
+    script = BEGIN + "sys.excepthook = lambda *_, before=sys.excepthook: before(*_)\n1 / 0"
+    (found,), _ = play(tmp_path, script, code=1)
+    assert found.event("end")["error"].endswith("ZeroDivisionError: division by zero")
+
+
+def test_control_c_is_recorded_as_such(tmp_path):
+    (found,), _ = play(tmp_path, BEGIN + "import signal; os.kill(os.getpid(), signal.SIGINT)", code=None)
+    assert (found.event("end")["state"], found.event("end")["error"]) == ("crashed", "KeyboardInterrupt")
+
+
+@pytest.mark.parametrize(("code", "state"), [("0", "finished"), ("None", "finished"), ("3", "crashed"), ("'bad'", "crashed")])
+def test_leaving_a_with_block_by_exit_tells_by_its_code(tmp_path, code, state):
+    script = f"with netscope.init(sys.argv[1], watch_system=False) as run:\n    run.log({{'a': 1}})\n    sys.exit({code})"
+    (found,), _ = play(tmp_path, script, code={"3": 3, "'bad'": 1}.get(code, 0))
+    assert found.event("end")["state"] == state
+
+
+def test_a_with_block_records_what_ended_it_and_lets_it_pass(begin, journal_of):
+    with pytest.raises(RuntimeError, match="out of luck"), begin() as run:
+        run.log({"a": 1})
+        raise RuntimeError("out of luck")
+    assert journal_of(run).event("end")["state"] == "crashed"
+    assert "out of luck" in journal_of(run).event("end")["error"]
+
+
+def test_a_with_block_that_ends_well_is_finished(begin, journal_of):
+    with begin() as run:
+        run.log({"a": 1})
+    assert journal_of(run).event("end")["state"] == "finished"
+
+
+def test_one_callback_that_fails_keeps_nothing_else_from_ending(begin, journal_of):
+    run = begin()
+    called = []
+    run.at_finish += [lambda: called.append("first"), lambda: 1 / 0, lambda: called.append("last")]
+    with pytest.raises(ZeroDivisionError):
+        run.finish()
+    assert sorted(called) == ["first", "last"]
+    assert journal_of(run).event("end")["state"] == "finished"
+
+
+def test_two_runs_of_one_process_both_end(tmp_path):
+    found, _ = play(tmp_path, BEGIN + BEGIN)
+    assert [one.event("end")["state"] for one in found] == ["finished", "finished"]
+
+
+def test_a_traceback_without_end_is_recorded_by_its_end(begin, journal_of):
+    with pytest.raises(ValueError, match="x"), begin() as run:
+        raise ValueError("x" * 500_000 + " the point")
+    assert journal_of(run).event("end")["error"].endswith("the point")
+    assert journal_of(run).n_bytes < 100_000
+
+
+def test_the_background_thread_survives_a_call_that_fails(begin, monkeypatch):
+    from netscope.record import heart
+
+    monkeypatch.setattr(heart, "BEAT_S", 0.01)
+    told, beats = [], []
+    monkeypatch.setattr("threading.excepthook", lambda args: told.append(args.exc_type))
+    run = begin()
+
+    def fails():
+        raise ZeroDivisionError
+
+    run.every_beat[:] = [fails, lambda: beats.append(1)]
+    run._heart.wake()
+    import time
+
+    deadline = time.monotonic() + 10
+    while len(beats) < 3 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert len(beats) >= 3
+    assert told == [ZeroDivisionError]

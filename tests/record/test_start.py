@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import enum
+import math
+import os
+import random
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netscope
+from netscope.errors import NotFoundError, UsageError
+from netscope.record import names
+from netscope.store import journal
+from tests.record.reading import read
+
+
+def test_a_run_has_an_id_of_its_moment_and_a_name_to_say(run, journal_of):
+    assert re.fullmatch(r"\d{8}-\d{6}-[a-z0-9]{4}", run.id)
+    assert re.fullmatch(r"[a-z]+-[a-z]+", run.name)
+    start = journal_of(run).start
+    assert (start["run"], start["name"], start["attempt"], start["pid"]) == (run.id, run.name, 1, os.getpid())
+
+
+def test_the_start_time_of_the_process_is_what_the_system_says(run, journal_of):
+    import psutil
+
+    assert abs(journal_of(run).start["started"] - psutil.Process().create_time()) < 1.5
+
+
+def test_a_run_begins_without_touching_the_users_randomness(begin):
+    random.seed(1)
+    np.random.seed(1)
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    begin().log({"a": 1})
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+
+
+def test_an_id_that_is_taken_is_drawn_again(begin, monkeypatch, tmp_path):
+    ids = iter(["taken", "taken", "free"])
+    monkeypatch.setattr(names, "an_id", lambda: next(ids))
+    assert begin().id == "taken"
+    assert begin().id == "free"
+
+
+def test_tags_and_notes_are_written_as_a_person_would(begin, journal_of):
+    run = begin(name="mine", tags=["a", "b"], notes="first try")
+    run.finish()
+    edit = journal_of(run).event("edit")
+    assert (edit["tags"], edit["notes"], "name" in edit) == (["a", "b"], "first try", False)
+    assert journal_of(run).start["name"] == "mine"
+
+
+@dataclasses.dataclass
+class Options:
+    lr: float
+    path: Path
+
+
+class Kind(enum.Enum):
+    big = 3
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"lr": 0.1, "o": {"b": [1, (2,)]}}, {"lr": 0.1, "o": {"b": [1, [2]]}}),
+        (Options(0.1, Path("/x")), {"lr": 0.1, "path": "/x"}),
+        (argparse.Namespace(a=1, b=None), {"a": 1, "b": None}),
+        ({"n": np.float32(0.5), "i": np.int64(3), "t": np.array(2)}, {"n": 0.5, "i": 3, "t": 2}),
+        ({"k": Kind.big, "f": math.sqrt, "c": Options}, {"k": 3, "f": "math.sqrt", "c": f"{__name__}.Options"}),
+        ({"nan": math.nan, "inf": -math.inf, "big": 10**30, 3: True}, {"nan": "NaN", "inf": "-Infinity", "big": str(10**30), "3": True}),
+    ],
+)
+def test_a_configuration_of_any_shape_is_written_as_json(begin, journal_of, config, told):
+    run = begin(config=config)
+    assert dict(run.config) == told
+    run.finish()
+    assert journal_of(run).event("config")["config"] == told
+
+
+def test_what_is_set_in_the_configuration_later_is_logged(begin, journal_of):
+    run = begin(config={"lr": 0.1})
+    run.config["seed"] = 3
+    run.config.update({"a": 1}, b=2)
+    run.finish()
+    assert [event["config"] for event in journal_of(run).events if event["event"] == "config"] == [
+        {"lr": 0.1},
+        {"seed": 3},
+        {"a": 1, "b": 2},
+    ]
+    assert dict(run.config) == {"lr": 0.1, "seed": 3, "a": 1, "b": 2}
+
+
+def test_a_configuration_that_holds_itself_ends_somewhere(begin):
+    config: dict = {}
+    config["self"] = config
+    begin(config=config)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"config": 3}, "config is a dict"),
+        ({"tags": "one"}, r"tags=\["),
+        ({"tags": [1]}, "list of texts"),
+        ({"name": ""}, "1 to 200 characters"),
+        ({"name": 7}, "found 7"),
+        ({"notes": None}, "notes is a text"),
+        ({"join": "../x"}, "join is an id"),
+        ({"join": "a", "resume": "b"}, "one of them"),
+        ({"resume": 3}, "name or id"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_is_made(tmp_path, options, said):
+    with pytest.raises(UsageError, match=said):
+        netscope.init(tmp_path / "runs", **options)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_resumed_run_goes_on_as_a_new_attempt(begin):
+    first = begin(name="one", config={"lr": 0.1})
+    for i in range(5):
+        first.log({"a": float(i)})
+    first.put_row("system", ("cpu",), 99, (1.0,))
+    first.finish()
+    again = begin(resume="one", config={"seed": 1})
+    assert (again.id, again.name, again.attempt, again.step) == (first.id, "one", 2, 5)
+    assert dict(again.config) == {"lr": 0.1, "seed": 1}
+    again.log({"a": 5.0})
+    again.finish()
+    assert begin(resume=first.id).attempt == 3
+    second = read(first.folder)[1]
+    assert second.start["attempt"] == 2
+    assert second.event("attempt")["fork_step"] is None
+    assert second.series("a") == {5: 5.0}
+
+
+def test_the_end_of_a_long_killed_run_is_found_without_reading_it(begin, monkeypatch):
+    run = begin()
+    for i in range(30_000):
+        run.log({"a": 1.0, "b": 2.0}, step=i * 2)
+    monkeypatch.setattr(journal, "LARGEST_BODY", 1 << 16)
+    again = begin(resume=run.id)  # the first one lives: its journal ends in zeros
+    assert again.step == 59_999
+
+
+def test_an_unknown_run_names_the_known_ones(begin, tmp_path):
+    run = begin(name="known")
+    with pytest.raises(NotFoundError, match=rf"no run 'other'.*known \({run.id}\)"):
+        begin(resume="other")
+    with pytest.raises(NotFoundError, match="no run 'x' in .*: no run"):
+        netscope.init(tmp_path / "nowhere", resume="x")
+    with pytest.raises(NotFoundError):
+        begin(resume="..")
+
+
+def test_a_name_of_two_runs_asks_for_an_id(begin):
+    ids = sorted(begin(name="twin").id for _ in range(2))
+    with pytest.raises(UsageError, match=f"2 runs are named 'twin'.*{ids[0]}, {ids[1]}"):
+        begin(resume="twin")
+
+
+def test_a_run_is_found_by_the_name_a_person_gave_it_later(begin):
+    run = begin(name="old")
+    edit = journal.json_frame(journal.EVENT, {"event": "edit", "time": time.time() + 1, "name": "new"})
+    start = journal.json_frame(journal.START, {"run": run.id, "attempt": 0, "name": None})
+    (run.folder / "0-host-1-abcd.journal").write_bytes(journal.header(0.0, 1) + start + edit)
+    assert begin(resume="new").id == run.id
+    with pytest.raises(NotFoundError):
+        begin(resume="old")
+
+
+def test_a_damaged_journal_does_not_keep_others_from_being_resumed(begin):
+    good, bad = begin(name="good"), begin(name="bad")
+    (bad.folder / "1-x-1-0000.journal").write_bytes(b"no journal at all")
+    assert begin(resume="good").id == good.id
+
+
+def test_a_join_after_a_resume_goes_into_the_last_attempt(begin):
+    begin(join="j").finish()
+    begin(resume="j").finish()
+    assert begin(join="j").attempt == 2
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_folder_is_runs_or_what_the_environment_says(elsewhere, monkeypatch):
+    quiet = {"watch_system": False, "console": False}
+    first = netscope.init(**quiet)
+    monkeypatch.setenv("NETSCOPE_DIR", str(elsewhere / "from-environment"))
+    second = netscope.init(**quiet)
+    third = netscope.init("given", **quiet)
+    for run in (first, second, third):
+        run.finish()
+    assert [run.folder.parent.name for run in (first, second, third)] == ["runs", "from-environment", "given"]
+    assert first.folder.is_absolute()
+
+
+def test_disabled_writes_nothing_starts_nothing_and_still_checks(elsewhere, monkeypatch):
+    monkeypatch.setenv("NETSCOPE_MODE", "disabled")
+    threads = threading.active_count()
+    with netscope.init(config={"lr": 0.1}) as run:
+        run.config["a"] = 1
+        run.log({"a": 1.0, "n": np.ones(()), "t": "words", "i": netscope.Image([[1.0]])})
+        run.histogram("h", [1, 2])
+        run.image("i", [[0.0]])
+        run.watch(object()).remove()
+        run.watch_arrays({"a": {"weight": np.ones(3)}})
+        with pytest.raises(UsageError):
+            run.log({"a": object()})
+        with pytest.raises(UsageError):
+            run.log({"a": 1.0}, step=0.5)
+        assert run.step == 1
+        assert dict(run.config) == {"lr": 0.1, "a": 1}
+        assert run._repr_html_() == ""
+    assert list(elsewhere.iterdir()) == []
+    assert threading.active_count() == threads
+
+
+def test_a_mode_that_is_none_names_those_there_are(monkeypatch):
+    monkeypatch.setenv("NETSCOPE_MODE", "offline")
+    with pytest.raises(UsageError, match='"record" or "disabled", found \'offline\''):
+        netscope.init()
+
+
+def test_recording_plain_scalars_loads_no_numpy_and_no_framework(tmp_path):
+    code = (
+        "import sys, netscope; run = netscope.init(sys.argv[1], watch_system=False); run.log({'a': {'b': 1}});"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True).stdout.split()
+    assert "msgspec" in loaded
+    assert {"numpy", "torch", "starlette", "numba", "sqlalchemy", "socket"}.isdisjoint(loaded)
