@@ -125,17 +125,17 @@ assert "torch" not in sys.modules
 
 
 def test_arrays_reach_the_journal(tmp_path):
-    from netscope.store import journal
+    from netscope.store import journal, sparse
 
     with netscope.init(dir=tmp_path, watch_system=False, console=False) as run:
         run.log({"loss": 1.0})
         run.watch_arrays({"layer1": {"weight": W}})
     (path,) = run.folder.glob("*.journal")
     frames = [f for f in journal.scan(path.read_bytes(), journal.HEADER_BYTES) if isinstance(f, journal.Frame)]
-    (histogram,) = [frame for frame in frames if frame.kind == journal.BINS]
+    (histogram,) = [frame for frame in frames if frame.kind == journal.SPARSE_BINS]
     step, _ = journal.POINT.unpack_from(histogram.body)
     assert step == 1
-    first, n = np.frombuffer(histogram.body, "<u2", 2, 16)
+    ((first, stretch),) = sparse.decode(histogram.body[journal.POINT.size :], 1)
     counts = np.zeros(2048, np.uint32)
-    counts[first : first + n] = np.frombuffer(histogram.body, "<u4", n, 20)
+    counts[first : first + len(stretch)] = stretch
     assert np.array_equal(counts, bins.count(W))

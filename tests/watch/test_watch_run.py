@@ -11,7 +11,7 @@ from torch.optim import optimizer as torch_optimizer
 import netscope
 from netscope.analyse import bins, measure
 from netscope.errors import UsageError
-from netscope.store import journal
+from netscope.store import journal, sparse
 from tests.watch.test_watch import hooks_of, images, network
 
 
@@ -47,15 +47,14 @@ def read(run) -> tuple[dict[int, dict[str, float]], dict[int, dict[str, np.ndarr
             step, _ = journal.POINT.unpack_from(frame.body)
             values = np.frombuffer(frame.body, "<f8", offset=16)
             rows.setdefault(step, {}).update(zip(sets[frame.key_set], values.tolist(), strict=True))
-        elif frame.kind == journal.BINS:
+        elif frame.kind == journal.SPARSE_BINS:
             step, _ = journal.POINT.unpack_from(frame.body)
-            at = 16
-            for key in sets[frame.key_set]:
-                first, n = (int(x) for x in np.frombuffer(frame.body, "<u2", 2, at))
-                counts = np.zeros(bins.N_BINS, np.uint32)
-                counts[first : first + n] = np.frombuffer(frame.body, "<u4", n, at + 4)
-                histograms.setdefault(step, {})[key] = counts
-                at += 4 + 4 * n
+            keys = sets[frame.key_set]
+            for key, found in zip(keys, sparse.decode(frame.body[16:], len(keys)), strict=True):
+                assert found is not None
+                first, stretch = found
+                counts = histograms.setdefault(step, {}).setdefault(key, np.zeros(bins.N_BINS, np.uint32))
+                counts[first : first + len(stretch)] = stretch
     return rows, histograms
 
 

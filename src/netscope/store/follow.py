@@ -14,7 +14,7 @@ import numpy as np
 
 from netscope.errors import FormatError
 from netscope.schema import Asset
-from netscope.store import journal
+from netscope.store import journal, sparse
 from netscope.store.codec import to_ms
 from netscope.store.head import Head, Memo, Start
 from netscope.store.journal import Damage, Frame
@@ -257,6 +257,17 @@ class Follower:
             if n:
                 found.append((key, Counts(step, time, first, np.frombuffer(frame.body, "<u4", n, at).copy())))
             at += 4 * n
+        self._counted(step, time, found)
+
+    def _sparse_bins(self, frame: Frame) -> None:
+        step, time = journal.POINT.unpack_from(frame.body)
+        time = _ms(time)
+        keys = self._sets[frame.key_set].keys
+        rows = sparse.decode(frame.body[journal.POINT.size :], len(keys))
+        pairs = zip(keys, rows, strict=True)
+        self._counted(step, time, [(key, Counts(step, time, *row)) for key, row in pairs if row is not None])
+
+    def _counted(self, step: int, time: float, found: list[tuple[str, Counts]]) -> None:
         for key, counts in found:
             self.tail.bins.setdefault(key, []).append(counts)
         self.head.saw_step(step, scalar=False)
@@ -293,6 +304,7 @@ TAKE: dict[int, Callable[[Follower, Frame], None]] = {
     journal.ROW: Follower._row,
     journal.EVENT: Follower._event,
     journal.BINS: Follower._bins,
+    journal.SPARSE_BINS: Follower._sparse_bins,
     journal.ASSET: Follower._asset,
     journal.CONSOLE: Follower._console,
     journal.HISTOGRAM: Follower._histogram,

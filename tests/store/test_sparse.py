@@ -1,0 +1,69 @@
+"""Sparse bins: what is packed is what comes out, and nonsense is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netscope.store import sparse
+
+ROWS = st.lists(
+    st.dictionaries(st.integers(0, 2047), st.integers(1, 2**32 - 1) | st.sampled_from([65534, 65535, 65536])),
+    max_size=6,
+)
+
+
+def table_of(rows: list[dict[int, int]]) -> np.ndarray:
+    table = np.zeros((len(rows), 2048), np.uint32)
+    for row, filled in zip(table, rows, strict=True):
+        for place, count in filled.items():
+            row[place] = count
+    return table
+
+
+@settings(max_examples=200, deadline=None)
+@given(ROWS)
+def test_counts_survive(rows):
+    table = table_of(rows)
+    back = np.zeros_like(table)
+    found = sparse.decode(sparse.encode(table), len(rows))
+    for row, filled, some in zip(back, rows, found, strict=True):
+        assert (some is None) == (not filled)
+        if some is not None:
+            first, stretch = some
+            assert stretch[0] and stretch[-1]
+            row[first : first + len(stretch)] = stretch
+    assert np.array_equal(back, table)
+
+
+@pytest.mark.parametrize("cut", range(0, 30, 3))
+def test_what_is_cut_short_is_refused(cut):
+    whole = sparse.encode(table_of([{1: 2, 2000: 70_000}, {5: 1}, {7: 65_535}]))
+    assert len(whole) == 6 + 8 + 8 + 8
+    with pytest.raises(ValueError, match="buffer"):
+        sparse.decode(whole[:cut], 3)
+
+
+def test_bins_that_there_are_not_or_that_do_not_ascend_are_refused():
+    with pytest.raises(ValueError, match="2048"):
+        sparse.decode(np.array([1, 2048, 1], "<u2").tobytes(), 1)
+    with pytest.raises(ValueError, match="ascend"):
+        sparse.decode(np.array([2, 5, 5, 1, 1], "<u2").tobytes(), 1)
+
+
+def test_a_store_reads_what_a_run_measured(tmp_path):
+    import netscope
+
+    run = netscope.init(dir=tmp_path, watch_system=False, console=False)
+    counts = table_of([{0: 4, 1532: 100_000}])[0]
+    for step in range(3):
+        run.put_bins(("layer/weight/value", "layer/weight/gradient"), step, [counts * step, None])
+    run.finish()
+    store = netscope.open(tmp_path)
+    store.refresh()
+    found = store.bins(run.id, "layer/weight/value")
+    assert found.steps.tolist() == [1, 2]
+    assert np.array_equal(found.dense(), np.stack([counts, counts * 2]))
+    store.close()
