@@ -17,7 +17,6 @@ import numpy as np
 
 from netscope.store import journal
 
-
 KEYS = [
     "train/loss", "val/loss", "train/accuracy", "val/accuracy", "lr",
     "gradient_norm", "time/step_s", "time/data_s", "train/perplexity", "val/f1",
@@ -95,13 +94,14 @@ def write_run(folder: Path, number: int, n_keys: int, n_steps: int, seed: int = 
         "run": run_id, "attempt": 1, "host": "made", "boot": "", "pid": 1, "started": created, "rank": None,
         "version": "0", "name": name, "created": created,
     }  # fmt: skip
+    end = {"event": "end", "time": last, "state": "finished", "error": "", "dropped": 0}
     parts = [
         journal.header(created, 1),
         journal.json_frame(journal.START, start),
         journal.json_frame(journal.EVENT, {"event": "config", "time": created, "config": config}),
         journal.json_frame(journal.KEY_SET, {"kind": "scalar", "keys": keys}, 1),
         rows(1, np.arange(n_steps), times, curves(keys, n_steps, config, random)),
-        journal.json_frame(journal.EVENT, {"event": "end", "time": last, "state": "finished", "error": "", "dropped": 0}),
+        journal.json_frame(journal.EVENT, end),
     ]
     place = folder / run_id
     place.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ def main() -> None:
     places = make(options.dir, options.runs, options.keys, options.steps, options.seed)
     n_bytes = sum(file.stat().st_size for place in places for file in place.glob("*.journal"))
     points = options.runs * options.keys * options.steps
-    print(f"{len(places):,} runs, {points:,} points, {n_bytes / 1e6:.1f} MB in {time.perf_counter() - began:.1f} s")  # noqa: T201
+    print(f"{len(places):,} runs, {points:,} points, {n_bytes / 1e6:.1f} MB in {time.perf_counter() - began:.1f} s")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ class Script:
         self.created = created
         self.sets: dict[tuple[str, tuple[str, ...]], int] = {}
         told = {
-            "run": "r", "attempt": attempt, "host": "elsewhere", "boot": "b", "pid": 7, "started": created, "rank": rank,
-            "version": "0", "name": "made", "created": created, **start,
+            "run": "r", "attempt": attempt, "host": "elsewhere", "boot": "b", "pid": 7, "started": created,
+            "rank": rank, "version": "0", "name": "made", "created": created, **start,
         }  # fmt: skip
         self.frames = [journal.json_frame(journal.START, told)]
 

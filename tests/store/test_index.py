@@ -94,7 +94,8 @@ def test_an_index_of_another_version_is_rebuilt(tmp_path: Path, opened: Open) ->
     store.close()
     again = opened(tmp_path)
     assert answers(again) == expected
-    assert again.problems == ["the index was rebuilt from the journals: it is of version 0, this netscope makes version 1"]
+    (problem,) = again.problems
+    assert problem.endswith("rebuilt from the journals: it is of version 0, this netscope makes version 1")
 
 
 def test_a_database_that_is_not_ours_is_left_as_it_is(tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ N = 4000
 def test_processes_that_index_one_growing_folder_agree(tmp_path: Path, index: str | None, n_readers: int) -> None:
     runs = ["r1", "r2"]
     command = [sys.executable, "-W", "error", "-c", READER, str(tmp_path), index or "", str(N), ",".join(runs)]
-    readers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(n_readers)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    readers = [subprocess.Popen(command, **pipes, text=True) for _ in range(n_readers)]
     files = {}
     for run in runs:
         script = Script()

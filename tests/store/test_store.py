@@ -236,15 +236,16 @@ def test_everything_else_comes_back_from_memory_and_from_the_index(tmp_path: Pat
         bins = store.bins("r", "fc/weight/value")
         assert bins.steps.tolist() == [0, 10]
         assert bins.dense()[:, 6:10].tolist() == [[0, 1, 0, 0], [0, 1, 10, 0]]
-        assert [(h.step, h.counts.tolist()) for h in store.histograms("r", "spread")] == [(0, [0.0, 3.0]), (10, [10.0, 3.0])]
+        found = store.histograms("r", "spread")
+        assert [(h.step, h.counts.tolist()) for h in found] == [(0, [0.0, 3.0]), (10, [10.0, 3.0])]
         assert [(a.step, a.text) for a in store.assets("r", "note").assets] == [(0, "at 0"), (10, "at 10")]
         assert store.assets("r", kind="image").assets == []
         console = store.console("r")
         assert [line.text for line in console.lines] == ["one", "two halves", "bar 2", "oops", "end"]
         assert [line.stream for line in console.lines] == ["out", "out", "out", "err", "out"]
         assert [line.text for line in store.console("r", -2, 1).lines] == ["oops"]
-        found = store.console("r", search="O")
-        assert (found.total, [line.text for line in found.lines]) == (3, ["one", "two halves", "oops"])
+        searched = store.console("r", search="O")
+        assert (searched.total, [line.text for line in searched.lines]) == (3, ["one", "two halves", "oops"])
         detail = store.detail("r")
         assert (detail.environment.host, detail.environment.packages) == ("h", {"numpy": "2"})
         assert msgspec.json.decode(detail.config) == {"lr": 0.2, "net": {"depth": 3, "sizes": [1, 2]}}

@@ -91,7 +91,7 @@ def decode(block: bytes) -> Points:
 
 
 def compress(data: bytes) -> bytes:
-    """zstd with a checksum, by this thread's own compressor."""
+    """Compress by zstd with a checksum, by this thread's own compressor."""
     if not hasattr(_local, "compressor"):
         _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
     return bytes(_local.compressor.compress(data))

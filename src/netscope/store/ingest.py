@@ -18,7 +18,7 @@ from netscope.store import tables
 from netscope.store.compose import run_of
 from netscope.store.flush import Flusher, Saved, is_large
 from netscope.store.follow import Follower
-from netscope.store.index import FOLDER, IndexLost, open_index
+from netscope.store.index import IndexLost, open_index
 from netscope.store.tail import KeySet
 
 SUFFIX = ".journal"
@@ -203,7 +203,7 @@ class Ingest:
         self._root_mtime = mtime if time.time_ns() - mtime > FRESH_NS else -1
         try:
             with os.scandir(self.folder) as entries:
-                found = {e.name for e in entries if e.name != FOLDER and _is_text(e.name) and e.is_dir()}
+                found = {e.name for e in entries if e.name[0] != "." and _is_text(e.name) and e.is_dir()}
         except OSError as error:
             log.warning("%s cannot be listed: %s", self.folder, error)
             return set()
@@ -271,6 +271,12 @@ class Ingest:
             return any(self._beats(f) for f in followed.followers if not f.head.ended)
         return False
 
+    def _listen(self, followed: Followed) -> None:
+        """Hear the hearts of the writers that did not say they ended."""
+        for follower in followed.followers:
+            if not follower.head.ended and not follower.problem:
+                self._beats(follower)
+
     def _beats(self, follower: Follower) -> bool:
         try:
             self.bytes_read += 64
@@ -291,9 +297,7 @@ class Ingest:
             changed |= self._grow(follower, until)
         if changed or now - followed.looked > LIFE_S:
             followed.looked = now
-            for follower in followed.followers:
-                if not follower.head.ended and not follower.problem:
-                    self._beats(follower)
+            self._listen(followed)
             changed |= self._settle(followed)
         due = [f for f in followed.followers if is_large(f)]
         if due:
@@ -356,6 +360,7 @@ class Ingest:
             if not is_known:
                 for follower in followed.followers:
                     grew |= self._grow(follower, until)
+                self._listen(followed)
             if any(f.is_behind for f in followed.followers):
                 self._flush([(followed.id, f) for f in followed.followers if is_large(f)])
                 self._backlog.appendleft(followed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import socket
+import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ def this_boot() -> tuple[str, str]:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         boot = str(int(psutil.boot_time()))
-    return socket.gethostname(), boot
+    return platform.node() or "unknown", boot
 
 
 def is_alive(follower: Follower) -> bool:
