@@ -5,8 +5,8 @@ import { packed, type Rgb } from './raster';
 const VIRIDIS = ['#440154', '#482878', '#3e4a89', '#31688e', '#26828e', '#1f9e89', '#35b779', '#6ece58', '#b5de2b', '#fde725'];
 // Blue to orange over grey: the two ends differ in hue and the middle is the page.
 const BELOW_ABOVE = {
-  light: ['#123c7c', '#2f6fc0', '#86b3e6', '#eceae6', '#f2b374', '#d9700a', '#8a3a00'],
-  dark: ['#8fc1ff', '#4a8be0', '#2a4f84', '#2a2b2e', '#85501c', '#e08a32', '#ffc98f'],
+  light: ['#123c7c', '#2f6fc0', '#86b3e6', '#dfddd7', '#f2b374', '#d9700a', '#8a3a00'],
+  dark: ['#8fc1ff', '#4a8be0', '#2a4f84', '#3c3d42', '#85501c', '#e08a32', '#ffc98f'],
 };
 
 const SIZE = 256;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { bar, barScale } from './bars';
 import { divergingFor, sequential } from './colormap';
 import { columnOf, heatPixels, reach } from './heatmap';
-import { commonHeight, density, fan, quantileOf, trimmed, type Histogram } from './histogram';
+import { columns, columnsFor, commonHeight, fan, quantileOf, trimmed, type Histogram } from './histogram';
 import { ridgeAt, ridgeFrame } from './ridge';
 
 function histogram(edges: number[], rows: number[][], zeros = rows.map(() => 0)): Histogram {
@@ -16,16 +16,30 @@ function histogram(edges: number[], rows: number[][], zeros = rows.map(() => 0))
 }
 
 describe('histograms', () => {
-  test('density is count by width, so that the area is one', () => {
-    const h = histogram([0, 1, 3], [[2, 4]]);
-    const rows = density(h, 0, (v) => v);
-    expect(rows[0]! * 1 + rows[1]! * 2).toBeCloseTo(1, 9);
-    expect(rows[0]).toBeCloseTo(rows[1]!, 9);
+  test('bins of any width become even columns without losing a value', () => {
+    const h = histogram([-4, -0.5, -0.25, 0.125, 0.25, 4], [[7, 1, 2, 3, 15]]);
+    const shares = columns(h, 0, (v) => v, -4, 4, 13);
+    expect(shares.reduce((a, b) => a + b)).toBeCloseTo(1, 9);
+  });
+
+  test('an even distribution is level, whatever the bins', () => {
+    const shares = columns(histogram([0, 0.25, 0.5, 1, 2, 4], [[1, 1, 2, 4, 8]]), 0, (v) => v, 0, 4, 10);
+    for (const share of shares) expect(share).toBeCloseTo(0.1, 9);
+  });
+
+  test('what lies beyond the range is left out, not piled up at its end', () => {
+    const shares = columns(histogram([-10, 0, 1, 10], [[5, 10, 5]]), 0, (v) => v, 0, 1, 4);
+    expect([...shares].map((share) => Number(share.toFixed(6)))).toEqual([0.125, 0.125, 0.125, 0.125]);
   });
 
   test('exact zeros are part of the whole although they are in no bin', () => {
-    const h = histogram([0, 1], [[3]], [1]);
-    expect(density(h, 0, (v) => v)[0]).toBeCloseTo(0.75, 9);
+    expect(columns(histogram([0, 1], [[3]], [1]), 0, (v) => v, 0, 1, 1)[0]).toBeCloseTo(0.75, 9);
+  });
+
+  test('few values get few columns', () => {
+    expect(columnsFor(histogram([0, 1], [[100]]))).toBe(20);
+    expect(columnsFor(histogram([0, 1], [[3]]))).toBe(14);
+    expect(columnsFor(histogram([0, 1], [[1e6]]))).toBe(72);
   });
 
   test('one stray in a hundred thousand does not widen the range', () => {

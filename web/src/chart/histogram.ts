@@ -63,16 +63,34 @@ export function trimmed(h: Histogram, share = 0.999): [number, number] {
 }
 
 /**
- * Density of each bin: counts by the width that the bin has on the axis (`bend` of a scale), so that the area is the share of
- * values. Of all zeros are part too, though they have no width and are not drawn.
+ * Shares of values in `n` columns of equal width on the axis (`bend` of a scale) from `low` to `high`.
+ *
+ * Bins are evenly wide in their logarithm: on a linear axis those around zero are needles, those far out are slabs. Each
+ * gives its count to the columns it lies over, by how far; so an area is still a share of all values. Exact zeros have no width:
+ * they count in the whole and are told in words.
  */
-export function density(h: Histogram, step: number, bend: (value: number) => number): Float64Array {
+export function columns(h: Histogram, step: number, bend: (value: number) => number, low: number, high: number, n: number): Float64Array {
   const row = rowOf(h, step);
+  const out = new Float64Array(n);
   const total = sum(row) + (h.zeros[step] ?? 0);
-  const out = new Float64Array(row.length);
   if (total === 0) return out;
-  for (let i = 0; i < row.length; i++) out[i] = row[i]! / total / (bend(h.edges[i + 1]!) - bend(h.edges[i]!));
+  const start = bend(low);
+  const perColumn = n / (bend(high) - start);
+  for (let i = 0; i < row.length; i++) {
+    if (row[i] === 0) continue;
+    const from = (bend(h.edges[i]!) - start) * perColumn;
+    const to = (bend(h.edges[i + 1]!) - start) * perColumn;
+    const share = row[i]! / total / (to - from);
+    for (let c = Math.max(0, Math.floor(from)); c < Math.min(n, to); c++) out[c]! += share * (Math.min(to, c + 1) - Math.max(from, c));
+  }
   return out;
+}
+
+/** How many columns suit so many values: few values in many columns are all noise. */
+export function columnsFor(h: Histogram): number {
+  let most = 0;
+  for (let step = 0; step < h.steps.length; step++) most = Math.max(most, sum(rowOf(h, step)));
+  return Math.min(72, Math.max(14, Math.round(2 * Math.sqrt(most))));
 }
 
 /** Quantiles of every step: [share][step]. */

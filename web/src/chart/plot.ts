@@ -112,7 +112,7 @@ export function frameOf(
   const [y0, y1] = axes.yWindow ?? pad(axes.y, ...yRange(curves, axes));
   const plotHeight = Math.max(10, height - TOP - BOTTOM);
   const y = makeScale(axes.y, y0, y1, TOP + plotHeight, TOP);
-  const yTicks = y.ticks(Math.max(2, Math.round(plotHeight / 38)));
+  const yTicks = y.ticks(Math.max(3, Math.round(plotHeight / 38)));
   const left = Math.ceil(Math.max(16, ...yTicks.map((tick) => measure(tick.text)))) + GAP;
   const plotWidth = Math.max(10, width - left - RIGHT);
   const x = makeScale(xKind, x0, x1, left, left + plotWidth);

@@ -1,6 +1,6 @@
 /** Histograms over steps as ridge lines: one behind the other, the newest in front. */
 import type { Ink } from './ink';
-import { commonHeight, density, type Histogram } from './histogram';
+import { columns, columnsFor, commonHeight, type Histogram } from './histogram';
 import { makeScale, type Scale, type ScaleKind } from './scale';
 import { sequential } from './colormap';
 
@@ -48,10 +48,10 @@ export function ridgeAt(frame: RidgeFrame, y: number): number {
 
 /** `lit`: the step that stands out. */
 export function drawRidges(context: CanvasRenderingContext2D, h: Histogram, frame: RidgeFrame, ink: Ink, lit: number): void {
-  const densities = Array.from(h.steps, (_, step) => density(h, step, frame.x.bend));
+  const n = columnsFor(h);
+  const densities = Array.from(h.steps, (_, step) => columns(h, step, frame.x.bend, frame.x.low, frame.x.high, n));
   const top = commonHeight(densities);
   const surface = `rgb(${ink.surface.join(' ')})`;
-  const middles = Array.from({ length: h.edges.length - 1 }, (_, i) => frame.x.invert((frame.x.at(h.edges[i]!) + frame.x.at(h.edges[i + 1]!)) / 2));
   context.lineJoin = 'round';
   densities.forEach((row, step) => {
     const base = frame.baselines[step]!;
@@ -61,9 +61,7 @@ export function drawRidges(context: CanvasRenderingContext2D, h: Histogram, fram
     const path = new Path2D();
     path.moveTo(frame.left, base);
     for (let i = 0; i < row.length; i++) {
-      const x = frame.x.at(middles[i]!);
-      if (x < frame.left - 1 || x > frame.left + frame.width + 1) continue;
-      path.lineTo(x, base - Math.min(1.25, row[i]! / top) * frame.rise);
+      path.lineTo(frame.left + ((i + 0.5) / n) * frame.width, base - Math.min(1.25, row[i]! / top) * frame.rise);
     }
     path.lineTo(frame.left + frame.width, base);
     context.fillStyle = surface;

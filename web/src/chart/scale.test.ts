@@ -100,6 +100,12 @@ test('ticks of a duration are round in its own units', () => {
   expect(durationTicks(0, 3600, 4).map((tick) => tick.text)).toEqual(['0 s', '15:00', '30:00', '45:00', '1:00:00']);
 });
 
+test('nothing but zeros lies on the ground', () => {
+  const [low, high] = pad('linear', 0, 0);
+  expect(low).toBeLessThan(0);
+  expect(high).toBeGreaterThan(10 * -low);
+});
+
 test('a constant gets room on both sides', () => {
   for (const kind of ['linear', 'log'] as const) {
     const [low, high] = pad(kind, 3, 3);

@@ -247,8 +247,9 @@ export function pad(kind: ScaleKind, low: number, high: number, share = 0.06): [
     const room = (high / low) ** share;
     return [low / room, high * room];
   }
+  if (low === 0 && high === 0) return [-share, 1];
   if (low === high) {
-    const room = Math.abs(low) * 0.1 || 0.5;
+    const room = Math.abs(low) * 0.1;
     return [low - room, high + room];
   }
   const room = (high - low) * share;

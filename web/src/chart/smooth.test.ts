@@ -66,7 +66,16 @@ test('thinning to the extremes of each column moves the mean by less than a tent
   expect(apart.reduce((a, b) => a + b) / apart.length).toBeLessThan(0.01);
 });
 
+test('a few points far apart hardly trail behind at TensorBoard’s default weight', () => {
+  const x = steps(11, 100);
+  const y = x.map((step) => (step < 300 ? 0.1 : 0.9));
+  const out = smooth(x, y, { weight: 0.6, unit: smoothingUnit(0, 1000, 11) });
+  expect(out[4]).toBeGreaterThan(0.89);
+  expect(slow(y, 0.6)[4]).toBeLessThan(0.8);
+});
+
 test('beyond a thousand points the look depends on the extent, not on the number of points', () => {
   expect(smoothingUnit(0, 1e6, 1_000_001)).toBeCloseTo(smoothingUnit(0, 1e6, 10_001), 9);
   expect(smoothingUnit(0, 99, 100)).toBe(1);
+  expect(smoothingUnit(0, 999, 1000)).toBe(1);
 });

@@ -3,8 +3,10 @@
 /**
  * A running mean over logged points forgets by the factor `weight` per *unit* of x:
  *
- * - Up to 1,000 logged points the unit is their mean distance: where nothing was thinned and steps are even, this is
+ * - From 100 to 1,000 logged points the unit is their mean distance: where nothing was thinned and steps are even, this is
  *   TensorBoard's curve, number for number.
+ * - Below, the unit is a hundredth of the series' extent: a validation curve of ten points does not trail behind by a third of
+ *   the training because its neighbour of a thousand points is noisy.
  * - Beyond, the unit is a thousandth of the series' extent. TensorBoard draws a random 1,000 of the points and smooths those;
  *   this is that curve without the dice, and 0.9 looks equally smooth for a thousand and for a million steps.
  *
@@ -20,12 +22,13 @@ export interface Smoothing {
   unit: number;
 }
 
+const LEAST_POINTS = 100;
 const MOST_POINTS = 1000;
 
-/** The unit of a series: how far apart its logged points are, or a thousandth of its extent. */
+/** The unit of a series: how far apart its logged points are, within a hundredth and a thousandth of its extent. */
 export function smoothingUnit(first: number, last: number, nLogged: number): number {
   if (nLogged < 2 || !(last > first)) return 1;
-  return (last - first) / (Math.min(nLogged, MOST_POINTS) - 1);
+  return (last - first) / (Math.min(Math.max(nLogged, LEAST_POINTS), MOST_POINTS) - 1);
 }
 
 /**
