@@ -163,6 +163,9 @@ export const api = {
   blob: (run: string, blob: string) => address(['runs', run, 'blobs', blob]),
   blobTensors: async (run: string, blob: string, signal?: AbortSignal) =>
     getTensors(['runs', run, 'blobs', blob], {}, signal),
+  blobText: async (run: string, blob: string, signal?: AbortSignal) =>
+    (await send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null })).text(),
+  blobJson: <T>(run: string, blob: string, signal?: AbortSignal) => get<T>(['runs', run, 'blobs', blob], {}, signal),
   console: (run: string, query: { start: number; n: number; search?: string }, signal?: AbortSignal) =>
     get<Console>(['runs', run, 'console'], query, signal),
   csv: (runs: readonly string[], keys: readonly string[]) => address(['series.csv'], { run: runs, key: keys }),
