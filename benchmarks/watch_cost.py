@@ -1,0 +1,196 @@
+"""What watching costs: CPU time that measuring weights and gradients adds to a small CNN's training step.
+
+    python benchmarks/watch_cost.py [--rounds 7] [--steps 40] [--json results.json]
+
+A CNN of 289,000 parameters in 16 tensors, batch 32 of CIFAR's shape, one thread. In each round every way of watching
+trains its own copy of the network for a block of steps, in an order that changes from round to round, so that what
+else the machine does falls on all alike. Reported: CPU milliseconds a step of this process (`time.process_time`; the
+service of wandb is a process of its own and not in it), the median over rounds, and what that adds to a training that
+nobody watches: the median over rounds of the ratio within a round. All but the unwatched one log the loss. The ratios
+say how many times more a peer adds. Peers that are not installed are left out and named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import netscope
+from netscope.analyse import measure
+
+BATCH = 32
+EACH, TENTH = "weights and gradients, every step", "weights and gradients, every 10 steps"
+Log = Callable[[int, torch.Tensor], None]
+
+
+class Network(nn.Sequential):
+    """A small CNN, 16 tensors."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            *(nn.Conv2d(3, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(64, 128, 3, padding=1), nn.BatchNorm2d(128), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Flatten(), nn.Linear(2048, 95), nn.ReLU(), nn.Linear(95, 10)),
+        )
+
+
+class Way:
+    """A way to watch, `subject` in the table `group`: trains its own copy of the network."""
+
+    def __init__(self, group: str, subject: str, begin: Callable[[nn.Module], Log]) -> None:
+        torch.manual_seed(0)
+        self.group = group
+        self.subject = subject
+        self.model = Network()
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9)
+        self.images = torch.randn(BATCH, 3, 32, 32)
+        self.labels = torch.randint(0, 10, (BATCH,))
+        self.log = begin(self.model)
+        self.done = 0
+        self.took: list[float] = []
+
+    def train(self, n: int) -> float:
+        """CPU milliseconds a step, of n steps."""
+        begin = time.process_time()
+        for _ in range(n):
+            self.optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(self.model(self.images), self.labels)
+            loss.backward()
+            self.optimizer.step()
+            self.log(self.done, loss)
+            self.done += 1
+        return (time.process_time() - begin) / n * 1e3
+
+
+def ways(folder: Path, stack: ExitStack) -> tuple[list[Way], list[str]]:
+    """All ways, and the peers that are missing."""
+
+    def watched(every: int, quantities: Sequence[str]) -> Callable[[nn.Module], Log]:
+        def begin(model: nn.Module) -> Log:
+            run = netscope.init(dir=folder, watch_system=False, console=False)
+            stack.callback(run.finish)
+            run.watch(model, every=every, quantities=quantities)
+            return lambda step, loss: run.log({"loss": loss.item()}, step=step)
+
+        return begin
+
+    weights, everything = ("value", "gradient"), ("value", "gradient", "update", "activation")
+    found = [
+        Way("nothing", "nothing", lambda model: lambda step, loss: None),
+        Way(EACH, "netscope", watched(1, weights)),
+        Way(TENTH, "netscope", watched(10, weights)),
+        Way("with updates and activations, every step", "netscope", watched(1, everything)),
+        Way("with updates and activations, every 10 steps", "netscope", watched(10, everything)),
+        Way("with updates and activations, every 100 steps", "netscope", watched(100, everything)),
+    ]
+    missing = []
+    for name, begin in (("wandb", wandb_watch), ("tensorboard", add_histogram)):
+        try:
+            found += begin(folder, stack)
+        except ImportError:
+            missing.append(name)
+    return found, missing
+
+
+def wandb_watch(folder: Path, stack: ExitStack) -> list[Way]:
+    """wandb.watch(log="all"), offline."""
+    import wandb
+
+    os.environ["WANDB_SILENT"] = "true"
+
+    def begin(every: int) -> Callable[[nn.Module], Log]:
+        def start(model: nn.Module) -> Log:
+            run = wandb.init(mode="offline", dir=str(folder), project="cost", reinit="create_new")
+            stack.callback(run.finish)
+            run.watch(model, log="all", log_freq=every)
+            return lambda step, loss: run.log({"loss": loss.item()})
+
+        return start
+
+    return [Way(EACH, "wandb.watch", begin(1)), Way(TENTH, "wandb.watch", begin(10))]
+
+
+def add_histogram(folder: Path, stack: ExitStack) -> list[Way]:
+    """SummaryWriter.add_histogram of every parameter and gradient."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    def begin(every: int) -> Callable[[nn.Module], Log]:
+        def start(model: nn.Module) -> Log:
+            writer: AbstractContextManager[SummaryWriter] = SummaryWriter(str(folder / f"tb{every}"))
+            written = stack.enter_context(writer)
+
+            def log(step: int, loss: torch.Tensor) -> None:
+                written.add_scalar("loss", loss.item(), step)
+                if step % every == 0:
+                    for name, parameter in model.named_parameters():
+                        written.add_histogram(name, parameter, step)
+                        written.add_histogram(f"{name}.grad", parameter.grad, step)
+
+            return log
+
+        return start
+
+    return [Way(EACH, "add_histogram", begin(1)), Way(TENTH, "add_histogram", begin(10))]
+
+
+def result(found: list[Way], missing: list[str]) -> dict[str, Any]:
+    """A table a group, with the ratios of peers to netscope."""
+    plain = found[0].took
+    tables: dict[str, Any] = {}
+    for way in found[1:]:
+        added = statistics.median(took / base for took, base in zip(way.took, plain, strict=True)) - 1
+        milliseconds = round(statistics.median(way.took), 3)
+        of = tables.setdefault(way.group, {"nothing": {"cpu_ms_per_step": round(statistics.median(plain), 3)}})
+        of[way.subject] = {"cpu_ms_per_step": milliseconds, "added_percent": round(100 * added, 2)}
+    for of in tables.values():
+        ours = of["netscope"]["added_percent"]
+        peers = {name: row["added_percent"] for name, row in of.items() if name not in ("nothing", "netscope")}
+        if peers and ours > 0:
+            of["ratios"] = {f"{name} adds, times ours": round(added / ours, 1) for name, added in peers.items()}
+    model = found[0].model
+    about = {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "tensors": len(list(model.parameters())),
+        "rounds": len(plain),
+        "missing": ", ".join(missing) or "none",
+    }
+    return {**tables, **about}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=40, help="a block; a multiple of 10")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    measure.warm(wait=True)
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        found, missing = ways(Path(name), stack)
+        for way in found:
+            way.train(10)  # not counted
+        shuffled = random.Random(0)
+        for _ in range(options.rounds):
+            for way in shuffled.sample(found, len(found)):
+                way.took.append(way.train(options.steps))
+        made = result(found, missing)
+    if options.json:
+        options.json.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(made, indent=1))
+
+
+if __name__ == "__main__":
+    main()
