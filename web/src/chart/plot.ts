@@ -34,6 +34,8 @@ export interface Axes {
   xWindow: readonly [number, number] | null;
   yWindow: readonly [number, number] | null;
   ignoreOutliers: boolean;
+  /** Show 0 although no value is near it: for amounts and percentages. */
+  fromZero?: boolean;
 }
 
 export interface Frame {
@@ -98,6 +100,11 @@ export function yRange(curves: readonly Curve[], axes: Axes): [number, number] {
   return [Math.max(least, inner - room), Math.min(most, outer + room)];
 }
 
+function padded(axes: Axes, [low, high]: [number, number]): [number, number] {
+  if (!axes.fromZero || axes.y === 'log' || !(low >= 0)) return pad(axes.y, low, high);
+  return [0, pad(axes.y, 0, high)[1]];
+}
+
 /** Scales and ticks of a chart of `width` x `height` CSS pixels. */
 export function frameOf(
   curves: readonly Curve[],
@@ -109,7 +116,7 @@ export function frameOf(
   const xKind: ScaleKind = axes.x === 'duration' ? 'linear' : axes.x;
   let [x0, x1] = axes.xWindow ?? xExtent(curves, xKind === 'log');
   if (!(x1 > x0)) [x0, x1] = Number.isFinite(x0) ? pad(xKind, x0, x0) : xKind === 'log' ? [1, 10] : [0, 1];
-  const [y0, y1] = axes.yWindow ?? pad(axes.y, ...yRange(curves, axes));
+  const [y0, y1] = axes.yWindow ?? padded(axes, yRange(curves, axes));
   const plotHeight = Math.max(10, height - TOP - BOTTOM);
   const y = makeScale(axes.y, y0, y1, TOP + plotHeight, TOP);
   const yTicks = y.ticks(Math.max(3, Math.round(plotHeight / 38)));

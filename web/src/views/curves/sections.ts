@@ -33,18 +33,20 @@ export interface Arrangement {
   hidden: readonly string[];
   folded: Readonly<Record<string, boolean>>;
   order: Readonly<Record<string, readonly string[]>>;
+  /** No sections: all keys together. */
+  flat?: boolean;
 }
 
 const natural = new Intl.Collator(undefined, { numeric: true });
 
-export function sectionsOf(keys: readonly Key[], { filter, pinned, hidden, folded, order }: Arrangement): Section[] {
+export function sectionsOf(keys: readonly Key[], { filter, pinned, hidden, folded, order, flat = false }: Arrangement): Section[] {
   const away = new Set(hidden);
   const there = new Set<string>();
   const groups = new Map<string, string[]>();
   for (const { key } of keys) {
     if (away.has(key) || (filter && !filter.test(key))) continue;
     there.add(key);
-    const name = prefixOf(key);
+    const name = flat ? '' : prefixOf(key);
     const group = groups.get(name);
     if (group) group.push(key);
     else groups.set(name, [key]);
