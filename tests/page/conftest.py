@@ -4,12 +4,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from benchmarks import make_runs
 from scripts.find_browser import find_browser
@@ -20,6 +20,17 @@ FLAGS = [
     "--font-render-hinting=none",
 ]  # fmt: skip
 PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
+
+
+def ready(page: Page) -> None:
+    """Until the page is connected and its view is there, with all charts in sight drawn."""
+    expect(page.get_by_role("navigation").first).to_be_visible()
+    expect(page.locator(".link.connected")).to_be_attached()
+    expect(page.locator("main .stage > *").first).to_be_visible()
+    expect(page.locator("main .pending")).to_have_count(0)
+    if "/curves" in page.url or "/system" in page.url:
+        page.wait_for_function("performance.getEntriesByName('charts-drawn').length > 0")
 
 
 class Site(NamedTuple):
@@ -66,25 +77,41 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-def open_page(browser: Browser, **options: object) -> tuple[BrowserContext, Page, list[str]]:
-    """A page of its own, with what it complained of."""
-    given = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US", "reduced_motion": "reduce", **options}
-    context = browser.new_context(**given)  # type: ignore[arg-type]
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    return context, page, complaints
+Opener = Callable[..., Page]
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page in which nothing may be thrown."""
-    context, opened, complaints = open_page(browser)
-    yield opened
-    context.close()
-    assert [text for text in complaints if "ERR_" not in text and "WebSocket" not in text] == []
+def opened(browser: Browser) -> Iterator[Opener]:
+    """Makes pages, each in a browser profile of its own; none of them may throw or complain.
+
+    A lost connection is the browser's to complain of, not the page's fault.
+    """
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and "ERR_" not in message.text and "WebSocket" not in message.text:
+            complaints.append(message.text)
+
+    def make(**options: Any) -> Page:
+        usual = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US", "reduced_motion": "reduce"}
+        contexts.append(browser.new_context(**(usual | options)))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", note)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(opened: Opener) -> Page:
+    """A page as most people have it."""
+    return opened()
 
 
 @pytest.fixture(scope="session")
