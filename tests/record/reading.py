@@ -35,7 +35,9 @@ class Journal(NamedTuple):
 
 def read(folder: Path) -> list[Journal]:
     """In the order of their beginnings."""
-    return sorted((read_journal(path) for path in folder.glob("*.journal")), key=lambda one: one.start.get("created", 0.0))
+    return sorted(
+        (read_journal(path) for path in folder.glob("*.journal")), key=lambda one: one.start.get("created", 0.0)
+    )
 
 
 def read_journal(path: Path) -> Journal:

@@ -44,7 +44,7 @@ def test_a_full_disk_warns_once_counts_and_is_raised_by_finish(begin, journal_of
             run.log(WIDE)
     assert len(told) == 1
     assert run.step == 100
-    with pytest.raises(StorageError, match="things that were logged could not be written.*No space") as raised:
+    with pytest.raises(StorageError, match=r"things that were logged could not be written.*No space") as raised:
         run.finish()
     found = journal_of(run)
     kept = len(found.rows)
@@ -84,7 +84,7 @@ def test_a_key_set_that_was_refused_is_defined_before_its_next_row(begin, journa
 
 
 def test_an_exception_is_not_hidden_by_the_disks(begin, journal_of, monkeypatch):
-    with full(monkeypatch, 70_000), pytest.warns(RuntimeWarning), pytest.raises(ValueError, match="the real trouble"):  # noqa: PT012
+    with full(monkeypatch, 70_000), pytest.warns(RuntimeWarning), pytest.raises(ValueError, match="the real trouble"):
         with begin() as run:
             for _ in range(100):
                 run.log(WIDE)
@@ -99,7 +99,7 @@ def test_a_blob_that_is_refused_is_counted_and_not_told_of(run, journal_of, monk
     monkeypatch.setattr(blobs, "write", refuse)
     with pytest.warns(RuntimeWarning):
         run.log({"loss": 1.0, "picture": netscope.Image([[0.0, 1.0]])})
-    with pytest.raises(StorageError, match="^1 things"):
+    with pytest.raises(StorageError, match=r"^1 things"):
         run.finish()
     assert journal_of(run).series("loss") == {0: 1.0}
     assert journal_of(run).assets == []
@@ -136,7 +136,9 @@ def small_disk(tmp_path: Path, megabytes: int):
     """A real file system of a few megabytes, where this machine lets us mount one."""
     place = tmp_path / "disk"
     place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", place], capture_output=True, text=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", place], capture_output=True, text=True
+    )
     if done.returncode:
         pytest.skip(f"mounting needs rights that we have not ({done.stderr.strip()}); the quota's test does without")
     try:
@@ -186,7 +188,7 @@ def test_a_vanished_folder_warns_once_and_counts_all_that_was_lost(begin, monkey
         for _ in range(5):
             run.log({"a": 1.0})
         run.image("p", [[0.5]])
-    with pytest.raises(StorageError, match="^16 things.*vanished"):
+    with pytest.raises(StorageError, match=r"^16 things.*vanished"):
         run.finish()
     assert not run.folder.exists(), "what was deleted on purpose stays deleted"
 
@@ -202,7 +204,7 @@ def test_a_folder_that_is_back_is_written_again(begin, monkeypatch):
     run.folder.mkdir()
     run.log({"a": 3.0})
     run.log({"a": 4.0})
-    with pytest.raises(StorageError, match="^2 things"):
+    with pytest.raises(StorageError, match=r"^2 things"):
         run.finish()
     (found,) = read(run.folder)
     assert found.series("a") == {2: 3.0, 3: 4.0}
@@ -211,7 +213,7 @@ def test_a_folder_that_is_back_is_written_again(begin, monkeypatch):
 def test_a_folder_that_vanished_just_before_the_end_is_noticed(run):
     run.log({"a": 1.0})
     shutil.rmtree(run.folder)
-    with pytest.warns(RuntimeWarning, match="vanished"), pytest.raises(StorageError, match="^1 things"):
+    with pytest.warns(RuntimeWarning, match="vanished"), pytest.raises(StorageError, match=r"^1 things"):
         run.finish()
 
 

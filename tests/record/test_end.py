@@ -49,9 +49,13 @@ def test_control_c_is_recorded_as_such(tmp_path):
     assert (found.event("end")["state"], found.event("end")["error"]) == ("crashed", "KeyboardInterrupt")
 
 
-@pytest.mark.parametrize(("code", "state"), [("0", "finished"), ("None", "finished"), ("3", "crashed"), ("'bad'", "crashed")])
+@pytest.mark.parametrize(
+    ("code", "state"), [("0", "finished"), ("None", "finished"), ("3", "crashed"), ("'bad'", "crashed")]
+)
 def test_leaving_a_with_block_by_exit_tells_by_its_code(tmp_path, code, state):
-    script = f"with netscope.init(sys.argv[1], watch_system=False) as run:\n    run.log({{'a': 1}})\n    sys.exit({code})"
+    script = (
+        f"with netscope.init(sys.argv[1], watch_system=False) as run:\n    run.log({{'a': 1}})\n    sys.exit({code})"
+    )
     (found,), _ = play(tmp_path, script, code={"3": 3, "'bad'": 1}.get(code, 0))
     assert found.event("end")["state"] == state
 

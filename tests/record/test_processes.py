@@ -26,7 +26,7 @@ def in_fork(work) -> int:
         try:
             work()
             code = 0
-        except BaseException:  # the child must not go on with pytest's own work
+        except BaseException:  # noqa: BLE001  # the child must not go on with pytest's own work
             traceback.print_exc()
         finally:
             os._exit(code)

@@ -77,7 +77,10 @@ class Kind(enum.Enum):
         (argparse.Namespace(a=1, b=None), {"a": 1, "b": None}),
         ({"n": np.float32(0.5), "i": np.int64(3), "t": np.array(2)}, {"n": 0.5, "i": 3, "t": 2}),
         ({"k": Kind.big, "f": math.sqrt, "c": Options}, {"k": 3, "f": "math.sqrt", "c": f"{__name__}.Options"}),
-        ({"nan": math.nan, "inf": -math.inf, "big": 10**30, 3: True}, {"nan": "NaN", "inf": "-Infinity", "big": str(10**30), "3": True}),
+        (
+            {"nan": math.nan, "inf": -math.inf, "big": 10**30, 3: True},
+            {"nan": "NaN", "inf": "-Infinity", "big": str(10**30), "3": True},
+        ),
     ],
 )
 def test_a_configuration_of_any_shape_is_written_as_json(begin, journal_of, config, told):
@@ -157,7 +160,7 @@ def test_an_unknown_run_names_the_known_ones(begin, tmp_path):
     run = begin(name="known")
     with pytest.raises(NotFoundError, match=rf"no run 'other'.*known \({run.id}\)"):
         begin(resume="other")
-    with pytest.raises(NotFoundError, match="no run 'x' in .*: no run"):
+    with pytest.raises(NotFoundError, match=r"no run 'x' in .*: no run"):
         netscope.init(tmp_path / "nowhere", resume="x")
     with pytest.raises(NotFoundError):
         begin(resume="..")
@@ -241,6 +244,8 @@ def test_recording_plain_scalars_loads_no_numpy_and_no_framework(tmp_path):
         "import sys, netscope; run = netscope.init(sys.argv[1], watch_system=False); run.log({'a': {'b': 1}});"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
-    loaded = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert "msgspec" in loaded
     assert {"numpy", "torch", "starlette", "numba", "sqlalchemy", "socket"}.isdisjoint(loaded)

@@ -64,8 +64,8 @@ class Lines:
 
     def end(self) -> None:
         """Take the line that has no end as it is."""
-        if self._open.strip("\r"):
-            self._keep([shown(self._open)])
+        if line := shown(self._open):
+            self._keep([line])
         self._open = ""
         self._tell()
 
@@ -95,11 +95,10 @@ def shown(line: str) -> str:
 
 
 def _last_state(line: str) -> str:
-    """What is needed of a line that is still open: the state after its last carriage return, with that return."""
-    before, mark, after = line.rpartition("\r")
-    if after:
-        return (mark + after)[: LONGEST_LINE + 1]
-    return (before.rpartition("\r")[2] + mark)[-LONGEST_LINE:]
+    """What is needed of a line that is still open: the present state, and the one before should that stay empty."""
+    *before, present = _CONTROL.sub("", line).split("\r")
+    kept = next((part for part in reversed(before) if part), "")[:LONGEST_LINE]
+    return f"{kept}\r{present[:LONGEST_LINE]}" if before else present[:LONGEST_LINE]
 
 
 class Captured:

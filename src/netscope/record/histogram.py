@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from netscope.errors import UsageError
 from netscope.record.encoded import as_numpy
+
+Numbers = npt.NDArray[np.float64]
 
 MOST_BINS = 100_000
 
@@ -34,8 +36,7 @@ class Histogram:
             flat = flat.astype(np.float64)
             finite = flat[np.isfinite(flat)]
             self.n_nonfinite = flat.size - finite.size
-            self.edges = _edges(finite, bins)
-            self.counts = np.histogram(finite, self.edges)[0].astype(np.float64)
+            self.counts, self.edges = _count(finite, bins)
             return
         if counts is None or edges is None:
             raise UsageError("a histogram is of values, or of both counts and edges")
@@ -51,14 +52,17 @@ class Histogram:
             raise UsageError("the counts of a histogram are finite and not negative")
 
 
-def _edges(finite: npt.NDArray[np.float64], bins: int) -> npt.NDArray[np.float64]:
-    if not finite.size:
-        return np.linspace(0.0, 1.0, bins + 1)
-    low, high = float(finite.min()), float(finite.max())
-    if math.isinf(high - low):
-        return np.linspace(low / 2, high / 2, bins + 1) * 2
-    edges = np.linspace(low, high, bins + 1)
-    if not (np.diff(edges) > 0).all():  # equal values, or too close for so many edges
+def _count(finite: Numbers, bins: int) -> tuple[Numbers, Numbers]:
+    """Counts and edges of equal width."""
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    if high - low < max(abs(low), abs(high), 1.0) * 2**-40 * bins:  # equal, or too close for so many edges
         room = max(abs(low), abs(high), 1.0) * 2**-20 * bins
-        edges = np.linspace(low - room, high + room, bins + 1)
-    return edges
+        low, high = max(low - room, -sys.float_info.max), min(high + room, sys.float_info.max)
+    if 2**-900 < high - low < 2**900:
+        counts, edges = np.histogram(finite, bins, (low, high))
+        return counts.astype(np.float64), edges
+    # NumPy's own way overflows here.
+    share = np.linspace(0, 1, bins + 1)
+    with np.errstate(over="ignore"):
+        edges = (low * (1 - share) + high * share).clip(low, high)
+    return np.histogram(finite, edges)[0].astype(np.float64), edges

@@ -1,0 +1,197 @@
+"""Environment and system figures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import msgspec
+import psutil
+import pytest
+
+import netscope
+from netscope.record import environment, heart, system
+from netscope.schema import Environment
+
+
+def wait_for(condition, seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def repository(tmp_path):
+    where = tmp_path / "source"
+    where.mkdir()
+    for command in (
+        "init -q -b trunk",
+        "config user.email a@b.c",
+        "config user.name me",
+        "remote add origin https://me:hunter2@example.com/a/b.git",
+    ):
+        subprocess.run(["git", "-C", where, *command.split()], check=True)
+    (where / "train.py").write_text("x = 1\n")
+    subprocess.run(["git", "-C", where, "add", "."], check=True)
+    subprocess.run(["git", "-C", where, "commit", "-qm", "one"], check=True)
+    return where
+
+
+def test_the_state_of_the_source_is_told(repository):
+    found = environment.git(repository)
+    assert len(found["commit"]) == 40
+    assert (found["branch"], found["status"]) == ("trunk", "")
+    (repository / "train.py").write_text("x = 2\n")
+    assert environment.git(repository)["status"]
+
+
+def test_where_there_is_no_repository_nothing_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert environment.git(tmp_path) == {}
+    monkeypatch.setenv("PATH", "")
+    assert environment.git(tmp_path) == {}
+
+
+SCRIPT = """
+import netscope, sys
+netscope.init(sys.argv[1], watch_system=False).finish()
+"""
+
+
+def test_an_environment_is_recorded_once_and_tells_no_secret(repository, tmp_path):
+    from tests.record.reading import read
+
+    (repository / "train.py").write_text(SCRIPT)
+    secrets = ["--password", "hunter2", "--api_key=hunter2", "model.token=hunter2", "https://me:hunter2@host/x"]
+    subprocess.run(
+        [sys.executable, repository / "train.py", tmp_path / "runs", "--lr=0.1", *secrets],
+        check=True,
+        env={**os.environ, "WANDB_API_KEY": "hunter2"},
+    )
+    (run,) = (tmp_path / "runs").iterdir()
+    (found,) = read(run)
+    assert b"hunter2" not in found.path.read_bytes()
+    told = msgspec.convert(found.event("environment")["environment"], Environment)
+    assert told.python == sys.version.split()[0]
+    assert told.command.endswith("--lr=0.1 --password '***' '--api_key=***' 'model.token=***' 'https://***@host/x'")
+    assert (told.git_branch, told.git_dirty, told.git_remote) == ("trunk", True, "https://example.com/a/b.git")
+    assert told.cpu_count == os.cpu_count()
+    assert told.memory_bytes == psutil.virtual_memory().total
+    assert told.directory == os.getcwd()
+
+
+def test_packages_are_those_that_are_installed():
+    from importlib.metadata import version
+
+    found = environment.packages(sys.path)
+    for name in ("numpy", "msgspec", "psutil"):
+        assert found[name] == version(name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--token", "abc"], ["--token", "***"]),
+        (["--hfToken=abc"], ["--hfToken=***"]),
+        (["--tokenizer", "bert", "--max-tokens=100"], ["--tokenizer", "bert", "--max-tokens=100"]),
+        (["--secret-key", "s", "--lr", "1"], ["--secret-key", "***", "--lr", "1"]),
+        (["--password", "--lr=1"], ["--password", "--lr=1"]),
+        (["hf_abcdefghijklmnopqrstu"], ["***"]),
+        (["--key=sk-abcdefghijklmnop"], ["--key=***"]),
+        (["--author=me", "auth.txt"], ["--author=me", "auth.txt"]),
+        (["-c", "password='a b'; train()"], ["-c", "password=***"]),
+    ],
+)
+def test_only_what_is_secret_is_left_out_of_the_command(arguments, shown):
+    assert environment.redact(arguments) == shown
+
+
+def test_system_figures_are_rows_of_their_own_kind(tmp_path, monkeypatch, journal_of):
+    monkeypatch.setattr(heart, "BEAT_S", 0.02)
+    monkeypatch.setattr(system, "EVERY_S", 0.04)
+    run = netscope.init(tmp_path, console=False)
+    wait_for(lambda: sum(row[0] == "system" for row in journal_of(run).rows) >= 3)
+    run.finish()
+    rows = [row for row in journal_of(run).rows if row[0] == "system"]
+    assert [row[1] for row in rows] == list(range(len(rows)))
+    last = rows[-1][3]
+    assert 0 <= last["memory/percent"] <= 100
+    assert 0 <= last["cpu/percent"] <= 100
+    assert last["process/memory_mb"] == pytest.approx(psutil.Process().memory_info().rss / 2**20, rel=0.5)
+    assert {
+        "process/cpu_percent",
+        "disk/read_mb_s",
+        "disk/written_mb_s",
+        "network/received_mb_s",
+        "network/sent_mb_s",
+    } <= last.keys()
+    assert all(value >= 0 for value in last.values())
+
+
+class Nvml:
+    """What of nvidia-ml-py is used, for a machine with two GPUs of which one cannot tell its power."""
+
+    NVML_TEMPERATURE_GPU = 0
+
+    class NVMLError(Exception):
+        pass
+
+    class Numbers:
+        gpu, used, total = 50, 4 << 30, 16 << 30
+
+    def nvmlInit(self):
+        pass
+
+    def nvmlDeviceGetCount(self):
+        return 2
+
+    def nvmlDeviceGetHandleByIndex(self, i):
+        return i
+
+    def nvmlDeviceGetName(self, i):
+        return b"Fast GPU" if i else "Faster GPU"
+
+    def nvmlDeviceGetUtilizationRates(self, i):
+        return self.Numbers
+
+    nvmlDeviceGetMemoryInfo = nvmlDeviceGetUtilizationRates
+
+    def nvmlDeviceGetTemperature(self, i, _):
+        return 60 + i
+
+    def nvmlDeviceGetPowerUsage(self, i):
+        if i:
+            raise self.NVMLError
+        return 250_000
+
+
+def test_gpus_tell_what_they_can(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", Nvml())
+    gpus = system.Gpus()
+    assert gpus.names() == ["Faster GPU", "Fast GPU"]
+    assert gpus.sample() == {
+        "gpu.0/percent": 50, "gpu.0/memory_mb": 4096, "gpu.0/memory_percent": 25, "gpu.0/temperature_c": 60,
+        "gpu.0/power_w": 250, "gpu.1/percent": 50, "gpu.1/memory_mb": 4096,
+        "gpu.1/memory_percent": 25, "gpu.1/temperature_c": 61,
+    }  # fmt: skip
+
+
+def test_a_machine_without_gpus_tells_of_none(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert system.Gpus().sample() == {}
+    assert system.Gpus().names() == []
+
+
+def test_the_heartbeat_moves_in_the_header(begin, journal_of, monkeypatch):
+    from netscope.store import journal
+
+    monkeypatch.setattr(heart, "BEAT_S", 0.02)
+    run = begin()
+    (path,) = run.folder.glob("*.journal")
+    wait_for(lambda: journal.read_header(path.read_bytes(), "").beats >= 2)
+    header = journal.read_header(path.read_bytes(), "")
+    assert header.heartbeat > header.created
+    assert header.pid == os.getpid()
