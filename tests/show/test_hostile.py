@@ -153,6 +153,7 @@ def test_no_address_leads_out_of_the_pages_folder(tmp_path, address):
     assert found is None or found.read_text() == "page"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_a_host_is_a_name_or_nothing(host):
     name = host_name(host)

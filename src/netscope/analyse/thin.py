@@ -3,8 +3,8 @@
 NumPy does it without a loop over columns: 0.4 ms for a million evenly spaced points. `tsdownsample` (Rust) takes 0.3 ms
 for the same, but loses NaN and infinities, wants one call a series and is one more compiled dependency: we do without.
 
-Many series are thinned in one go: they lie one after the other in one array, and a *column* is a range of it. So 1,000
-runs cost a few passes over their points and not 1,000 times the overhead of a dozen calls.
+Series that were logged at the same places are thinned in one go: their columns are the same. So 1,000 runs cost a few
+passes over their points and not 1,000 times the overhead of a dozen calls.
 """
 
 from __future__ import annotations
@@ -54,39 +54,37 @@ def columns(
     return starts[np.concatenate(([True], starts[1:] != starts[:-1]))]
 
 
-def pick(y: Float[np.ndarray, " point"], starts: Int[np.ndarray, " column"]) -> Bool[np.ndarray, " point"]:
+def pick(y: Float[np.ndarray, "line point"], starts: Int[np.ndarray, " column"]) -> Bool[np.ndarray, "line point"]:
     """Mark what to keep: of each column the first smallest and largest value, and the first of NaN, inf and -inf.
 
     Args:
-        y: Series after series.
+        y: Series that share their x.
         starts: First point of each column, ascending, beginning with 0; a column ends where the next begins.
 
-    >>> pick(np.array([1.0, 3.0, 2.0, 5.0, np.nan, 5.0]), np.array([0, 3])).tolist()
-    [True, True, False, True, True, False]
+    >>> pick(np.array([[1.0, 3.0, 2.0, 5.0, np.nan, 5.0]]), np.array([0, 3])).tolist()
+    [[True, True, False, True, True, False]]
     """
-    keep = np.zeros(len(y), np.bool_)
-    if not len(starts):
-        return keep
-    lengths = np.diff(starts, append=len(y))
-    if (lengths[:-1] == lengths[0]).all() and lengths[-1] <= lengths[0]:
-        n_whole = len(starts) - int(lengths[-1] < lengths[0])
-        end = n_whole * lengths[0]
-        _pick_even(y[:end].reshape(n_whole, -1), keep[:end].reshape(n_whole, -1))
-        if end < len(y):
-            _pick_even(y[end:][None], keep[end:][None])
-    else:
-        _pick_ragged(y, starts, lengths, keep)
+    n_lines, n = y.shape
+    lengths = np.diff(starts, append=n)
+    if not len(starts) or (lengths[:-1] != lengths[0]).any() or lengths[-1] > lengths[0]:
+        return _pick_ragged(y, starts, lengths)
+    keep = np.empty(y.shape, np.bool_)
+    end = n // lengths[0] * lengths[0]
+    keep[:, :end] = _pick_even(y[:, :end].reshape(-1, lengths[0])).reshape(n_lines, end)
+    if end < n:
+        keep[:, end:] = _pick_even(y[:, end:])
     return keep
 
 
-def _pick_even(y: Float[np.ndarray, "column point"], keep: Bool[np.ndarray, "column point"]) -> None:
-    """`pick` where all columns have one length; writes into `keep`."""
+def _pick_even(y: Float[np.ndarray, "column point"]) -> Bool[np.ndarray, "column point"]:
+    """`pick` where all columns have one length."""
+    keep = np.zeros(y.shape, np.bool_)
     rows = np.arange(len(y))
     lowest, highest = y.argmin(axis=1), y.argmax(axis=1)  # both stop at a NaN, so these two show what is not finite
     keep[rows, lowest] = keep[rows, highest] = True
     strange = rows[~(np.isfinite(y[rows, lowest]) & np.isfinite(y[rows, highest]))]
     if not len(strange):
-        return
+        return keep
     some = y[strange]
     finite = np.isfinite(some)
     keep[strange] = False
@@ -97,24 +95,29 @@ def _pick_even(y: Float[np.ndarray, "column point"], keep: Bool[np.ndarray, "col
     ):
         has = mask.any(axis=1)
         keep[strange[has], first[has]] = True
+    return keep
 
 
 def _pick_ragged(
-    y: Float[np.ndarray, " point"],
-    starts: Int[np.ndarray, " column"],
-    lengths: Int[np.ndarray, " column"],
-    keep: Bool[np.ndarray, " point"],
-) -> None:
-    """`pick` for columns of any lengths; writes into `keep`."""
-    finite = np.isfinite(y)
+    y: Float[np.ndarray, "line point"], starts: Int[np.ndarray, " column"], lengths: Int[np.ndarray, " column"]
+) -> Bool[np.ndarray, "line point"]:
+    """`pick` for columns of any lengths."""
+    n_lines, n = y.shape
+    starts = (np.arange(n_lines)[:, None] * n + starts).ravel()
+    lengths, values = np.tile(lengths, n_lines), y.ravel()
+    keep = np.zeros(y.size, np.bool_)
+    if not len(starts):
+        return keep.reshape(y.shape)
+    finite = np.isfinite(values)
     is_finite = bool(finite.all())
     for reduce, worst in ((np.minimum, np.inf), (np.maximum, -np.inf)):
-        values = y if is_finite else np.where(finite, y, worst)
-        extremes = np.repeat(reduce.reduceat(values, starts), lengths)
-        keep[_first_of_column(np.flatnonzero((values == extremes) & finite), starts)] = True
+        compared = values if is_finite else np.where(finite, values, worst)
+        extremes = np.repeat(reduce.reduceat(compared, starts), lengths)
+        keep[_first_of_column(np.flatnonzero((compared == extremes) & finite), starts)] = True
     if not is_finite:
-        for strange in (np.isnan(y), y == np.inf, y == -np.inf):
+        for strange in (np.isnan(values), values == np.inf, values == -np.inf):
             keep[_first_of_column(np.flatnonzero(strange), starts)] = True
+    return keep.reshape(y.shape)
 
 
 def _first_of_column(points: Int[np.ndarray, " some"], starts: Int[np.ndarray, " column"]) -> Int[np.ndarray, " fewer"]:
@@ -151,7 +154,8 @@ def thin(
         return kept
     if len(x) <= 2 * px:
         return np.arange(len(x))
-    keep = pick(y, columns(x, px, float(x[0]) if low is None else low, float(x[-1]) if high is None else high))
+    left, right = float(x[0]) if low is None else low, float(x[-1]) if high is None else high
+    keep = pick(y[None], columns(x, px, left, right))[0]
     keep[[0, -1]] = True
     return np.flatnonzero(keep)
 

@@ -62,36 +62,42 @@ def thinned(chart: Sequence[Line], px: int, low: float | None, high: float | Non
 
     The columns are those of the chart, which is as wide as its widest line unless `low` and `high` say otherwise.
     """
-    windows = [lines.window(line.x, low, high) for line in chart]
-    ends = [(line.x[w.start], line.x[w.stop - 1]) for line, w in zip(chart, windows, strict=True) if w.stop > w.start]
-    if not ends:
-        return list(windows)
-    left = float(min(first for first, _ in ends)) if low is None else low
-    right = float(max(last for _, last in ends)) if high is None else high
-    # The points beside the window only lead the line in and out. They must not hide an extreme of the first column.
-    inner = [
-        slice(w.start + (low is not None and w.stop > w.start and line.x[w.start] < low),
-              w.stop - (high is not None and w.stop > w.start and line.x[w.stop - 1] > high))
-        for line, w in zip(chart, windows, strict=True)
-    ]  # fmt: skip
-    crowded = [i for i, part in enumerate(inner) if part.stop - part.start > 2 * px]
-    result: list[np.ndarray | slice] = list(windows)
-    if not crowded:
-        return result
-    parts = [chart[i].y[inner[i]] for i in crowded]
-    offsets = np.cumsum([0, *map(len, parts)])
-    starts = [
-        columns(chart[i].x[inner[i]], px, left, right) + offset for i, offset in zip(crowded, offsets[:-1], strict=True)
-    ]
-    keep = pick(parts[0] if len(parts) == 1 else np.concatenate(parts), np.concatenate(starts))
-    keep[offsets[:-1]] = keep[offsets[1:] - 1] = True
-    kept = np.flatnonzero(keep)
-    bounds = np.searchsorted(kept, offsets)
-    for number, i in enumerate(crowded):
-        points = kept[bounds[number] : bounds[number + 1]] + (inner[i].start - offsets[number])
-        before, after = range(windows[i].start, inner[i].start), range(inner[i].stop, windows[i].stop)
-        result[i] = np.concatenate((before, points, after)).astype(np.intp) if before or after else points
+    result: list[np.ndarray | slice] = [slice(0, 0)] * len(chart)
+    alike = _alike(chart)
+    windows = [lines.window(chart[group[0]].x, low, high) for group in alike]
+    shown = [chart[group[0]].x[window] for group, window in zip(alike, windows, strict=True)]
+    left = min((float(x[0]) for x in shown if len(x)), default=0.0) if low is None else low
+    right = max((float(x[-1]) for x in shown if len(x)), default=0.0) if high is None else high
+    for group, window, x in zip(alike, windows, shown, strict=True):
+        # The points beside the window only lead a line in and out. They must not hide an extreme of the first column.
+        start = int(low is not None and len(x) > 0 and x[0] < low)
+        end = len(x) - int(high is not None and len(x) > start and x[-1] > high)
+        if end - start <= 2 * px:
+            for i in group:
+                result[i] = window
+            continue
+        y = [chart[i].y[window][start:end] for i in group]
+        keep = np.ones((len(group), len(x)), np.bool_)
+        keep[:, start:end] = pick(y[0][None] if len(y) == 1 else np.stack(y), columns(x[start:end], px, left, right))
+        keep[:, [start, end - 1]] = True
+        for i, row in zip(group, keep, strict=True):
+            result[i] = np.flatnonzero(row) + window.start
     return result
+
+
+def _alike(chart: Sequence[Line]) -> list[list[int]]:
+    """Numbers of the lines that were logged at the same places, group by group."""
+    groups: dict[tuple[int, float, float], list[list[int]]] = {}
+    for i, line in enumerate(chart):
+        ends = (line.x[0], line.x[-1]) if len(line.x) else (0, 0)
+        candidates = groups.setdefault((len(line.x), *ends), [])
+        for group in candidates:
+            if np.array_equal(chart[group[0]].x, line.x):
+                group.append(i)
+                break
+        else:
+            candidates.append([i])
+    return [group for candidates in groups.values() for group in candidates]
 
 
 def _compact_x(parts: list[np.ndarray]) -> np.ndarray:

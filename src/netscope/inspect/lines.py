@@ -80,6 +80,9 @@ def of_key(
         there = everyone(store) if x == "relative" else {}
         for run, series in columns.items():
             for is_ghost, (steps, times, values) in _parts(series, ghosts):
+                if x == "step" and not is_ghost:  # these ascend already
+                    yield Line(run, key, steps, values, len(steps), False, series.revision)
+                    continue
                 at = steps if x == "step" else times if x == "time" else times - there[run].created
                 yield _line(run, key, at, values, is_ghost, series.revision)
         return

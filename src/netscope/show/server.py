@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import gc
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from netscope.show.app import application
 PORT = 6060
 TRIES = 100
 GRACE_S = 2
+TAKEN = {errno.EADDRINUSE} | ({errno.EACCES} if sys.platform == "win32" else set())
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -45,7 +47,7 @@ def bind(host: str, port: int) -> socket.socket:
             listening.listen(2048)  # only now is it ours: two may bind what nobody listens on
         except OSError as error:
             listening.close()
-            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            if error.errno not in TAKEN:
                 raise StorageError(f"cannot listen on {host}:{candidate}: {error.strerror or error}") from error
         else:
             listening.setblocking(False)
