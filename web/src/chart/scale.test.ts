@@ -106,6 +106,13 @@ test('nothing but zeros lies on the ground', () => {
   expect(high).toBeGreaterThan(10 * -low);
 });
 
+test('what is not negative gets hardly any room below zero', () => {
+  const [low] = pad('linear', 0.01, 2.4);
+  expect(low).toBeLessThan(0);
+  expect(low).toBeGreaterThan(-0.05);
+  expect(pad('linear', -1, 1)[0]).toBeCloseTo(-1.12, 9);
+});
+
 test('a constant gets room on both sides', () => {
   for (const kind of ['linear', 'log'] as const) {
     const [low, high] = pad(kind, 3, 3);

@@ -253,5 +253,7 @@ export function pad(kind: ScaleKind, low: number, high: number, share = 0.06): [
     return [low - room, high + room];
   }
   const room = (high - low) * share;
-  return [low - room, high + room];
+  // A loss is not negative: below 0 there is just enough room to see a line that lies on it.
+  const below = low >= 0 && low < room ? low + high * 0.015 : room;
+  return [low - below, high + room];
 }

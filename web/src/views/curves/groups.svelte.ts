@@ -32,19 +32,23 @@ export class KeyGroups {
   curves = $state.raw<readonly GroupCurve[]>([]);
   problem = $state.raw<ApiError | null>(null);
   loaded = $state(false);
+  /** The last wish as text, and the same without its revision. */
   #asked = '';
+  #subject = '';
   #askedAt = -Infinity;
   #later: ReturnType<typeof setTimeout> | undefined;
 
   update(wish: GroupWish): void {
     const name = JSON.stringify(wish);
     if (name === this.#asked) return;
+    const subject = JSON.stringify({ ...wish, revision: '' });
+    const grown = subject === this.#subject;
     this.#asked = name;
+    this.#subject = subject;
     clearTimeout(this.#later);
-    const done = begin();
-    const wait = Math.max(0, this.#askedAt + CALM_MS - performance.now());
-    this.#later = setTimeout(() => void this.#ask(name, wish).finally(done), wait);
-    if (wait > 0) done();
+    const done = grown ? () => undefined : begin();
+    const wait = grown ? Math.max(0, this.#askedAt + CALM_MS - performance.now()) : 0;
+    this.#later = setTimeout(() => void this.#ask(subject, wish).finally(done), wait);
   }
 
   rest(): void {
@@ -52,13 +56,14 @@ export class KeyGroups {
     this.#asked = '';
   }
 
-  async #ask(name: string, wish: GroupWish): Promise<void> {
+  async #ask(subject: string, wish: GroupWish): Promise<void> {
     this.#askedAt = performance.now();
     try {
       const [low, high] = wish.window ?? [null, null];
       const groups = wish.groups.map((group) => [...group]);
       const reply = await api.groups({ groups, keys: [wish.key], px: wish.px, x: wish.x, low, high, band: wish.band });
-      if (name !== this.#asked) return;
+      // A run that grew meanwhile is asked for again; what has come is shown.
+      if (subject !== this.#subject) return;
       this.curves = curvesOf(reply);
       this.problem = null;
       this.loaded = true;

@@ -35,7 +35,6 @@ export class KeySeries {
   #x = '';
   #px = 0;
   #asking = false;
-  #askedAt = -Infinity;
   #detailed = '';
   #wish: Wish | null = null;
   #later: ReturnType<typeof setTimeout> | undefined;
@@ -101,15 +100,16 @@ export class KeySeries {
     }
     if (this.#asking) return;
     const fresh = stale.some((id) => !this.#known.has(id));
-    const wait = fresh ? 0 : this.#askedAt + CALM_MS - performance.now();
-    if (wait > 0) this.#later = setTimeout(() => this.#go(), wait);
-    else void this.#ask(stale);
+    // On the same beat for all charts, so that they share their requests.
+    const wait = fresh ? 0 : CALM_MS - (performance.now() % CALM_MS);
+    if (fresh) void this.#ask(stale);
+    else this.#later = setTimeout(() => void this.#ask(this.#stale()), wait);
   }
 
   async #ask(ids: string[]): Promise<void> {
-    const wish = this.#wish!;
+    const wish = this.#wish;
+    if (!wish || !ids.length) return;
     this.#asking = true;
-    this.#askedAt = performance.now();
     const revisions = new Map(ids.map((id) => [id, wish.revision(id)]));
     const [x, px] = [this.#x, this.#px];
     const done = begin();

@@ -4,13 +4,15 @@ import type { LayerTable, Quantity, Stat } from '../../api/schema.gen';
 import { begin } from '../../chart/busy';
 import type { Histogram } from '../../chart/histogram';
 
-/** What is on screen while its newer self is on the way; the latest question wins, and no more than one a second is asked. */
+/** What is on screen while its newer self is on the way: one question at a time, and those of a growing run not too often. */
 export class Asked<T> {
   value = $state.raw<T | null>(null);
   problem = $state.raw<ApiError | null>(null);
   #name = '';
   #subject = '';
   #askedAt = -Infinity;
+  #asking = false;
+  #question: (() => Promise<T>) | null = null;
   #later: ReturnType<typeof setTimeout> | undefined;
   readonly #calm: number;
 
@@ -25,28 +27,44 @@ export class Asked<T> {
     const other = subject !== this.#subject;
     this.#name = name;
     this.#subject = subject;
-    clearTimeout(this.#later);
-    if (other) this.value = null;
-    const wait = other ? 0 : Math.max(0, this.#askedAt + this.#calm - performance.now());
-    const done = other ? begin() : () => undefined;
-    this.#later = setTimeout(() => void this.#send(name, question).finally(done), wait);
+    this.#question = question;
+    if (other) {
+      this.value = null;
+      this.problem = null;
+      this.#asking = false;
+    }
+    this.#plan(other ? begin() : () => undefined, other);
   }
 
-  async #send(name: string, question: () => Promise<T>): Promise<void> {
+  #plan(done: () => void, now: boolean): void {
+    // What is under way is let finish, even if the run has grown since: else a run that grows fast would never be shown.
+    if (this.#asking) return done();
+    clearTimeout(this.#later);
+    const wait = now ? 0 : Math.max(0, this.#askedAt + this.#calm - performance.now());
+    this.#later = setTimeout(() => void this.#send().finally(done), wait);
+  }
+
+  async #send(): Promise<void> {
+    const [name, subject] = [this.#name, this.#subject];
     this.#askedAt = performance.now();
+    this.#asking = true;
     try {
-      const value = await question();
-      if (name !== this.#name) return;
+      const value = await this.#question!();
+      if (subject !== this.#subject) return;
       this.value = value;
       this.problem = null;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (name === this.#name) this.problem = error;
+      if (subject === this.#subject) this.problem = error;
+    } finally {
+      if (subject === this.#subject) this.#asking = false;
     }
+    if (subject === this.#subject && name !== this.#name) this.#plan(() => undefined, false);
   }
 
+  /** Forget that it was asked, so that the next `ask` does it again. */
   again(): void {
-    this.#name = '';
+    this.#name = this.#subject = '';
   }
 }
 
