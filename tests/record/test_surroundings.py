@@ -43,9 +43,9 @@ def repository(tmp_path):
 def test_the_state_of_the_source_is_told(repository):
     found = environment.git(repository)
     assert len(found["commit"]) == 40
-    assert (found["branch"], found["status"]) == ("trunk", "")
+    assert (found["branch"], found["changes"]) == ("trunk", "")
     (repository / "train.py").write_text("x = 2\n")
-    assert environment.git(repository)["status"]
+    assert environment.git(repository)["changes"]
 
 
 def test_where_there_is_no_repository_nothing_is_told(tmp_path, monkeypatch):

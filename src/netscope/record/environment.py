@@ -52,7 +52,7 @@ def capture() -> Environment:
         git_commit=source.get("commit", ""),
         git_branch=source.get("branch", ""),
         git_remote=without_user(source.get("remote", "")),
-        git_dirty=bool(source.get("status")),
+        git_dirty=bool(source.get("changes")),
         packages=packages(sys.path),
     )
 
@@ -83,29 +83,31 @@ def without_user(url: str) -> str:
 
 
 def git(folder: Path) -> dict[str, str]:
-    """Commit, branch, remote and status of the repository that `folder` is in; {} where there is none."""
-    asked = {
-        "commit": ("rev-parse", "HEAD"),
-        "branch": ("rev-parse", "--abbrev-ref", "HEAD"),
-        "remote": ("config", "--get", "remote.origin.url"),
-        "status": ("status", "--porcelain", "--untracked-files=no"),
+    """Commit, branch, remote and what is changed in the repository that `folder` is in; {} where there is none."""
+    status = _ask_git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
+    heads = dict(line[2:].split(" ", 1) for line in status.splitlines() if line.startswith("# branch."))
+    if not heads:
+        return {}
+    return {
+        "commit": heads.get("branch.oid", "").replace("(initial)", ""),
+        "branch": heads.get("branch.head", "").replace("(detached)", ""),
+        "remote": _ask_git(folder, "config", "--get", "remote.origin.url").strip(),
+        "changes": "\n".join(line for line in status.splitlines() if not line.startswith("#")),
     }
-    found: dict[str, str] = {}
-    for name, arguments in asked.items():
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(folder), *arguments],
-                capture_output=True,
-                timeout=_GIT_S,
-                # No lock is taken in the user's repository, and nobody is asked for a password.
-                env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
-            )
-        except (OSError, subprocess.SubprocessError):
-            return found
-        if done.returncode and name == "commit":
-            return found
-        found[name] = done.stdout.decode("utf-8", "replace").strip() if not done.returncode else ""
-    return found
+
+
+def _ask_git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            timeout=_GIT_S,
+            # No lock is taken in the user's repository, and nobody is asked for a password.
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode("utf-8", "replace") if not done.returncode else ""
 
 
 def packages(path: Iterable[str]) -> dict[str, str]:
