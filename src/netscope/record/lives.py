@@ -6,30 +6,44 @@ import atexit
 import contextlib
 import os
 import sys
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from netscope.record.recording import Recording
 
-_LIVING: list[Recording] = []
+class Life(Protocol):
+    """What of a run is needed here."""
+
+    folder: Path
+
+    def crashed(self, error: BaseException) -> None:
+        """An exception is ending the process."""
+
+    def finish_at_exit(self) -> None:
+        """The process ends."""
+
+    def forked(self) -> None:
+        """This is a forked child now."""
+
+
+_LIVING: list[Life] = []
 _READY: set[str] = set()
 
 
-def remember(run: Recording) -> None:
+def remember(run: Life) -> None:
     """From now on this run is finished when the process ends, as crashed if an exception ends it."""
     if run not in _LIVING:
         _LIVING.append(run)
     _prepare()
 
 
-def forget(run: Recording) -> None:
+def forget(run: Life) -> None:
     """It is finished."""
     if run in _LIVING:
         _LIVING.remove(run)
 
 
-def find(folder: str) -> Recording | None:
+def find(folder: str) -> Life | None:
     """The living run of a folder."""
     return next((run for run in _LIVING if str(run.folder) == folder), None)
 
