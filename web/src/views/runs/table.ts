@@ -43,6 +43,8 @@ export function defaultColumns(keys: readonly Key[], config: ReadonlyMap<string,
   const results = keys
     .map((key) => ({ key: key.key, worth: (TELLING.test(key.key) ? 2 : 0) + key.n_runs / (most || 1) }))
     .sort((a, b) => b.worth - a.worth || a.key.length - b.key.length)
+    // Where there are losses and scores, timings and learning rates wait in the chooser.
+    .filter(({ worth }, i, all) => worth >= 2 || (all[0]?.worth ?? 0) < 2)
     .slice(0, 4)
     .map(({ key }) => summaryField(key));
   const settings = [...config]
