@@ -167,3 +167,16 @@ def test_a_value_lies_between_the_edges_of_its_bin(value):
 def test_bins_that_are_not_finite_are_known():
     counts = bins.count(np.array([np.nan, -np.nan, np.inf, -np.inf, 3.4e38, -3.4e38], np.float32))
     assert counts[bins.NONFINITE].sum() == 4
+
+
+def test_where_numba_does_not_work_numpy_measures_and_says_so(monkeypatch):
+    def fail(name):
+        raise ImportError("no module named numba")
+
+    monkeypatch.setattr(measure, "_kernels", None)
+    monkeypatch.setattr(measure.importlib, "import_module", fail)
+    with pytest.warns(UserWarning, match="no module named numba"):
+        measure._load()
+    counts = np.zeros(bins.N_BINS, np.uint32)
+    assert measure.measure(np.array([1.0, 3.0]), counts).mean == 2
+    assert counts.sum() == 2

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from netscope.analyse import bins, measure
@@ -482,3 +485,40 @@ def test_auto_measures_as_often_as_costs_one_percent():
     assert set(gaps[1:].tolist()) == {100}
     cost = 0.09 * len(run.rows)
     assert cost / (5000 * 0.1) < 0.0125
+
+
+def test_an_optimiser_step_compiled_as_a_whole_trains_on():
+    model, run = network(), Recorder()
+    watch(run, model, every=1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    compiled = torch.compile(optimizer.step, backend="eager", fullgraph=False)
+    before = model[0].weight.detach().clone()
+    for step in range(3):
+        model(images()).square().mean().backward()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compiled()
+        run.log(step)
+    run.finish()
+    assert not torch.equal(before, model[0].weight)
+    assert run.steps[0] == 0
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.001, 10), st.floats(0.001, 10)), min_size=1, max_size=20),
+)
+@settings(max_examples=50, deadline=None)
+def test_auto_is_always_a_round_number_within_its_bounds(times):
+    schedule = Schedule("auto")
+    count = 0
+    for cost, step in times:
+        assert schedule.is_due(count)
+        for _ in range(3):
+            schedule.stepped(step)
+        schedule.measured(count, cost)
+        assert 1 <= schedule.every <= 10_000
+        assert str(schedule.every).rstrip("0") in ("1", "2", "5")
+        assert not any(
+            schedule.is_due(c) for c in (count + 1, count + schedule.every - 1) if c < count + schedule.every
+        )
+        count += schedule.every

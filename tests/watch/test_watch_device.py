@@ -182,3 +182,22 @@ def test_without_float64_numbers_are_still_good(monkeypatch):
     assert found["std"] == pytest.approx(moments(values.numpy()).std, rel=1e-5)
     assert found["nonfinite"] == 1
     assert found["saturated"] == (values > 3).sum().item() / 1000
+
+
+def test_a_full_device_costs_the_measurement_not_the_training(monkeypatch):
+    def full(tensor, counts):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    model, run = network(), Recorder()
+    watching = Watch(run, model, Schedule(1), "", ("gradient", "update"), path="device")
+    watching.arm()
+    step(model)
+    run.log(0)
+    before = model[0].weight.detach().clone()
+    monkeypatch.setattr(watch_device, "measure", full)
+    with pytest.warns(UserWarning, match="the device has no memory left"):
+        step(model)
+    run.log(1)
+    run.finish()
+    assert not torch.equal(before, model[0].weight)
+    assert run.steps == [0]

@@ -19,7 +19,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from netscope.analyse.measure import warm
 from netscope.errors import UsageError
-from netscope.record.watch_activations import Listener
+from netscope.record import watch_device
+from netscope.record.watch_activations import Listener, is_recording_code
 from netscope.record.watch_layers import Watched, plan, unwrap
 from netscope.record.watch_manual import ByHand
 from netscope.record.watch_measure import Measurement, Path
@@ -50,7 +51,8 @@ def watch(
     the next `log`.
 
     Modules are seen when they are called; functions (`F.relu`) are not. With `torch.compile`, the steps that are
-    measured run uncompiled, and nothing is compiled anew.
+    measured run uncompiled, and nothing is compiled anew; an optimiser's `step` that is itself compiled is not seen.
+    FSDP's weights are measured part by part, by each rank.
 
     Args:
         run: Where to write.
@@ -208,7 +210,7 @@ class Watch:
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._open is None and self._late is None:
             return
-        if torch.compiler.is_compiling() or not self._owns(optimizer):
+        if is_recording_code() or not self._owns(optimizer):
             return
         begin = self._clock()
         is_lead = self._is_lead(optimizer)
@@ -226,16 +228,18 @@ class Watch:
                         self.see_gradient(measurement, item, getattr(optimizer, "grad_scale", None))
             if is_lead:
                 self.see_buffers(measurement)
-            if "update" in self._quantities:
-                self._before = {
-                    id(item.tensor): item.tensor.detach().clone() for item in self.parameters if id(item.tensor) in own
-                }
-            else:
-                self._before = dict.fromkeys(own)
+            self._before = self._weights(own) if "update" in self._quantities else dict.fromkeys(own)
         self._spend(self._clock() - begin)
 
+    def _weights(self, own: set[int]) -> dict[int, torch.Tensor | None]:
+        try:
+            return {id(item.tensor): item.tensor.detach().clone() for item in self.parameters if id(item.tensor) in own}
+        except torch.OutOfMemoryError:
+            watch_device.warn_full()
+            return {}
+
     def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if torch.compiler.is_compiling() or not self._owns(optimizer):
+        if is_recording_code() or not self._owns(optimizer):
             return
         if self._by_hand is not None:
             self._by_hand.remove()

@@ -121,12 +121,7 @@ class Listener:
         self._measurement = None
 
     def _is_deaf(self) -> bool:
-        return (
-            self._measurement is None
-            or not torch.is_grad_enabled()
-            or torch.compiler.is_compiling()
-            or torch._C._is_tracing()
-        )
+        return self._measurement is None or not torch.is_grad_enabled() or is_recording_code()
 
     def _begin(self, module: nn.Module, args: Any) -> None:
         # A pass that is computed again during backward (checkpointing) is the same pass.
@@ -200,6 +195,13 @@ def _measurable(tensor: Any) -> bool:
         and not tensor.is_nested
         and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # inside vmap or grad: no numbers yet
     )
+
+
+def is_recording_code() -> bool:
+    """Whether calls are being recorded (by a compiler, a tracer, a CUDA graph) rather than made: no numbers then."""
+    if torch.compiler.is_compiling() or torch._C._is_tracing():
+        return True
+    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
 
 
 def _in_backward() -> bool:

@@ -6,6 +6,7 @@ when the device gets to it, and read when it has arrived.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,11 @@ def _chunk(values: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
     high = torch.where(is_finite, values, -torch.inf).amax().to(dtype)
     n = torch.full_like(mean, values.numel())
     return torch.stack([n, (values == 0).sum(dtype=dtype), n - n_finite, mean, std, low, high])
+
+
+def warn_full() -> None:
+    """Say, once, that not everything could be measured. The training fits, if barely: it goes on."""
+    warnings.warn("the device has no memory left to measure everything that is watched", stacklevel=2)
 
 
 def new_counts(device: torch.device) -> torch.Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from netscope.record.watch_activations import Passes
+from netscope.record.watch_activations import Passes, is_recording_code
 from netscope.record.watch_layers import Watched
 from netscope.record.watch_measure import Measurement
 from netscope.record.watch_rows import Recorder
@@ -86,7 +86,7 @@ class ByHand:
         self._root_handle.remove()
 
     def _gradient(self, item: Watched, parameter: torch.Tensor) -> None:
-        if self._measurement is None or torch.compiler.is_compiling():
+        if self._measurement is None or is_recording_code():
             return
         self._watch.see_gradient(self._measurement, item, None)
         if id(parameter) not in self._before:
@@ -104,7 +104,7 @@ class ByHand:
             self._watch.logged(step)
 
     def _begin_pass(self, module: nn.Module, args: Any) -> None:
-        if torch.compiler.is_compiling() or not torch.is_grad_enabled() or not self._passes.is_new(module, args):
+        if is_recording_code() or not torch.is_grad_enabled() or not self._passes.is_new(module, args):
             return
         if self._measurement is not None:
             if self._has_changed():

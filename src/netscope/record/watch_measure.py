@@ -86,7 +86,12 @@ class Measurement:
             with self._lock:
                 seen = self._at(place, tensor.device, None)
                 assert isinstance(seen.counts, torch.Tensor)  # that is what a device gets
-                seen.parts += watch_device.measure(tensor, seen.counts)
+                try:
+                    seen.parts += watch_device.measure(tensor, seen.counts)
+                except torch.OutOfMemoryError:
+                    self._seen.pop(place)
+                    watch_device.warn_full()
+                    return
         if n_implicit:
             seen.parts.append(Moments(float(n_implicit), float(n_implicit), 0.0, 0.0, 0.0, 0.0, 0.0))
             seen.counts[0] += n_implicit
