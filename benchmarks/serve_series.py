@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import psutil
+import zstandard
 
 from benchmarks import make_runs, tfevents
 
@@ -113,6 +114,21 @@ def until(port: int, asked: tuple[str, bytes, dict[str, str]], is_ready: Callabl
     raise TimeoutError(f"port {port}: not complete after {PATIENCE_S:.0f} s")
 
 
+def settle(server: psutil.Process) -> None:
+    """Wait until a server has nothing left to do: half a second in which it used a twentieth of a processor."""
+    end = time.perf_counter() + PATIENCE_S
+    while time.perf_counter() < end:
+        before = cpu_s(server)
+        time.sleep(0.5)
+        if cpu_s(server) - before < 0.025:
+            return
+
+
+def cpu_s(server: psutil.Process) -> float:
+    family = [server, *server.children(recursive=True)]
+    return sum(times.user + times.system for times in (one.cpu_times() for one in family))
+
+
 def first_requests(port: int, asks: list[tuple[str, bytes, dict[str, str]]]) -> dict[str, float]:
     """Median time and bytes of requests that were never made before."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
@@ -162,6 +178,13 @@ def memory_mb(server: psutil.Process) -> float:
     return sum(one.memory_full_info().pss for one in [server, *server.children(recursive=True)]) / 1e6
 
 
+def told(reply: bytes) -> list[dict[str, Any]]:
+    """What a reply of /api/series tells of its series."""
+    plain = zstandard.ZstdDecompressor().decompress(reply, max_output_size=1 << 30)
+    header = json.loads(plain[8 : 8 + int.from_bytes(plain[:8], "little")])
+    return list(json.loads(header["__metadata__"]["reply"])["series"])
+
+
 def netscope(folder: Path, size: Set, seconds: float, connections: int) -> dict[str, Any]:
     keys = make_runs.key_names(size.keys)
     ids = sorted(place.name for place in folder.iterdir() if not place.name.startswith("."))
@@ -172,15 +195,17 @@ def netscope(folder: Path, size: Set, seconds: float, connections: int) -> dict[
         return "/api/series", body, {"Content-Type": "application/json", "Accept-Encoding": "zstd"}
 
     def is_ready(reply: bytes) -> bool:
-        return json.loads(reply)["n_runs"] == size.runs
+        series = told(reply)
+        return len(series) == size.runs and all(one["n_logged"] == size.steps for one in series)
 
     with process(
         [sys.executable, "-m", "netscope.cli", "show", str(folder), "--port", str(port), "--no-browser"]
     ) as server:
-        ready = until(port, ("/api/about", b"", {}), is_ready)
+        ready = until(port, chart(keys[-1]), is_ready)
+        settle(server)
         result = {
             "ready_s": ready,
-            "first": first_requests(port, [chart(key) for key in keys]),
+            "first": first_requests(port, [chart(key) for key in keys[:-1]]),
             "fresh": load(port, lambda number: chart(keys[0], -1 - number * 1e-9), seconds, connections),
             "repeated": load(port, lambda number: chart(keys[0]), seconds, connections),
         }
@@ -212,6 +237,7 @@ def tensorboard(folder: Path, size: Set, seconds: float, connections: int) -> di
     ]
     with process(command) as server:
         ready = until(port, chart(keys[-1]), is_ready)
+        settle(server)
         result = {"ready_s": ready, "first": first_requests(port, [chart(key) for key in keys[:3]])}
         result["load"] = load(port, lambda number: chart(keys[0]), seconds, connections)
         return result | {"memory_mb": memory_mb(server)}

@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from netscope.errors import NetscopeError
 from netscope.schema import Live
+from netscope.show.memory import give_back
 from netscope.store.store import Store
 
 POLL_S = 0.2
@@ -57,9 +58,13 @@ class Channel:
                 await watcher
 
     async def _watch(self) -> None:
+        was_behind = False
         while True:
             try:
                 self._publish(await anyio.to_thread.run_sync(self.store.refresh))
+                if was_behind and not self.store.is_behind:
+                    await anyio.to_thread.run_sync(give_back)
+                was_behind = self.store.is_behind
             except (NetscopeError, SQLAlchemyError, OSError) as error:  # a folder that vanished may come back
                 _log.warning("following %s: %s", self.store.folder, error)
             with suppress(TimeoutError):

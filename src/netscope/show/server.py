@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 import netscope
 from netscope.errors import StorageError
 from netscope.show.app import application
+from netscope.show.memory import share_arenas
 
 PORT = 6060
 TRIES = 100
@@ -103,6 +104,7 @@ def serve(
     Raises:
         StorageError: No port is free.
     """
+    share_arenas()
     with bind(host, port) as listening, netscope.open(folder, index=index) as store:
         ready(address(listening))
         server = _server(application(store, host, allow_hosts))
