@@ -257,6 +257,42 @@ def test_a_resumed_run_among_many_is_noticed_in_its_turn(tmp_path: Path) -> None
         assert "r0007" in grew
 
 
+def test_a_folder_that_becomes_a_run_later_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "r").mkdir()
+    os.utime(tmp_path, (1e9, 1e9))
+    with read(tmp_path) as store:
+        assert store.table().runs == []
+        Script().log(0, {"x": 1.0}).end().write(tmp_path / "r")
+        os.utime(tmp_path, (1e9, 1e9))
+        assert store.refresh() == {"r"}
+
+
+def test_a_silent_writer_that_goes_on_is_noticed(tmp_path: Path) -> None:
+    script = Script().log(0, {"x": 1.0})
+    path = script.write(tmp_path / "r", ahead=4096)
+    os.utime(tmp_path / "r", (1e9, 1e9))
+    with read(tmp_path) as store:
+        assert store.table().runs[0].state == "killed"
+        assert store.refresh() == set()
+        with path.open("r+b") as file:  # into the space allocated ahead: neither size nor time of the folder changes
+            file.seek(len(script.bytes))
+            file.write(script.log(1, {"x": 2.0}).frames[-1])
+        assert store.refresh() == {"r"}
+        assert store.columns(["r"], "x")["r"].values.tolist() == [1.0, 2.0]
+
+
+def test_the_torn_tail_of_a_killed_run_is_not_read_again_and_again(tmp_path: Path) -> None:
+    path = Script().log(0, {"x": 1.0}).write(tmp_path / "r")
+    with path.open("ab") as file:
+        file.write(Script().log(1, {"x": 2.0}).frames[-1][:20])
+    os.utime(tmp_path / "r", (1e9, 1e9))
+    with read(tmp_path) as store:
+        before = store.bytes_read
+        for _ in range(10):
+            assert store.refresh() == set()
+        assert store.bytes_read - before <= 10 * 64
+
+
 def test_a_large_folder_is_read_in_pieces_newest_first(tmp_path: Path) -> None:
     places = make_runs.make(tmp_path, 30, 2, 200)
     with Store(tmp_path) as store:

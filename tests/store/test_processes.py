@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from netscope.store import journal
+from netscope.store.state import this_boot
 from netscope.store.store import Store
 from tests.store.journals import BEGAN, Script
 
 READER = """
 import sys, time
 from netscope.store import flush
+from netscope.store.state import this_boot
 from netscope.store.store import Store
 flush.LARGE_BYTES, flush.LARGE_ROWS = 20_000, 100  # so that they race for every few hundred rows
 store = Store(sys.argv[1], sys.argv[2] or None)
@@ -47,7 +51,9 @@ def test_processes_that_index_one_growing_folder_agree(tmp_path: Path, index: st
     readers = [subprocess.Popen(command, **pipes, text=True) for _ in range(n_readers)]
     files = {}
     for run in runs:
-        script = Script()
+        host, boot = this_boot()
+        started = psutil.Process().create_time()
+        script = Script(host=host, boot=boot, pid=os.getpid(), started=started)
         script.keys("scalar", ["a", "b"])
         files[run] = script.write(tmp_path / run).open("ab", buffering=0)
     for step in range(N):

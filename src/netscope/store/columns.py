@@ -15,9 +15,10 @@ from netscope.schema import Kind
 from netscope.store import codec, tables
 from netscope.store.cache import Cache
 from netscope.store.codec import Points
+from netscope.store.followed import Followed
 from netscope.store.index import IndexLost, within
-from netscope.store.ingest import Followed, Ingest
-from netscope.store.state import attempt_of, forks, in_order
+from netscope.store.ingest import Ingest
+from netscope.store.state import attempt_of
 from netscope.store.stitch import Part, stitch
 from netscope.store.tail import Tail, key_id
 
@@ -83,9 +84,9 @@ class Reader:
                 followed = self.followed(run_id)
                 pieces = [
                     Piece(f.number, attempt_of(f), f.head.start.rank or 0, f.indexed, f.tail, f.has(kind, key))
-                    for f in in_order(followed.followers)
+                    for f in followed.ordered
                 ]
-                found[run_id] = Moment(pieces, forks(followed.followers), followed.revision)
+                found[run_id] = Moment(pieces, followed.forks, followed.revision)
         return found
 
     def followed(self, run_id: str) -> Followed:

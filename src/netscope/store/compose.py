@@ -8,7 +8,7 @@ import msgspec
 
 from netscope.schema import Attempt, Run, Scalar, Writer
 from netscope.store.follow import Follower
-from netscope.store.state import attempt_of, attempts, in_order
+from netscope.store.state import attempt_of
 
 
 def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Scalar]:
@@ -30,19 +30,17 @@ def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Scalar]:
 
 
 def config_of(followers: list[Follower]) -> dict[str, Any]:
-    """The configuration, nested: per top-level key what was said last."""
+    """The configuration, nested: per top-level key what was said last. Journals come in order, here and below."""
     latest: dict[str, tuple[float, Any]] = {}
-    for follower in in_order(followers):
+    for follower in followers:
         for key, (time, value) in follower.head.config.items():
             if key not in latest or latest[key][0] <= time:
                 latest[key] = (time, value)
     return {key: value for key, (_, value) in latest.items()}
 
 
-def run_of(run_id: str, followers: list[Follower], revision: int) -> tuple[Run, list[Attempt]]:
-    """The row of a run, without a summary, and its attempts."""
-    ordered = in_order(followers)
-    tries = attempts(followers)
+def run_of(run_id: str, ordered: list[Follower], tries: list[Attempt], revision: int) -> Run:
+    """The row of a run, without a summary."""
     edits: dict[str, tuple[float, Any]] = {}
     for follower in ordered:
         for field, (time, value) in follower.head.edits.items():
@@ -52,7 +50,7 @@ def run_of(run_id: str, followers: list[Follower], revision: int) -> tuple[Run, 
     given = next((f.head.start.name for f in ordered if f.head.start.name), run_id)
     ages = [f.head.start.created or f.created for f in ordered if attempt_of(f) and (f.head.start.created or f.created)]
     created = min(ages, default=0.0)
-    run = Run(
+    return Run(
         id=run_id,
         name=written.get("name") or given,
         state=tries[-1].state if tries else "killed",
@@ -61,11 +59,10 @@ def run_of(run_id: str, followers: list[Follower], revision: int) -> tuple[Run, 
         tags=list(written.get("tags", [])),
         notes=written.get("notes", ""),
         archived=bool(written.get("archived", False)),
-        config=flatten(config_of(followers)),
+        config=flatten(config_of(ordered)),
         summary={},
         revision=revision,
     )
-    return run, tries
 
 
 def writer_of(follower: Follower) -> Writer:
@@ -77,7 +74,7 @@ def writer_of(follower: Follower) -> Writer:
 def problems_of(followers: list[Follower]) -> list[str]:
     """What could not be read, in sentences."""
     found = []
-    for follower in in_order(followers):
+    for follower in followers:
         head, name = follower.head, follower.path.name
         if follower.problem:
             found.append(follower.problem)

@@ -53,7 +53,7 @@ class Follower:
         """There is more to read at once."""
         self.moved_at = 0.0
         """Monotonic time at which the heartbeat was last seen to move, or 0."""
-        self._searched = -1  # size of the file when its zeros were last searched for frames behind them
+        self._searched = (-1, b"")  # size of the file and bytes at `offset` when all of it was last searched for frames
         self._sets: dict[int, KeySet] = {}
         self._lengths: dict[int, int] = {}
 
@@ -86,6 +86,13 @@ class Follower:
         self.created, self.heartbeat, self.beats = header.created, header.heartbeat, header.beats
         return moved
 
+    def has_more(self) -> bool:
+        """Whether there is something that was not there when all was last searched: 16 bytes are read."""
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.offset)
+            peek = file.read(8)
+            return len(peek) == 8 and any(peek) and (os.fstat(file.fileno()).st_size, peek) != self._searched
+
     def grow(self, most: int = 1 << 62, *, thorough: bool = False) -> int:
         """Read what is new, about `most` bytes of it; how many bytes were taken.
 
@@ -114,7 +121,9 @@ class Follower:
             self.bytes_read += len(peek)
             is_empty = peek[:4] == bytes(4)
             size_now = os.fstat(file.fileno()).st_size
-            if len(peek) < 8 or (is_empty and (not thorough or size_now == self._searched)):
+            if size_now < self.offset:
+                self.problem = f"{self.path.name} is shorter than it was: it was cut or replaced"
+            if len(peek) < 8 or (is_empty and not thorough) or (size_now, peek) == self._searched:
                 return 0
             final = False
             while taken < most:
@@ -133,7 +142,8 @@ class Follower:
                     break
                 size = min(2 * size, LARGEST_PIECE) if used else 4 * size
             if thorough and final:
-                self._searched = size_now
+                file.seek(self.offset)
+                self._searched = (size_now, file.read(8))
         return taken
 
     def parse(self, buffer: bytes, base: int, *, final: bool, thorough: bool = True) -> int:

@@ -13,47 +13,20 @@ import msgspec
 import sqlalchemy as sql
 
 from netscope.errors import FormatError, StorageError
-from netscope.schema import Attempt, Run
 from netscope.store import tables
-from netscope.store.compose import run_of
 from netscope.store.flush import Flusher, Saved, is_large
 from netscope.store.follow import Follower
+from netscope.store.followed import FRESH_NS, GONE, Followed, is_text
 from netscope.store.index import IndexLost, open_index
 from netscope.store.tail import KeySet
 
-SUFFIX = ".journal"
 PIECE = 8 << 20  # bytes of one journal between two looks at the clock
 BATCH_BYTES = 16 << 20  # of journals in one transaction
 RESTING_AT_ONCE = 500  # folders of runs at rest looked at in one refresh
-FRESH_NS = 2_000_000_000  # a folder that changed so recently may change again within its clock's tick
+EMPTY_AT_ONCE = 50  # folders without a journal looked at in one refresh
 LIFE_S = 1.0  # between two looks whether a writer lives
 
 log = logging.getLogger("netscope.store")
-
-
-class Followed:
-    """A run and its journals."""
-
-    def __init__(self, run_id: str, folder: Path) -> None:
-        """Nothing is read yet."""
-        self.id, self.folder = run_id, folder
-        self.journals: dict[str, Follower] = {}
-        self.run = Run(run_id, run_id, "killed", 0.0, 0.0, [], "", False, {}, {}, 0)
-        self.attempts: list[Attempt] = []
-        self.mtime = -1
-        """Of the folder when its journals were listed, in ns; -1: list them again."""
-        self.revision = 0
-        self.looked = 0.0
-        """Monotonic time of the last look whether it lives."""
-        self.is_active = False
-        """It runs: looked at in every refresh."""
-        self.is_resting = False
-        """Nobody writes it: looked at now and then. Neither of both: it waits to be read."""
-
-    @property
-    def followers(self) -> list[Follower]:
-        """Its journals."""
-        return list(self.journals.values())
 
 
 class Ingest:
@@ -73,6 +46,7 @@ class Ingest:
         self._root_mtime = -1
         self._backlog: deque[Followed] = deque()
         self._resting: deque[Followed] = deque()
+        self._no_runs: deque[str] = deque()
         self._refused_until = 0.0
         self._open()
 
@@ -132,7 +106,8 @@ class Ingest:
         until = time.monotonic() + budget_s if budget_s is not None else float("inf")
         if not self.index.is_there():
             self.start_over("it was deleted")
-        changed = self._discover(everything=everything)
+        self._discover(everything=everything)
+        changed: set[str] = set()
         for followed in [f for f in self.runs.values() if f.is_active]:
             if self._look(followed, until):
                 changed.add(followed.id)
@@ -189,29 +164,29 @@ class Ingest:
             self.revision = max(self.revision + 1, int(time.time() * 1000))
             for run_id in changed:
                 if (followed := self.runs.get(run_id)) is not None:
-                    followed.revision = self.revision
-                    followed.run, followed.attempts = run_of(run_id, followed.followers, self.revision)
+                    followed.judge()
+                    followed.compose(self.revision)
 
-    def _discover(self, *, everything: bool) -> set[str]:
+    def _discover(self, *, everything: bool) -> None:
         """Find new and vanished folders; only where the folder of all runs changed."""
         try:
             mtime = self.folder.stat().st_mtime_ns
         except OSError:
-            return set()
+            return
         if mtime == self._root_mtime and not everything:
-            return set()
+            for _ in range(min(len(self._no_runs), EMPTY_AT_ONCE)):
+                self._take_up(self._no_runs.popleft())
+            return
         self._root_mtime = mtime if time.time_ns() - mtime > FRESH_NS else -1
         try:
             with os.scandir(self.folder) as entries:
-                found = {e.name for e in entries if e.name[0] != "." and _is_text(e.name) and e.is_dir()}
+                found = {e.name for e in entries if e.name[0] != "." and is_text(e.name) and e.is_dir()}
         except OSError as error:
             log.warning("%s cannot be listed: %s", self.folder, error)
-            return set()
+            return
+        self._no_runs.clear()
         for run_id in sorted(found - self.runs.keys(), reverse=True):  # the newest first
-            followed = Followed(run_id, self.folder / run_id)
-            if self._wake(followed):
-                self.runs[run_id] = followed
-                self._backlog.append(followed)
+            self._take_up(run_id)
         vanished = [run_id for run_id in self.runs if run_id not in found]
         stale = [run_id for run_id in self._known if run_id not in found]
         if vanished or stale:
@@ -219,14 +194,23 @@ class Ingest:
             self._erase(stale)
             for run_id in stale:
                 del self._known[run_id]
-        return set()
+
+    def _take_up(self, run_id: str) -> None:
+        """Begin to follow a folder, or look again later if it has no journal yet."""
+        followed = Followed(run_id, self.folder / run_id)
+        if self._wake(followed):
+            with self.lock:
+                self.runs[run_id] = followed
+            self._backlog.append(followed)
+        elif followed.mtime_now() != GONE:
+            self._no_runs.append(run_id)
 
     def _wake(self, followed: Followed) -> bool:
         """Take up a run where the index left off; False where the folder is no run."""
         saved = self._known.pop(followed.id, [])
         for one in saved:
             self._adopt(followed, one)
-        if saved and self._rested.get(followed.id) == self._mtime(followed):
+        if saved and self._rested.get(followed.id) == followed.mtime_now():
             followed.mtime = self._rested[followed.id]
             return True
         return bool(self._list(followed))
@@ -243,32 +227,17 @@ class Ingest:
         followed.journals[saved.name] = follower
 
     def _list(self, followed: Followed) -> bool:
-        """List the journals of a run; whether there are any."""
-        mtime = self._mtime(followed)
-        try:
-            names = [name for name in os.listdir(followed.folder) if name.endswith(SUFFIX) and _is_text(name)]
-        except OSError:
-            return False
         with self.lock:
-            for name in set(names) - followed.journals.keys():
-                followed.journals[name] = Follower(followed.folder / name)
-            for name in followed.journals.keys() - set(names):
-                del followed.journals[name]
-        followed.mtime = mtime if time.time_ns() - mtime > FRESH_NS else 0
-        return bool(names)
-
-    def _mtime(self, followed: Followed) -> int:
-        try:
-            return followed.folder.stat().st_mtime_ns
-        except OSError:
-            return -2
+            there = followed.list_journals()
+            followed.arrange()
+            return there
 
     def _has_changed(self, followed: Followed) -> bool:
         """Whether a run at rest was written to: journals were added, or a silent writer lives after all."""
-        if self._mtime(followed) != followed.mtime:
+        if followed.mtime_now() != followed.mtime:
             return True
         if followed.run.state == "killed":
-            return any(self._beats(f) for f in followed.followers if not f.head.ended)
+            return any(self._stirs(f) for f in followed.followers if not f.head.ended and not f.problem)
         return False
 
     def _listen(self, followed: Followed) -> None:
@@ -276,6 +245,13 @@ class Ingest:
         for follower in followed.followers:
             if not follower.head.ended and not follower.problem:
                 self._beats(follower)
+
+    def _stirs(self, follower: Follower) -> bool:
+        """Whether a writer that seemed dead does anything."""
+        try:
+            return self._beats(follower) or follower.has_more()
+        except OSError:
+            return False
 
     def _beats(self, follower: Follower) -> bool:
         try:
@@ -288,7 +264,7 @@ class Ingest:
         """Follow one active run; whether it changed."""
         changed = False
         now = time.monotonic()
-        if self._mtime(followed) != followed.mtime:
+        if followed.mtime_now() != followed.mtime:
             before = len(followed.journals)
             if not self._list(followed):
                 return False  # vanished; the folder of all runs has changed too
@@ -308,11 +284,12 @@ class Ingest:
         """Tell the state anew; whether it is another. A run that nobody writes any more goes to the backlog."""
         with self.lock:
             before = followed.run.state
-            followed.run, followed.attempts = run_of(followed.id, followed.followers, followed.revision)
-        if followed.run.state != "running":
+            state = followed.judge()
+            followed.compose(followed.revision)
+        if state != "running":
             followed.mtime, followed.is_active = -1, False  # read it to the very end, then let it rest
             self._backlog.append(followed)
-        return followed.run.state != before
+        return state != before
 
     def _grow(self, follower: Follower, until: float, *, thorough: bool = False) -> bool:
         """Read the new bytes of a journal; whether there were any."""
@@ -368,8 +345,8 @@ class Ingest:
                 break
             with self.lock:
                 before = followed.run.state
-                followed.run, followed.attempts = run_of(followed.id, followed.followers, followed.revision)
-            if followed.run.state != "running":
+                state = followed.judge()
+            if state != "running":
                 if not is_known:
                     for follower in followed.followers:
                         grew |= self._grow(follower, float("inf"), thorough=True)
@@ -379,7 +356,7 @@ class Ingest:
                 self._resting.append(followed)
             else:
                 followed.is_active = True
-            if grew or is_new or followed.run.state != before:
+            if grew or is_new or state != before:
                 changed.add(followed.id)
             if waiting > BATCH_BYTES:
                 self._rest(finished)
@@ -396,8 +373,10 @@ class Ingest:
             return
         rows = []
         for one in finished:
-            run, _ = run_of(one.id, one.followers, one.revision)
             if one.mtime > 0 and not any(f.problem for f in one.followers):
+                one.judge()
+                one.compose(one.revision)
+                run = one.run
                 rows.append(
                     {
                         "id": one.id, "folder_mtime": one.mtime, "name": _storable(run.name), "state": run.state,
@@ -439,6 +418,7 @@ class Ingest:
             fresh = followed.journals[follower.path.name]
             fresh.created, fresh.heartbeat, fresh.beats, fresh.moved_at = created
             fresh.bytes_read = follower.bytes_read
+            followed.arrange()
         self._grow(fresh, float("inf"))
 
     def _refused(self, error: StorageError) -> None:
@@ -447,11 +427,6 @@ class Ingest:
         if sentence not in self.problems:
             self.problems.append(sentence)
             log.warning("%s: %s", self.folder, sentence)
-
-
-def _is_text(name: str) -> bool:
-    """Names that are not UTF-8 cannot cross into JSON."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _storable(text: str) -> str:

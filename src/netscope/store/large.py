@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast, get_args
 
 import msgspec
 import numpy as np
@@ -27,12 +27,11 @@ from netscope.store.columns import Moment, Piece, Reader
 from netscope.store.flush import merged
 from netscope.store.follow import N_BINS
 from netscope.store.head import Memo, overprinted
-from netscope.store.state import in_order
 from netscope.store.stitch import Part, stitch
 from netscope.store.tail import Counts, Histogram, Line, key_id
 
 MOST_STEPS = 2000
-STATS: tuple[Stat, ...] = ("mean", "std", "norm", "min", "max", "zeros", "nonfinite", "ratio", "saturated")
+STATS: tuple[Stat, ...] = get_args(Stat)  # in the order of the schema
 QUANTITIES: tuple[Quantity, ...] = ("value", "gradient", "update", "activation")
 
 R = TypeVar("R", Counts, Histogram)
@@ -131,7 +130,7 @@ class Large:
         with self.reader.ingest.lock:
             followed = self.reader.followed(run_id)
             found = []
-            for f in in_order(followed.followers):
+            for f in followed.ordered:
                 rest = [Line(t, s, overprinted(text)) for s, (t, text) in sorted(f.head.open_lines.items())]
                 found.append((f.number, f.head.n_lines + len(rest), rest))
             return found
@@ -168,7 +167,7 @@ class Large:
         """Environment and layers of the latest attempt that told them."""
         with self.reader.ingest.lock:
             followed = self.reader.followed(run_id)
-            pending = [(f.number, f.memo) for f in in_order(followed.followers) if f.head.has_memo]
+            pending = [(f.number, f.memo) for f in followed.ordered if f.head.has_memo]
         c = tables.journal.c
         query = sql.select(c.id, c.memo).where(c.id.in_([number for number, _ in pending]), c.memo.is_not(None))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import platform
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -83,13 +82,12 @@ def forks(followers: list[Follower]) -> dict[int, int]:
     return result
 
 
-def attempts(followers: list[Follower], alive: Callable[[Follower], bool] = is_alive) -> list[Attempt]:
-    """All attempts of a run in order; journals that carry edits only are none."""
+def attempts(ordered: list[Follower], forks: dict[int, int]) -> list[Attempt]:
+    """All attempts of a run, of its journals in order; those that carry edits only are none."""
     found: dict[int, list[Follower]] = {}
-    for follower in in_order(followers):
+    for follower in ordered:
         if attempt_of(follower):
             found.setdefault(attempt_of(follower), []).append(follower)
-    step = forks(followers)
     result = []
     for number, writers in sorted(found.items()):
         first = min(writers, key=lambda w: w.head.start.created or w.created)
@@ -100,9 +98,9 @@ def attempts(followers: list[Follower], alive: Callable[[Follower], bool] = is_a
         elif first.head.ended:
             state = "finished"
         else:
-            state = "running" if not first.problem and alive(first) else "killed"
+            state = "running" if not first.problem and is_alive(first) else "killed"
         created = first.head.start.created or first.created
         heard = [w.head.last_time for w in writers] + [w.heartbeat for w in writers if state == "running"]
         error = next((w.head.error for w in crashed if w.head.error), "")
-        result.append(Attempt(number, created, max([created, *heard]), state, step.get(number), error))
+        result.append(Attempt(number, created, max([created, *heard]), state, forks.get(number), error))
     return result

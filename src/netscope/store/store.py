@@ -31,10 +31,11 @@ from netscope.store import blobs, query, trash
 from netscope.store.columns import Columns, Reader, unknown_run
 from netscope.store.compose import config_of, problems_of, writer_of
 from netscope.store.edit import Editor, change
+from netscope.store.followed import Followed
 from netscope.store.index import Backend, is_writable
-from netscope.store.ingest import Followed, Ingest
+from netscope.store.ingest import Ingest
 from netscope.store.large import Bins, Large
-from netscope.store.state import attempt_of, in_order
+from netscope.store.state import attempt_of
 from netscope.store.stored import StoredRun
 from netscope.store.summary import Summaries
 from netscope.store.tail import Histogram, KeySet
@@ -186,7 +187,7 @@ class Store:
         """
         with self._ingest.lock:
             followed = self._followed(run_id)
-            followers = in_order(followed.followers)
+            followers = followed.ordered
             run, attempts = followed.run, list(followed.attempts)
             config = msgspec.json.encode(config_of(followers)).decode()
             writers = [writer_of(f) for f in followers if attempt_of(f)]
