@@ -19,6 +19,8 @@ export interface RidgeFrame {
 const LEFT = 8;
 const RIGHT = 52;
 const BOTTOM = 20;
+/** How much taller than most a ridge may be before it is cut. */
+const TALLER = 1.25;
 
 export function ridgeFrame(h: Histogram, kind: ScaleKind, range: readonly [number, number], width: number, height: number): RidgeFrame {
   const n = h.steps.length;
@@ -26,14 +28,15 @@ export function ridgeFrame(h: Histogram, kind: ScaleKind, range: readonly [numbe
   const room = Math.max(10, height - BOTTOM);
   // Ridges overlap: each is as tall as four of their distances, but no more than a third of the chart.
   const rise = Math.min(room / 3, Math.max(18, (4 * room) / Math.max(n, 4)));
-  const gap = n > 1 ? (room - rise - 4) / (n - 1) : 0;
+  const first = rise * TALLER + 2;
+  const gap = n > 1 ? (room - first) / (n - 1) : 0;
   return {
     x: makeScale(kind, range[0], range[1], LEFT, LEFT + w),
     left: LEFT,
     top: 0,
     width: w,
     height: room,
-    baselines: Array.from({ length: n }, (_, i) => rise + 4 + i * gap),
+    baselines: Array.from({ length: n }, (_, i) => first + i * gap),
     rise,
   };
 }
@@ -61,7 +64,7 @@ export function drawRidges(context: CanvasRenderingContext2D, h: Histogram, fram
     const path = new Path2D();
     path.moveTo(frame.left, base);
     for (let i = 0; i < row.length; i++) {
-      path.lineTo(frame.left + ((i + 0.5) / n) * frame.width, base - Math.min(1.25, row[i]! / top) * frame.rise);
+      path.lineTo(frame.left + ((i + 0.5) / n) * frame.width, base - Math.min(TALLER, row[i]! / top) * frame.rise);
     }
     path.lineTo(frame.left + frame.width, base);
     context.fillStyle = surface;
