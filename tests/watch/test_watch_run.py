@@ -103,3 +103,24 @@ def test_a_run_that_is_switched_off_measures_nothing(tmp_path, monkeypatch):
     train(model, run, 2)
     run.finish()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_reads_layers_tensors_and_numbers(run):
+    model = network()
+    run.watch(model, every=2)
+    train(model, run, 3)
+    run.finish()
+    store = netscope.open(run.folder.parent)
+    store.refresh()
+    table = store.layers(run.id)
+    assert [layer.layer for layer in table.layers] == ["0", "1", "2", "4", "5"]
+    assert table.steps == [0, 2]
+    stats = {(item.layer, item.tensor, item.quantity): item.stats for item in table.tensors}
+    assert "dead" in stats["2", "output", "activation"]
+    assert "saturated" in stats["5", "output", "activation"]
+    assert "ratio" in stats["4", "weight", "update"]
+    assert all(item.histogram for item in table.tensors)
+    rows, _ = read(run)
+    found = store.columns([run.id], "4/weight/update/ratio", kind="layer")[run.id]
+    assert found.values.tolist() == [rows[step]["4/weight/update/ratio"] for step in (0, 2)]
+    store.close()
