@@ -30,7 +30,7 @@ def ready(page: Page) -> None:
     expect(page.locator("main .stage > *").first).to_be_visible()
     expect(page.locator("main .pending")).to_have_count(0)
     if "/curves" in page.url or "/system" in page.url:
-        page.wait_for_function("performance.getEntriesByName('charts-drawn').length > 0")
+        page.wait_for_function("() => performance.getEntriesByName('charts-drawn').length > 0")
 
 
 class Site(NamedTuple):

@@ -141,7 +141,7 @@ def test_the_language_can_be_switched_and_is_kept(page: Page, known: Site) -> No
     page.goto(known.url)
     ready(page)
     expect(page.locator("html")).to_have_attribute("lang", "en")
-    page.get_by_role("button", name="Language").click()
+    page.get_by_role("button", name="中文").click()
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
     expect(page.get_by_role("navigation").first).not_to_contain_text("Curves")
     page.reload()
