@@ -19,7 +19,7 @@ from netscope.store.followed import Followed
 from netscope.store.index import IndexLost, within
 from netscope.store.ingest import Ingest
 from netscope.store.state import attempt_of
-from netscope.store.stitch import Part, stitch
+from netscope.store.stitch import Part, is_ascending, stitch
 from netscope.store.tail import Tail, key_id
 
 CACHE_BYTES = 256 << 20
@@ -133,8 +133,7 @@ class Reader:
             every = [_join(chunks.get(p.number), tails.get(p.number)) for p in pieces]
             if not any(len(one.steps) for one in every):
                 continue
-            parts = [Part(p.attempt, p.rank, one.steps, one.times) for p, one in zip(pieces, every, strict=True)]
-            columns = _curve(parts, every, moment)
+            columns = _curve(pieces, every, moment)
             self._stitched.put((run_id, kind, key), columns, 24 * len(columns.steps))
             result[run_id] = columns
         return {run_id: result[run_id] for run_id in run_ids if run_id in result}
@@ -179,7 +178,10 @@ def unknown_run(run_id: str, known: list[str]) -> str:
     return f"no run {run_id!r}; the folder has: {', '.join(sorted(known)[-8:])}{more}"
 
 
-def _curve(parts: list[Part], points: list[Points], moment: Moment) -> Columns:
+def _curve(pieces: list[Piece], points: list[Points], moment: Moment) -> Columns:
+    if len(points) == 1 and not moment.forks and is_ascending(points[0].steps):  # nearly all there are
+        return Columns(*points[0], [], moment.revision)
+    parts = [Part(p.attempt, p.rank, one.steps, one.times) for p, one in zip(pieces, points, strict=True)]
     stitched = stitch(parts, moment.forks)
     every = _concatenate(points)
     ghosts: list[Curve] = [(every.steps[g], every.times[g], every.values[g]) for g in stitched.ghosts]

@@ -1,0 +1,87 @@
+"""A run as people read it in Python."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import netscope
+from netscope.errors import MissingExtraError
+from netscope.store.cache import Cache
+from netscope.store.store import Store
+from tests.store.journals import BEGAN, Script
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    script = Script(name="calm").event("config", config={"lr": 0.1, "opt": {"name": "adam"}})
+    for step in range(3):
+        script.log(step, {"loss": 1.0 / (step + 1), "val/acc": step / 2})
+    script.end().write(tmp_path / "r")
+    return netscope.open(tmp_path)
+
+
+def test_a_series_unpacks_into_three_arrays(store: Store) -> None:
+    steps, times, values = store.run("calm").series("loss")
+    assert steps.tolist() == [0, 1, 2]
+    assert times.tolist() == [BEGAN, BEGAN + 0.125, BEGAN + 0.25]
+    assert values.tolist() == [1.0, 0.5, 1 / 3]
+
+
+def test_a_run_tells_of_itself(store: Store) -> None:
+    run = store.run("calm")
+    assert (run.id, run.state, run.config["opt.name"], run.keys()) == ("r", "finished", "adam", ["loss", "val/acc"])
+    assert run.created.timestamp() == BEGAN
+    assert run.duration == 0.25
+    assert run.summary("val/acc") == (1.0, 0.0, 1.0)
+    assert repr(run) == "<run 'calm' (r), finished>"
+    assert repr(run.series("loss")) == "<series 'loss': 3 points, last 0.333333 at step 2>"
+
+
+def test_a_series_becomes_a_data_frame(store: Store) -> None:
+    pytest.importorskip("pandas")
+    frame = store.run("calm").series("val/acc").to_pandas()
+    assert frame.index.tolist() == [0, 1, 2]
+    assert frame["val/acc"].tolist() == [0.0, 0.5, 1.0]
+    assert frame["time"].iloc[1].isoformat() == "2023-11-14T22:13:20.125000+00:00"
+
+
+def test_a_series_becomes_an_arrow_table(store: Store) -> None:
+    pytest.importorskip("pyarrow")
+    table = store.run("calm").series("loss").to_arrow()
+    assert table.column_names == ["step", "time", "value"]
+    assert table["value"].to_pylist() == [1.0, 0.5, 1 / 3]
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "call"), [("pandas", "pandas", "to_pandas"), ("pyarrow", "arrow", "to_arrow")]
+)
+def test_a_missing_package_is_said_with_its_install_line(
+    store: Store, monkeypatch: pytest.MonkeyPatch, package: str, extra: str, call: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=rf'needs {package}: pip install "netscope\[{extra}\]"'):
+        getattr(store.run("calm").series("loss"), call)()
+
+
+def test_importing_the_package_does_not_load_the_store() -> None:
+    code = "import sys, netscope.store.journal; print([m for m in ('sqlalchemy', 'torch') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_a_cache_forgets_what_was_not_used_for_longest() -> None:
+    cache: Cache[str] = Cache(10)
+    for name in "abcde":
+        cache.put(name, name, 2)
+    assert cache.get("a") == "a"
+    cache.put("f", "f", 2)
+    assert [cache.get(name) for name in "abcdef"] == ["a", None, "c", "d", "e", "f"]
+    cache.put("large", "large", 9)
+    assert cache.get("large") is None
+    assert cache.n_bytes == 10
+
+
