@@ -112,7 +112,7 @@ FULL, FIRST, MIDDLE, LAST = range(1, 5)
 
 
 def wandb_history(data: bytes) -> Iterator[dict[str, Any]]:
-    """Rows of a `.wandb` file: records in LevelDB's log format after 7 bytes, each a protobuf of wandb's own classes."""
+    """Rows of a `.wandb` file: LevelDB's log format after 7 bytes, each record a protobuf of wandb's own classes."""
     from wandb.proto.wandb_internal_pb2 import Record
 
     at, parts = 7, b""

@@ -3,8 +3,11 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from hypothesis import given
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 
 from netscope.record import console
 from netscope.record.console import Lines, Rate
+from tests.record.reading import read
 
 
 @pytest.fixture
@@ -68,12 +72,11 @@ def test_how_the_text_is_cut_changes_nothing(parts, size):
     text = "".join(parts)
 
     def lines(pieces):
-        kept: list[str] = []
-        one = Lines(1, Rate(), lambda _, text: kept.extend(text.split("\n")[:-1]))
+        one = Lines(Rate())
         for piece in pieces:
             one.feed(piece)
         one.end()
-        return kept
+        return one.take().split("\n")[:-1]
 
     whole = text.split("\n")
     shown = [console.shown(line.removesuffix("\r")) for line in whole]
@@ -127,8 +130,6 @@ def test_a_stream_that_someone_wraps_later_stays_wrapped(begin, take_streams):
 
 def test_two_runs_hear_the_same(begin, take_streams):
     out, _ = take_streams()
-    from tests.record.reading import read
-
     first, second = begin(console=True), begin(console=True)
     print("both")
     first.finish()
@@ -164,8 +165,6 @@ def test_console_is_off_when_switched_off(begin, journal_of, take_streams):
 
 
 def test_real_streams_are_wrapped_too(tmp_path):
-    from tests.record.reading import read
-
     code = (
         "import netscope, sys\n"
         "run = netscope.init(sys.argv[1], watch_system=False)\n"
@@ -175,3 +174,55 @@ def test_real_streams_are_wrapped_too(tmp_path):
     assert (done.stdout, done.stderr) == ("out\na\nb\n", "err\n")
     (run,) = tmp_path.iterdir()
     assert [text for _, text in read(run)[0].console] == ["out\n", "err\n", "a\n", "b\n"]
+
+
+def test_printing_while_another_thread_holds_the_run_never_hangs(begin, take_streams):
+    take_streams()
+    run = begin(console=True)
+    is_held, has_printed = threading.Event(), threading.Event()
+
+    def warns_while_it_logs():
+        with run._lock:
+            is_held.set()
+            has_printed.wait(0.2)  # the other thread has printed, and waits for the run
+            print("a warning", file=sys.stdout)
+
+    def prints():
+        is_held.wait(10)
+        print("a line")
+        has_printed.set()
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (warns_while_it_logs, prints)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_a_child_forked_while_a_thread_prints_can_print(begin, take_streams):
+    take_streams()
+    run = begin(console=True)
+    (captured,) = [hook.__self__ for hook in run.at_finish if hook.__self__._stream is sys.stdout]
+    is_held, is_forked = threading.Event(), threading.Event()
+
+    def hold():
+        with captured._lock:
+            is_held.set()
+            is_forked.wait(20)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    is_held.wait(10)
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(10)
+        run.log({"a": 1.0})
+        print("from the child")
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    is_forked.set()
+    thread.join()
+    assert code == 0
+    run.finish()
+    assert [text for one in read(run.folder) for _, text in one.console] == ["from the child\n"]

@@ -6,6 +6,7 @@ which hold them already are heard too. Output of subprocesses and of C code does
 
 from __future__ import annotations
 
+import functools
 import re
 import struct
 import sys
@@ -48,14 +49,20 @@ class Rate:
 class Lines:
     """Text as it is printed, cut into lines as a terminal would show them in the end."""
 
-    def __init__(self, stream: int, rate: Rate, put: Callable[[int, str], None]) -> None:
-        """`put` takes the stream and whole lines."""
-        self._stream, self._rate, self._put = stream, rate, put
+    def __init__(self, rate: Rate) -> None:
+        """Nothing is printed yet."""
+        self._rate = rate
         self._open = ""
+        self._ready: list[str] = []
         self.n_left_out = 0
 
+    def take(self) -> str:
+        """The lines that are whole since last time."""
+        ready, self._ready = "".join(self._ready), []
+        return ready
+
     def feed(self, text: str) -> None:
-        """Take what was printed; whole lines are kept at once."""
+        """Take what was printed."""
         *whole, self._open = (self._open + text.replace("\r\n", "\n")).split("\n")
         if len(self._open) > LONGEST_LINE or "\r" in self._open:
             self._open = _last_state(self._open)
@@ -73,14 +80,14 @@ class Lines:
         text = "".join(f"{line}\n" for line in lines)
         if self._rate.take(len(text)):
             self._tell()
-            self._put(self._stream, text)
+            self._ready.append(text)
         else:
             self.n_left_out += len(lines)
 
     def _tell(self) -> None:
         if self.n_left_out:
             plural = "line was" if self.n_left_out == 1 else "lines were"
-            self._put(self._stream, f"… {self.n_left_out:,} {plural} printed too fast to be kept\n")
+            self._ready.append(f"… {self.n_left_out:,} {plural} printed too fast to be kept\n")
             self.n_left_out = 0
 
 
@@ -104,11 +111,10 @@ def _last_state(line: str) -> str:
 class Captured:
     """One stream whose `write` is wrapped."""
 
-    def __init__(self, stream: Any, lines: Lines) -> None:
-        """Wrap."""
-        self._stream, self._lines = stream, lines
+    def __init__(self, stream: Any, lines: Lines, put: Callable[[str], None]) -> None:
+        """Wrap; `put` takes whole lines."""
+        self._stream, self._lines, self._put = stream, lines, put
         self._lock = threading.RLock()
-        self._is_busy = False
         self._is_on = True
         self._before = stream.write
         self._had_own = "write" in getattr(stream, "__dict__", {})
@@ -119,19 +125,25 @@ class Captured:
         result = self._before(text)
         if self._is_on and isinstance(text, str):
             with self._lock:
-                if not self._is_busy:  # what netscope itself prints meanwhile, a warning, is not heard
-                    self._is_busy = True
-                    try:
-                        self._lines.feed(text)
-                    finally:
-                        self._is_busy = False
+                self._lines.feed(text)
+                ready = self._lines.take()
+            if ready:  # without the lock: who holds the run's may be about to print
+                self._put(ready)
         return result
+
+    def forked(self) -> None:
+        """In a forked child: a thread of the parent may have held the lock, or be within a line."""
+        self._lock = threading.RLock()
+        self._lines = Lines(Rate())
 
     def restore(self) -> None:
         """Give the stream its own `write` back, unless someone has wrapped it again since."""
         with self._lock:
             self._is_on = False
             self._lines.end()
+            ready = self._lines.take()
+        if ready:
+            self._put(ready)
         if getattr(self._stream, "write", None) == self._mine:
             if self._had_own:
                 self._stream.write = self._before
@@ -152,7 +164,8 @@ def capture(run: Run) -> None:
         if stream is None:  # pythonw, or a daemon that closed them
             continue
         try:
-            captured = Captured(stream, Lines(number, rate, put))
+            captured = Captured(stream, Lines(rate), functools.partial(put, number))
         except AttributeError:
             continue  # a stream with slots: it prints, unheard
         run.at_finish.append(captured.restore)
+        run.in_child.append(captured.forked)

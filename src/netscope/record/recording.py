@@ -52,6 +52,8 @@ class Recording:
         """Called about every 2 s on the background thread."""
         self.at_finish: list[Callable[[], None]] = []
         """Called by `finish`, before it says that the run is over."""
+        self.in_child: list[Callable[[], None]] = []
+        """Called in every forked child, before anything else there."""
         self._is_off = is_off
         self._is_over = False
         self._crash = ""
@@ -208,10 +210,13 @@ class Recording:
     def _wait_for(self, keys: tuple[str, ...], step: int, now: float, numbers: list[Any]) -> None:
         self._late.add(keys, step, now, numbers)
         self._current(0)  # there is a background thread, then
+        if len(self._late) % MANY == 0 and self._heart is not None:
+            self._heart.wake()
+
+    def _relieve(self) -> None:
+        """Where the background thread cannot keep up, wait for the devices here; without the lock, which it needs."""
         if len(self._late) >= TOO_MANY:
             self._settle()
-        elif len(self._late) % MANY == 0 and self._heart is not None:
-            self._heart.wake()
 
     def _settle(self) -> None:
         def write(row: Row, numbers: list[float]) -> None:
@@ -266,6 +271,8 @@ class Recording:
         for calls in (self.pending, self.every_beat, self.at_finish, self.at_start):
             calls.clear()
         self._begin()
+        for call in self.in_child:
+            call()
 
 
 def error_text(error: BaseException) -> str:

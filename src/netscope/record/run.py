@@ -97,6 +97,7 @@ class Run(Recording):
                 self.put_row("scalar", found.keys, at, found.numbers, now)
             for key, thing, blob in things:
                 self._put_thing(key, thing, blob, at, now)
+        self._relieve()
         if self.pending:
             self._call_pending(at)
 
