@@ -172,12 +172,15 @@ def load(server: psutil.Process, port: int, ask: Ask, seconds: float, connection
         thread.start()
     for thread in threads:
         thread.join()
-    took = time.perf_counter() - began
+    took, used = time.perf_counter() - began, cpu_s(server) - cpu
     times.sort()
     return {
-        "qps": len(times) / took, "p50_ms": times[len(times) // 2] * 1e3,
-        "cpu_ms": (cpu_s(server) - cpu) / len(times) * 1e3, "p99_ms": times[min(len(times) - 1, int(len(times) * 0.99))] * 1e3, "mb_s": n_bytes[0] / took / 1e6,
-    }  # fmt: skip
+        "qps": len(times) / took,
+        "p50_ms": times[len(times) // 2] * 1e3,
+        "p99_ms": times[min(len(times) - 1, int(len(times) * 0.99))] * 1e3,
+        "cpu_ms": used / len(times) * 1e3,
+        "mb_s": n_bytes[0] / took / 1e6,
+    }
 
 
 def memory_mb(server: psutil.Process) -> float:
