@@ -37,8 +37,13 @@ export function encode(s: Selection): string {
 // In the fragment, because a thousand ids make a line that servers and proxies refuse; the fragment never leaves the page.
 function fragment(compared: Compared): string {
   if (compared === 'auto') return '';
-  if ('ids' in compared) return `#compare=${compared.ids.map(encodeURIComponent).join(',')}`;
-  return `#compare=*${compared.except.map((id) => `,${encodeURIComponent(id)}`).join('')}`;
+  if ('ids' in compared) return `#compare=${compared.ids.map(escaped).join(',')}`;
+  return `#compare=*${compared.except.map((id) => `,${escaped(id)}`).join('')}`;
+}
+
+/** An id as part of the list: no comma, and not the star that stands for all. */
+function escaped(id: string): string {
+  return encodeURIComponent(id).replaceAll('*', '%2A');
 }
 
 /** Read an address; what cannot be understood is left out. */
@@ -61,8 +66,9 @@ export function decode(url: URL, base: string): Selection {
 function comparedOf(hash: string): Compared {
   const list = /^#compare=(.*)$/.exec(hash)?.[1];
   if (list === undefined) return 'auto';
-  const ids = list.split(',').filter(Boolean).map(plain);
-  return ids[0] === '*' ? { except: ids.slice(1) } : { ids };
+  const [first, ...rest] = list.split(',').filter(Boolean);
+  if (first === '*') return { except: rest.map(plain) };
+  return { ids: first === undefined ? [] : [first, ...rest].map(plain) };
 }
 
 function plain(text: string): string {

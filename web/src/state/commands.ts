@@ -73,7 +73,7 @@ export function print(keys: string): string {
     .map((chord) =>
       chord
         .split('+')
-        .map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part))
+        .map((part) => names[part] ?? (part.length === 1 || /^f\d+$/.test(part) ? part.toUpperCase() : part))
         .join(isMac ? '' : ' '),
     )
     .join(' ');

@@ -1,27 +1,35 @@
-/** Held to the same cases as its twin, store/query.py. */
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import shared from '../../../tests/data/queries.json';
 import type { Run } from '../api/schema.gen';
 import { understand } from './query';
 
-interface Shared {
-  runs: Run[];
-  cases: { query: string; ids: string[] }[];
-  bad: string[];
-}
+const runs = shared.runs as unknown as Run[];
 
-const shared = JSON.parse(readFileSync('../tests/data/queries.json', 'utf8')) as Shared;
+describe('the filter language agrees with store/query.py', () => {
+  test.each(shared.cases)('$query', (told) => {
+    const query = understand(told.query);
+    expect(query.problem).toBeNull();
+    expect(runs.filter(query.test).map((run) => run.id)).toEqual(told.ids);
+  });
 
-describe('a query finds these runs', () => {
-  for (const { query, ids } of shared.cases) {
-    test(query || 'nothing', () => {
-      const asked = understand(query);
-      expect(asked.problem).toBeNull();
-      expect(shared.runs.filter(asked.test).map((run) => run.id)).toEqual(ids);
-    });
-  }
+  test.each(shared.bad)('%s is told to be misread, and then every run passes', (text) => {
+    const query = understand(text);
+    expect(query.problem).not.toBeNull();
+    expect(runs.filter(query.test)).toHaveLength(runs.length);
+  });
 });
 
-describe('what cannot be read is refused', () => {
-  for (const text of shared.bad) test(text, () => expect(understand(text).problem).not.toBeNull());
+test('a filter names the series whose summaries it needs', () => {
+  expect(understand('summary["val/acc"].max > 0.9 and summary.loss < 1').keys).toEqual(['val/acc', 'loss']);
+});
+
+test('a misread filter says which piece was not expected', () => {
+  expect(understand('lr < 0.1').problem).toMatchObject({ reason: 'name', piece: 'lr', at: 0 });
+  expect(understand('config.lr <').problem).toMatchObject({ reason: 'end' });
+  expect(understand('state == "run').problem).toMatchObject({ reason: 'quote' });
+});
+
+test('plain words with a hyphen or a dot are words, not a filter', () => {
+  expect(understand('cnn-12').kind).toBe('words');
+  expect(understand('lr 0.1').kind).toBe('words');
 });

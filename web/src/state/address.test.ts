@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { decode, encode, NOTHING, type Selection } from './address';
+
+const there = (address: string, base = '/') => decode(new URL(`http://host${base}${address}`), base);
+
+const SELECTIONS: Selection[] = [
+  NOTHING,
+  { ...NOTHING, view: 'curves', run: 'a', step: 40, layer: 'features.0' },
+  { ...NOTHING, view: 'layers', step: -3, compared: { ids: [] } },
+  { ...NOTHING, compared: { ids: ['a,b', 'ü#%', '*'] } },
+  { ...NOTHING, compared: { except: [] } },
+  { ...NOTHING, compared: { except: ['20261122-031522-k7qd'] } },
+  { ...NOTHING, view: 'curves', run: 'a b&c=d', more: { x: 'relative', find: 'a=b&c' } },
+  { ...NOTHING, step: 0, layer: '' },
+  { ...NOTHING, step: Number.MAX_SAFE_INTEGER },
+];
+
+test.each(SELECTIONS)('an address restores the selection it was made of: %o', (selection) => {
+  expect(there(encode(selection))).toEqual(selection);
+  expect(there(encode(selection), '/user/proxy/6060/')).toEqual(selection);
+});
+
+test('a run that is called like the sign for all is not taken for all', () => {
+  expect(there(encode({ ...NOTHING, compared: { ids: ['*'] } })).compared).toEqual({ ids: ['*'] });
+});
+
+test('a thousand compared runs stay out of what is sent to the server', () => {
+  const ids = Array.from({ length: 1000 }, (_, i) => `20261122-031522-${i}`);
+  const url = new URL(`http://host/${encode({ ...NOTHING, compared: { ids } })}`);
+  expect(url.pathname + url.search).toBe('/runs');
+  expect(decode(url, '/').compared).toEqual({ ids });
+});
+
+test('what cannot be understood of an address is left out', () => {
+  expect(there('nonsense?step=abc&run=a')).toEqual({ ...NOTHING, run: 'a' });
+  expect(there('curves?step=1e99').step).toBeNull();
+  expect(there('curves?step=9007199254740993').step).toBeNull();
+  expect(there('runs#compare=%E0%A4%A').compared).toEqual({ ids: ['%E0%A4%A'] });
+  expect(there('').view).toBe('runs');
+});
