@@ -145,19 +145,21 @@ def as_number(key: str, value: Any) -> Any:
 
 
 def _from_tensor(key: str, tensor: Any) -> Any:
+    if tensor.is_cpu and tensor.dim() == 0:  # nearly always
+        return _one(key, tensor.item())
     if tensor.numel() != 1:
         _several(key, tuple(tensor.shape))
-    if tensor.is_complex():
-        _one(key, tensor.dtype)
-    if tensor.device.type == "cpu":
-        return float(tensor.item())
     if tensor.device.type == "meta":
         raise UsageError(f"{key!r} is a tensor on the meta device, which has no value")
+    if tensor.is_cpu or tensor.is_complex():
+        return _one(key, tensor.item())
     # A copy on the device, queued behind what computes it: the next step may write into the same memory.
     return tensor.detach().reshape(()).clone()
 
 
 def _one(key: str, value: Any) -> float:
+    if type(value) is float:
+        return value
     try:
         return float(value)
     except OverflowError:
