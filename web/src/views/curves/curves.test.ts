@@ -106,9 +106,10 @@ describe('requests', () => {
   });
 
   test('more runs ask for fewer columns each', () => {
-    expect(columnsFor(360, 1)).toBe(400);
+    expect(columnsFor(360, 1)).toBe(350);
+    expect(columnsFor(360, 100)).toBe(200);
     expect(columnsFor(360, 1000)).toBe(100);
-    expect(columnsFor(1800, 10)).toBe(1800);
+    expect(columnsFor(1800, 10)).toBe(1750);
   });
 
   test('a reply is split by key and run, ghosts beside their series', () => {

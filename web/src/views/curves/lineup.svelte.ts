@@ -18,7 +18,7 @@ class RunLineup {
     if (!runs.groupBy.length) return [];
     return runs.groups.map((group) => ({
       id: group.id,
-      name: `${runs.groupBy.map((field) => String(valueOf(group.runs[0]!, field) ?? '–')).join(' · ')} (${group.runs.length})`,
+      name: `${runs.groupBy.map((field) => String(valueOf(group.runs[0]!, field) ?? '–')).join(' · ')}${group.runs.length > 1 ? ` (${group.runs.length})` : ''}`,
       color: runs.groupColour(group),
       runs: group.runs.map((run) => run.id),
     }));

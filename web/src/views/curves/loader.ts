@@ -34,11 +34,13 @@ interface Waiting {
 const SERIES_A_REQUEST = 400;
 const AT_A_TIME = 3;
 /** Points columns over all runs of a chart: a thousand lines need fewer columns each than one line. */
-const COLUMNS_A_CHART = 40_000;
+const COLUMNS_A_CHART = 20_000;
+/** What of a card's width is not plot. */
+const MARGIN_PX = 50;
 
-/** Columns to ask for: the chart's width rounded up, so that cards of one size share a request, and less for very many runs. */
+/** Columns to ask for: the plot's width rounded up, so that cards of one size share a request, and less for very many runs. */
 export function columnsFor(width: number, nRuns: number): number {
-  const wanted = Math.ceil(Math.max(100, width) / 100) * 100;
+  const wanted = Math.ceil(Math.max(100, width - MARGIN_PX) / 50) * 50;
   return Math.max(100, Math.min(wanted, Math.floor(COLUMNS_A_CHART / Math.max(1, nRuns) / 50) * 50));
 }
 
