@@ -214,7 +214,7 @@ def test_an_index_that_cannot_be_written_any_more_keeps_points_in_memory(
     def full(*_: object) -> None:
         raise sql.exc.OperationalError("", None, sqlite3.OperationalError("database or disk is full"))
 
-    monkeypatch.setattr(store._ingest.flusher, "_write", full)
+    monkeypatch.setattr(store._ingest.keeper.flusher, "_write", full)
     store.refresh(None)
     assert len(store.columns([place.name], "train/loss")[place.name].steps) == 5000
     assert "new points stay in memory" in store.problems[0]

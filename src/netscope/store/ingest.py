@@ -9,16 +9,12 @@ import time
 from collections import deque
 from pathlib import Path
 
-import msgspec
-import sqlalchemy as sql
-
-from netscope.errors import FormatError, StorageError
-from netscope.store import tables
-from netscope.store.flush import Flusher, Saved, is_large
+from netscope.errors import FormatError
+from netscope.store.flush import is_large
 from netscope.store.follow import Follower
 from netscope.store.followed import FRESH_NS, GONE, Followed, is_text
-from netscope.store.index import IndexLost, open_index
-from netscope.store.tail import KeySet
+from netscope.store.index import Index, IndexLost
+from netscope.store.keep import Keeper
 
 PIECE = 8 << 20  # bytes of one journal between two looks at the clock
 BATCH_BYTES = 16 << 20  # of journals in one transaction
@@ -34,9 +30,7 @@ class Ingest:
 
     def __init__(self, folder: Path, url: str | None) -> None:
         """Open the index and learn from it what it knows; nothing of the folder is read yet."""
-        self.folder, self.url = folder, url
-        self.problems: list[str] = []
-        """What went wrong with the index, in sentences."""
+        self.folder = folder
         self.runs: dict[str, Followed] = {}
         self.removed: list[tuple[int, str]] = []
         self.revision = int(time.time() * 1000)  # larger than any that an earlier process gave
@@ -47,40 +41,12 @@ class Ingest:
         self._backlog: deque[Followed] = deque()
         self._resting: deque[Followed] = deque()
         self._no_runs: deque[str] = deque()
-        self._refused_until = 0.0
-        self._open()
-
-    def _open(self) -> None:
-        for _ in range(3):
-            self.index = open_index(self.folder, self.url, self.problems)
-            self.flusher = Flusher(self.index, self.lock)
-            try:
-                self._known = self._load()
-                return
-            except (IndexLost, msgspec.MsgspecError) as error:
-                self.problems.append(f"the index was rebuilt from the journals: {error}")
-                self.index.put_aside()
-        raise StorageError(f"the index of {self.folder} cannot be read: {self.problems[-1]}")
-
-    def _load(self) -> dict[str, list[Saved]]:
-        known: dict[str, list[Saved]] = {}
-        for saved in self.flusher.load():
-            known.setdefault(saved.run, []).append(saved)
-        self.key_sets: dict[int, KeySet] = self.flusher.key_sets()
-        with self.index.reading() as connection:
-            rows = connection.execute(sql.select(tables.run.c.id, tables.run.c.folder_mtime)).all()
-        self._rested: dict[str, int] = {row.id: row.folder_mtime for row in rows}
-        return known
+        self.keeper = Keeper(folder, url, self.lock)
 
     def start_over(self, reason: str) -> None:
         """The index is gone or broken: put it aside and read all journals again."""
         with self._refreshing, self.lock:
-            self.problems.append(f"the index was rebuilt from the journals: {reason}")
-            log.warning("%s: the index is rebuilt: %s", self.folder, reason)
-            if self.index.is_there():
-                self.index.put_aside()
-            self.index.close()
-            self._open()
+            self.keeper.start_over(reason)
             self._backlog.clear()
             self._resting.clear()
             for followed in self.runs.values():
@@ -104,7 +70,7 @@ class Ingest:
 
     def _refresh(self, budget_s: float | None, *, everything: bool) -> set[str]:
         until = time.monotonic() + budget_s if budget_s is not None else float("inf")
-        if not self.index.is_there():
+        if not self.keeper.index.is_there():
             self.start_over("it was deleted")
         self._discover(everything=everything)
         changed: set[str] = set()
@@ -125,6 +91,11 @@ class Ingest:
         return changed
 
     @property
+    def index(self) -> Index:
+        """The database."""
+        return self.keeper.index
+
+    @property
     def is_behind(self) -> bool:
         """Whether there is more to read at once."""
         return bool(self._backlog)
@@ -140,7 +111,7 @@ class Ingest:
                 gone = [self.runs.pop(run_id) for run_id in run_ids if run_id in self.runs]
                 self.revision = max(self.revision + 1, int(time.time() * 1000))
                 self.removed += [(self.revision, followed.id) for followed in gone]
-            self._erase(run_ids)
+            self.keeper.erase(run_ids)
 
     def look_again(self, run_ids: list[str]) -> None:
         """These were changed from here: do not wait for their turn."""
@@ -149,13 +120,6 @@ class Ingest:
                 if (followed := self.runs.get(run_id)) is not None:
                     followed.mtime, followed.is_resting, followed.is_active = -1, False, False
                     self._backlog.appendleft(followed)
-
-    def _erase(self, run_ids: list[str]) -> None:
-        with self.index.reading() as connection:
-            query = sql.select(tables.journal.c.id).where(tables.journal.c.run.in_(run_ids))
-            numbers = list(connection.execute(query).scalars())
-        if numbers:
-            self.flusher.forget(numbers, run_ids)
 
     def _touch(self, changed: set[str]) -> None:
         if not changed:
@@ -188,12 +152,12 @@ class Ingest:
         for run_id in sorted(found - self.runs.keys(), reverse=True):  # the newest first
             self._take_up(run_id)
         vanished = [run_id for run_id in self.runs if run_id not in found]
-        stale = [run_id for run_id in self._known if run_id not in found]
-        if vanished or stale:
+        if vanished:
             self.forget(vanished)
-            self._erase(stale)
-            for run_id in stale:
-                del self._known[run_id]
+        stale = [run_id for run_id in self.keeper.known if run_id not in found]
+        self.keeper.erase(stale)
+        for run_id in stale:
+            del self.keeper.known[run_id]
 
     def _take_up(self, run_id: str) -> None:
         """Begin to follow a folder, or look again later if it has no journal yet."""
@@ -207,24 +171,13 @@ class Ingest:
 
     def _wake(self, followed: Followed) -> bool:
         """Take up a run where the index left off; False where the folder is no run."""
-        saved = self._known.pop(followed.id, [])
+        saved = self.keeper.known.pop(followed.id, [])
         for one in saved:
-            self._adopt(followed, one)
-        if saved and self._rested.get(followed.id) == followed.mtime_now():
-            followed.mtime = self._rested[followed.id]
+            followed.journals[one.name] = self.keeper.adopt(followed.folder / one.name, one)
+        if saved and self.keeper.rested.get(followed.id) == followed.mtime_now():
+            followed.mtime = self.keeper.rested[followed.id]
             return True
         return bool(self._list(followed))
-
-    def _adopt(self, followed: Followed, saved: Saved) -> None:
-        follower = Follower(followed.folder / saved.name, saved.head, saved.upto)
-        missing = [number for number in saved.head.key_sets.values() if number not in self.key_sets]
-        if missing:
-            self.key_sets |= self.flusher.key_sets()
-        for number, key_set in list(saved.head.key_sets.items()):
-            if key_set not in self.key_sets:
-                raise IndexLost(f"it lacks a key set of {saved.name}")
-            follower.define(number, self.key_sets[key_set])
-        followed.journals[saved.name] = follower
 
     def _list(self, followed: Followed) -> bool:
         with self.lock:
@@ -328,11 +281,10 @@ class Ingest:
                 continue
             is_new = not followed.revision
             if followed.mtime < 0 and not self._list(followed):
-                if followed.journals:
-                    followed.journals.clear()
                 self.forget([followed.id])
+                self._no_runs.append(followed.id)  # it may get journals again
                 continue
-            is_known = self._rested.pop(followed.id, None) == followed.mtime and is_new
+            is_known = self.keeper.rested.pop(followed.id, None) == followed.mtime and is_new
             grew = False
             if not is_known:
                 for follower in followed.followers:
@@ -371,68 +323,29 @@ class Ingest:
         due = [(one.id, f) for one in finished for f in one.followers if f.offset > f.indexed]
         if due and not self._flush(due):
             return
-        rows = []
-        for one in finished:
-            if one.mtime > 0 and not any(f.problem for f in one.followers):
+        with self.lock:
+            for one in finished:
                 one.judge()
                 one.compose(one.revision)
-                run = one.run
-                rows.append(
-                    {
-                        "id": one.id, "folder_mtime": one.mtime, "name": _storable(run.name), "state": run.state,
-                        "created": run.created, "updated": run.updated, "tags": _json(run.tags),
-                        "notes": _storable(run.notes), "archived": run.archived, "config": _json(run.config),
-                    }
-                )  # fmt: skip
-        if rows:
-            try:
-                self.flusher.rest(rows)
-            except StorageError as error:
-                self._refused(error)
+        self.keeper.rest(finished)
 
     def _flush(self, due: list[tuple[str, Follower]]) -> bool:
-        """Move tails into the index; False while the index refuses, then they stay in memory."""
-        if time.monotonic() < self._refused_until:
-            return False
-        try:
-            lost = self.flusher.flush(due)
-        except StorageError as error:
-            self._refused(error)
-            return False
+        """Move tails into the index; False while the index refuses."""
+        lost = self.keeper.flush(due)
         for run_id, follower in due:
-            for keys in follower.key_sets:
-                self.key_sets.setdefault(keys.id, keys)
-            if any(follower is other for other in lost):
+            if any(follower is other for other in lost or ()):
                 self._begin_anew(run_id, follower)
-        return True
+        return lost is not None
 
     def _begin_anew(self, run_id: str, follower: Follower) -> None:
         """Another process has indexed these bytes: go on from where it got to."""
-        saved = self.flusher.saved(run_id, follower.path.name)
+        saved = self.keeper.saved(run_id, follower.path.name)
         followed = self.runs.get(run_id)
         if saved is None or followed is None:
             return
         with self.lock:
-            created = (follower.created, follower.heartbeat, follower.beats, follower.moved_at)
-            self._adopt(followed, saved)
-            fresh = followed.journals[follower.path.name]
-            fresh.created, fresh.heartbeat, fresh.beats, fresh.moved_at = created
-            fresh.bytes_read = follower.bytes_read
+            fresh = followed.journals[follower.path.name] = self.keeper.adopt(follower.path, saved)
+            fresh.created, fresh.heartbeat = follower.created, follower.heartbeat
+            fresh.beats, fresh.moved_at, fresh.bytes_read = follower.beats, follower.moved_at, follower.bytes_read
             followed.arrange()
         self._grow(fresh, float("inf"))
-
-    def _refused(self, error: StorageError) -> None:
-        self._refused_until = time.monotonic() + 30.0
-        sentence = f"the index could not be written, new points stay in memory: {error}"
-        if sentence not in self.problems:
-            self.problems.append(sentence)
-            log.warning("%s: %s", self.folder, sentence)
-
-
-def _storable(text: str) -> str:
-    return text.replace("\0", "�")
-
-
-def _json(value: object) -> str:
-    return _storable(msgspec.json.encode(value).decode())
-

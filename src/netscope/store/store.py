@@ -109,7 +109,7 @@ class Store:
     @property
     def problems(self) -> list[str]:
         """What went wrong with the index, in sentences."""
-        return list(self._ingest.problems)
+        return list(self._ingest.keeper.problems)
 
     @property
     def is_behind(self) -> bool:
