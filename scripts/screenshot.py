@@ -15,16 +15,15 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "scripts"))
 
-from scripts.find_browser import find_browser
+from find_browser import find_browser  # noqa: E402 - beside this file
 
 EPOCHS = 20
-SIZE = {"width": 1360, "height": 850}
-VIEWS = ("curves", "layers", "media", "runs", "overview")
+VIEWS = ("curves", "layers", "media", "runs")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-color-profile=srgb", "--disable-quic"]
 FLAGS += ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-COLOURS = 96  # a page has few; the files stay small enough for git
+COLOURS = 256  # a page has few; the files stay small enough for git
 
 
 def shoot(page: Page, url: str, target: Path) -> None:
@@ -52,11 +51,11 @@ def main(folder: Path) -> None:
                 if line.startswith(f"epoch {EPOCHS // 2} "):
                     break
             browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
-            page = browser.new_page(viewport=SIZE, locale="en-US", color_scheme="light", reduced_motion="reduce")
+            page = browser.new_page(viewport={"width": 1360, "height": 850}, locale="en-US", reduced_motion="reduce")
             for view in VIEWS:
                 shoot(page, f"{url}{view}", folder / f"{view}.png")
-            dark = browser.new_page(viewport=SIZE, locale="en-US", color_scheme="dark", reduced_motion="reduce")
-            shoot(dark, f"{url}layers", folder / "layers-dark.png")
+            page.emulate_media(color_scheme="dark")
+            shoot(page, f"{url}layers", folder / "layers-dark.png")
             browser.close()
         finally:
             demo.terminate()

@@ -156,7 +156,7 @@ def train(run: Run, epochs: int) -> float:
             loss.backward()
             optimizer.step()
             hit = (output.argmax(1) == labels[batch]).float().mean()
-            run.log({"train/loss": loss, "train/accuracy": hit, "lr": schedule.get_last_lr()[0], "epoch": epoch})
+            run.log({"train/loss": loss, "train/accuracy": hit, "train/lr": schedule.get_last_lr()[0]})
             schedule.step()
         accuracy = validate(run, model, held)
         say(f"epoch {epoch + 1} of {epochs}: {accuracy:.1%} of the held-out digits right")
@@ -175,8 +175,10 @@ def validate(run: Run, model: torch.nn.Module, held: Digits) -> float:
     told = output.argmax(1).numpy()
     accuracy = float((told == held.labels).mean())
     step = run.step - 1  # beside the last training step
-    run.log({"val/loss": cross_entropy(output, labels), "val/accuracy": accuracy}, step=step)
-    run.histogram("val/confidence", output.softmax(1).amax(1).numpy(), step=step)
+    confidence = output.softmax(1).amax(1)
+    values = {"val/loss": cross_entropy(output, labels), "val/accuracy": accuracy, "val/confidence": confidence.mean()}
+    run.log(values, step=step)
+    run.histogram("confidence", confidence.numpy(), step=step)
     wrong = np.flatnonzero(told[:SHOWN] != held.labels[:SHOWN])
     caption = ", ".join(f"{held.labels[i]} taken for {told[i]}" for i in wrong) or "all right"
     run.image("val/samples", sheet(held.images[:SHOWN, 0], told[:SHOWN] == held.labels[:SHOWN]), step, caption=caption)
