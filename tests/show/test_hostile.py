@@ -104,7 +104,7 @@ ROUTES = ["series", "groups", "keys", "runs/edit", "runs/restore"]
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_no_body_makes_the_server_fail(tmp_path_factory, data, fuzzed):
+def test_no_body_makes_the_server_fail(data, fuzzed):
     import json
 
     route = data.draw(st.sampled_from(ROUTES))

@@ -53,7 +53,7 @@ class File:
 
 
 @lru_cache(maxsize=256)
-def _file(path: Path, changed_ns: int) -> File:
+def _file(path: Path, _changed_ns: int) -> File:
     return File(path)
 
 
