@@ -10,16 +10,16 @@ interface Ink {
 // Neighbouring entries differ in lightness as well as hue, so that they stay apart without red and green.
 // Each has 3:1 against its theme's surface; a test computes both claims.
 export const PALETTE: readonly Ink[] = [
-  { light: '#2a66d9', dark: '#6ea0ff' },
+  { light: '#2368dd', dark: '#6ea0ff' },
   { light: '#d9700a', dark: '#f59a3d' },
-  { light: '#0b7a5c', dark: '#35c49b' },
-  { light: '#c2317f', dark: '#f573b4' },
-  { light: '#6a3fc9', dark: '#a98bff' },
-  { light: '#9a7b00', dark: '#e0c23c' },
+  { light: '#0b7a5c', dark: '#30c49d' },
+  { light: '#c2317f', dark: '#fd7dc1' },
+  { light: '#6a3fc9', dark: '#9b7dff' },
+  { light: '#8e7300', dark: '#e1c02a' },
   { light: '#0a8fbd', dark: '#58cdf5' },
   { light: '#b3261e', dark: '#ff6f61' },
   { light: '#15356e', dark: '#c3d5ff' },
-  { light: '#5b9a14', dark: '#9ddb52' },
+  { light: '#5b9a14', dark: '#9edd65' },
   { light: '#e0609a', dark: '#ffb3d4' },
   { light: '#5a6472', dark: '#9aa5b5' },
 ];

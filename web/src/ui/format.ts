@@ -50,9 +50,14 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60],
 ];
 
+// Making a format costs a hundred times more than using it.
+const relative = new Map<string, Intl.RelativeTimeFormat>();
+const absolute = new Map<string, Intl.DateTimeFormat>();
+
 /** "3 minutes ago", in the page's language. Times in Unix seconds. */
 export function ago(time: number, now: number, locale: string): string {
-  const format = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'narrow' });
+  let format = relative.get(locale);
+  if (!format) relative.set(locale, (format = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'narrow' })));
   const past = now - time;
   for (const [unit, size] of UNITS) if (Math.abs(past) >= size) return format.format(-Math.round(past / size), unit);
   return format.format(0, 'second');
@@ -60,7 +65,9 @@ export function ago(time: number, now: number, locale: string): string {
 
 /** The whole date and time, for titles. */
 export function moment(time: number, locale: string): string {
-  return new Date(time * 1000).toLocaleString(locale, { dateStyle: 'medium', timeStyle: 'medium' });
+  let format = absolute.get(locale);
+  if (!format) absolute.set(locale, (format = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' })));
+  return format.format(time * 1000);
 }
 
 /** Bytes as "1.2 MB" (powers of 1,000, as disks are sold and journals counted). */
