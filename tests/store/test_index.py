@@ -221,6 +221,28 @@ def test_an_index_that_cannot_be_written_any_more_keeps_points_in_memory(
     store.close()
 
 
+def test_a_database_that_stops_answering_for_a_while_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = make_runs.make(tmp_path, 3, 1, 500)
+    store = Store(tmp_path)
+    with monkeypatch.context() as patch:
+
+        def silent(*_: object) -> None:
+            raise StorageError("no answer")
+
+        patch.setattr(store._ingest, "_rest", silent)
+        with pytest.raises(StorageError, match="no answer"):
+            store.refresh(None)
+    for place in places:
+        place.touch()
+    store.refresh(None, everything=True)
+    ids = [place.name for place in places]
+    assert [len(c.steps) for c in store.columns(ids, "train/loss").values()] == [500] * 3
+    assert {run.id for run in store.table().runs if run.revision} == set(ids)
+    store.close()
+
+
 def test_idle_refreshes_look_at_few_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(1200):
         Script().end().write(tmp_path / f"r{i:04}")

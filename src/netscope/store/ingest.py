@@ -9,7 +9,7 @@ import time
 from collections import deque
 from pathlib import Path
 
-from netscope.errors import FormatError
+from netscope.errors import FormatError, StorageError
 from netscope.store.flush import is_large
 from netscope.store.follow import Follower
 from netscope.store.followed import FRESH_NS, GONE, Followed, is_text
@@ -67,6 +67,11 @@ class Ingest:
             except IndexLost as lost:
                 self.start_over(str(lost))
                 return self._refresh(budget_s, everything=everything)
+            except StorageError:  # of a database that does not answer: what was being read waits for its turn again
+                waiting = set(self._backlog)
+                lost_sight = [f for f in self.runs.values() if not (f.is_active or f.is_resting or f in waiting)]
+                self._backlog.extend(lost_sight)
+                raise
 
     def _refresh(self, budget_s: float | None, *, everything: bool) -> set[str]:
         until = time.monotonic() + budget_s if budget_s is not None else float("inf")
