@@ -15,9 +15,9 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(ROOT))
 
-from find_browser import find_browser  # noqa: E402 - beside this file
+from scripts.find_browser import find_browser  # noqa: E402 - found through the line above
 
 EPOCHS = 20
 VIEWS = ("curves", "layers", "media", "runs")
