@@ -3,7 +3,7 @@
 #   make test    all tests, in a real browser too      make check  lint, types, import rules, generated files
 #   make dev     server with reload + Vite             make bench  benchmarks/RESULTS.md        make docs  site/
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-page check format schema dev bench docs screenshot page browser clean setup
+.PHONY: help demo test test-page pictures check format schema dev bench docs screenshot page browser clean setup
 
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14 python; do \
   "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$name" && break; done)
@@ -53,6 +53,9 @@ test: setup browser  ## Everything that can be proved.
 
 test-page: setup browser
 	@$(PY) -m pytest tests/page $(ARGS)
+
+pictures: setup browser  ## What tests/page/test_look.py compares with; look at them before you commit them.
+	@NETSCOPE_PICTURES=write $(PY) -m pytest -q tests/page/test_look.py
 
 web/node_modules/.lock-digest: web/package-lock.json $(VENV)/dev.stamp
 	@$(PY) scripts/build_page.py packages

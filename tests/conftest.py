@@ -17,7 +17,8 @@ def _is_compiled(path: Path) -> bool:
 CHECKED = [f"netscope.analyse.{path.stem}" for path in ANALYSE.glob("[!_]*.py") if not _is_compiled(path)]
 install_import_hook(CHECKED, "beartype.beartype")
 
-for name in [name for name in os.environ if name.startswith("NETSCOPE_") and name != "NETSCOPE_BROWSER"]:
+KEPT = {"NETSCOPE_BROWSER", "NETSCOPE_PICTURES"}  # of the tests themselves
+for name in [name for name in os.environ if name.startswith("NETSCOPE_") and name not in KEPT]:
     del os.environ[name]
 
 

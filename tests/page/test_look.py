@@ -1,0 +1,49 @@
+"""How the page looks, beside pictures that a person has looked at (`make pictures` after a change that is meant).
+
+Pictures are compared coarsely, in blocks: fonts and their smoothing differ between machines, a chart that is empty, a
+column that is gone or a colour that changed does not hide in that.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page
+
+from tests.page.conftest import Opener, Site, ready
+
+KNOWN = Path(__file__).parent / "pictures"
+BLOCK_PX = 16
+NOW_MS = 1_760_100_000_000  # a day after the runs of `known` were made
+
+
+def picture(page: Page, path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    """A screenshot as mean colours of blocks, 0-255."""
+    page.screenshot(path=path)
+    with Image.open(path) as image:
+        width, height = image.size
+        small = image.convert("RGB").resize((width // BLOCK_PX, height // BLOCK_PX), Image.Resampling.BOX)
+    return np.asarray(small, np.float64)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", ["runs", "curves"])
+def test_a_view_looks_as_it_did(opened: Opener, known: Site, tmp_path: Path, view: str, scheme: str) -> None:
+    page = opened(color_scheme=scheme, timezone_id="UTC")
+    page.clock.set_fixed_time(NOW_MS)
+    page.goto(f"{known.url}{view}")
+    ready(page)
+    page.wait_for_timeout(500)
+    found = picture(page, tmp_path / "found.png")
+    kept = KNOWN / f"{view}-{scheme}.png"
+    if os.environ.get("NETSCOPE_PICTURES") == "write":
+        kept.parent.mkdir(exist_ok=True)
+        Image.fromarray(found.astype(np.uint8)).save(kept)
+    with Image.open(kept) as image:
+        expected = np.asarray(image.convert("RGB"), np.float64)
+    assert found.shape == expected.shape
+    difference = np.abs(found - expected).max(axis=2)
+    assert difference.mean() < 4, f"{difference.mean():.1f} of 255 on average"
+    assert np.quantile(difference, 0.99) < 60, f"{(difference > 60).mean():.1%} of the picture is another"
