@@ -31,6 +31,15 @@ function settle(): void {
   });
 }
 
+/** Do what can wait once no chart is waited for, but not before `ms` have passed; the return value calls it off. */
+export function afterwards(ms: number, later: () => void): () => void {
+  let timer = setTimeout(function look() {
+    if (pending > 0) timer = setTimeout(look, 200);
+    else later();
+  }, ms);
+  return () => clearTimeout(timer);
+}
+
 type Job = () => void;
 const queue = new Map<object, { job: Job; done: () => void }>();
 let frame = 0;

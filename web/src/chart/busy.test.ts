@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterwards, begin, count, draw, forget } from './busy';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'requestAnimationFrame', 'cancelAnimationFrame'] });
+  performance.clearMarks('charts-drawn');
+});
+afterEach(() => vi.useRealTimers());
+
+const marks = () => performance.getEntriesByName('charts-drawn').length;
+
+test('nothing is said to be drawn while one chart still waits for its points', async () => {
+  const [first, second] = [begin(), begin()];
+  count();
+  first();
+  await vi.advanceTimersByTimeAsync(500);
+  expect(marks()).toBe(0);
+  second();
+  await vi.advanceTimersByTimeAsync(500);
+  expect(marks()).toBe(1);
+});
+
+test('points that lead to drawing are only done when it is drawn', async () => {
+  const asked = begin();
+  const seen: number[] = [];
+  draw({}, () => {
+    seen.push(marks());
+    count();
+  });
+  asked();
+  await vi.advanceTimersByTimeAsync(500);
+  expect(seen).toEqual([0]);
+  expect(marks()).toBe(1);
+});
+
+test('of several wishes of one chart in a frame the last one is drawn', async () => {
+  const chart = {};
+  const seen: string[] = [];
+  draw(chart, () => seen.push('old'));
+  draw(chart, () => seen.push('new'));
+  await vi.advanceTimersByTimeAsync(100);
+  expect(seen).toEqual(['new']);
+});
+
+test('a chart that left is not drawn and not waited for', async () => {
+  const chart = {};
+  draw(chart, () => expect.fail('it has left'));
+  forget(chart);
+  count();
+  begin()();
+  await vi.advanceTimersByTimeAsync(500);
+  expect(marks()).toBe(1);
+});
+
+test('what can wait does so until the charts are done', async () => {
+  const done = begin();
+  const later = vi.fn();
+  afterwards(100, later);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(later).not.toHaveBeenCalled();
+  done();
+  await vi.advanceTimersByTimeAsync(300);
+  expect(later).toHaveBeenCalledOnce();
+});
