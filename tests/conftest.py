@@ -1,4 +1,4 @@
-"""For all tests: shapes and types of `netscope.analyse` are checked at every call; no setting of the machine leaks in."""
+"""For all tests: shapes and types of `netscope.analyse` are checked at every call; no setting of the machine counts."""
 
 import os
 from pathlib import Path
