@@ -157,7 +157,7 @@ class Reader:
         for number, rows in blocks.items():
             rows.sort(key=lambda row: row[:2])
             before = [found[number]] if number in found else []
-            points = found[number] = _concatenate([*before, *(codec.decode(block) for _, _, block in rows)])
+            points = found[number] = _concatenate([*before, codec.decode(*(block for _, _, block in rows))])
             self._decoded.put((generation, number, key), (wanted[number], points), 24 * len(points.steps) + 200)
         return found
 
