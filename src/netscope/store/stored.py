@@ -4,21 +4,48 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from netscope.errors import MissingExtraError, NotFoundError, StorageError
-from netscope.schema import EditRequest, Kind, Run, RunDetail, Scalar, State
+from netscope.schema import (
+    AssetKind,
+    Assets,
+    Deleted,
+    EditRequest,
+    Keys,
+    Kind,
+    Run,
+    RunDetail,
+    Scalar,
+    State,
+    Summary,
+)
 from netscope.store import tensors
 from netscope.store.columns import Columns
 from netscope.store.large import Bins
 from netscope.store.tail import Histogram
 
-if TYPE_CHECKING:
-    from netscope.store.store import Store
+
+class _Shelf(Protocol):
+    """What a run asks of the store it stands in."""
+
+    folder: Path
+
+    def detail(self, run_id: str) -> RunDetail: ...
+    def keys(self, run_ids: Sequence[str], kind: Kind | None = None) -> Keys: ...
+    def columns(self, run_ids: Sequence[str], key: str, kind: Kind = "scalar") -> dict[str, Columns]: ...
+    def summaries(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]: ...
+    def histograms(self, run_id: str, key: str) -> list[Histogram]: ...
+    def bins(self, run_id: str, key: str) -> Bins: ...
+    def assets(self, run_id: str, key: str | None = None, kind: AssetKind | None = None) -> Assets: ...
+    def blob(self, run_id: str, name: str) -> Path: ...
+    def edit(self, request: EditRequest) -> list[Run]: ...
+    def delete(self, run_ids: Sequence[str]) -> Deleted: ...
 
 
 class Array(NamedTuple):
@@ -76,7 +103,7 @@ class Series:
 class StoredRun:
     """One run of a store. What it says of itself is as of when it was asked for; series are read anew each time."""
 
-    def __init__(self, store: Store, run: Run) -> None:
+    def __init__(self, store: _Shelf, run: Run) -> None:
         """Of a store."""
         self._store, self._run = store, run
 
