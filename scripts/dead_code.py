@@ -23,12 +23,14 @@ CALLED_BY_OTHERS = [
     "_repr_html_",  # notebooks
     "_repr_mimebundle_",
     "to_*",  # conversions people call
+    "__getattr__",  # of a module
+    "__dir__",
 ]
 
 
 def unused() -> list[str]:
     """What no file names, one line each."""
-    finder = Vulture(ignore_names=CALLED_BY_OTHERS, ignore_decorators=["@pytest.fixture*", "@app.*", "@*.command*"])
+    finder = Vulture(ignore_names=CALLED_BY_OTHERS, ignore_decorators=["@pytest.fixture*", "@app.*", "@event.*"])
     finder.scavenge([str(ROOT / name) for name in USERS if (ROOT / name).exists()], exclude=["*/.venv/*"])
     found = finder.get_unused_code(min_confidence=60)
     inside = (item for item in found if item.typ in KINDS and (ROOT / "tests") not in Path(item.filename).parents)

@@ -64,6 +64,14 @@ def test_an_import_against_the_rules_is_found(copy: Path, path: str, text: str, 
     assert broken or (path.startswith("src/netscope/misc") and "misc" in said), said
 
 
+def test_a_circle_inside_a_room_is_found(copy: Path) -> None:
+    plant(copy, "src/netscope/show/one.py", "import netscope.show.two\n")
+    plant(copy, "src/netscope/show/two.py", "import netscope.show.one\n")
+    code, said = run(copy, LINT_IMPORTS)
+    assert code != 0
+    assert "rooms have no circles inside BROKEN" in said
+
+
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
