@@ -10,7 +10,7 @@ export interface Piece {
 
 // CSI sequences, OSC (titles, links) and lone escapes; only CSI … m changes the look.
 // eslint-disable-next-line no-control-regex
-const ESCAPE = /\u001b\[([0-9;:]*)([@-~])|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|\u001b[@-_]?/g;
+const ESCAPE = /\u001b\[([0-9;:?]*)([@-~])|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|\u001b[@-_]?/g;
 
 interface Look {
   colour: number | string | null;

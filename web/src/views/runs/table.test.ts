@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import type { Run } from '../../api/schema.gen';
+import { sortRuns } from '../../state/fields';
+import { configKeys, defaultColumns, differing, figures, moved, rowsOf, toCsv } from './table';
+
+function run(id: string, config: Run['config'] = {}, loss?: number | 'NaN'): Run {
+  const summary: Run['summary'] = loss === undefined ? {} : { loss: [loss, loss, loss] };
+  return { id, name: `name ${id}`, state: 'finished', created: 0, updated: 60, tags: [], notes: '', archived: false, config, summary, revision: 1 };
+}
+
+const RUNS = [run('a', { lr: 0.1, seed: 1 }, 0.5), run('b', { lr: 0.1, seed: 2 }, 'NaN'), run('c', { lr: 0.01, seed: 1 }, 0.1), run('d', { lr: 0.01 })];
+
+test('groups come before their runs, and folded ones hide them', () => {
+  const rows = rowsOf(RUNS, ['config:lr'], new Set());
+  expect(rows.map((row) => row.kind)).toEqual(['group', 'run', 'run', 'group', 'run', 'run']);
+  expect(rowsOf(RUNS, ['config:lr'], new Set([rows[0]!.id])).map((row) => row.kind)).toEqual(['group', 'group', 'run', 'run']);
+});
+
+test('the figures of a group leave out NaN and what is missing', () => {
+  expect(figures(RUNS, 'summary:loss')).toEqual({ n: 2, mean: 0.3, min: 0.1, max: 0.5 });
+  expect(figures(RUNS, 'config:nothing')).toBeNull();
+});
+
+test('what is missing or NaN is sorted last, up or down', () => {
+  const order = (descending: boolean) => sortRuns(RUNS, [{ field: 'summary:loss', descending }]).map((r) => r.id);
+  expect(order(false)).toEqual(['c', 'a', 'b', 'd']);
+  expect(order(true)).toEqual(['a', 'c', 'b', 'd']);
+});
+
+test('a second field decides where the first agrees', () => {
+  const sorts = [{ field: 'config:lr', descending: false }, { field: 'config:seed', descending: true }];
+  expect(sortRuns(RUNS, sorts).map((r) => r.id)).toEqual(['c', 'd', 'b', 'a']);
+});
+
+test('a config key that some runs lack is a difference', () => {
+  const same = [run('a', { x: 1, y: 2 }), run('b', { x: 1 })];
+  expect(differing(['config:x', 'config:y', 'state'], configKeys(same))).toEqual(['config:y', 'state']);
+});
+
+test('losses and scores are shown before learning rates and timings', () => {
+  const keys = ['lr', 'time/step_s', 'val/acc', 'loss'].map((key) => ({ key, kind: 'scalar' as const, n_runs: 4 }));
+  const shown = defaultColumns(keys, configKeys(RUNS));
+  expect(shown).toContain('summary:loss');
+  expect(shown).toContain('summary:val/acc');
+  expect(shown).not.toContain('summary:lr');
+});
+
+test('a CSV quotes what would break it and keeps every digit', () => {
+  const odd = run('a', { note: 'say "hi",\nthen go', lr: 0.1 + 0.2 });
+  const lines = toCsv([odd], ['config:note', 'config:lr'], (field) => field);
+  expect(lines).toBe('id,name,config:note,config:lr\r\na,name a,"say ""hi"",\nthen go",0.30000000000000004\r\n');
+});
+
+test('a column is moved before another, or to the end', () => {
+  expect(moved(['a', 'b', 'c'], 'c', 'a')).toEqual(['c', 'a', 'b']);
+  expect(moved(['a', 'b', 'c'], 'a', null)).toEqual(['b', 'c', 'a']);
+});
