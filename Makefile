@@ -80,7 +80,7 @@ docs: setup  ## The documentation, in site/.
 # The peers have a venv of their own, which sees netscope's packages: a second PyTorch would be gigabytes.
 benchmarks/.venv/stamp: benchmarks/requirements.txt $(VENV)/dev.stamp
 	@$(PY) -m venv benchmarks/.venv
-	@$(PY) -c "import sysconfig; print(sysconfig.get_path('purelib'))" > "$$(benchmarks/.venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/netscope_packages.pth"
+	@$(PY) -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" > "$$(benchmarks/.venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/netscope_packages.pth"
 	@benchmarks/.venv/bin/python -m pip --disable-pip-version-check -qq install --constraint constraints.txt --requirement benchmarks/requirements.txt
 	@touch $@
 

@@ -30,7 +30,7 @@ CALLED_BY_OTHERS = [
 
 def unused() -> list[str]:
     """What no file names, one line each."""
-    finder = Vulture(ignore_names=CALLED_BY_OTHERS, ignore_decorators=["@pytest.fixture*", "@app.*", "@event.*"])
+    finder = Vulture(ignore_names=CALLED_BY_OTHERS, ignore_decorators=["@pytest.fixture*", "@app.*", "@*event.*"])
     finder.scavenge([str(ROOT / name) for name in USERS if (ROOT / name).exists()], exclude=["*/.venv/*"])
     found = finder.get_unused_code(min_confidence=60)
     inside = (item for item in found if item.typ in KINDS and (ROOT / "tests") not in Path(item.filename).parents)

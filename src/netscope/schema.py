@@ -10,7 +10,6 @@ from typing import Literal
 
 import msgspec
 
-
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
 Scalar = str | int | float | bool | None
 State = Literal["running", "finished", "crashed", "killed"]

@@ -170,9 +170,7 @@ store.close()
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
 @pytest.mark.parametrize("cache_works", [True, False])
-def test_a_read_only_folder_is_read_with_the_index_elsewhere(
-    tmp_path: Path, cache_works: bool
-) -> None:
+def test_a_read_only_folder_is_read_with_the_index_elsewhere(tmp_path: Path, cache_works: bool) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as base:

@@ -194,7 +194,7 @@ def test_writers_without_rank_are_merged_by_time(tmp_path: Path, opened: Open) -
 
 
 def test_keys_are_counted_over_runs_and_kept_as_they_are(tmp_path: Path, opened: Open) -> None:
-    odd = ["a/b/c", 'quote"s\'', "emoji 🦩", "nul\0", "new\nline", "long" * 2500, "ключ", " "]
+    odd = ["a/b/c", "quote\"s'", "emoji 🦩", "nul\0", "new\nline", "long" * 2500, "ключ", " "]
     Script().log(0, dict.fromkeys(odd, 1.0)).log(0, {"cpu": 1.0}, kind="system").end().write(tmp_path / "a")
     Script().log(0, {"a/b/c": 2.0}).end().write(tmp_path / "b")
     store = opened(tmp_path)

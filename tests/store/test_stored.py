@@ -83,5 +83,3 @@ def test_a_cache_forgets_what_was_not_used_for_longest() -> None:
     cache.put("large", "large", 9)
     assert cache.get("large") is None
     assert cache.n_bytes == 10
-
-

@@ -355,4 +355,3 @@ def _read(read: Callable[[int], bytes | None], size: int) -> bytes:
 
 def _ms(time: float) -> float:
     return float(to_ms(np.array([time]))[0])
-

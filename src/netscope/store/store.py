@@ -244,9 +244,7 @@ class Store:
         """
         return self._large.console(run_id, start, n, search)
 
-    def runs(
-        self, where: str | Callable[[StoredRun], bool] | None = None, sort: str | None = None
-    ) -> list[StoredRun]:
+    def runs(self, where: str | Callable[[StoredRun], bool] | None = None, sort: str | None = None) -> list[StoredRun]:
         """The runs as of now, oldest first.
 
         Args:
