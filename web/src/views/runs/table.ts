@@ -96,7 +96,7 @@ export function isNumeric(field: Field, runs: readonly Run[]): boolean {
 export function defaultWidth(field: Field): number {
   const parsed = parseField(field);
   if (!parsed) return 110;
-  if ('summary' in parsed) return Math.min(180, Math.max(124, 44 + parsed.summary.length * 7));
+  if ('summary' in parsed) return Math.min(190, Math.max(138, 44 + parsed.summary.length * 7));
   if ('config' in parsed) return Math.min(170, Math.max(84, 44 + parsed.config.length * 7));
   return { name: 240, state: 104, created: 116, updated: 116, duration: 92, tags: 150, notes: 200, id: 190 }[parsed.own];
 }
