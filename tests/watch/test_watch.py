@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -424,6 +426,24 @@ def test_only_the_quantities_asked_for_are_measured():
     watch(run, model, every=1, quantities=["gradient"])
     train(model, run, 1)
     assert {key.split("/")[2] for key in run.last} == {"gradient"}
+
+
+def test_what_is_no_longer_watched_is_let_go():
+    model, run = network(), Recorder()
+    watching = watch(run, model, every=1)
+    train(model, run, 2)
+    watching.remove()
+    gone = weakref.ref(model)
+    del model, watching
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_model_that_is_watched_again_has_its_layers_once():
+    model, run = network(), Recorder()
+    watch(run, model).remove()
+    watch(run, model)
+    assert len(run.layers) == len(set(run.layers)) > 0
 
 
 def test_layers_are_told_in_forward_order():

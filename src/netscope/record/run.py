@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import struct
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,7 +42,6 @@ class Run(Recording):
         """The step that the next `log` without one will use: the last one and 1."""
         self.config = Config(lambda change: self.put_event({"event": "config", "config": change}))
         """What the run was told; what is set later is logged too."""
-        self._watches: list[Any] = []
 
     def log(self, values: Mapping[str, Any], step: int | None = None) -> None:
         """Record numbers (and what `netscope.Image`, `Text`… hold) at a step.
@@ -153,14 +153,13 @@ class Run(Recording):
         self._check_not_over()
         if self._is_off:
             return NotWatching()
-        watching = importlib.import_module("netscope.record.watch").watch(self, model, every, **options)
-        self._watches.append(watching)
-        return watching
+        return importlib.import_module("netscope.record.watch").watch(self, model, every, **options)
 
     def unwatch(self) -> None:
         """Measure no more; every hook is removed."""
-        while self._watches:
-            self._watches.pop().remove()
+        watching = sys.modules.get("netscope.record.watch")
+        if watching is not None:  # else nothing was ever watched
+            watching.unwatch(self)
 
     def watch_arrays(self, arrays: Mapping[str, Mapping[str, Any]], step: int | None = None) -> None:
         """What `watch` measures, of arrays: {"layer1": {"weight": W, "gradient": dW, "activation": A}}."""

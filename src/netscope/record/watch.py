@@ -89,6 +89,12 @@ def watch(
     return made
 
 
+def unwatch(run: Recorder) -> None:
+    """End all watches of a run."""
+    for one in _watches.get(run, [])[:]:
+        one.remove()
+
+
 class Watch:
     """One watched module; `remove` ends it."""
 
@@ -117,6 +123,7 @@ class Watch:
         self._plan = plan(root, name)
         self._parameter_ids = {id(item.tensor) for item in self._plan.parameters}
         self._told: list[str] = []
+        self._source = object()
         self._listener = Listener(self._spend, clock)
         self._writing = Writing(run)
         self._open: Measurement | None = None  # of the coming step
@@ -147,7 +154,7 @@ class Watch:
     def tell_layers(self) -> None:
         """Write the layers, those that were called in the order of their first call."""
         self._told = list(self._listener.order)
-        tell_layers(self.run, self, self._layers_in_order())
+        tell_layers(self.run, self._source, self._layers_in_order())
 
     def _layers_in_order(self) -> list[Layer]:
         layers = self._plan.layers

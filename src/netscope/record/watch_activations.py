@@ -214,26 +214,18 @@ def flat_parts(module: nn.Module) -> tuple[Interval, ...]:
     >>> [[round(x, 2) for x in part] for part in flat_parts(nn.Tanh())]
     [[-inf, -2.99], [2.99, inf]]
     """
-    kind = type(module)
-    return _flat_parts(f"{kind.__module__}.{kind.__qualname__} {module!r}", _Held(module))
+    setting = f"{type(module).__module__}.{type(module).__qualname__} {module!r}"
+    if setting not in _flat_parts:
+        _flat_parts[setting] = _measure_flat_parts(module)
+    return _flat_parts[setting]
 
 
-class _Held:
-    """Carries the module past the cache, whose key is its kind and settings."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held)
-
-    def __hash__(self) -> int:
-        return 0
+_flat_parts: dict[str, tuple[Interval, ...]] = {}
+"""By kind and settings of the module: few, and alike for all models."""
 
 
-@functools.lru_cache(maxsize=256)
-def _flat_parts(_kind: str, held: _Held) -> tuple[Interval, ...]:
-    module = copy.copy(held.module)  # it has no parameters
+def _measure_flat_parts(module: nn.Module) -> tuple[Interval, ...]:
+    module = copy.copy(module)  # it has no parameters
 
     def slope(x: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode(False), torch.enable_grad():

@@ -107,8 +107,12 @@ _told: weakref.WeakKeyDictionary[Recorder, dict[object, list[Layer]]] = weakref.
 
 
 def tell_layers(run: Recorder, source: object, layers: list[Layer]) -> None:
-    """Write the layers of a source (a watched model, arrays) together with those of the run's other sources."""
+    """Write the layers of a source (a watched model, arrays) together with those of the run's other sources.
+
+    `source` is kept as long as the run: a name or a mark, nothing that holds a model. Of layers of one name the last
+    one told is the one that is: a model that is watched again has its layers once.
+    """
     sources = _told.setdefault(run, {})
     sources[source] = layers
-    every = [layer for several in sources.values() for layer in several]
-    run.put_event({"event": "layers", "layers": msgspec.to_builtins(every)})
+    every = {layer.layer: layer for several in sources.values() for layer in several}
+    run.put_event({"event": "layers", "layers": msgspec.to_builtins(list(every.values()))})
