@@ -81,7 +81,7 @@ docs: setup  ## The documentation, in site/.
 benchmarks/.venv/stamp: benchmarks/requirements.txt $(VENV)/dev.stamp
 	@$(PY) -m venv benchmarks/.venv
 	@$(PY) -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" > "$$(benchmarks/.venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/netscope_packages.pth"
-	@benchmarks/.venv/bin/python -m pip --disable-pip-version-check -qq install --constraint constraints.txt --requirement benchmarks/requirements.txt
+	@benchmarks/.venv/bin/python -m pip --disable-pip-version-check -qq install --requirement benchmarks/requirements.txt
 	@touch $@
 
 bench: setup browser benchmarks/.venv/stamp  ## Netscope and its peers side by side: benchmarks/RESULTS.md.
