@@ -150,3 +150,21 @@ test('pointing at a ridge finds its step', () => {
   expect(ridgeAt(frame, -50)).toBe(0);
   expect(ridgeAt(frame, 5000)).toBe(19);
 });
+
+test('no ridge reaches beyond the top, however much taller than the others it is', () => {
+  const rows = Array.from({ length: 12 }, (_, i) => Array.from({ length: 64 }, (_, j) => (i < 3 ? (j === 30 ? 5000 : 0) : 10)));
+  const edges = Array.from({ length: 65 }, (_, i) => i / 64);
+  for (const n of [1, 2, 12]) {
+    const frame = ridgeFrame(histogram(edges, rows.slice(0, n)), 'linear', [0, 1], 400, 300);
+    frame.outlines.forEach((row, i) => expect(frame.baselines[i]! - Math.max(...row)).toBeGreaterThanOrEqual(2));
+    expect(frame.baselines.at(-1)).toBeCloseTo(frame.height, 9);
+  }
+});
+
+test('of two ridges that are taller than most, the taller is drawn taller', () => {
+  const rows = [[1000, 0], [90, 10], ...Array.from({ length: 9 }, () => [10, 10])];
+  const frame = ridgeFrame(histogram([0, 0.5, 1], rows), 'linear', [0, 1], 400, 300);
+  const tops = frame.outlines.map((row) => Math.max(...row));
+  expect(tops[0]).toBeGreaterThan(tops[1]!);
+  expect(tops[1]).toBeGreaterThan(tops[2]!);
+});

@@ -75,8 +75,19 @@ export function xExtent(curves: readonly Curve[], positive = false): [number, nu
   return low <= high ? [low, high] : [NaN, NaN];
 }
 
-/** Range of y within a window of x: of the lines that are drawn, and of bands. */
+/** Of a value: what an f32 tells apart, four times over; and an f64 after some arithmetic. */
+const F32_STEP = 2 ** -22;
+const F64_STEP = 2 ** -44;
+
+/** Range of y within a window of x, of the lines that are drawn and of bands; [v, v] where only rounding moves the line. */
 export function yRange(curves: readonly Curve[], axes: Axes): [number, number] {
+  const [low, high] = drawnRange(curves, axes);
+  const step = curves.every((curve) => curve.y instanceof Float32Array) ? F32_STEP : F64_STEP;
+  if (high - low > Math.max(Math.abs(low), Math.abs(high)) * step) return [low, high];
+  return [low + (high - low) / 2, low + (high - low) / 2];
+}
+
+function drawnRange(curves: readonly Curve[], axes: Axes): [number, number] {
   const [low, high] = axes.xWindow ?? [-Infinity, Infinity];
   const columns: Ys[] = [];
   const raw = showsRaw(curves);

@@ -12,33 +12,39 @@ export interface RidgeFrame {
   height: number;
   /** Baseline of each step, CSS pixels. */
   baselines: number[];
-  /** Height of the tallest ridge. */
-  rise: number;
+  /** Outline of each step from left to right: heights above its baseline, CSS pixels. */
+  outlines: Float64Array[];
 }
 
 const LEFT = 8;
 const RIGHT = 52;
 const BOTTOM = 20;
-/** How much taller than most a ridge may be before it is cut. */
-const TALLER = 1.25;
+const SPARE = 3;
+
+/** Height of a ridge as a share of what most have: the few that are much taller grow ever slower, to at most twice that. */
+const tamed = (share: number) => (share <= 1 ? share : 2 - 1 / share);
 
 export function ridgeFrame(h: Histogram, kind: ScaleKind, range: readonly [number, number], width: number, height: number): RidgeFrame {
   const n = h.steps.length;
   const w = Math.max(10, width - LEFT - RIGHT);
   const room = Math.max(10, height - BOTTOM);
+  const x = makeScale(kind, range[0], range[1], LEFT, LEFT + w);
+  const shares = Array.from(h.steps, (_, step) => columns(h, step, x.bend, range[0], range[1], columnsFor(h)));
+  const most = commonHeight(shares);
   // Ridges overlap: each is as tall as four of their distances, but no more than a third of the chart.
   const rise = Math.min(room / 3, Math.max(18, (4 * room) / Math.max(n, 4)));
-  const first = rise * TALLER + 2;
+  const outlines = shares.map((row) => row.map((share) => tamed(share / most) * rise));
+  const first = firstBaseline(outlines.map((row) => row.reduce((a, b) => Math.max(a, b), 0)), room);
   const gap = n > 1 ? (room - first) / (n - 1) : 0;
-  return {
-    x: makeScale(kind, range[0], range[1], LEFT, LEFT + w),
-    left: LEFT,
-    top: 0,
-    width: w,
-    height: room,
-    baselines: Array.from({ length: n }, (_, i) => first + i * gap),
-    rise,
-  };
+  return { x, left: LEFT, top: 0, width: w, height: room, baselines: outlines.map((_, i) => first + i * gap), outlines };
+}
+
+/** The highest place of the first baseline at which no ridge reaches beyond the top; the last baseline is the floor. */
+export function firstBaseline(heights: readonly number[], room: number): number {
+  const last = heights.length - 1;
+  if (last < 1) return room;
+  const wants = heights.slice(0, last).map((height, i) => (height + SPARE - (i / last) * room) / (1 - i / last));
+  return Math.min(room, Math.max(SPARE, ...wants));
 }
 
 /** Which step a height points at: the ridge whose baseline is nearest, a little below. */
@@ -50,21 +56,18 @@ export function ridgeAt(frame: RidgeFrame, y: number): number {
 }
 
 /** `lit`: the step that stands out. */
-export function drawRidges(context: CanvasRenderingContext2D, h: Histogram, frame: RidgeFrame, ink: Ink, lit: number): void {
-  const n = columnsFor(h);
-  const densities = Array.from(h.steps, (_, step) => columns(h, step, frame.x.bend, frame.x.low, frame.x.high, n));
-  const top = commonHeight(densities);
+export function drawRidges(context: CanvasRenderingContext2D, frame: RidgeFrame, ink: Ink, lit: number): void {
   const surface = `rgb(${ink.surface.join(' ')})`;
   context.lineJoin = 'round';
-  densities.forEach((row, step) => {
+  frame.outlines.forEach((row, step) => {
     const base = frame.baselines[step]!;
-    const share = densities.length > 1 ? step / (densities.length - 1) : 1;
+    const share = frame.outlines.length > 1 ? step / (frame.outlines.length - 1) : 1;
     // The darkest end of the scale would vanish on a dark page, the lightest on a light one.
     const color = sequential.css(ink.dark ? 0.3 + 0.65 * share : 0.78 - 0.68 * share);
     const path = new Path2D();
     path.moveTo(frame.left, base);
     for (let i = 0; i < row.length; i++) {
-      path.lineTo(frame.left + ((i + 0.5) / n) * frame.width, base - Math.min(TALLER, row[i]! / top) * frame.rise);
+      path.lineTo(frame.left + ((i + 0.5) / row.length) * frame.width, base - row[i]!);
     }
     path.lineTo(frame.left + frame.width, base);
     context.fillStyle = surface;

@@ -120,3 +120,21 @@ test('a constant gets room on both sides', () => {
     expect(high).toBeGreaterThan(3);
   }
 });
+
+test.each([
+  [999_999.998, 1_000_000.002, 5],
+  [1_700_000_000, 1_700_000_010, 5],
+  [0.123_456_75, 0.123_456_77, 4],
+  [-1e9 - 1, -1e9 + 3, 4],
+  [3e300 - 1e290, 3e300 + 1e290, 4],
+])('ticks from %s to %s are told apart in few letters', (low, high, count) => {
+  const texts = makeScale('linear', low, high, 0, 100).ticks(count).map((tick) => tick.text);
+  expect(new Set(texts).size).toBe(texts.length);
+  expect(texts.filter((text) => !/^[+−]?[\d.]+(e.\d+)?$/.test(text)).length).toBeLessThanOrEqual(1);
+  expect(texts.map((text) => text.length).sort((a, b) => a - b).at(-2)).toBeLessThanOrEqual(8);
+});
+
+test('close ticks are told by their distance from the roundest', () => {
+  const texts = makeScale('linear', 999_999.9985, 1_000_000.0015, 0, 100).ticks(3).map((tick) => tick.text);
+  expect(texts).toEqual(['−0.001', '1M', '+0.001']);
+});

@@ -64,9 +64,33 @@ function ticksOf(kind: ScaleKind, low: number, high: number, count: number): Tic
   if (kind === 'time') return timeTicks(low, high, count);
   if (kind === 'log') return logTicks(low, high, count);
   if (kind === 'symlog') return symlogTicks(low, high, count);
+  return evenTicks(low, high, count);
+}
+
+/** More digits than this are not read but compared. */
+const MOST_DIGITS = 6;
+
+/** Evenly spread ticks: where their texts would be long, the roundest is told in full and the others by their distance from it. */
+function evenTicks(low: number, high: number, count: number): Tick[] {
   const values = linearTicks(low, high, count);
-  const step = values.length > 1 ? values[1]! - values[0]! : high - low;
-  return values.map((value) => ({ value, text: formatTick(value, step) }));
+  const step = values.length > 1 ? niceStep(high - low, count) : high - low;
+  const largest = Math.max(...values.map(Math.abs));
+  if (values.length < 2 || digitsBetween(largest, step) <= MOST_DIGITS) {
+    return values.map((value) => ({ value, text: formatTick(value, step) }));
+  }
+  const digits = values.map((value) => String(Math.round(value / step)).replace(/0+$/, '').length);
+  const roundest = digits.indexOf(Math.min(...digits));
+  return values.map((value, i) => {
+    if (i === roundest) return { value, text: inFull(value) };
+    return { value, text: (i > roundest ? '+' : '') + formatTick((i - roundest) * step, step) };
+  });
+}
+
+function inFull(value: number): string {
+  const short = formatTick(value, value);
+  const size = Math.abs(value);
+  if (size >= 1e15 || Number(value.toPrecision(3)) === value) return short;
+  return (value < 0 ? '−' : '') + Number(size.toPrecision(15)).toLocaleString('en', { maximumFractionDigits: 10 });
 }
 
 /** Distance between ticks: 1, 2 or 5 times a power of ten, so that about `count` fit. */
@@ -96,9 +120,7 @@ function logTicks(low: number, high: number, count: number): Tick[] {
   const last = Math.log10(high);
   const decades = last - first;
   if (decades < 1) {
-    const values = linearTicks(low, high, count);
-    const step = values.length > 1 ? values[1]! - values[0]! : high - low;
-    return values.filter((value) => value > 0).map((value) => ({ value, text: formatTick(value, step) }));
+    return evenTicks(low, high, count).filter((tick) => tick.value > 0);
   }
   const every = Math.max(1, Math.ceil(decades / Math.max(1, count)));
   const digits = decades <= count / 3 ? [1, 2, 5] : [1];

@@ -79,3 +79,9 @@ test('beyond a thousand points the look depends on the extent, not on the number
   expect(smoothingUnit(0, 99, 100)).toBe(1);
   expect(smoothingUnit(0, 999, 1000)).toBe(1);
 });
+
+test.each([1.5, 0.1, -1234.5678, 1e-12, 1e9 + 0.1, 1e300])('a constant %s stays itself to the last bit', (value) => {
+  const out = smooth(steps(300, 3), new Array<number>(300).fill(value), { weight: 0.6, unit: 7 });
+  expect(new Set(out)).toEqual(new Set([value]));
+  expect(new Set(smooth([0, 50, 51, 900], [value, value, value, value], { weight: 0.9, unit: 7 }))).toEqual(new Set([value]));
+});

@@ -46,7 +46,7 @@ export function smooth(x: ArrayLike<number>, y: ArrayLike<number>, { weight, uni
   const w = Math.min(weight, 0.9999);
   const logW = Math.log(w);
   let mean = 0;
-  let mass = 0; // of the real points in `mean`; the rest is the zero it began with
+  let mass = 0; // of the real points; the rest would be the zero that a biased mean begins with
   let lastX = NaN;
   let lastY = NaN;
   for (let i = 0; i < n; i++) {
@@ -56,28 +56,29 @@ export function smooth(x: ArrayLike<number>, y: ArrayLike<number>, { weight, uni
       continue;
     }
     if (mass === 0) {
-      mean = (1 - w) * value;
+      mean = value;
       mass = 1 - w;
     } else {
       const gap = Math.max((x[i]! - lastX) / unit, 0);
       const keep = Math.abs(gap - 1) < 1e-6 ? w : Math.exp(gap * logW);
-      const arrived = gap <= 1 ? value * (1 - keep) : stretch(lastY, value, gap, w, keep);
-      mean = mean * keep + arrived;
       mass = mass * keep + (1 - keep);
+      // As a step towards the value, not as a sum of shares: a constant stays itself to the last bit.
+      const toGo = (1 - keep) * (value - mean) - (gap <= 1 ? 0 : lag(lastY, value, gap, w, keep));
+      mean += toGo / mass;
     }
     lastX = x[i]!;
     lastY = value;
-    out[i] = mean / mass;
+    out[i] = mean;
   }
   return out;
 }
 
 /**
- * What `gap` evenly spread points on the line from `from` (left out) to `to` add to the mean.
+ * How far `gap` evenly spread points on the line from `from` (left out) to `to` stay behind as many points at `to`.
  *
- * The sum over k = 1 … gap of (1 - w) w^(gap - k) (from + (to - from) k / gap), with keep = w^gap.
+ * The sum over k = 1 … gap of (1 - w) w^(gap - k) (to - (from + (to - from) k / gap)), with keep = w^gap.
  */
-function stretch(from: number, to: number, gap: number, w: number, keep: number): number {
+function lag(from: number, to: number, gap: number, w: number, keep: number): number {
   const late = (w * (1 - keep)) / (1 - w) - gap * keep; // (1 - w) times the sum of j w^j, j = 0 … gap - 1
-  return to * (1 - keep) - ((to - from) / gap) * late;
+  return ((to - from) / gap) * late;
 }

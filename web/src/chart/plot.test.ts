@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { frameOf, yRange, type Axes, type Curve } from './plot';
+
+const axes: Axes = { x: 'linear', y: 'linear', xWindow: null, yWindow: null, ignoreOutliers: false };
+
+function curve(y: Float32Array | Float64Array): Curve {
+  const x = Float64Array.from(y, (_, i) => i);
+  return { id: 'a', name: 'a', color: '#000000', x, y, smoothed: null, ghost: false };
+}
+
+test.each([
+  ['f64', Float64Array.of(0.1, 0.1 + 2e-17, 0.1 - 3e-17)],
+  ['f32', Float32Array.of(1.5, 1.5 + 2 ** -23, 1.5)],
+])('what only rounding moves, in %s, is a flat line in the middle with ticks that differ', (_, y) => {
+  const frame = frameOf([curve(y)], axes, 300, 200, () => 30);
+  const heights = Array.from(y, (value) => Math.round(frame.y.at(value) * 100));
+  expect(new Set(heights).size).toBe(1);
+  expect(heights[0]! / 100).toBeCloseTo(frame.top + frame.height / 2, 0);
+  const texts = frame.yTicks.map((tick) => tick.text);
+  expect(texts.length).toBeGreaterThan(1);
+  expect(new Set(texts).size).toBe(texts.length);
+});
+
+test('small changes of an accurate number are no rounding', () => {
+  expect(yRange([curve(Float64Array.of(1e6, 1e6 + 1e-3))], axes)).toEqual([1e6, 1e6 + 1e-3]);
+  expect(yRange([curve(Float32Array.of(1, 1.000002))], axes)[0]).toBe(1);
+});
+
+test('nothing to draw has no range, and zeros are zeros', () => {
+  expect(yRange([curve(Float32Array.of(NaN, NaN))], axes)).toEqual([NaN, NaN]);
+  expect(yRange([curve(Float32Array.of(0, 0))], axes)).toEqual([0, 0]);
+});
