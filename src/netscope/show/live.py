@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager, suppress
 
 import anyio.to_thread
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from netscope.errors import NetscopeError
@@ -65,7 +64,7 @@ class Channel:
                 if was_behind and not self.store.is_behind:
                     await anyio.to_thread.run_sync(give_back)
                 was_behind = self.store.is_behind
-            except (NetscopeError, SQLAlchemyError, OSError) as error:  # a folder that vanished may come back
+            except (NetscopeError, OSError) as error:  # a folder that vanished may come back
                 _log.warning("following %s: %s", self.store.folder, error)
             with suppress(TimeoutError):
                 self._arrived.clear()

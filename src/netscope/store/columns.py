@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-import msgspec
 import numpy as np
 import sqlalchemy as sql
-import zstandard
 
 from netscope.errors import NotFoundError
 from netscope.schema import Kind
@@ -16,7 +14,7 @@ from netscope.store import codec, tables
 from netscope.store.cache import Cache
 from netscope.store.codec import Points
 from netscope.store.followed import Followed
-from netscope.store.index import IndexLost, within
+from netscope.store.index import BROKEN, within
 from netscope.store.ingest import Ingest
 from netscope.store.state import attempt_of
 from netscope.store.stitch import Part, is_ascending, stitch
@@ -104,7 +102,7 @@ class Reader:
         """Read; if the index turns out to be broken, build it anew and read again."""
         try:
             return read()
-        except (IndexLost, zstandard.ZstdError, msgspec.MsgspecError) as error:
+        except BROKEN as error:
             self._decoded.clear()
             self._stitched.clear()
             self.ingest.start_over(str(error) or type(error).__name__)

@@ -13,9 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import msgspec
 import sqlalchemy as sql
+import zstandard
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError, SQLAlchemyError
 
 from netscope.errors import MissingExtraError, StorageError, UsageError
 from netscope.store import tables
@@ -29,6 +31,10 @@ MOST_IN = 400  # above so many ids a query reads all of a key and drops what was
 
 class IndexLost(Exception):
     """The database is damaged, of another version, or was deleted: it has to be opened anew. Never leaves the store."""
+
+
+BROKEN = (IndexLost, zstandard.ZstdError, msgspec.MsgspecError)
+"""What reading an index raises that has to be built anew: it is gone, or its blocks are damaged."""
 
 
 class Place(NamedTuple):
@@ -139,6 +145,8 @@ class Index:
             if type(cause).__name__ in ("UndefinedTable", "UndefinedColumn", "InvalidSchemaName"):
                 raise IndexLost(str(cause)) from error
             raise StorageError(f"the index on PostgreSQL cannot be used: {str(cause).strip()}") from error
+        except SQLAlchemyError as error:  # no connection became free in time
+            raise StorageError(f"the index cannot be used: {error}") from error
 
     def _connect(self, place: Place) -> sql.Engine:
         if place.backend == "postgresql":

@@ -13,7 +13,7 @@ from netscope.errors import FormatError, StorageError
 from netscope.store.flush import is_large
 from netscope.store.follow import Follower
 from netscope.store.followed import FRESH_NS, GONE, Followed, is_text
-from netscope.store.index import Index, IndexLost
+from netscope.store.index import BROKEN, Index
 from netscope.store.keep import Keeper
 
 PIECE = 8 << 20  # bytes of one journal between two looks at the clock
@@ -64,8 +64,8 @@ class Ingest:
         with self._refreshing:
             try:
                 return self._refresh(budget_s, everything=everything)
-            except IndexLost as lost:
-                self.start_over(str(lost))
+            except BROKEN as lost:
+                self.start_over(str(lost) or type(lost).__name__)
                 return self._refresh(budget_s, everything=everything)
             except StorageError:  # of a database that does not answer: what was being read waits for its turn again
                 waiting = set(self._backlog)

@@ -16,9 +16,10 @@ from netscope.store import tables
 from netscope.store.flush import Flusher, Saved
 from netscope.store.follow import Follower
 from netscope.store.followed import Followed
-from netscope.store.index import IndexLost, open_index
+from netscope.store.index import BROKEN, IndexLost, open_index
 from netscope.store.tail import KeySet
 
+ERASED_AT_ONCE = 500  # runs; a query takes only so many names
 PAUSE_S = 30.0  # between two tries to write where the disk refused
 
 log = logging.getLogger("netscope.store")
@@ -99,13 +100,13 @@ class Keeper:
 
     def erase(self, run_ids: Sequence[str]) -> None:
         """Forget runs whose folders are gone."""
-        if not run_ids:
-            return
-        with self.index.reading() as connection:
-            query = sql.select(tables.journal.c.id).where(tables.journal.c.run.in_(run_ids))
-            numbers = list(connection.execute(query).scalars())
-        if numbers:
-            self.flusher.forget(numbers, list(run_ids))
+        for start in range(0, len(run_ids), ERASED_AT_ONCE):
+            some = run_ids[start : start + ERASED_AT_ONCE]
+            with self.index.reading() as connection:
+                query = sql.select(tables.journal.c.id).where(tables.journal.c.run.in_(some))
+                numbers = list(connection.execute(query).scalars())
+            if numbers:
+                self.flusher.forget(numbers, list(some))
 
     def _open(self) -> None:
         for _ in range(3):
@@ -114,7 +115,7 @@ class Keeper:
             try:
                 self._load()
                 return
-            except (IndexLost, msgspec.MsgspecError) as error:
+            except BROKEN as error:
                 self.problems.append(f"the index was rebuilt from the journals: {error}")
                 self.index.put_aside()
         raise StorageError(f"the index of {self.folder} cannot be read: {self.problems[-1]}")
