@@ -154,6 +154,8 @@ class SeriesRequest(Noun):
     high: float | None = None
     """Only x from `low` to `high`, and one point on either side."""
     kind: Kind = "scalar"
+    times: bool = False
+    """Also tell when each point was logged."""
 
 
 class SeriesInfo(Noun):
@@ -173,9 +175,10 @@ class SeriesInfo(Noun):
 
 
 class SeriesReply(Noun):
-    """Metadata of the safetensors reply of POST /api/series; tensors `x` and `y`.
+    """Metadata of the safetensors reply of POST /api/series; tensors `x` and `y`, and `time` where it was asked for.
 
     x is i32 where that is exact, else f64; y is f32 unless that would show (f64). The header of the file tells.
+    `time` is f32, seconds since the run began, and lies beside `y`.
     """
 
     series: list[SeriesInfo]

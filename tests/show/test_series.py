@@ -101,6 +101,46 @@ def test_relative_x_counts_seconds_since_the_run_began(write, show):
     assert x.tolist() == pytest.approx([2.5])
 
 
+def timed(show, **request):
+    reply = show().client.post("/api/series", json=request)
+    arrays, metadata = tensors.decode(reply.content)
+    return arrays, msgspec.json.decode(metadata["reply"], type=SeriesReply).series
+
+
+def test_times_lie_beside_the_values_when_asked_for(write, show):
+    run = write("a")
+    for step in range(5000):
+        run.log({"loss": math.sin(step)}, step, at=1_760_000_000 + 3 * step)
+    run.end()
+    arrays, [info] = timed(show, runs=["a"], keys=["loss"], px=50, low=1000, high=4000, times=True)
+    assert arrays["time"].dtype == np.float32
+    assert (arrays["time"] == 3 * arrays["x"]).all()
+    assert len(arrays["time"]) == info.n < 110
+
+
+def test_times_follow_each_series_although_x_is_shared(write, show):
+    write("a").log({"loss": 1}, 0, at=1_760_000_001).log({"loss": 2}, 1, at=1_760_000_005).end()
+    write("b").log({"loss": 1}, 0, at=1_760_000_002).log({"loss": 2}, 1, at=1_760_000_003).end()
+    arrays, infos = timed(show, runs=["a", "b"], keys=["loss", "absent"], times=True)
+    assert [arrays["time"][i.start : i.start + i.n].tolist() for i in infos] == [[1, 5], [2, 3]]
+
+
+@pytest.mark.parametrize("x", ["time", "relative", "accuracy"])
+def test_times_stay_with_their_points_when_these_are_sorted(write, show, x):
+    run = write("a")
+    for step, (at, accuracy) in enumerate([(10.0, 0.1), (30.0, 0.9), (20.0, 0.5)]):
+        run.log({"loss": at, "accuracy": accuracy}, step, at=1_760_000_000 + at)
+    run.end()
+    arrays, _ = timed(show, runs=["a"], keys=["loss"], x=x, times=True)
+    assert arrays["time"].tolist() == arrays["y"].tolist() == [10, 20, 30]
+
+
+def test_times_cost_nothing_unless_asked_for(write, show):
+    write("a").curve("loss", [3, 2]).end()
+    arrays, _ = timed(show, runs=["a"], keys=["loss"])
+    assert set(arrays) == {"x", "y"}
+
+
 def test_points_ascend_in_time_although_the_clock_jumped(write, show):
     run = write("a")
     for step, at in enumerate([10.0, 30.0, 20.0]):

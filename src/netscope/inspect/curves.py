@@ -24,6 +24,8 @@ class Curves(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     reply: SeriesReply
+    time: np.ndarray | None = None
+    """Seconds since the run began, beside y, if asked for."""
 
 
 def curves(store: Store, request: SeriesRequest) -> Curves:
@@ -37,6 +39,8 @@ def curves(store: Store, request: SeriesRequest) -> Curves:
     runs = list(lines.revisions(store, request.runs))
     x: list[np.ndarray] = []
     y: list[np.ndarray] = []
+    time: list[np.ndarray] = []
+    began = {run.id: run.created for run in lines.everyone(store).values()} if request.times else {}
     infos: list[SeriesInfo] = []
     at = x_at = 0
     for key in dict.fromkeys(request.keys):
@@ -51,10 +55,14 @@ def curves(store: Store, request: SeriesRequest) -> Curves:
                 x.append(of_x)
                 x_at += len(of_x)
             y.append(line.y[kept])
+            if request.times:
+                # Of a run that was deleted a moment ago nobody knows any more.
+                time.append((line.times[kept] - began.get(line.run, np.nan)).astype(np.float32))
             n = len(of_x)
             infos.append(SeriesInfo(line.run, key, at, x_start, n, line.n_logged, line.ghost, line.revision))
             at += n
-    return Curves(_compact_x(x), _compact_y(y), SeriesReply(infos))
+    times = np.concatenate([np.zeros(0, np.float32), *time]) if request.times else None
+    return Curves(_compact_x(x), _compact_y(y), SeriesReply(infos), times)
 
 
 def thinned(chart: Sequence[Line], px: int, low: float | None, high: float | None) -> list[np.ndarray | slice]:

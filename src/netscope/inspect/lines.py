@@ -28,6 +28,8 @@ class Line(NamedTuple):
     n_logged: int
     ghost: bool
     revision: int
+    times: np.ndarray
+    """Unix seconds, beside y."""
 
 
 def check(request: SeriesRequest | GroupRequest) -> None:
@@ -81,16 +83,16 @@ def of_key(
         for run, series in columns.items():
             for is_ghost, (steps, times, values) in _parts(series, ghosts):
                 if x == "step" and not is_ghost:  # these ascend already
-                    yield Line(run, key, steps, values, len(steps), False, series.revision)
+                    yield Line(run, key, steps, values, len(steps), False, series.revision, times)
                     continue
                 at = steps if x == "step" else times if x == "time" else times - there[run].created
-                yield _line(run, key, at, values, is_ghost, series.revision)
+                yield _line(run, key, at, values, is_ghost, series.revision, times)
         return
     others = store.columns(list(columns), x, "scalar")
     for run, series in columns.items():
         if run in others:
-            steps, at, values = _joined(others[run], series)
-            yield _line(run, key, at, values, False, series.revision + others[run].revision)
+            at, values, times = _joined(others[run], series)
+            yield _line(run, key, at, values, False, series.revision + others[run].revision, times)
 
 
 def _parts(series: Columns, ghosts: bool) -> Iterator[tuple[bool, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
@@ -101,18 +103,18 @@ def _parts(series: Columns, ghosts: bool) -> Iterator[tuple[bool, tuple[np.ndarr
 
 
 def _joined(x: Columns, y: Columns) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values of two keys at the steps that both have."""
-    steps, of_x, of_y = np.intersect1d(x.steps, y.steps, assume_unique=True, return_indices=True)
-    return steps, x.values[of_x], y.values[of_y]
+    """Values of two keys at the steps that both have, and the times of the second."""
+    _, of_x, of_y = np.intersect1d(x.steps, y.steps, assume_unique=True, return_indices=True)
+    return x.values[of_x], y.values[of_y], y.times[of_y]
 
 
-def _line(run: str, key: str, x: np.ndarray, y: np.ndarray, ghost: bool, revision: int) -> Line:
+def _line(run: str, key: str, x: np.ndarray, y: np.ndarray, ghost: bool, revision: int, times: np.ndarray) -> Line:
     n = len(x)
     if not ascending(x) or (n == 1 and x[0] != x[0]):  # a clock that jumped, or a key that is not monotonic
         order = np.argsort(x, kind="stable")
         order = order[~np.isnan(x[order])]
-        x, y = x[order], y[order]
-    return Line(run, key, x, y, n, ghost, revision)
+        x, y, times = x[order], y[order], times[order]
+    return Line(run, key, x, y, n, ghost, revision, times)
 
 
 def window(x: np.ndarray, low: float | None, high: float | None) -> slice:

@@ -98,12 +98,13 @@ async def keys(request: Request) -> Response:
 
 
 async def series(request: Request) -> Response:
-    """POST /api/series: the points that a chart can show, as `x`, `y` and a SeriesReply."""
+    """POST /api/series: the points that a chart can show, as `x`, `y`, on request `time`, and a SeriesReply."""
     store, asked = _store(request), await replies.body(request, SeriesRequest)
 
     def make() -> bytes:
         found = curves(store, asked)
-        return replies.tensors({"x": found.x, "y": found.y}, found.reply)
+        columns = {"x": found.x, "y": found.y} | ({} if found.time is None else {"time": found.time})
+        return replies.tensors(columns, found.reply)
 
     there = lines.revisions(store, asked.runs)
     return await answer(request, there, make, TENSORS, replies.json(asked))

@@ -134,6 +134,8 @@ export interface SeriesRequest {
   /** Only x from `low` to `high`, and one point on either side. */
   high?: number | null;
   kind?: Kind;
+  /** Also tell when each point was logged. */
+  times?: boolean;
 }
 
 /** Where one series lies in the tensors of a reply: `y` from `start`, `x` from `x_start`, `n` points. */
@@ -152,9 +154,10 @@ export interface SeriesInfo {
 }
 
 /**
- * Metadata of the safetensors reply of POST /api/series; tensors `x` and `y`.
+ * Metadata of the safetensors reply of POST /api/series; tensors `x` and `y`, and `time` where it was asked for.
  *
  * x is i32 where that is exact, else f64; y is f32 unless that would show (f64). The header of the file tells.
+ * `time` is f32, seconds since the run began, and lies beside `y`.
  */
 export interface SeriesReply {
   series: SeriesInfo[];
