@@ -81,7 +81,7 @@ def demo(
             config = {"epochs": epochs, "batch": BATCH, "optimizer": optimizer, "seed": SEED}
             with netscope.init(folder, "digits", config=config, tags=["demo"]) as run:
                 accuracy = train(run, epochs)
-            say(f"trained: {accuracy:.1%} of the held-out digits are told right")
+            say(f"trained: {accuracy:.1%} of the held-out digits right")
             if not exit:
                 say(f"still showing it at {serving.url}  (Ctrl-C to stop)")
                 threading.Event().wait()
@@ -164,7 +164,7 @@ def train(run: Run, epochs: int) -> float:
 
 
 def validate(run: Run, model: torch.nn.Module, held: Digits) -> float:
-    """Log how well the held-out digits are told, with samples and the confusion of classes."""
+    """Log how many of the held-out digits are right, with samples and the confusion of classes."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -172,20 +172,21 @@ def validate(run: Run, model: torch.nn.Module, held: Digits) -> float:
     labels = torch.from_numpy(held.labels)
     with torch.no_grad():
         output = model(torch.from_numpy(held.images))
-    told = output.argmax(1).numpy()
-    accuracy = float((told == held.labels).mean())
+    predicted = output.argmax(1).numpy()
+    accuracy = float((predicted == held.labels).mean())
     step = run.step - 1  # beside the last training step
     confidence = output.softmax(1).amax(1)
     values = {"val/loss": cross_entropy(output, labels), "val/accuracy": accuracy, "val/confidence": confidence.mean()}
     run.log(values, step=step)
     run.histogram("confidence", confidence.numpy(), step=step)
-    wrong = np.flatnonzero(told[:SHOWN] != held.labels[:SHOWN])
-    caption = ", ".join(f"{held.labels[i]} taken for {told[i]}" for i in wrong) or "all right"
-    run.image("val/samples", sheet(held.images[:SHOWN, 0], told[:SHOWN] == held.labels[:SHOWN]), step, caption=caption)
+    wrong = np.flatnonzero(predicted[:SHOWN] != held.labels[:SHOWN])
+    caption = ", ".join(f"{held.labels[i]} taken for {predicted[i]}" for i in wrong) or "all right"
+    samples = sheet(held.images[:SHOWN, 0], predicted[:SHOWN] == held.labels[:SHOWN])
+    run.image("val/samples", samples, step, caption=caption)
     confusion = np.zeros((10, 10), np.int64)
-    np.add.at(confusion, (held.labels, told), 1)
+    np.add.at(confusion, (held.labels, predicted), 1)
     rows = [[digit, *map(int, row)] for digit, row in enumerate(confusion)]
-    run.table("val/confusion", rows, columns=["digit", *(f"told {digit}" for digit in range(10))], step=step)
+    run.table("val/confusion", rows, columns=["digit", *(f"predicted {digit}" for digit in range(10))], step=step)
     return accuracy
 
 

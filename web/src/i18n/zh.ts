@@ -277,6 +277,7 @@ export const zh: Messages = {
     pixelated: '像素',
     enlarge: (name) => `放大 ${name}`,
     rows: (n) => `${n} 行`,
+    columns: (n) => `${n} 列`,
     firstRows: (n) => `前 ${n} 行`,
     download: '下载',
     values: '数值',
