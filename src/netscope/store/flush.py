@@ -131,7 +131,7 @@ class Flusher:
             memo = due[number][1].memo
             if memo.environment is not None or memo.layers is not None:
                 before = connection.execute(sql.select(table.c.memo).where(table.c.id == number)).scalar_one()
-                body = codec.compress(msgspec.json.encode(merged(before, memo)))
+                body = codec.compress(msgspec.json.encode(decode_memo(before).under(memo)))
                 connection.execute(table.update().where(table.c.id == number).values(memo=body))
         return set(due) - set(won)
 
@@ -176,15 +176,6 @@ class Flusher:
         connection.execute(insert, rows)
 
 
-def decode_memo(body: bytes) -> Memo:
+def decode_memo(body: bytes | None) -> Memo:
     """What `flush` wrote of the large things."""
-    return msgspec.json.decode(codec.decompress(body), type=Memo)
-
-
-def merged(before: bytes | None, memo: Memo) -> Memo:
-    """What was remembered before, and what is newer."""
-    old = decode_memo(before) if before else Memo()
-    return Memo(
-        environment=memo.environment if memo.environment is not None else old.environment,
-        layers=memo.layers if memo.layers is not None else old.layers,
-    )
+    return msgspec.json.decode(codec.decompress(body), type=Memo) if body else Memo()

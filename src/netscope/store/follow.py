@@ -18,13 +18,13 @@ from netscope.store import journal, sparse
 from netscope.store.codec import to_ms
 from netscope.store.head import Head, Memo, Start
 from netscope.store.journal import Damage, Frame
+from netscope.store.sparse import N_BINS
 from netscope.store.tail import Block, Counts, Histogram, KeySet, Tail, journal_number
 
 ROW_HEAD = struct.Struct("<IIBBHI")  # a frame and the prefix of its body
 HISTOGRAM_HEAD = struct.Struct("<qdI")
 CONSOLE_HEAD = struct.Struct("<dB")
 BINS_HEAD = struct.Struct("<HH")
-N_BINS = 2048
 PIECE = 256 << 10
 LARGEST_PIECE = 4 << 20
 FARTHEST = journal.LARGEST_BODY + 8  # a frame that begins before a place ends at most so far behind it

@@ -114,6 +114,13 @@ class Memo(msgspec.Struct):
     environment: dict[str, Any] | None = None
     layers: list[Layer] | None = None
 
+    def under(self, newer: Memo) -> Memo:
+        """What is known with something newer: that, where it tells."""
+        return Memo(
+            newer.environment if newer.environment is not None else self.environment,
+            newer.layers if newer.layers is not None else self.layers,
+        )
+
 
 LATEST = 1e11  # the year 5138: what lies behind it is a broken clock
 EDITABLE: dict[str, Any] = {"name": str, "notes": str, "tags": list[str], "archived": bool}

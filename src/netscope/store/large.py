@@ -24,9 +24,9 @@ from netscope.schema import (
 )
 from netscope.store import blocks, codec, journal, tables
 from netscope.store.columns import Moment, Piece, Reader
-from netscope.store.flush import merged
-from netscope.store.follow import N_BINS
+from netscope.store.flush import decode_memo
 from netscope.store.head import Memo, overprinted
+from netscope.store.sparse import N_BINS
 from netscope.store.stitch import Part, stitch
 from netscope.store.tail import Counts, Histogram, Line, key_id
 
@@ -53,6 +53,16 @@ class Bins(NamedTuple):
         return table
 
 
+class Printed(NamedTuple):
+    """What one writer printed: its lines in the index with `upto <= indexed`, then those in memory."""
+
+    journal: int
+    indexed: int
+    n: int
+    """How many lines there are, the ones without an end among them."""
+    in_memory: list[Line]
+
+
 class Large:
     """Reads the larger things of runs."""
 
@@ -77,10 +87,12 @@ class Large:
 
     def assets(self, run_id: str, key: str | None = None, kind: AssetKind | None = None) -> Assets:
         """Assets in the order of key, then step; of what was logged twice at a step the later."""
+        return self.reader.retry(lambda: self._assets(run_id, key, kind))
+
+    def _assets(self, run_id: str, key: str | None, kind: AssetKind | None) -> Assets:
         moment = self._moment(run_id)
-        rows = self.reader.retry(lambda: self._of_journals(tables.asset, ("body",), moment))
         pieces: dict[int, list[Asset]] = {p.number: [] for p in moment.pieces}
-        for number, _, _, body in rows:
+        for number, body in self._asset_blocks(moment):
             pieces[number] += msgspec.msgpack.decode(codec.decompress(body), type=list[Asset])
         by_key: dict[tuple[str, str], dict[int, list[Asset]]] = {}
         for piece in moment.pieces:
@@ -95,90 +107,82 @@ class Large:
     def _stitched(
         self, run_id: str, key: str, table: str, decode: Callable[[bytes], list[R]], tail: Callable[[Piece], list[R]]
     ) -> list[R]:
-        moment = self._moment(run_id)
-        numbers = [p.number for p in moment.pieces if p.indexed]
-        upto = {p.number: p.indexed for p in moment.pieces}
-
-        def read() -> dict[int, list[R]]:
-            rows = self.reader.rows(tables.metadata.tables[table], ("block",), numbers, key_id(table, key))
+        def read() -> list[R]:
+            moment = self._moment(run_id)
+            upto = {p.number: p.indexed for p in moment.pieces if p.indexed}
+            rows = self.reader.rows(tables.metadata.tables[table], ("block",), list(upto), key_id(table, key))
             found: dict[int, list[R]] = {}
             for row in sorted(rows, key=lambda row: tuple(row[:3])):
-                if row.journal in upto and row.upto <= upto[row.journal]:
+                if row.upto <= upto.get(row.journal, 0):
                     found.setdefault(row.journal, []).extend(decode(row.block))
-            return found
+            for piece in moment.pieces:
+                if more := tail(piece):
+                    found.setdefault(piece.number, []).extend(more)
+            return _curve(moment, found)
 
-        found = self.reader.retry(read)
-        for piece in moment.pieces:
-            if more := tail(piece):
-                found.setdefault(piece.number, []).extend(more)
-        return _curve(moment, found)
+        return self.reader.retry(read)
 
     def console(self, run_id: str, start: int = 0, n: int = 1000, search: str = "") -> Console:
         """A window of what was printed; `start` < 0 counts from the end, `search` keeps the lines that contain it."""
-        moment = self._moment(run_id)
-        if search:
-            wanted = search.lower()
-            lines = [line for line in self._lines(run_id, moment, 0, 1 << 62) if wanted in line.text.lower()]
-            first = max(len(lines) + start, 0) if start < 0 else start
-            return Console(first, len(lines), [_printed(line) for line in lines[first : first + n]])
-        total = sum(count for _, count, _ in self._heads(run_id))
-        first = max(total + start, 0) if start < 0 else start
-        return Console(first, total, [_printed(line) for line in self._lines(run_id, moment, first, first + max(n, 0))])
+        return self.reader.retry(lambda: self._console(run_id, start, n, search.lower()))
 
-    def _heads(self, run_id: str) -> list[tuple[int, int, list[Line]]]:
-        """Per journal its number, how many lines it printed, and of these the ones without an end."""
+    def _console(self, run_id: str, start: int, n: int, wanted: str) -> Console:
+        printed = self._printed(run_id)
+        if wanted:
+            lines = [line for line in self._lines(printed, 0, 1 << 62) if wanted in line.text.lower()]
+            first = max(len(lines) + start, 0) if start < 0 else start
+            return Console(first, len(lines), [_noun(line) for line in lines[first : first + n]])
+        total = sum(one.n for one in printed)
+        first = max(total + start, 0) if start < 0 else start
+        return Console(first, total, [_noun(line) for line in self._lines(printed, first, first + max(n, 0))])
+
+    def _printed(self, run_id: str) -> list[Printed]:
+        """What each writer of a run printed, at one moment."""
         with self.reader.ingest.lock:
-            followed = self.reader.followed(run_id)
             found = []
-            for f in followed.ordered:
+            for f in self.reader.followed(run_id).ordered:
                 rest = [Line(t, s, overprinted(text)) for s, (t, text) in sorted(f.head.open_lines.items())]
-                found.append((f.number, f.head.n_lines + len(rest), rest))
+                in_memory = [*f.tail.lines, *rest]
+                found.append(Printed(f.number, f.indexed, f.head.n_lines + len(rest), in_memory))
             return found
 
-    def _lines(self, run_id: str, moment: Moment, begin: int, end: int) -> list[Line]:
+    def _lines(self, printed: list[Printed], begin: int, end: int) -> list[Line]:
         """Lines from `begin` to `end`, the writers one after the other."""
         lines: list[Line] = []
-        tails = {p.number: p for p in moment.pieces}
         before = 0
         c = tables.console.c
-        for number, count, rest in self._heads(run_id):
-            low, high = max(begin - before, 0), min(end - before, count)
-            before += count
-            if low >= high or number not in tails:
+        for one in printed:
+            low, high = max(begin - before, 0), min(end - before, one.n)
+            before += one.n
+            if low >= high:
                 continue
-            piece = tails[number]
-            inside = (c.journal == number) & (c.upto <= piece.indexed) & (c.start < high) & (c.start + c.n > low)
-            query = sql.select(c.start, c.block).where(inside).order_by(c.start)
             here: dict[int, Line] = {}
-
-            def read(query: sql.Select[Any] = query) -> list[tuple[int, list[Line]]]:
+            if one.indexed:
+                inside = (c.journal == one.journal) & (c.upto <= one.indexed) & (c.start < high) & (c.start + c.n > low)
                 with self.reader.ingest.index.reading() as connection:
-                    return [(at, blocks.decode_lines(block)) for at, block in connection.execute(query)]
-
-            for at, some in self.reader.retry(read) if piece.indexed else []:
-                here.update(enumerate(some, at))
-            whole = count - len(rest)
-            here.update(enumerate(piece.tail.lines, whole - len(piece.tail.lines)))
-            here.update(enumerate(rest, whole))
+                    for at, block in connection.execute(sql.select(c.start, c.block).where(inside)):
+                        here.update(enumerate(blocks.decode_lines(block), at))
+            here.update(enumerate(one.in_memory, one.n - len(one.in_memory)))
             lines += [here[i] for i in range(low, high) if i in here]
         return lines
 
     def memo(self, run_id: str) -> Memo:
         """Environment and layers of the latest attempt that told them."""
+        return self.reader.retry(lambda: self._memo(run_id))
+
+    def _memo(self, run_id: str) -> Memo:
         with self.reader.ingest.lock:
             followed = self.reader.followed(run_id)
             pending = [(f.number, f.memo) for f in followed.ordered if f.head.has_memo]
         c = tables.journal.c
         query = sql.select(c.id, c.memo).where(c.id.in_([number for number, _ in pending]), c.memo.is_not(None))
-
-        def read() -> dict[int, bytes]:
+        saved: dict[int, bytes] = {}
+        if pending:
             with self.reader.ingest.index.reading() as connection:
-                return {row.id: row.memo for row in connection.execute(query)}
-
-        saved = self.reader.retry(read) if pending else {}
+                saved = {row.id: row.memo for row in connection.execute(query)}
         memo = Memo()
         for number, one in pending:
-            memo = _newer(memo, merged(saved.get(number), one))
+            memo = memo.under(decode_memo(saved.get(number))).under(one)
         return memo
 
     def environment(self, run_id: str) -> Environment:
@@ -228,13 +232,14 @@ class Large:
     def _moment(self, run_id: str) -> Moment:
         return self.reader.moments([run_id])[run_id]
 
-    def _of_journals(self, table: sql.Table, names: tuple[str, ...], moment: Moment) -> list[Any]:
+    def _asset_blocks(self, moment: Moment) -> list[tuple[int, bytes]]:
+        """Number of the journal and block, in the order of logging."""
         upto = {p.number: p.indexed for p in moment.pieces if p.indexed}
-        c = table.c
-        query = sql.select(c.journal, c.upto, c.seq, *(c[name] for name in names)).where(c.journal.in_(upto))
+        c = tables.asset.c
+        query = sql.select(c.journal, c.upto, c.body).where(c.journal.in_(upto)).order_by(c.journal, c.upto, c.seq)
         with self.reader.ingest.index.reading() as connection:
-            rows = connection.execute(query.order_by(c.journal, c.upto, c.seq)).all() if upto else []
-        return [row for row in rows if row.upto <= upto[row.journal]]
+            rows = connection.execute(query).all() if upto else []
+        return [(row.journal, row.body) for row in rows if row.upto <= upto[row.journal]]
 
 
 def _curve(moment: Moment, found: dict[int, list[Any]]) -> list[Any]:
@@ -251,12 +256,5 @@ def _curve(moment: Moment, found: dict[int, list[Any]]) -> list[Any]:
     return [rows[i] for i in stitch(parts, moment.forks).curve.tolist()]
 
 
-def _newer(old: Memo, new: Memo) -> Memo:
-    return Memo(
-        new.environment if new.environment is not None else old.environment,
-        new.layers if new.layers is not None else old.layers,
-    )
-
-
-def _printed(line: Line) -> ConsoleLine:
+def _noun(line: Line) -> ConsoleLine:
     return ConsoleLine(line.time, cast(Any, journal.STREAMS.get(line.stream, "out")), line.text)

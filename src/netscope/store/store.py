@@ -146,11 +146,7 @@ class Store:
         return RunTable(revision, rows, removed)
 
     def keys(self, run_ids: Sequence[str], kind: Kind | None = None) -> Keys:
-        """Under which names these runs logged series, and how many of them did.
-
-        Raises:
-            NotFoundError: No such run.
-        """
+        """Under which names these runs logged series, and how many of them did. Runs that are gone have none."""
         alike: Counter[frozenset[KeySet]] = Counter()
         with self._ingest.lock:
             for run_id in run_ids:
@@ -290,7 +286,8 @@ class Store:
         for one in followed:
             changed = change(request, one.run)
             if changed:
-                latest = [time for f in one.followers for time, _ in f.head.edits.values()]
+                with self._ingest.lock:
+                    latest = [time for f in one.followers for time, _ in f.head.edits.values()]
                 self._editor.append(one.folder, changed, max(latest, default=0.0))
         self._ingest.look_again(request.runs)
         self.refresh(None)
