@@ -11,10 +11,15 @@ import sqlalchemy as sql
 from netscope.schema import Number, Summary
 from netscope.store import tables
 from netscope.store.blocks import extent
+from netscope.store.cache import Cache
 from netscope.store.columns import Columns, Moment, Piece, Reader
 from netscope.store.index import within
 from netscope.store.tail import key_id
 
+CACHE_BYTES = 256 << 20
+ENTRY_BYTES = 300  # of a run's summary, about
+Kept = dict[str, tuple[int, Summary | None]]
+"""Per run its revision, and the summary of then."""
 Known = tuple[int, float | None, float | None, float | None]  # last step, last, min, max
 
 
@@ -37,19 +42,22 @@ class Summaries:
     def __init__(self, reader: Reader) -> None:
         """Nothing is known yet."""
         self.reader = reader
-        self._kept: dict[str, dict[str, tuple[int, Summary | None]]] = {}
+        self._kept: Cache[Kept] = Cache(CACHE_BYTES)
 
     def of(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
         """The summary of each run that has the key."""
         return self.reader.retry(lambda: self._of(run_ids, key))
 
     def _of(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
-        kept = self._kept.setdefault(key, {})
+        before = self._kept.get(key) or {}
         runs = self.reader.ingest.runs
-        stale = [i for i in run_ids if i in runs and (i not in kept or kept[i][0] != runs[i].revision)]
+        with self.reader.ingest.lock:
+            revisions = {run_id: runs[run_id].revision for run_id in run_ids if run_id in runs}
+        stale = [i for i, revision in revisions.items() if i not in before or before[i][0] != revision]
+        kept = before
         if stale:
-            if len(kept) > 2 * len(runs) + 100:
-                kept.clear()
+            # A new dict: other threads read the one before. It begins anew when most of it is of runs that are gone.
+            kept = dict(before) if len(before) <= 2 * len(runs) + 100 else {}
             moments = self.reader.moments(stale, "scalar", key)
             simple: dict[str, tuple[Moment, Piece]] = {}
             for run_id, moment in moments.items():
@@ -60,13 +68,14 @@ class Summaries:
                     kept[run_id] = (moment.revision, None)
                 elif len(has) == 1 and not moment.forks:
                     simple[run_id] = (moment, has[0])
-            many = [run_id for run_id in stale if run_id not in simple and run_id not in kept]
-            many += [i for i in stale if i not in simple and i in kept and kept[i][0] != moments[i].revision]
-            for run_id, columns in self.reader.columns(many, key).items():
-                kept[run_id] = (columns.revision, _from_columns(columns))
+            many = [i for i in stale if i not in simple and (i not in kept or kept[i][0] != moments[i].revision)]
+            columns = self.reader.columns(many, key)
+            for run_id in many:
+                kept[run_id] = (moments[run_id].revision, _from_columns(columns.get(run_id)))
             known = self._known([p.number for _, p in simple.values() if p.indexed], key)
             for run_id, (moment, piece) in simple.items():
                 kept[run_id] = (moment.revision, _simple(known.get(piece.number), piece, key))
+            self._kept.put(key, kept, ENTRY_BYTES * len(kept) + len(key))
         found = ((run_id, kept.get(run_id, (0, None))[1]) for run_id in run_ids)
         return {run_id: summary for run_id, summary in found if summary is not None}
 
@@ -96,8 +105,8 @@ def _simple(known: Known | None, piece: Piece, key: str) -> Summary | None:
     return Summary(number(last), number(low), number(high))
 
 
-def _from_columns(columns: Columns) -> Summary | None:
-    if not len(columns.steps):
+def _from_columns(columns: Columns | None) -> Summary | None:
+    if columns is None or not len(columns.steps):
         return None
     finite = columns.values[np.isfinite(columns.values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (None, None)
