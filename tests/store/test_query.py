@@ -52,6 +52,12 @@ def test_deep_nesting_is_refused_or_answered_without_overflow(text: str) -> None
         assert "nested too deeply" in str(error)
 
 
+@pytest.mark.parametrize("word", ["or", "and"])
+def test_thousands_of_terms_are_answered(word: str) -> None:
+    terms = [f'id == "{"none" if word == "or" else "a"}"'] * 5000
+    assert query.understand(f" {word} ".join([*terms, 'id == "a"'])).test(RUNS[0])
+
+
 @pytest.mark.parametrize(
     ("by", "ids"),
     [

@@ -141,17 +141,17 @@ class Parser:
         self._depth += 1
         if self._depth > MOST_NESTED:
             self._fail("; it is nested too deeply")
-        left = self._and()
+        terms = [self._and()]
         while self._take("or"):
-            left = _either(left, self._and())
+            terms.append(self._and())
         self._depth -= 1
-        return left
+        return terms[0] if len(terms) == 1 else lambda run: any(truth(term(run)) for term in terms)
 
     def _and(self) -> Node:
-        left = self._not()
+        terms = [self._not()]
         while self._take("and"):
-            left = _both(left, self._not())
-        return left
+            terms.append(self._not())
+        return terms[0] if len(terms) == 1 else _all(terms)
 
     def _not(self) -> Node:
         n = 0
@@ -164,17 +164,16 @@ class Parser:
 
     def _comparison(self) -> Node:
         left = self._signed()
-        whole: Node | None = None
+        tests: list[Node] = []
         while (word := self._take(*COMPARISONS)) is not None:
             if word == "not":
                 if self._take("in") is None:
                     self._fail("; expected 'not in'")
                 word = "not in"
             right = self._signed()
-            test = self._matching(word, left, right) if "~" in word else _comparing(word, left, right)
-            whole = test if whole is None else _both(whole, test)
+            tests.append(self._matching(word, left, right) if "~" in word else _comparing(word, left, right))
             left = right
-        return whole or left
+        return _all(tests) if len(tests) > 1 else tests[0] if tests else left
 
     def _matching(self, word: str, left: Node, right: Node) -> Node:
         wanted = right(BLANK)
@@ -312,12 +311,8 @@ def _constant(value: Value) -> Node:
     return lambda run: value
 
 
-def _either(a: Node, b: Node) -> Node:
-    return lambda run: truth(a(run)) or truth(b(run))
-
-
-def _both(a: Node, b: Node) -> Node:
-    return lambda run: truth(a(run)) and truth(b(run))
+def _all(terms: list[Node]) -> Node:
+    return lambda run: all(truth(term(run)) for term in terms)
 
 
 def _comparing(word: str, a: Node, b: Node) -> Node:
