@@ -71,7 +71,8 @@ def compare(rounds: int, seconds: float) -> dict[str, Any]:
                 left_out[subject] = f"failed: {done.stderr.strip().splitlines()[-1]}"
                 del found[subject]
                 continue
-            found[subject].append(json.loads(done.stdout.strip().splitlines()[-1]))
+            (line,) = (line for line in done.stdout.splitlines() if line.startswith('{"wall_us"'))  # peers print too
+            found[subject].append(json.loads(line))
     result: dict[str, Any] = {"keys_a_call": len(KEYS), "rounds": rounds}
     for subject, measured in found.items():
         result[subject] = {name: statistics.median(one[name] for one in measured) for name in measured[0]}

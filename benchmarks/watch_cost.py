@@ -110,12 +110,12 @@ def wandb_watch(folder: Path, stack: ExitStack) -> list[Way]:
     import wandb
 
     os.environ["WANDB_SILENT"] = "true"
+    run = wandb.init(mode="offline", dir=str(folder), project="cost")  # one: its hooks write to the process's run
+    stack.callback(run.finish)
 
     def begin(every: int) -> Callable[[nn.Module], Log]:
         def start(model: nn.Module) -> Log:
-            run = wandb.init(mode="offline", dir=str(folder), project="cost", reinit="create_new")
-            stack.callback(run.finish)
-            run.watch(model, log="all", log_freq=every)
+            run.watch(model, log="all", log_freq=every, idx=every)
             return lambda step, loss: run.log({"loss": loss.item()})
 
         return start
