@@ -109,6 +109,16 @@ def test_a_configuration_that_holds_itself_ends_somewhere(begin):
     begin(config=config)
 
 
+def test_a_dataclass_that_holds_itself_ends_somewhere(begin):
+    @dataclasses.dataclass
+    class Node:
+        next: object = None
+
+    node = Node()
+    node.next = node
+    begin(config={"node": node})
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -56,15 +56,21 @@ def plain_config(values: Any) -> dict[str, Any]:
     Raises:
         UsageError: None of these.
     """
-    if isinstance(values, argparse.Namespace):
-        values = vars(values)
-    elif dataclasses.is_dataclass(values) and not isinstance(values, type):
-        values = {field.name: getattr(values, field.name) for field in dataclasses.fields(values)}
-    elif isinstance(values, list | tuple) and all(isinstance(item, list | tuple) and len(item) == 2 for item in values):
+    values = _named(values)
+    if isinstance(values, list | tuple) and all(isinstance(item, list | tuple) and len(item) == 2 for item in values):
         values = dict(values)
     if not isinstance(values, Mapping):
         raise UsageError(f"config is a dict, a dataclass or an argparse.Namespace, found {type(values).__name__}")
     return {_name(key): _plain(value, 0) for key, value in values.items()}
+
+
+def _named(value: Any) -> Any:
+    """The fields of a namespace or a dataclass by name; anything else is itself."""
+    if isinstance(value, argparse.Namespace):
+        return vars(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return value
 
 
 def _name(key: Any) -> str:
@@ -84,14 +90,11 @@ def _plain(value: Any, depth: int) -> Any:
         return int(value) if -(2**63) <= value < 2**64 else str(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
+    value = _named(value)
     if isinstance(value, Mapping):
         return {_name(key): _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item, depth + 1) for item in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return plain_config(value)
-    if isinstance(value, argparse.Namespace):
-        return plain_config(value)
     if hasattr(value, "dtype") and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         return _plain(value.item(), depth + 1)
     if callable(value) and hasattr(value, "__qualname__"):
