@@ -234,6 +234,16 @@ def test_log_after_finish_tells_how_to_go_on(run):
         run.text("a", "b")
 
 
+def test_what_is_refused_leaves_no_blob(run):
+    picture = netscope.Image(np.zeros((2, 2)))
+    with pytest.raises(UsageError, match="beyond"):
+        run.log({"a": picture}, step=2**60)
+    run.finish()
+    with pytest.raises(UsageError, match="resume="):
+        run.log({"a": picture})
+    assert not (run.folder / "blobs").exists()
+
+
 def test_bins_are_read_back_trimmed(run, journal_of):
     counts = np.zeros(2048, np.uint32)
     counts[[508, 1022]] = 3, 4

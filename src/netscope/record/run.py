@@ -85,10 +85,13 @@ class Run(Recording):
     def _log_slowly(self, values: Mapping[str, Any], step: int | None) -> None:
         """Whatever is not a flat dict of plain numbers whose key set is known."""
         found = sort_out(values)
+        self._check_not_over()
+        if step is not None:
+            step = whole_step(step)
         things = [] if self._is_off else [(key, thing, self._keep(thing)) for key, thing in found.media]
         with self._lock:
             self._check_not_over()
-            at = whole_step(self.step if step is None else step)
+            at = whole_step(self.step) if step is None else step
             self.step = at + 1
             now = _now()
             if found.is_late and not self._is_off:
@@ -209,8 +212,8 @@ class Run(Recording):
         """Keep one thing of netscope.record.media, without a row and without a step of its own."""
         key = checked_key(key)
         at = whole_step(self.step if step is None else step)
-        thing = getattr(importlib.import_module("netscope.record.media"), kind)(*args, **options)
         self._check_not_over()
+        thing = getattr(importlib.import_module("netscope.record.media"), kind)(*args, **options)
         if not self._is_off:
             self._put_thing(key, thing, self._keep(thing), at, _now())
 
