@@ -87,6 +87,15 @@ def test_without_posix_fallocate_zeros_are_written(tmp_path, monkeypatch, is_mis
     test_space_is_allocated_before_it_is_mapped(tmp_path)
 
 
+def test_zeros_that_are_written_in_part_are_written_to_the_end(tmp_path, monkeypatch):
+    real = os.pwrite
+    monkeypatch.delattr(os, "posix_fallocate")
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: real(fd, data[:1000], at))
+    with (tmp_path / "file").open("wb") as file:
+        append.allocate(file.fileno(), 0, 5000)
+        assert os.fstat(file.fileno()).st_size == 5000
+
+
 def full_after(n: int):
     def allocate(fd, start, length):
         if start + length > n:

@@ -85,9 +85,9 @@ def allocate(fd: int, start: int, n: int) -> None:
                 raise
         else:
             return
-    zeros = bytes(min(n, 1 << 20))
-    for at in range(start, start + n, len(zeros)):
-        _write_at(fd, zeros[: start + n - at], at)
+    zeros, at = bytes(min(n, 1 << 20)), start
+    while at < start + n:  # a disk that is nearly full takes a part, and refuses the next
+        at += _write_at(fd, zeros[: start + n - at], at)
 
 
 class _Header:
