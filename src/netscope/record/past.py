@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
@@ -74,8 +74,7 @@ def read(folder: Path) -> Past:
                 event = _json(frame)
                 if event.get("event") == "config":
                     config.update(event.get("config") or {})
-                elif event.get("event") == "edit" and event.get("name") and event["time"] >= renamed:
-                    name, renamed = str(event["name"]), float(event["time"])
+                name, renamed = _renamed(event, name, renamed)
     return Past(name, attempt, step, config)
 
 
@@ -106,10 +105,16 @@ def _name(folder: Path) -> str:
             if frame.kind == journal.START and not name:
                 name = str(_json(frame).get("name") or "")
             elif frame.kind == journal.EVENT:
-                event = _json(frame)
-                if event.get("event") == "edit" and event.get("name") and event["time"] >= renamed:
-                    name, renamed = str(event["name"]), float(event["time"])
+                name, renamed = _renamed(_json(frame), name, renamed)
     return name
+
+
+def _renamed(event: dict[str, Any], name: str, since: float) -> tuple[str, float]:
+    """The name that a person gave with this event, and when; else what it was before."""
+    time = event.get("time", 0.0)
+    if event.get("event") == "edit" and event.get("name") and isinstance(time, int | float) and time >= since:
+        return str(event["name"]), float(time)
+    return name, since
 
 
 def _attempt(path: Path) -> int:
@@ -122,7 +127,7 @@ def _ends(path: Path) -> Iterator[Frame]:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
         yield from _frames(head)
-        end = _written(path, file.fileno())
+        end = _written(file)
         start = max(HEAD_BYTES, (end - TAIL_BYTES) // 8 * 8)
         if end > start:
             file.seek(start)
@@ -138,17 +143,16 @@ def _frames(head: bytes) -> Iterator[Frame]:
     yield from (item for item in journal.scan(head, journal.HEADER_BYTES) if isinstance(item, Frame))
 
 
-def _written(path: Path, fd: int) -> int:
+def _written(file: BinaryIO) -> int:
     """Where the zeros begin that were allocated ahead."""
-    end, block = os.fstat(fd).st_size, 1 << 16
-    with path.open("rb") as file:
-        while end:
-            start = max(0, end - block)
-            file.seek(start)
-            rest = file.read(end - start).rstrip(b"\0")
-            if rest:
-                return start + len(rest)
-            end = start
+    end, block = os.fstat(file.fileno()).st_size, 1 << 16
+    while end:
+        start = max(0, end - block)
+        file.seek(start)
+        rest = file.read(end - start).rstrip(b"\0")
+        if rest:
+            return start + len(rest)
+        end = start
     return 0
 
 
