@@ -68,9 +68,12 @@ def show(folder: Path, port: int = 0) -> Site:
     return start(folder, "show", str(folder), "--port", str(port))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests; none there is a failure, not a reason to skip."""
+    """One Chromium for all tests of the page; none there is a failure, not a reason to skip.
+
+    It ends with them: while Playwright runs there is an event loop in this thread, and other tests want their own.
+    """
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
         yield launched
@@ -114,7 +117,7 @@ def page(opened: Opener) -> Page:
     return opened()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The real demo, long enough that it still trains while it is looked at."""
     folder = tmp_path_factory.mktemp("demo") / "runs"
@@ -123,7 +126,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Runs that are the same every time."""
     folder = tmp_path_factory.mktemp("known") / "runs"
