@@ -12,15 +12,14 @@ import numpy as np
 import psutil
 import pytest
 
-from netscope.store import journal
-from netscope.store.state import this_boot
+from netscope.store import journal, machine
 from netscope.store.store import Store
 from tests.store.journals import BEGAN, Script
 
 READER = """
 import sys, time
 from netscope.store import flush
-from netscope.store.state import this_boot
+from netscope.store import machine
 from netscope.store.store import Store
 flush.LARGE_BYTES, flush.LARGE_ROWS = 20_000, 100  # so that they race for every few hundred rows
 store = Store(sys.argv[1], sys.argv[2] or None)
@@ -51,7 +50,7 @@ def test_processes_that_index_one_growing_folder_agree(tmp_path: Path, index: st
     readers = [subprocess.Popen(command, **pipes, text=True) for _ in range(n_readers)]
     files = {}
     for run in runs:
-        host, boot = this_boot()
+        host, boot = machine.host(), machine.boot()
         started = psutil.Process().create_time()
         script = Script(host=host, boot=boot, pid=os.getpid(), started=started)
         script.keys("scalar", ["a", "b"])

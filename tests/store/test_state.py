@@ -13,9 +13,9 @@ import numpy as np
 import psutil
 import pytest
 
-from netscope.store import journal
+from netscope.store import journal, machine
 from netscope.store.follow import Follower
-from netscope.store.state import is_alive, this_boot
+from netscope.store.state import is_alive
 from netscope.store.stitch import Part, stitch
 from netscope.store.store import Store
 from tests.store.journals import Script
@@ -28,7 +28,7 @@ def state(folder: Path) -> str:
 
 
 def here(pid: int, started: float, **more: object) -> Script:
-    host, boot = this_boot()
+    host, boot = machine.host(), machine.boot()
     return Script(host=host, boot=boot, pid=pid, started=started, **more)
 
 

@@ -413,9 +413,9 @@ def test_a_running_run_is_not_deleted(tmp_path: Path, opened: Open) -> None:
 
     import psutil
 
-    from netscope.store.state import this_boot
+    from netscope.store import machine
 
-    host, boot = this_boot()
+    host, boot = machine.host(), machine.boot()
     started = psutil.Process().create_time()
     Script(host=host, boot=boot, pid=os.getpid(), started=started, created=time.time()).write(tmp_path / "r")
     store = opened(tmp_path)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-import struct
 import sys
 import threading
 import time
@@ -24,7 +23,6 @@ BURST_BYTES = 1 << 20  # what may be printed at once
 BYTES_PER_S = 8 << 10  # and for ever: 0.7 GB a day at most
 LONGEST_LINE = 16 << 10
 _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_HEAD = struct.Struct("<dB")
 
 
 class Rate:
@@ -156,7 +154,7 @@ def capture(run: Run) -> None:
 
     def put(stream: int, text: str) -> None:
         if run.has_journal:
-            body = _HEAD.pack(time.time(), stream) + text.encode("utf-8", "replace")
+            body = journal.CONSOLE_HEAD.pack(time.time(), stream) + text.encode("utf-8", "replace")
             run.put_frame(journal.frame(journal.CONSOLE, body))
 
     rate = Rate()

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import psutil
 
-from netscope.record import process
 from netscope.record.system import Gpus
 from netscope.schema import Environment
+from netscope.store import machine
 
 REDACTED = "***"
 _SECRET_WORDS = frozenset(
@@ -39,7 +39,7 @@ def capture() -> Environment:
     folder = script.parent if script.is_file() else Path.cwd()
     source = git(folder)
     return Environment(
-        host=process.host(),
+        host=machine.host(),
         os=platform.platform(),
         python=platform.python_version(),
         executable=sys.executable or "",

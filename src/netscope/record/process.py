@@ -1,31 +1,12 @@
-"""Who this process is: its host, the boot of its machine, when it began, and its rank among many."""
+"""Who this process is: when it began, and its rank among many."""
 
 from __future__ import annotations
 
 import os
-import platform
-from functools import cache
 from pathlib import Path
 
 RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
 """Set by torchrun, SLURM, Open MPI and MPICH; the first that is there counts."""
-
-
-@cache
-def host() -> str:
-    """The machine's name."""
-    return platform.node() or "unknown"
-
-
-@cache
-def boot() -> str:
-    """Identity of the machine's boot: process ids mean something within one only."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        import psutil  # noqa: PLC0415  # 20 ms that Linux need not pay
-
-        return str(int(psutil.boot_time()))
 
 
 def started() -> float:
@@ -34,7 +15,7 @@ def started() -> float:
         ticks = int(Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()[19])
         lines = Path("/proc/stat").read_bytes().splitlines()
     except OSError:
-        import psutil  # noqa: PLC0415  # as above
+        import psutil  # noqa: PLC0415  # 20 ms that Linux need not pay
 
         return float(psutil.Process().create_time())
     boot_time = next(float(line.split()[1]) for line in lines if line.startswith(b"btime"))

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import secrets
 import time
 import warnings
 from collections.abc import Callable
@@ -18,9 +16,9 @@ from typing import Any, Literal, NamedTuple
 from netscope.errors import StorageError
 from netscope.record import process
 from netscope.record.append import open_journal
-from netscope.store import journal
+from netscope.store import journal, machine
+from netscope.store.journal import SetKind
 
-SetKind = Literal["scalar", "layer", "system", "bins"]
 LONGEST_ERROR = 64_000
 SHORT_ERROR = 500  # characters that fit the reserve of a full disk in any language
 
@@ -68,13 +66,12 @@ class Writer:
         Raises:
             OSError: The folder is gone, full or read-only.
         """
-        now, host, pid = time.time(), process.host(), os.getpid()
+        now = time.time()
         start = {
-            "run": folder.name, "attempt": attempt, "host": host, "boot": process.boot(), "pid": pid,
+            "run": folder.name, "attempt": attempt, "host": machine.host(), "boot": machine.boot(), "pid": os.getpid(),
             "started": process.started(), "rank": rank, "version": version, "name": name, "created": now,
         }  # fmt: skip
-        short = re.sub(r"[^A-Za-z0-9.]+", "-", host)[:40].strip("-.") or "host"
-        path = folder / f"{attempt}-{short}-{pid}-{secrets.token_hex(2)}.journal"
+        path = folder / machine.journal_name(attempt)
         self.journal = open_journal(path, journal.json_frame(journal.START, start), now)
         self._key_sets: dict[tuple[SetKind, tuple[str, ...]], Plan] = {}
 

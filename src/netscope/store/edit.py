@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import secrets
 import threading
 import time
 from pathlib import Path
@@ -12,8 +10,7 @@ from typing import Any
 
 from netscope.errors import StorageError
 from netscope.schema import EditRequest, Run
-from netscope.store import journal
-from netscope.store.state import this_boot
+from netscope.store import journal, machine
 
 LEAST_S = 1e-3  # between two edits of a run: the later must win, whatever the clock does
 
@@ -60,11 +57,9 @@ class Editor:
             parts = [journal.json_frame(journal.EVENT, {"event": "edit", "time": now, **changed})]
             path = self._journals.get(folder)
             if path is None or not path.exists():
-                host, boot = this_boot()
-                place = re.sub(r"[^A-Za-z0-9_.]", "_", host)[:32] or "host"
-                path = folder / f"0-{place}-{os.getpid()}-{secrets.token_hex(2)}.journal"
-                pid = os.getpid()
-                start = {"run": folder.name, "attempt": 0, "host": host, "boot": boot, "pid": pid, "created": now}
+                path, pid = folder / machine.journal_name(0), os.getpid()
+                whose = {"host": machine.host(), "boot": machine.boot(), "pid": pid}
+                start = {"run": folder.name, "attempt": 0, **whose, "created": now}
                 parts = [journal.header(now, pid), journal.json_frame(journal.START, start), *parts]
             try:
                 with path.open("ab", buffering=0) as file:

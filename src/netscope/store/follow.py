@@ -23,7 +23,6 @@ from netscope.store.tail import Block, Counts, Histogram, KeySet, Tail, journal_
 
 ROW_HEAD = struct.Struct("<IIBBHI")  # a frame and the prefix of its body
 HISTOGRAM_HEAD = struct.Struct("<qdI")
-CONSOLE_HEAD = struct.Struct("<dB")
 BINS_HEAD = struct.Struct("<HH")
 PIECE = 256 << 10
 LARGEST_PIECE = 4 << 20
@@ -290,8 +289,8 @@ class Follower:
         self.head.heard(asset.time)
 
     def _console(self, frame: Frame) -> None:
-        time, stream = CONSOLE_HEAD.unpack_from(frame.body)
-        text = bytes(frame.body[CONSOLE_HEAD.size :]).decode("utf-8", "replace")
+        time, stream = journal.CONSOLE_HEAD.unpack_from(frame.body)
+        text = bytes(frame.body[journal.CONSOLE_HEAD.size :]).decode("utf-8", "replace")
         self.tail.lines += self.head.print(_ms(time), 2 if stream == 2 else 1, text)
         self.head.heard(time)
 

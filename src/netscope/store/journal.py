@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -29,7 +29,10 @@ FRAME = struct.Struct("<II")
 PREFIX = struct.Struct("<BBHI")
 POINT = struct.Struct("<qd")
 ROW_PREFIX = struct.Struct("<BBHIqd")
+CONSOLE_HEAD = struct.Struct("<dB")
 STREAMS = {1: "out", 2: "err"}
+SetKind = Literal["scalar", "layer", "system", "bins"]
+"""What a key set is of."""
 
 
 class Header(NamedTuple):

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import functools
-import platform
 import time
-from pathlib import Path
 
 import psutil
 
 from netscope.schema import Attempt, State
+from netscope.store import machine
 from netscope.store.follow import Follower
 
 SILENCE_S = 30.0  # a heartbeat comes every 2 s
 START_TOLERANCE_S = 2.0  # the kernel counts from boot in ticks, and the wall clock is corrected meanwhile
 
 
-@functools.cache
-def this_boot() -> tuple[str, str]:
-    """Host name and identity of this machine's boot."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        boot = str(int(psutil.boot_time()))
-    return platform.node() or "unknown", boot
-
-
 def is_alive(follower: Follower) -> bool:
     """Whether the writer of a journal still lives, as far as one can tell from here."""
     start = follower.head.start
-    if (start.host, start.boot) == this_boot() and start.boot:
+    if (start.host, start.boot) == (machine.host(), machine.boot()) and start.boot:
         return _is_process(start.pid, start.started)
     if follower.moved_at:
         return time.monotonic() - follower.moved_at < SILENCE_S

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from netscope.schema import Asset
 from netscope.store.codec import Points
+from netscope.store.journal import SetKind
 
-SetKind = Literal["scalar", "layer", "system", "bins"]
 MOST_BLOCKS = 64  # a run that is polled five times a second would else be a list of thousands of tiny arrays
 
 
