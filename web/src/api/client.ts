@@ -40,6 +40,8 @@ export interface Curves {
   series: SeriesInfo[];
   x: Float64Array;
   y: Float32Array;
+  /** Seconds since its run began, beside `y`, where asked for. */
+  time?: Float32Array | undefined;
 }
 
 export interface Bands {
@@ -172,7 +174,7 @@ export const api = {
 
   async series(request: SeriesRequest, signal?: AbortSignal): Promise<Curves> {
     const reply = await postTensors(['series'], request, signal);
-    return { series: told<SeriesReply>(reply).series, x: data(reply, 'x'), y: data(reply, 'y') };
+    return { series: told<SeriesReply>(reply).series, x: data(reply, 'x'), y: data(reply, 'y'), time: reply.tensors['time']?.data as Float32Array | undefined };
   },
 
   async groups(request: GroupRequest, signal?: AbortSignal): Promise<Bands> {

@@ -3,6 +3,7 @@ import type { TooltipSort } from '../../chart/readings';
 import type { Window } from '../../chart/zoom';
 import { selection } from '../../state/selection.svelte';
 import { keep, recall } from '../../state/stored';
+import { windowOf, windowText, zoomsOf, zoomsText, type Zooms } from './zoomlink';
 
 export type Band = 'minmax' | 'std' | 'stderr';
 export const BANDS: readonly Band[] = ['minmax', 'std', 'stderr'];
@@ -43,9 +44,6 @@ export class ChartSettings {
   folded = $state.raw<Readonly<Record<string, boolean>>>({});
   /** Keys in the order that a person gave them, per section. */
   order = $state.raw<Readonly<Record<string, readonly string[]>>>({});
-  /** Shared window of x, and windows of single cards. */
-  zoomX = $state.raw<Window>(null);
-  zooms = $state.raw<Readonly<Record<string, { x?: Window; y?: Window }>>>({});
   /** Crosshair, shared by all charts of the page. */
   cursor = $state.raw<{ x: number; key: string } | null>(null);
 
@@ -70,7 +68,6 @@ export class ChartSettings {
     this.hidden = this.#recall('hidden', []);
     this.folded = this.#recall('folded', {});
     this.order = this.#recall('order', {});
-    this.zoomX = this.#linkedZoom();
   }
 
   readonly smooth = $derived(Math.min(0.999, Math.max(0, Number(this.#read('smooth')) || 0)));
@@ -81,16 +78,19 @@ export class ChartSettings {
   readonly keys = $derived(String(this.#read('keys')));
   readonly band = $derived<Band>(BANDS.find((band) => band === this.#read('band')) ?? 'minmax');
 
+  /** Shared window of x, and windows of single cards: the link alone knows them, so that Back undoes a zoom. */
+  readonly #zoomText = $derived(selection.more[this.#name('zoom')]);
+  readonly #zoomsText = $derived(selection.more[this.#name('zooms')]);
+  readonly zoomX = $derived(windowOf(this.#zoomText));
+  readonly zooms = $derived(zoomsOf(this.#zoomsText));
+
   /** Change what the link says; `save` what only the browser keeps. */
   set<K extends keyof Finding>(name: K, value: Finding[K]): void {
     this.#stored = { ...this.#stored, [name]: value };
     keep(`${this.page}.finding`, this.#stored);
     this.#write(name, value);
-    if (name === 'x') {
-      this.zoomX = null;
-      this.zooms = {};
-      selection.setMore(this.#name('zoom'), null);
-    }
+    // A window of steps means nothing in seconds.
+    if (name === 'x') this.resetZoom('replace');
   }
 
   save<K extends 'tooltip' | 'sharedZoom' | 'cardWidth' | 'pinned' | 'hidden' | 'folded' | 'order'>(name: K, value: this[K]): void {
@@ -107,29 +107,36 @@ export class ChartSettings {
   }
 
   windowX(key: string): Window {
-    return this.sharedZoom ? this.zoomX : (this.zooms[key]?.x ?? null);
+    return (this.sharedZoom ? null : this.zooms[key]?.x) ?? this.zoomX;
   }
 
   windowY(key: string): Window {
     return this.zooms[key]?.y ?? null;
   }
 
-  zoom(key: string, change: { x?: Window; y?: Window }): void {
-    if (change.x !== undefined && this.sharedZoom) {
-      this.zoomX = change.x;
-      selection.setMore(this.#name('zoom'), change.x ? change.x.map((v) => Number(v.toPrecision(8))).join('..') : null);
-    }
-    this.zooms = { ...this.zooms, [key]: { ...this.zooms[key], ...change } };
+  /** `how`: Back undoes what was set; what is replaced is a part of a movement. */
+  zoom(key: string, { x, y }: { x?: Window; y?: Window }, how: 'set' | 'replace'): void {
+    const own = { ...this.zooms[key] };
+    if (y !== undefined) own.y = y;
+    if (x !== undefined && !this.sharedZoom) own.x = x;
+    const shared = x !== undefined && (this.sharedZoom || x === null) ? x : this.zoomX;
+    this.#writeZoom(shared, { ...this.zooms, [key]: own }, how);
   }
 
   get isZoomed(): boolean {
     return this.zoomX !== null || Object.values(this.zooms).some((zoom) => (!this.sharedZoom && zoom.x) || zoom.y);
   }
 
-  resetZoom(): void {
-    this.zoomX = null;
-    this.zooms = {};
-    selection.setMore(this.#name('zoom'), null);
+  resetZoom(how: 'set' | 'replace' = 'set'): void {
+    this.#writeZoom(null, {}, how);
+  }
+
+  #writeZoom(shared: Window, single: Zooms, how: 'set' | 'replace'): void {
+    const [ofX, ofCards] = [this.#name('zoom'), this.#name('zooms')];
+    const rest = Object.entries(selection.more).filter(([name]) => name !== ofX && name !== ofCards);
+    const zoom = [[ofX, windowText(shared)], [ofCards, zoomsText(single)]].filter(([, text]) => text !== null);
+    const more: Record<string, string> = Object.fromEntries([...rest, ...zoom]);
+    selection[how]({ more });
   }
 
   #recall<T>(name: string, otherwise: T): T {
@@ -152,11 +159,6 @@ export class ChartSettings {
     const text = typeof value === 'boolean' ? (value ? '1' : '0') : String(value);
     // A default that differs from what is stored elsewhere is said too, but an empty text has no place in an address.
     selection.setMore(this.#name(NAMES[name]), same && text !== '0' ? null : text);
-  }
-
-  #linkedZoom(): Window {
-    const parts = (selection.more[this.#name('zoom')] ?? '').split('..').map(Number);
-    return parts.length === 2 && parts[0]! < parts[1]! ? [parts[0]!, parts[1]!] : null;
   }
 }
 
