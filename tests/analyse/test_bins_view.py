@@ -7,7 +7,8 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given, settings
 
-from netscope.analyse.bins_view import N_BINS, magnitudes, view
+from netscope.analyse.bins import N_BINS
+from netscope.analyse.bins_view import magnitudes, view
 
 
 def fixed_bins(values: np.ndarray) -> np.ndarray:

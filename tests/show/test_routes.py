@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from netscope.analyse.bins_view import N_BINS
+from netscope.analyse.bins import N_BINS
 from netscope.schema import LayerTensor
 from netscope.store import blobs, journal, tensors
 

@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 N_BINS = 2048
 SHIFT = 21
-ZERO_BINS = (0, 1024)
-"""Zero and what is smaller than 2^-128, positive and negative."""
 NONFINITE = np.zeros(N_BINS, dtype=bool)
 """Which bins hold infinities and NaN."""
 NONFINITE[1020:1024] = NONFINITE[2044:2048] = True

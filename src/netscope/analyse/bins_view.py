@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Integer
 
-N_BINS = 2048
+from netscope.analyse.bins import lower_edges
+
 _SIDE = 1020  # finite bins of one sign: 0 is zero, 1 to 1019 are magnitudes
 _NEGATIVE = 1024  # bins of negative values begin here
 _SMALL_SHARE = 0.005  # of all that is counted may vanish in the bin around zero
@@ -37,8 +38,7 @@ def magnitudes() -> Float[np.ndarray, " 1021"]:
     >>> magnitudes()[[0, 508, 509, 1020]].tolist() == [0.0, 1.0, 1.25, 2.0**128]
     True
     """
-    edges = (np.arange(_SIDE, dtype=np.uint32) << 21).view(np.float32).astype(np.float64)
-    return np.append(edges, 2.0**128)
+    return np.append(lower_edges()[:_SIDE], 2.0**128)
 
 
 def view(counts: Integer[np.ndarray, "step 2048"], most: int = 96) -> View:
