@@ -23,7 +23,7 @@ def test_the_longest_unused_goes_when_it_is_full():
     cache.make("a", lambda: b"")
     cache.make("e", lambda: bytes(25))
     assert [key for key in "abcde" if cache.get(key) is not None] == ["a", "c", "d", "e"]
-    assert cache.bytes == 100
+    assert cache.n_bytes == 100
 
 
 def test_one_giant_reply_does_not_empty_the_cache():

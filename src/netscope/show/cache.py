@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
+
+from netscope.store import cache
 
 
 class Cache:
@@ -13,26 +14,24 @@ class Cache:
 
     def __init__(self, most_bytes: int) -> None:
         """Keep at most `most_bytes`; a reply over a quarter of that is never kept."""
-        self.most_bytes = most_bytes
-        self.bytes = 0
-        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._kept: cache.Cache[bytes] = cache.Cache(most_bytes)
         self._making: dict[Hashable, Future[bytes]] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> bytes | None:
         """What was kept, without waiting for what is being made."""
-        with self._lock:
-            found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
-            return found
+        return self._kept.get(key)
+
+    @property
+    def n_bytes(self) -> int:
+        """How much is kept."""
+        return self._kept.n_bytes
 
     def make(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
         """What was kept, or what `make` gives. Who comes while it is being made waits, and fares alike if it fails."""
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
-                self._kept.move_to_end(key)
                 return found
             making = self._making.get(key)
             mine = making is None
@@ -49,15 +48,6 @@ class Cache:
             raise
         with self._lock:
             del self._making[key]
-            self._keep(key, made)
+            self._kept.put(key, made, len(made))
         making.set_result(made)
         return made
-
-    def _keep(self, key: Hashable, made: bytes) -> None:
-        if len(made) * 4 > self.most_bytes:
-            return
-        self._kept[key] = made
-        self.bytes += len(made)
-        while self.bytes > self.most_bytes:
-            _, gone = self._kept.popitem(last=False)
-            self.bytes -= len(gone)

@@ -121,7 +121,7 @@ class Serving:
 
     def __init__(
         self,
-        folder: Path,
+        folder: str | Path,
         host: str = "127.0.0.1",
         port: int = 0,
         allow_hosts: Sequence[str] = (),
@@ -132,10 +132,15 @@ class Serving:
 
         Raises:
             StorageError: No port is free.
+            NotFoundError: No such folder.
         """
         self._socket = bind(host, port)
         self.url = address(self._socket)
-        self._store = netscope.open(folder)
+        try:
+            self._store = netscope.open(folder)
+        except BaseException:
+            self._socket.close()
+            raise
         self._server = _server(application(self._store, host, allow_hosts, embedded=embedded))
         self._thread = threading.Thread(target=self._run, name="netscope server", daemon=True)
         self._thread.start()
@@ -162,7 +167,12 @@ class Serving:
 
 
 def serve_in_thread(
-    folder: Path, host: str = "127.0.0.1", port: int = 0, allow_hosts: Sequence[str] = (), *, embedded: bool = False
+    folder: str | Path,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    allow_hosts: Sequence[str] = (),
+    *,
+    embedded: bool = False,
 ) -> Serving:
     """Show a folder of runs from a thread of this process, beside training or a notebook."""
     return Serving(folder, host, port, allow_hosts, embedded=embedded)
