@@ -88,7 +88,7 @@ def runs(
         for run in found:
             created = f"{run.created.astimezone():%Y-%m-%d %H:%M}"
             values = [last[run.id].get(key) for key in wanted]
-            shown = [f"{value.last:.6g}" if value and isinstance(value.last, float) else "" for value in values]
+            shown = [f"{float(value.last):.6g}" if value else "" for value in values]
             rows.append((run.id, run.name, run.state, created, ", ".join(run.tags), *shown))
     say(table(rows))
 

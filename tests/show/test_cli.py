@@ -37,6 +37,12 @@ def test_runs_are_listed_with_a_filter_a_sort_and_a_key(folder, write, capsys):
     assert [row.split()[-1] for row in rows] == ["2", "1"]
 
 
+def test_a_run_that_diverged_shows_so_in_the_list(folder, write, capsys):
+    write("a").curve("loss", [1.0, float("nan")]).end()
+    _, out, _ = run(capsys, "runs", str(folder), "--keys", "loss")
+    assert out.splitlines()[1].split()[-1] == "nan"
+
+
 def test_every_point_is_exported(folder, write, capsys):
     write("a").curve("loss", [0.1 * i for i in range(5000)]).end()
     status, out, _ = run(capsys, "export", str(folder), "a", "--csv")
