@@ -68,11 +68,11 @@ def show(folder: Path, port: int = 0) -> Site:
     return start(folder, "show", str(folder), "--port", str(port))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests of the page; none there is a failure, not a reason to skip.
 
-    It ends with them: while Playwright runs there is an event loop in this thread, and other tests want their own.
+    It ends with each file: while Playwright runs there is an event loop in this thread, and other tests want their own.
     """
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
@@ -117,7 +117,7 @@ def page(opened: Opener) -> Page:
     return opened()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The real demo, long enough that it still trains while it is looked at."""
     folder = tmp_path_factory.mktemp("demo") / "runs"
@@ -126,7 +126,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site.stop()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Runs that are the same every time."""
     folder = tmp_path_factory.mktemp("known") / "runs"
