@@ -18,6 +18,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from netscope.record.watch_hook import Hook
 from netscope.record.watch_measure import Measurement
 from netscope.record.watch_rows import Place
 
@@ -103,12 +104,11 @@ class Listener:
         self._measurement = measurement
         if self._handles:
             return
-        self._handles.append(root.register_forward_pre_hook(self._begin))
+        self._handles.append(root.register_forward_pre_hook(Hook(self._begin)))
         for path, module in modules.items():
             if isinstance(module, _BENT):
-                before = functools.partial(self._saturation, path)
-                self._handles.append(module.register_forward_pre_hook(before))
-            self._handles.append(module.register_forward_hook(functools.partial(self._hear, path)))
+                self._handles.append(module.register_forward_pre_hook(Hook(self._saturation, path)))
+            self._handles.append(module.register_forward_hook(Hook(self._hear, path)))
         _Eager.enter()
 
     def detach(self) -> None:

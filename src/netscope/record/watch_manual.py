@@ -6,7 +6,6 @@ changed: told at the next `log`, or when the model is called again. The first st
 
 from __future__ import annotations
 
-import functools
 from typing import Any, Protocol
 
 import torch
@@ -14,6 +13,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from netscope.record.watch_activations import Passes, is_recording_code
+from netscope.record.watch_hook import Hook
 from netscope.record.watch_layers import Watched
 from netscope.record.watch_measure import Measurement
 from netscope.record.watch_rows import Recorder
@@ -55,7 +55,7 @@ class ByHand:
         """Begin at once."""
         self._watch = watch
         self._passes = Passes()
-        self._root_handle = watch.root.register_forward_pre_hook(self._begin_pass)
+        self._root_handle = watch.root.register_forward_pre_hook(Hook(self._begin_pass))
         self._handles: list[RemovableHandle] = []
         self._measurement: Measurement | None = None
         self._before: dict[int, torch.Tensor] = {}
@@ -70,7 +70,7 @@ class ByHand:
             for item in self._watch.parameters:
                 if item.tensor.requires_grad and item.tensor.is_leaf:
                     register: Any = item.tensor.register_post_accumulate_grad_hook
-                    self._handles.append(register(functools.partial(self._gradient, item)))
+                    self._handles.append(register(Hook(self._gradient, item)))
 
     def disarm(self) -> None:
         """Leave gradients alone."""
