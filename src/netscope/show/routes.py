@@ -195,7 +195,8 @@ async def series_csv(request: Request) -> Response:
     if not wanted or not keys:
         raise UsageError("name what to export: /api/series.csv?run=…&key=…")
     lines.revisions(_store(request), wanted)
-    headers = {"Content-Disposition": 'attachment; filename="series.csv"', "Cache-Control": "no-store"}
+    # Without a name of its own: the page names the file after the chart.
+    headers = {"Content-Disposition": "attachment", "Cache-Control": "no-store"}
     return StreamingResponse(export.rows(_store(request), wanted, keys), media_type="text/csv", headers=headers)
 
 
