@@ -105,13 +105,15 @@ class Runs {
     }
     this.#loading = true;
     const wanted = this.#wanted();
-    const whole = wanted.some((key) => !this.#asked.includes(key));
+    const whole = this.#revision === 0 || wanted.some((key) => !this.#asked.includes(key));
+    // Fixed here: what comes may be a part of the table although someone forgets the revision meanwhile.
+    const since = whole ? 0 : this.#revision;
+    const before = this.#revision;
     try {
-      const table = await api.runs(whole ? 0 : this.#revision, whole ? wanted : this.#asked);
-      const since = whole ? 0 : this.#revision;
+      const table = await api.runs(since, whole ? wanted : this.#asked);
       if (whole) this.#asked = wanted;
       this.#take(table.runs, table.removed, since === 0);
-      this.#revision = table.revision;
+      if (this.#revision === before) this.#revision = table.revision;
       this.problem = null;
       this.loaded = true;
     } catch (error) {

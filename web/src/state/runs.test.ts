@@ -1,0 +1,24 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import type { Run } from '../api/schema.gen';
+import { runs } from './runs.svelte';
+
+const run = (id: string) => ({ id, name: id, state: 'finished', created: 1, config: {}, summary: {}, tags: [], archived: false, revision: 1 }) as unknown as Run;
+const reply = (body: unknown) => new Response(JSON.stringify(body), { headers: { 'Content-Type': 'application/json' } });
+const table = (revision: number, ids: string[]) => reply({ revision, runs: ids.map(run), removed: [] });
+
+afterEach(() => vi.unstubAllGlobals());
+
+test('a reply under way when a run is restored does not stand for the whole table', async () => {
+  const part: { come?: (reply: Response) => void } = {};
+  vi.stubGlobal('fetch', (address: string) => {
+    if (address.includes('restore')) return Promise.resolve(reply({ runs: ['c'], problems: [] }));
+    if (address.includes('since=0')) return Promise.resolve(table(6, ['a', 'b', 'c']));
+    return new Promise<Response>((resolve) => (part.come = resolve));
+  });
+  await runs.refresh();
+  const changed = runs.refresh(); // asks what changed since 6
+  await runs.restore(['c']);
+  part.come!(table(7, ['c']));
+  await changed;
+  expect([...runs.all.keys()].sort()).toEqual(['a', 'b', 'c']);
+});
