@@ -43,6 +43,7 @@ def test_a_full_disk_warns_once_counts_and_is_raised_by_finish(begin, journal_of
         for _ in range(100):
             run.log(WIDE)
     assert len(told) == 1
+    assert told[0].filename == __file__  # the line that logs, not one of ours
     assert run.step == 100
     with pytest.raises(StorageError, match=r"things that were logged could not be written.*No space") as raised:
         run.finish()

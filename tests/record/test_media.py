@@ -320,3 +320,10 @@ def test_a_wrong_medium_leaves_nothing_behind(run, journal_of):
     run.finish()
     assert journal_of(run).rows == journal_of(run).assets == []
     assert not Path(run.folder / "blobs").exists()
+
+
+def test_a_wrong_medium_is_named_by_its_key(run):
+    with pytest.raises(UsageError, match=r"'sample': an image is .* found the path 'cat\.png'; open it first"):
+        run.image("sample", "cat.png")
+    with pytest.raises(UsageError, match=r"'spread': a histogram .* counts=…, edges=…"):
+        run.histogram("spread", np.histogram([1.0, 2.0, 3.0]))

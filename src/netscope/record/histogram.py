@@ -30,6 +30,10 @@ class Histogram:
                 raise UsageError("a histogram is of values, or of counts and edges; found both")
             if isinstance(bins, bool) or not isinstance(bins, int) or not 1 <= bins <= MOST_BINS:
                 raise UsageError(f"bins is how many, from 1 to {MOST_BINS:,}; found {bins!r}")
+            pair = values if isinstance(values, tuple) else ()
+            sizes = [part.size for part in pair if isinstance(part, np.ndarray)]
+            if len(sizes) == 2 and sizes[1] == sizes[0] + 1:  # as numpy.histogram gives them
+                raise UsageError("a histogram is of values, found counts and edges; write counts=…, edges=…")
             flat = as_numpy(values).ravel()
             if flat.dtype.kind not in "fiub":
                 raise UsageError(f"a histogram is of numbers, found {flat.dtype}")

@@ -7,6 +7,7 @@ into the array again when `log` has returned.
 from __future__ import annotations
 
 import io
+import os
 import sys
 import wave
 from typing import Any
@@ -42,6 +43,8 @@ class Image(Media):
         is_torch = is_tensor(data)
         if not is_torch and hasattr(data, "mode") and hasattr(data, "convert"):  # Pillow
             data = np.asarray(data.convert("RGBA" if "A" in data.mode or "transparency" in data.info else "RGB"))
+        elif isinstance(data, str | os.PathLike):
+            raise UsageError(f"an image is an array or a Pillow image, found the path {str(data)!r:.80}; open it first")
         array = png.pixels(as_numpy(data), low, high, channels_first=is_torch)
         self.encoded = Encoded(png.encode(np.ascontiguousarray(array)), "png", str(caption), list(array.shape))
 

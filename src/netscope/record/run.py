@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Literal
 from zlib import crc32
 
+from netscope.errors import UsageError
 from netscope.record import lives, process
 from netscope.record.config import Config
 from netscope.record.recording import Recording, error_text
@@ -213,7 +214,10 @@ class Run(Recording):
         key = checked_key(key)
         at = whole_step(self.step if step is None else step)
         self._check_not_over()
-        thing = getattr(importlib.import_module("netscope.record.media"), kind)(*args, **options)
+        try:
+            thing = getattr(importlib.import_module("netscope.record.media"), kind)(*args, **options)
+        except UsageError as error:
+            raise UsageError(f"{key!r}: {error}") from None
         if not self._is_off:
             self._put_thing(key, thing, self._keep(thing), at, _now())
 

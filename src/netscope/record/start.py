@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def init(
         NotFoundError: No run to resume.
         StorageError: The folder cannot be written.
     """
-    _check(name, tags, notes, resume, join)
+    _check(dir, name, tags, notes, resume, join)
     values = plain_config(config if config is not None else {})
     root = Path(dir if dir is not None else os.environ.get("NETSCOPE_DIR") or DEFAULT_DIR).expanduser().absolute()
     if _is_disabled():
@@ -104,10 +104,12 @@ def _place(root: Path, name: str | None, resume: str | None, join: str | None) -
         raise StorageError(f"no run can be recorded in {root}: {error.strerror or error}") from error
 
 
-def _check(name: Any, tags: Any, notes: Any, resume: Any, join: Any) -> None:
+def _check(dir: Any, name: Any, tags: Any, notes: Any, resume: Any, join: Any) -> None:
+    if dir is not None and not (isinstance(dir, str | os.PathLike) and dir):
+        raise UsageError(f"dir is the path of a folder, found {dir!r:.80}")
     if name is not None and (not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME):
         raise UsageError(f"name is a text of 1 to {LONGEST_NAME} characters, found {name!r:.80}")
-    if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
+    if isinstance(tags, str) or not isinstance(tags, Iterable) or not all(isinstance(tag, str) for tag in tags):
         raise UsageError(f"tags is a list of texts, found {tags!r:.80}; write tags=[…]")
     if not isinstance(notes, str):
         raise UsageError(f"notes is a text, found {type(notes).__name__}")
