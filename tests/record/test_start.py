@@ -123,6 +123,7 @@ def test_a_dataclass_that_holds_itself_ends_somewhere(begin):
     ("options", "said"),
     [
         ({"config": 3}, "config is a dict"),
+        ({"tags": 3}, "list of texts"),
         ({"tags": "one"}, r"tags=\["),
         ({"tags": [1]}, "list of texts"),
         ({"name": ""}, "1 to 200 characters"),
@@ -137,6 +138,14 @@ def test_wrong_arguments_are_refused_before_anything_is_made(tmp_path, options, 
     with pytest.raises(UsageError, match=said):
         netscope.init(tmp_path / "runs", **options)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("folder", [3, "", b"runs"])
+def test_a_folder_that_is_no_path_is_refused(folder):
+    with pytest.raises(UsageError, match="path of a folder"):
+        netscope.init(dir=folder)
+    with pytest.raises(UsageError, match="path of a folder"):
+        netscope.open(folder)
 
 
 def test_a_resumed_run_goes_on_as_a_new_attempt(begin):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import netscope
-from netscope.errors import MissingExtraError
+from netscope.errors import MissingExtraError, UsageError
 from netscope.store.cache import Cache
 from netscope.store.store import Store
 from tests.store.journals import BEGAN, Script
@@ -83,3 +84,20 @@ def test_a_cache_forgets_what_was_not_used_for_longest() -> None:
     cache.put("large", "large", 9)
     assert cache.get("large") is None
     assert cache.n_bytes == 10
+
+
+def test_what_a_run_cannot_be_called_is_refused(store: Store) -> None:
+    run = store.run("calm")
+    wrong: list[tuple[Callable[..., None], object]] = [(run.rename, ""), (run.rename, 3), (run.tag, 3), (run.note, 3)]
+    for call, text in wrong:
+        with pytest.raises(UsageError, match=rf"is a text.*found {text!r}"):
+            call(text)
+    run.note("")
+    assert (run.name, run.tags, run.notes) == ("calm", [], "")
+
+
+def test_runs_are_asked_for_and_sorted_by_words(store: Store) -> None:
+    with pytest.raises(UsageError, match=r"where is a sentence .* found 3"):
+        store.runs(3)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"sort is a text .* found 3"):
+        store.runs(sort=3)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from types import TracebackType
 
 import msgspec
 
-from netscope.errors import NotFoundError, StorageError
+from netscope.errors import NotFoundError, StorageError, UsageError
 from netscope.schema import (
     AssetKind,
     Assets,
@@ -67,8 +67,11 @@ class Store:
                 "postgresql+psycopg://user:password@host/database".
 
         Raises:
+            UsageError: Not a path.
             NotFoundError: No such folder.
         """
+        if not (isinstance(folder, str | os.PathLike) and folder):
+            raise UsageError(f"a store is opened by the path of a folder, found {folder!r:.80}")
         self.folder = Path(folder).expanduser().resolve()
         if not self.folder.is_dir():
             raise NotFoundError(f"no folder {str(folder)!r}; netscope.init(dir={str(folder)!r}) makes it")
@@ -251,6 +254,12 @@ class Store:
         Raises:
             UsageError: `where` or `sort` cannot be understood.
         """
+        if not (where is None or isinstance(where, str) or callable(where)):
+            raise UsageError(
+                f"where is a sentence such as 'config.lr < 0.01' or a function of a run, found {where!r:.80}"
+            )
+        if not (sort is None or isinstance(sort, str)):
+            raise UsageError(f"sort is a text such as '-created' or 'config.lr', found {sort!r:.80}")
         asked = query.understand(where) if isinstance(where, str) else query.understand("")
         keys = sorted({*asked.keys, *(query.value_of(sort.removeprefix("-"))[1] if sort else [])})
         self.refresh(None, everything=True)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from netscope.errors import MissingExtraError, NotFoundError, StorageError
+from netscope.errors import MissingExtraError, NotFoundError, StorageError, UsageError
 from netscope.schema import (
     AssetKind,
     Assets,
@@ -227,20 +227,24 @@ class StoredRun:
         return arrays
 
     def rename(self, name: str) -> None:
-        """Call it otherwise."""
-        self._edit(name=name)
+        """Call it otherwise.
+
+        Raises:
+            UsageError: No text, or an empty one.
+        """
+        self._edit(name=_text("a name", name))
 
     def tag(self, *tags: str) -> None:
         """Add tags."""
-        self._edit(add_tags=list(tags))
+        self._edit(add_tags=[_text("a tag", tag) for tag in tags])
 
     def untag(self, *tags: str) -> None:
         """Remove tags."""
-        self._edit(remove_tags=list(tags))
+        self._edit(remove_tags=[_text("a tag", tag) for tag in tags])
 
     def note(self, notes: str) -> None:
         """Replace its notes."""
-        self._edit(notes=notes)
+        self._edit(notes=_text("a note", notes, is_empty_fine=True))
 
     def archive(self, archived: bool = True) -> None:
         """Put it out of sight, or back."""
@@ -272,3 +276,9 @@ def _extra(purpose: str, package: str, extra: str) -> Any:
         return importlib.import_module(package)
     except ImportError as error:
         raise MissingExtraError(purpose, package, extra) from error
+
+
+def _text(what: str, text: object, *, is_empty_fine: bool = False) -> str:
+    if not isinstance(text, str) or not (text.strip() or is_empty_fine):
+        raise UsageError(f"{what} is a text{'' if is_empty_fine else ' that is not empty'}, found {text!r:.80}")
+    return text
