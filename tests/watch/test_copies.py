@@ -25,8 +25,8 @@ def saved(model: nn.Module) -> nn.Module:
     file = io.BytesIO()
     torch.save(model, file)
     file.seek(0)
-    model: nn.Module = torch.load(file, weights_only=False)
-    return model
+    loaded: nn.Module = torch.load(file, weights_only=False)
+    return loaded
 
 
 WAYS: dict[str, Callable[[nn.Module], nn.Module]] = {
