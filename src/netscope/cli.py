@@ -21,7 +21,7 @@ app = App(
     help="See what a neural network is, what it computes and how it learns.",
     version=netscope.__version__,
 )
-app.command("netscope.demo:demo", name="demo")
+app.command("netscope.demo:demo", name="demo", help="Train a real network on real digits while the page shows it.")
 
 Folder = Annotated[Path, Parameter(help="Folder of runs.")]
 ListOfText = Annotated[list[str], Parameter(negative="")]

@@ -87,6 +87,13 @@ def test_help_names_every_command(capsys):
     assert all(command in out for command in ("show", "runs", "export", "demo"))
 
 
+def test_help_says_of_every_command_what_it_does(capsys):
+    _, out, _ = run(capsys, "--help")
+    commands = [line for line in out.splitlines() if line.startswith("│ ") and "--" not in line]
+    assert len(commands) == 4
+    assert all(len(line.strip("│ ").split()) > 3 for line in commands)
+
+
 def test_a_closed_pipe_is_no_failure(folder, write):
     write("a").curve("loss", range(20_000)).end()
     command = f"{sys.executable} -m netscope.cli export {folder} a | head -n 1"
