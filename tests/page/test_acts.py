@@ -1,0 +1,46 @@
+"""What a person does to runs and charts, and undoes."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from benchmarks import make_runs
+from tests.page.conftest import Site, ready, show
+
+
+def test_the_menu_of_a_row_deletes_and_undo_brings_back(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    make_runs.make(folder, 3, 2, 20)
+    site = show(folder)
+    try:
+        page.goto(site.url)
+        ready(page)
+        rows = page.get_by_role("row")
+        expect(rows).to_have_count(4)
+        rows.nth(2).click(button="right")
+        page.get_by_role("menuitem", name="Delete").click()
+        expect(rows).to_have_count(3)
+        page.get_by_role("button", name="Undo").click()
+        expect(rows).to_have_count(4)
+    finally:
+        site.stop()
+
+
+def test_back_and_forward_restore_a_zoom(page: Page, known: Site) -> None:
+    page.goto(f"{known.url}curves")
+    ready(page)
+    box = page.locator("section.card .chart").first.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 90, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 190, box["y"] + 62, steps=5)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"zoom=\d"))
+    address = page.url
+    page.go_back()
+    expect(page).not_to_have_url(re.compile("zoom="))
+    expect(page.get_by_role("button", name="Reset zoom")).to_be_hidden()
+    page.go_forward()
+    expect(page).to_have_url(address)
+    expect(page.get_by_role("button", name="Reset zoom")).to_be_visible()
