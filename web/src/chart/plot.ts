@@ -176,6 +176,21 @@ export function drawPlot(
   context.putImageData(raster.image, left, top);
   drawTexts(context, frame, ink);
   drawMarkers(context, curves, frame);
+  drawLone(context, curves, frame);
+}
+
+/** A series of one point has no line: it is a dot that can be seen. */
+function drawLone(context: CanvasRenderingContext2D, curves: readonly Curve[], frame: Frame): void {
+  for (const curve of curves) {
+    if (curve.x.length !== 1) continue;
+    const [x, y] = [frame.x.at(curve.x[0]!), frame.y.at(curve.y[0]!)];
+    const isInside = x >= frame.left && x <= frame.left + frame.width && y >= frame.top && y <= frame.top + frame.height;
+    if (!isInside) continue;
+    context.beginPath();
+    context.arc(x, y, 3, 0, 7);
+    context.fillStyle = curve.color;
+    context.fill();
+  }
 }
 
 /** Paint curves from the back to the front: bands, ghosts, raw lines, lines. */
