@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -373,6 +374,13 @@ def test_a_folder_without_a_journal_is_no_run(tmp_path: Path, opened: Open) -> N
     (tmp_path / "a file").write_text("x")
     Script().end().write(tmp_path / "r")
     assert [run.id for run in opened(tmp_path).table().runs] == ["r"]
+
+
+def test_a_pipe_called_a_journal_is_not_waited_for(tmp_path: Path, opened: Open) -> None:
+    Script().end().write(tmp_path / "fine")
+    (tmp_path / "pipe").mkdir()
+    os.mkfifo(tmp_path / "pipe" / "1-x-1-aaaa.journal")
+    assert [run.id for run in opened(tmp_path).table().runs] == ["fine"]
 
 
 def test_a_journal_of_a_newer_version_is_said_and_costs_nothing_else(tmp_path: Path, opened: Open) -> None:

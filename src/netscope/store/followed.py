@@ -64,7 +64,8 @@ class Followed:
         """Find the journals; whether there are any."""
         mtime = self.mtime_now()
         try:
-            names = {name for name in os.listdir(self.folder) if name.endswith(SUFFIX) and is_text(name)}
+            with os.scandir(self.folder) as entries:  # a pipe of that name would be waited for without end
+                names = {e.name for e in entries if e.name.endswith(SUFFIX) and is_text(e.name) and e.is_file()}
         except OSError:
             return False
         for name in names - self.journals.keys():
