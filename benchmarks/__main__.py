@@ -103,7 +103,9 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def render(result: Any, title: str = "") -> Iterator[str]:
     """A result as tables with headings."""
-    if isinstance(result, list):
+    if isinstance(result, list) and not any(isinstance(row, dict) for row in result):
+        yield f"{title}: {', '.join(map(figure, result))}\n" if result else ""
+    elif isinstance(result, list):
         yield f"{title}\n\n{table([dict(flat(row)) for row in result])}" if result else ""
     elif "netscope" in result and isinstance(result["netscope"], dict):
         given = {name: part for name, part in result.items() if not isinstance(part, dict)}
