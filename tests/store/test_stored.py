@@ -43,7 +43,6 @@ def test_a_run_tells_of_itself(store: Store) -> None:
 
 
 def test_a_series_becomes_a_data_frame(store: Store) -> None:
-    pytest.importorskip("pandas")
     frame = store.run("calm").series("val/acc").to_pandas()
     assert frame.index.tolist() == [0, 1, 2]
     assert frame["val/acc"].tolist() == [0.0, 0.5, 1.0]
@@ -51,7 +50,6 @@ def test_a_series_becomes_a_data_frame(store: Store) -> None:
 
 
 def test_a_series_becomes_an_arrow_table(store: Store) -> None:
-    pytest.importorskip("pyarrow")
     table = store.run("calm").series("loss").to_arrow()
     assert table.column_names == ["step", "time", "value"]
     assert table["value"].to_pylist() == [1.0, 0.5, 1 / 3]
