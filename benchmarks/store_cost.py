@@ -92,10 +92,15 @@ def chunked(places: dict[str, Path], index: str | None, shape: dict[str, tuple[i
         figures[f"write {name}, us a point"] = best(3, lambda name=name: ingest(places[name], index)) / points * 1e6
         figures[f"size {name}, bytes a point"] = size(places[name], index) / points
     ingest(places["long"], index)
-    one = lambda store, ids: store.columns(ids, KEY)  # noqa: E731
+
+    def one(store: Store, ids: list[str]) -> object:
+        return store.columns(ids, KEY)
+
+    def table(store: Store, ids: list[str]) -> object:
+        return store.table(keys=make_runs.KEYS[:3])
+
     figures["read 1 series of 1M points, ms"] = best(3, lambda: read(places["long"], index, one)) * 1e3
     figures["read 1 key of 1,000 runs x 1k, ms"] = best(3, lambda: read(places["C"], index, one)) * 1e3
-    table = lambda store, ids: store.table(keys=make_runs.KEYS[:3])  # noqa: E731
     figures["table of 1,000 runs with 3 summaries, ms"] = best(3, lambda: read(places["C"], index, table)) * 1e3
 
     def reopen() -> float:
