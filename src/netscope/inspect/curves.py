@@ -94,7 +94,7 @@ def _drawn(members: list[Line], group: Group, began: Mapping[str, float] | None)
         time = (_rows(rows).ravel() if keep is None else _rows(rows)[keep]).astype(np.float32)
     if keep is None:
         starts = np.arange(len(members)) * len(x)
-        return Drawn(x, y.ravel(), time, np.column_stack((starts, 0 * starts, 0 * starts + len(x))))
+        return Drawn(x, y.ravel(), time, np.column_stack(np.broadcast_arrays(starts, 0, len(x))))
     n = np.count_nonzero(keep, axis=1)
     kept = np.flatnonzero(keep)  # several times as fast as indexing by a mask
     is_new = np.concatenate(([True], (keep[1:] != keep[:-1]).any(axis=1)))

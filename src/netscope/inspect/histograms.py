@@ -27,8 +27,7 @@ def over_steps(
     if not len(bins.steps):
         there = sorted(f"{t.layer}/{t.tensor}/{t.quantity}" for t in store.layers(run).tensors if t.histogram)
         raise NotFoundError(f"no histograms of {key[:200]!r}; the run has: {', '.join(there[:20]) or 'none'}")
-    cut = lines.window(bins.steps, low, high)
-    chosen = evenly(cut.stop - cut.start, n) + cut.start
+    chosen = _chosen(bins.steps, n, low, high)
     some = Bins(bins.steps[chosen], bins.times[chosen], bins.first[chosen], [bins.counts[i] for i in chosen])
     return some.steps.astype(np.float64), view(some.dense(), MOST_BINS)
 
@@ -46,12 +45,18 @@ def logged(
         there = [one.key for one in store.keys([run], "histogram").keys]
         raise NotFoundError(f"no histograms {key[:200]!r}; the run has: {', '.join(there[:20]) or 'none'}")
     steps = np.array([one.step for one in found], np.int64)
-    cut = lines.window(steps, low, high)
-    chosen = evenly(cut.stop - cut.start, n) + cut.start
+    chosen = _chosen(steps, n, low, high)
     some = [found[i] for i in chosen.tolist()]
     edges, counts = grid.common([one.edges for one in some], [one.counts for one in some])
     nothing = np.zeros(len(some))
     return steps[chosen].astype(np.float64), View(edges, counts, nothing, _nonfinite(store, run, key, steps[chosen]))
+
+
+def _chosen(steps: np.ndarray, n: int, low: float | None, high: float | None) -> np.ndarray:
+    """Places of at most `n` steps of the window."""
+    cut = lines.window(steps, low, high)
+    chosen: np.ndarray = evenly(cut.stop - cut.start, n) + cut.start
+    return chosen
 
 
 def _nonfinite(store: Store, run: str, key: str, steps: np.ndarray) -> np.ndarray:

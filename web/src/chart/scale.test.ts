@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { durationTicks, formatDuration, formatTick, formatValue, linearTicks, makeScale, niceStep, pad, thousands } from './scale';
+import { durationTicks, formatDuration, formatTick, formatValue, linearTicks, makeScale, niceStep, pad } from './scale';
+import { thousands } from '../i18n/thousands';
 
 describe.each(['linear', 'log', 'symlog', 'time'] as const)('a %s scale', (kind) => {
   const scale = makeScale(kind, 0.02, 750, 300, 10);

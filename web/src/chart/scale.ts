@@ -1,5 +1,7 @@
 /** From values to pixels and back: linear, logarithmic, symmetric-logarithmic and time axes, with their ticks. */
 
+import { thousands } from '../i18n/thousands';
+
 export type ScaleKind = 'linear' | 'log' | 'symlog' | 'time';
 
 export interface Scale {
@@ -246,11 +248,6 @@ function trim(text: string): string {
 
 function exponent(size: number, digits: number): string {
   return trim(size.toExponential(digits).replace(/e.*/, '')) + size.toExponential(digits).replace(/.*e\+?/, 'e').replace('-', '−');
-}
-
-/** 1,234,567. The browser's own way loads the customs of all languages first, which takes longer than drawing a chart. */
-export function thousands(whole: number | string): string {
-  return String(whole).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 /** A value as a person reads it, in about `digits` significant digits: 0.6931, 12,345, 1.20e−7, NaN, ∞. */

@@ -1,7 +1,8 @@
 /** Words of the Curves, Layers and System views and of the step scrubber, in both languages. */
 
-// Not toLocaleString: the first call loads the customs of all languages, which takes longer than drawing a chart.
-const plural = (n: number, one: string, many: string) => `${String(n).replace(/\B(?=(\d{3})+$)/g, ',')} ${n === 1 ? one : many}`;
+import { thousands } from './thousands';
+
+const plural = (n: number, one: string, many: string) => `${thousands(n)} ${n === 1 ? one : many}`;
 
 export const en = {
   curves: {

@@ -1,7 +1,8 @@
 /** From points as loaded to curves as drawn: names, colours, running means. */
 import type { Ys } from '../../chart/merge';
 import type { AxisKind, Curve } from '../../chart/plot';
-import { formatClock, formatDuration, formatValue, thousands } from '../../chart/scale';
+import { formatClock, formatDuration, formatValue } from '../../chart/scale';
+import { thousands } from '../../i18n/thousands';
 import { smooth, smoothingUnit } from '../../chart/smooth';
 import type { GroupCurve } from './groups.svelte';
 import type { Points } from './loader';
