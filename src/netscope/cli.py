@@ -87,12 +87,16 @@ def runs(
         wanted = list(keys or ())
         rows = [("id", "name", "state", "created", "tags", *wanted)]
         last = {run.id: run.summary for run in store.table(keys=wanted).runs} if wanted else {}
+        unreadable = {run.id: why for run in found if (why := run.unreadable)}
         for run in found:
+            state = "unreadable" if run.id in unreadable else run.state
             created = f"{run.created.astimezone():%Y-%m-%d %H:%M}"
             values = [last[run.id].get(key) for key in wanted]
             shown = [f"{float(value.last):.6g}" if value else "" for value in values]
-            rows.append((run.id, run.name, run.state, created, ", ".join(run.tags), *shown))
+            rows.append((run.id, run.name, state, created, ", ".join(run.tags), *shown))
     say(table(rows))
+    for run_id, why in unreadable.items():
+        warn(f"{run_id} cannot be read: {why}")
 
 
 @app.command
@@ -183,12 +187,17 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def warn(text: str) -> None:
+    """A line to stderr."""
+    sys.stderr.write(f"netscope: {printable(' '.join(text.split()))}\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; the exit status is 0, or 2 with one line on stderr."""
     try:
         app(arguments, exit_on_error=False, print_error=False)
     except (NetscopeError, CycloptsError) as error:
-        sys.stderr.write(f"netscope: {printable(' '.join(str(error).split()))}\n")
+        warn(str(error))
         raise SystemExit(WRONG) from None
     except BrokenPipeError:  # `netscope export … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -44,6 +44,18 @@ def test_a_run_that_diverged_shows_so_in_the_list(folder, write, capsys):
     assert out.splitlines()[1].split()[-1] == "nan"
 
 
+def test_a_run_of_a_newer_version_is_told_apart(folder, write, capsys):
+    path = write("a").end().path
+    path.write_bytes(path.read_bytes()[:8] + b"\x02\x00" + path.read_bytes()[10:])
+    write("b").end()
+    status, out, err = run(capsys, "runs", str(folder))
+    assert status == 0
+    assert ["unreadable" in row for row in out.splitlines()[1:]] == [False, True]
+    assert "1970" not in out
+    assert err.startswith("netscope: a cannot be read: ")
+    assert "upgrade netscope" in err
+
+
 def test_what_a_run_is_called_does_nothing_to_the_terminal(folder, write, capsys):
     write("a\x1b[31m").end()
     write("b", name="two\nlines " + "x" * 10_000).end()

@@ -66,6 +66,11 @@ class Follower:
         """All that were defined."""
         return list(self._sets.values())
 
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether not even its beginning could be read."""
+        return bool(self.problem) and not self.offset
+
     def has(self, kind: str, key: str) -> bool:
         """Whether a series was announced."""
         return any(keys.kind == kind and key in keys.column for keys in self._sets.values())
@@ -126,6 +131,8 @@ class Follower:
         Raises:
             FormatError: Not a journal, or of a newer major version.
         """
+        if not self.offset:
+            self.created = os.stat(self.place).st_mtime  # as long as no header tells it
         with open(self.place, "rb", buffering=0) as file:
             start = self.offset or journal.HEADER_BYTES
             if not self.offset:

@@ -74,6 +74,18 @@ def forks(followers: list[Follower]) -> dict[int, int]:
     return result
 
 
+def first_of(writers: list[Follower]) -> Follower:
+    """The one that began an attempt."""
+    return min(writers, key=lambda w: w.head.start.created or w.created)
+
+
+def unreadable(ordered: list[Follower]) -> str:
+    """Why nothing is known of how a run is: its last attempt cannot be read at all; or ''."""
+    last = attempt_of(ordered[-1]) if ordered else 0
+    first = first_of([f for f in ordered if attempt_of(f) == last]) if last else None
+    return first.problem if first is not None and first.is_unreadable else ""
+
+
 def attempts(ordered: list[Follower], forks: dict[int, int]) -> list[Attempt]:
     """All attempts of a run, of its journals in order; those that carry edits only are none."""
     found: dict[int, list[Follower]] = {}
@@ -82,12 +94,12 @@ def attempts(ordered: list[Follower], forks: dict[int, int]) -> list[Attempt]:
             found.setdefault(attempt_of(follower), []).append(follower)
     result = []
     for number, writers in sorted(found.items()):
-        first = min(writers, key=lambda w: w.head.start.created or w.created)
+        first = first_of(writers)
         crashed = [w for w in writers if w.head.ended == "crashed"]
         state: State
         if crashed:
             state = "crashed"
-        elif first.head.ended:
+        elif first.head.ended or first.is_unreadable:  # of which nothing is known: `unreadable` tells
             state = "finished"
         else:
             state = "running" if not first.problem and is_alive(first) else "killed"

@@ -36,7 +36,7 @@ from netscope.store.followed import Followed
 from netscope.store.index import Backend, is_writable
 from netscope.store.ingest import Ingest
 from netscope.store.large import Bins, Large
-from netscope.store.state import attempt_of
+from netscope.store.state import attempt_of, unreadable
 from netscope.store.stored import StoredRun
 from netscope.store.summary import Summaries
 from netscope.store.tail import Histogram, KeySet
@@ -211,6 +211,15 @@ class Store:
         return RunDetail(
             run, str(followed.folder), config, self._large.environment(run_id), attempts, writers, problems
         )
+
+    def unreadable(self, run_id: str) -> str:
+        """Why a run cannot be read at all, for instance a journal of a newer version; else ''.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        with self._ingest.lock:
+            return unreadable(self._followed(run_id).ordered)
 
     def layers(self, run_id: str) -> LayerTable:
         """What `watch` saw of a run.

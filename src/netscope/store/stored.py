@@ -41,6 +41,7 @@ class _Shelf(Protocol):
     folder: Path
 
     def detail(self, run_id: str) -> RunDetail: ...
+    def unreadable(self, run_id: str) -> str: ...
     def keys(self, run_ids: Sequence[str], kind: Kind | None = None) -> Keys: ...
     def columns(self, run_ids: Sequence[str], key: str, kind: Kind = "scalar") -> dict[str, Columns]: ...
     def summaries(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]: ...
@@ -79,8 +80,13 @@ class StoredRun:
 
     @property
     def state(self) -> State:
-        """Running, finished, crashed or killed."""
+        """Running, finished, crashed or killed; of what is `unreadable` it tells nothing."""
         return self._run.state
+
+    @property
+    def unreadable(self) -> str:
+        """Why it cannot be read at all, for instance a journal of a newer version; else ''."""
+        return self._store.unreadable(self.id)
 
     @property
     def config(self) -> Mapping[str, Scalar]:
