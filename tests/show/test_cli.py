@@ -121,6 +121,9 @@ def test_a_run_may_be_named_by_its_name(folder, write, capsys):
         (["show", "{folder}", "--host", "no.such.host.invalid"], "no.such.host.invalid"),
         (["show", "{folder}", "--colour"], "colour"),
         (["shwo"], "shwo"),
+        (["runs", "{folder}/a"], "folder of one run"),
+        (["show", "{folder}/a", "--port", "0"], "folder of one run"),
+        (["export", "{folder}/a", "a"], "folder of one run"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_one_line_on_stderr_and_status_2(folder, write, capsys, arguments, word):

@@ -390,6 +390,13 @@ def test_a_pipe_called_a_journal_is_not_waited_for(tmp_path: Path, opened: Open)
     assert [run.id for run in opened(tmp_path).table().runs] == ["fine"]
 
 
+def test_the_folder_of_one_run_is_no_folder_of_runs(tmp_path: Path) -> None:
+    Script().end().write(tmp_path / "r")
+    with pytest.raises(UsageError, match=f"one run; open the folder it is in: '{tmp_path}'"):
+        Store(tmp_path / "r")
+    assert not (tmp_path / "r" / ".netscope").exists()
+
+
 def test_a_journal_of_a_newer_version_is_said_and_costs_nothing_else(tmp_path: Path, opened: Open) -> None:
     Script().log(0, {"x": 1.0}).end().write(tmp_path / "good")
     path = Script().end().write(tmp_path / "newer")

@@ -56,6 +56,7 @@ def open_store(dir: str | Path = "runs", index: str | None = None) -> Store:
             "postgresql+psycopg://user:password@host/database". `NETSCOPE_INDEX` is the default.
 
     Raises:
+        UsageError: The folder of one run.
         NotFoundError: No such folder.
     """
     return Store(dir, index or os.environ.get("NETSCOPE_INDEX") or None)
@@ -73,7 +74,7 @@ class Store:
                 "postgresql+psycopg://user:password@host/database".
 
         Raises:
-            UsageError: Not a path.
+            UsageError: Not a path, or the folder of one run.
             NotFoundError: No such folder.
         """
         if not (isinstance(folder, str | os.PathLike) and folder):
@@ -81,6 +82,11 @@ class Store:
         self.folder = Path(folder).expanduser().resolve()
         if not self.folder.is_dir():
             raise NotFoundError(f"no folder {str(folder)!r}; netscope.init(dir={str(folder)!r}) makes it")
+        listing = Followed(self.folder.name, self.folder.parent).look()
+        if listing is not None and listing.names:
+            raise UsageError(
+                f"{str(folder)!r} is the folder of one run; open the folder it is in: {str(self.folder.parent)!r}"
+            )
         self.writable = is_writable(self.folder)
         self._ingest = Ingest(self.folder, index)
         self._reader = Reader(self._ingest)
