@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import netscope
-from netscope.errors import MissingExtraError, UsageError
+from netscope.errors import MissingExtraError, NotFoundError, UsageError
 from netscope.store.cache import Cache
 from netscope.store.store import Store
 from tests.store.journals import BEGAN, Script
@@ -40,6 +40,15 @@ def test_a_run_tells_of_itself(store: Store) -> None:
     assert run.summary("val/acc") == (1.0, 0.0, 1.0)
     assert repr(run) == "<run 'calm' (r), finished>"
     assert repr(run.series("loss")) == "<series 'loss': 3 points, last 0.333333 at step 2>"
+
+
+def test_what_is_deleted_twice_is_in_the_trash(store: Store) -> None:
+    run = store.run("calm")
+    run.delete()
+    with pytest.raises(NotFoundError, match=r"in the trash already; store.restore\(\['r'\]\) brings it back"):
+        run.delete()
+    store.restore([run.id])
+    run.delete()
 
 
 def test_a_store_tells_how_many_runs_there_are_from_the_first_moment(tmp_path: Path) -> None:

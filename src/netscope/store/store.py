@@ -347,7 +347,9 @@ class Store:
         done, problems = [], []
         for run_id in dict.fromkeys(run_ids):
             followed = self._ingest.followed(run_id)
-            if followed is None:
+            if followed is None and trash.has(self.folder, run_id):
+                problems.append(f"run {run_id!r} is in the trash already; store.restore([{run_id!r}]) brings it back")
+            elif followed is None:
                 problems.append(unknown_run(run_id, list(self._ingest.runs)))
             elif followed.run.state == "running":
                 problems.append(f"{followed.run.name} is still running; stop it first")

@@ -253,10 +253,12 @@ class StoredRun:
 
         Raises:
             StorageError: It is still running, or the folder cannot be written.
+            NotFoundError: It is not there any more; the message says whether it is in the trash.
         """
         deleted = self._store.delete([self.id])
         if deleted.problems:
-            raise StorageError(deleted.problems[0])
+            is_there = (self._store.folder / self.id).is_dir()
+            raise (StorageError if is_there else NotFoundError)(deleted.problems[0])
 
     def _edit(self, **changed: Any) -> None:
         (self._run,) = self._store.edit(EditRequest(runs=[self.id], **changed))

@@ -14,6 +14,12 @@ def folder_of(store: Path) -> Path:
     return store / FOLDER / "trash"
 
 
+def has(store: Path, run_id: str) -> bool:
+    """Whether a run is there."""
+    is_name = "/" not in run_id and "\\" not in run_id and run_id not in ("", ".", "..")
+    return is_name and (folder_of(store) / run_id).is_dir()
+
+
 def put(store: Path, run_id: str) -> None:
     """Move a run to the trash; one of the same id that is there already stays beside it.
 
@@ -34,9 +40,8 @@ def take(store: Path, run_id: str) -> None:
         NotFoundError: It is not in the trash.
         OSError: The file system refused, or a run of this id is there again.
     """
-    place = folder_of(store) / run_id
-    if "/" in run_id or "\\" in run_id or run_id in ("", ".", "..") or not place.is_dir():
+    if not has(store, run_id):
         raise NotFoundError(f"no run {run_id!r} in the trash")
     if (store / run_id).exists():
         raise FileExistsError(17, "a run of this id is there already", run_id)
-    place.rename(store / run_id)
+    (folder_of(store) / run_id).rename(store / run_id)
