@@ -234,12 +234,26 @@ def test_a_resumed_run_goes_on_as_a_new_attempt(begin):
     assert second.series("a") == {5: 5.0}
 
 
+def test_to_resume_what_another_process_still_writes_is_warned_of_in_the_users_line(tmp_path):
+    code = f"import netscope; run = netscope.init({str(tmp_path)!r}, name='one'); print(run.id, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        other.stdout.readline()
+        with pytest.warns(UserWarning, match=f"process {other.pid} on .* as attempt 2.*join=") as told:
+            netscope.init(tmp_path, resume="one", watch_system=False, console=False).finish()
+        assert [one.filename for one in told] == [__file__]
+        other.kill()
+    netscope.init(tmp_path, resume="one", watch_system=False, console=False).finish()  # nobody writes it any more
+
+
 def test_the_end_of_a_long_killed_run_is_found_without_reading_it(begin, monkeypatch):
     run = begin()
     for i in range(30_000):
         run.log({"a": 1.0, "b": 2.0}, step=i * 2)
     monkeypatch.setattr(journal, "LARGEST_BODY", 1 << 16)
-    again = begin(resume=run.id)  # the first one lives: its journal ends in zeros
+    with pytest.warns(UserWarning, match="still running"):  # its journal ends in zeros
+        again = begin(resume=run.id)
     assert again.step == 59_999
 
 
@@ -261,6 +275,7 @@ def test_a_name_of_two_runs_asks_for_an_id(begin):
 
 def test_a_run_is_found_by_the_name_a_person_gave_it_later(begin):
     run = begin(name="old")
+    run.finish()
     edit = journal.json_frame(journal.EVENT, {"event": "edit", "time": time.time() + 1, "name": "new"})
     start = journal.json_frame(journal.START, {"run": run.id, "attempt": 0, "name": None})
     (run.folder / "0-host-1-abcd.journal").write_bytes(journal.header(0.0, 1) + start + edit)
@@ -271,6 +286,7 @@ def test_a_run_is_found_by_the_name_a_person_gave_it_later(begin):
 
 def test_a_damaged_journal_does_not_keep_others_from_being_resumed(begin):
     good, bad = begin(name="good"), begin(name="bad")
+    good.finish()
     (bad.folder / "1-x-1-0000.journal").write_bytes(b"no journal at all")
     assert begin(resume="good").id == good.id
 

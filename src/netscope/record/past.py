@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import msgspec
 
 from netscope.errors import FormatError, NotFoundError, UsageError
 from netscope.store import journal
 from netscope.store.journal import Frame
+
+if TYPE_CHECKING:
+    from netscope.store.head import Start
 
 HEAD_BYTES = 256 << 10
 TAIL_BYTES = 256 << 10
@@ -76,6 +79,29 @@ def read(folder: Path) -> Past:
                     config.update(event.get("config") or {})
                 name, renamed = _renamed(event, name, renamed)
     return Past(name, attempt, step, config)
+
+
+def living(folder: Path) -> Start | None:
+    """Who writes the run in `folder` still, whatever the attempt; None if nobody does, as far as one can tell."""
+    from netscope.store.follow import Follower  # noqa: PLC0415  (loads numpy)
+    from netscope.store.head import Head, Start  # noqa: PLC0415
+    from netscope.store.state import is_alive  # noqa: PLC0415
+
+    for path in journals(folder):
+        if _attempt(path):  # else it carries edits only
+            writer = Follower(path, Head())
+            try:
+                writer.beat()
+                for frame in _ends(path):
+                    if frame.kind == journal.START:
+                        writer.head.start = msgspec.json.decode(frame.body, type=Start)
+                    elif frame.kind == journal.EVENT and _json(frame).get("event") == "end":
+                        writer.head.ended = "finished"
+            except (OSError, FormatError, msgspec.MsgspecError):
+                continue  # who cannot be read is not known to live
+            if not writer.head.ended and is_alive(writer):
+                return writer.head.start
+    return None
 
 
 def journals(folder: Path) -> list[Path]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from netscope.errors import StorageError, UsageError
 from netscope.record import beside, names, past, process
+from netscope.record.caller import depth_of_caller
 from netscope.record.config import plain_config
 from netscope.record.console import capture
 from netscope.record.recording import Recording
@@ -80,6 +82,13 @@ def _place(root: Path, name: str | None, resume: str | None, join: str | None) -
     if resume is not None:
         folder = past.find(root, resume)
         before = past.read(folder)
+        if (other := past.living(folder)) is not None:
+            warnings.warn(
+                f"run {before.name!r} is still running (process {other.pid} on {other.host}): both go on to write it, "
+                f"this one as attempt {before.attempt + 1}, which replaces what the other logs from the same steps on. "
+                'Stop the other one first; ranks and workers of one run give join="an-id-they-agree-on" instead',
+                stacklevel=depth_of_caller(),
+            )
         recording = Recording(folder, name or before.name, before.attempt + 1, rank=rank, step=before.step)
         recording.config.remember(before.config)
         return recording, True
