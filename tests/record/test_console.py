@@ -106,8 +106,22 @@ def test_a_line_without_end_does_not_fill_the_memory(begin, take_streams):
     for _ in range(1000):
         sys.stdout.write("x" * 10_000)
     (lines,) = [hook.__self__._lines for hook in run._recording.at_finish if hook.__self__._stream is out]
-    assert len(lines._open) <= 2 * console.LONGEST_LINE + 1
+    assert len(lines._open) <= 2 * console.LONGEST_LINE + 100
     run.finish()
+
+
+@pytest.mark.parametrize("size", [7_777, 16 << 10, 50_000])
+def test_what_is_cut_from_a_long_line_is_said(begin, journal_of, take_streams, size):
+    take_streams()
+    run = begin(console=True)
+    text = "é" * 49_999 + "\n" + "short\n" + "y" * (16 << 10) + "\n" + "z" * 20_000
+    for at in range(0, len(text), size):
+        sys.stdout.write(text[at : at + size])
+    run.finish()
+    cut, short, whole, last = [line for _, line in told(journal_of(run))]
+    assert cut == "é" * (16 << 10) + "… (cut: 33,615 more characters)"
+    assert (short, whole) == ("short", "y" * (16 << 10))
+    assert last.endswith("z… (cut: 3,616 more characters)")
 
 
 def test_streams_are_given_back(begin, take_streams):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 BURST_BYTES = 1 << 20  # what may be printed at once
 BYTES_PER_S = 8 << 10  # and for ever: 0.7 GB a day at most
-LONGEST_LINE = 16 << 10
+LONGEST_LINE = 16 << 10  # characters
+_CUT = re.compile(r"… \(cut: ([\d,]+) more characters\)")
 _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 
 
@@ -96,14 +97,27 @@ def shown(line: str) -> str:
     '100%'
     """
     line = _CONTROL.sub("", line)
-    return next((part for part in reversed(line.split("\r")) if part), "")[:LONGEST_LINE]
+    return cut(next((part for part in reversed(line.split("\r")) if part), ""))
+
+
+def cut(line: str) -> str:
+    """At most so many characters of a line and how many more it had; those cut off before count with them.
+
+    >>> cut(cut("x" * 20_000) + "yz")[-34:]
+    'xxxx… (cut: 3,618 more characters)'
+    """
+    if len(line) <= LONGEST_LINE:
+        return line
+    before = _CUT.match(line, LONGEST_LINE)
+    end, n = (before.end(), int(before[1].replace(",", ""))) if before else (LONGEST_LINE, 0)
+    return f"{line[:LONGEST_LINE]}… (cut: {n + len(line) - end:,} more characters)"
 
 
 def _last_state(line: str) -> str:
     """What is needed of a line that is still open: the present state, and the one before should that stay empty."""
     *before, present = _CONTROL.sub("", line).split("\r")
-    kept = next((part for part in reversed(before) if part), "")[:LONGEST_LINE]
-    return f"{kept}\r{present[:LONGEST_LINE]}" if before else present[:LONGEST_LINE]
+    kept = cut(next((part for part in reversed(before) if part), ""))
+    return f"{kept}\r{cut(present)}" if before else cut(present)
 
 
 class Captured:
