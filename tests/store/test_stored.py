@@ -145,3 +145,6 @@ def test_runs_are_asked_for_and_sorted_by_words(store: Store) -> None:
         store.runs(3)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"sort is a text .* found 3"):
         store.runs(sort=3)  # type: ignore[arg-type]
+    for nothing in ("-", " "):
+        with pytest.raises(UsageError, match=r"sort names what to sort by, as in created or config\.lr"):
+            store.runs(sort=nothing)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from netscope.errors import UsageError
 from netscope.schema import Run
 from netscope.store.grammar import Parser, compiled
 from netscope.store.meaning import Node, truth
@@ -48,7 +49,15 @@ def understand(text: str) -> Query:
 
 
 def value_of(text: str) -> tuple[Node, list[str]]:
-    """What to sort by: a field, `config.…` or `summary[…]`, and the series it needs."""
+    """What to sort by: a field, `config.…` or `summary[…]`, and the series it needs.
+
+    Raises:
+        UsageError: It is none of them.
+    """
+    if not text.strip():
+        raise UsageError(
+            "sort names what to sort by, as in created or config.lr; with '-' before it for the other way round"
+        )
     parser = Parser(text)
     return parser.whole(), sorted(parser.keys)
 
