@@ -79,12 +79,13 @@ def runs(
         folder: Folder of runs.
         where: Only those, e.g. 'config.lr < 0.01 and state == "running"'.
         sort: By this, e.g. created, name or config.lr; -created for the other way round.
-        keys: Also the last value of this key; may be given several times.
+        keys: Also the last value of this key; may be given several times, or as a list with commas.
     """
     there(folder)
     with netscope.open(folder) as store:
         found = store.runs(where=where, sort=sort)
-        wanted = list(keys or ())
+        known = [key.key for key in store.keys([run.id for run in found], "scalar").keys] if keys else []
+        wanted = split(keys or (), known)
         rows = [("id", "name", "state", "created", "tags", *wanted)]
         last = {run.id: run.summary for run in store.table(keys=wanted).runs} if wanted else {}
         unreadable = {run.id: why for run in found if (why := run.unreadable)}
@@ -95,6 +96,8 @@ def runs(
             shown = [f"{float(value.last):.6g}" if value else "" for value in values]
             rows.append((run.id, run.name, state, created, ", ".join(run.tags), *shown))
     say(table(rows))
+    if rows[1:] and (unknown := [key for key in wanted if key not in known]):
+        warn(f"none of these runs has a key {unknown[0]!r}; they have: {', '.join(known[:20]) or 'none'}")
     for run_id, why in unreadable.items():
         warn(f"{run_id} cannot be read: {why}")
 
@@ -115,7 +118,7 @@ def export(
     Args:
         folder: Folder of runs.
         run: Id or name of a run.
-        keys: Only this key; may be given several times.
+        keys: Only this key; may be given several times, or as a list with commas.
         output: File to write, .csv or .parquet; CSV to stdout unless given.
     """
     from netscope.inspect.export import rows, write  # noqa: PLC0415  (loads numpy)
@@ -124,11 +127,11 @@ def export(
     with netscope.open(folder) as store:
         found = store.run(run)
         known = found.keys()
-        if unknown := [key for key in keys or () if key not in known]:
+        wanted = split(keys or (), known) or known
+        if unknown := [key for key in wanted if key not in known]:
             raise NotFoundError(
                 f"run {found.name!r} has no key {unknown[0]!r}; it has: {', '.join(known[:20]) or 'none'}"
             )
-        wanted = list(keys or known)
         if output is not None:
             write(store, [found.id], wanted, output)
             return
@@ -144,6 +147,16 @@ def there(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise UsageError(f"no folder {str(folder)!r} here; name the one that netscope.init(dir=…) writes to")
+
+
+def split(keys: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Keys one by one: commas part them, unless there is a key that has them in its name.
+
+    >>> split(["a,b", "c,d", "a"], ["a", "b", "c,d"])
+    ['a', 'b', 'c,d']
+    """
+    parts = [part for key in keys for part in ([key] if key in known else map(str.strip, key.split(",")))]
+    return list(dict.fromkeys(part for part in parts if part))
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -38,6 +38,17 @@ def test_runs_are_listed_with_a_filter_a_sort_and_a_key(folder, write, capsys):
     assert [row.split()[-1] for row in rows] == ["2", "1"]
 
 
+def test_keys_are_parted_by_commas_and_those_that_no_run_has_are_said(folder, write, capsys):
+    write("a").curve("loss", [1.0]).curve("p(a,b)", [2.0]).curve("acc", [0.5]).end()
+    status, out, err = run(capsys, "runs", str(folder), "--keys", "loss,lost", "--keys", "p(a,b)")
+    assert (status, out.splitlines()[0].split()[-3:]) == (0, ["loss", "lost", "p(a,b)"])
+    assert out.splitlines()[1].split()[-2:] == ["1", "2"]
+    assert err == "netscope: none of these runs has a key 'lost'; they have: acc, loss, p(a,b)\n"
+    assert run(capsys, "runs", str(folder), "--keys", "loss")[2] == ""
+    _, out, _ = run(capsys, "export", str(folder), "a", "--key", "loss,acc", "--key", "p(a,b)")
+    assert [row["key"] for row in csv.DictReader(io.StringIO(out))] == ["loss", "acc", "p(a,b)"]
+
+
 def test_a_run_that_diverged_shows_so_in_the_list(folder, write, capsys):
     write("a").curve("loss", [1.0, float("nan")]).end()
     _, out, _ = run(capsys, "runs", str(folder), "--keys", "loss")
