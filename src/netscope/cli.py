@@ -6,14 +6,18 @@ import os
 import sys
 import unicodedata
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import App, CycloptsError, Parameter
+from msgspec.structs import asdict, replace
 
 import netscope
 from netscope.errors import NetscopeError, NotFoundError, UsageError
+from netscope.schema import Run
 
 WIDEST = 80  # characters of a cell
 WRONG = 2  # exit status of a command that could not be done
@@ -72,6 +76,7 @@ def runs(
     where: str | None = None,
     sort: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     keys: ListOfText | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """List the runs of a folder.
 
@@ -80,23 +85,18 @@ def runs(
         where: Only those, e.g. 'config.lr < 0.01 and state == "running"'.
         sort: By this, e.g. created, name or config.lr; -created for the other way round.
         keys: Also the last value of this key; may be given several times, or as a list with commas.
+        json: As a JSON list for scripts; times are Unix seconds, and of a key there are last, min and max.
     """
     there(folder)
     with netscope.open(folder) as store:
         found = store.runs(where=where, sort=sort)
         known = [key.key for key in store.keys([run.id for run in found], "scalar").keys] if keys else []
         wanted = split(keys or (), known)
-        rows = [("id", "name", "state", "created", "tags", *wanted)]
         last = {run.id: run.summary for run in store.table(keys=wanted).runs} if wanted else {}
         unreadable = {run.id: why for run in found if (why := run.unreadable)}
-        for run in found:
-            state = "unreadable" if run.id in unreadable else run.state
-            created = f"{run.created.astimezone():%Y-%m-%d %H:%M}"
-            values = [last[run.id].get(key) for key in wanted]
-            shown = [f"{float(value.last):.6g}" if value else "" for value in values]
-            rows.append((run.id, run.name, state, created, ", ".join(run.tags), *shown))
-    say(table(rows))
-    if rows[1:] and (unknown := [key for key in wanted if key not in known]):
+    nouns = [replace(run.noun, summary=last.get(run.id, {})) for run in found]
+    say(listed(nouns, unreadable) if json else table(lines(nouns, unreadable, wanted)))
+    if nouns and (unknown := [key for key in wanted if key not in known]):
         warn(f"none of these runs has a key {unknown[0]!r}; they have: {', '.join(known[:20]) or 'none'}")
     for run_id, why in unreadable.items():
         warn(f"{run_id} cannot be read: {why}")
@@ -147,6 +147,26 @@ def there(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise UsageError(f"no folder {str(folder)!r} here; name the one that netscope.init(dir=…) writes to")
+
+
+def lines(runs: Sequence[Run], unreadable: Collection[str], keys: Sequence[str]) -> list[Sequence[str]]:
+    """Runs as rows of a table for people, below the names of its columns."""
+    rows: list[Sequence[str]] = [("id", "name", "state", "created", "tags", *keys)]
+    for run in runs:
+        created = f"{datetime.fromtimestamp(run.created).astimezone():%Y-%m-%d %H:%M}"
+        state = "unreadable" if run.id in unreadable else run.state
+        values = [f"{float(run.summary[key].last):.6g}" if key in run.summary else "" for key in keys]
+        rows.append((run.id, run.name, state, created, ", ".join(run.tags), *values))
+    return rows
+
+
+def listed(runs: Sequence[Run], unreadable: Collection[str]) -> str:
+    """Runs as a JSON list, spelt as in the schema."""
+    whole = []
+    for run in runs:
+        summary = {key: asdict(value) for key, value in run.summary.items()}
+        whole.append(asdict(run) | {"summary": summary} | ({"state": "unreadable"} if run.id in unreadable else {}))
+    return msgspec.json.encode(whole).decode()
 
 
 def split(keys: Sequence[str], known: Sequence[str]) -> list[str]:

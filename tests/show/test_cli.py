@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import subprocess
 import sys
 
@@ -47,6 +48,21 @@ def test_keys_are_parted_by_commas_and_those_that_no_run_has_are_said(folder, wr
     assert run(capsys, "runs", str(folder), "--keys", "loss")[2] == ""
     _, out, _ = run(capsys, "export", str(folder), "a", "--key", "loss,acc", "--key", "p(a,b)")
     assert [row["key"] for row in csv.DictReader(io.StringIO(out))] == ["loss", "acc", "p(a,b)"]
+
+
+def test_runs_are_listed_as_json_for_scripts(folder, write, capsys):
+    write("a", name="two\nlines").curve("loss", [2.0, float("nan"), 1.0]).event(
+        event="config", config={"lr": 0.1}
+    ).end()
+    write("b").end().path.write_bytes(b"no journal" + bytes(64))
+    status, out, _ = run(capsys, "runs", str(folder), "--json", "--keys", "loss", "--sort", "id")
+    first, second = json.loads(out)
+    assert status == 0
+    assert (first["id"], first["name"], first["state"], first["tags"]) == ("a", "two\nlines", "finished", [])
+    assert (first["created"], first["config"]) == (1_760_000_000, {"lr": 0.1})
+    assert first["summary"] == {"loss": {"last": 1.0, "min": 1.0, "max": 2.0}}
+    assert (second["id"], second["state"], second["summary"]) == ("b", "unreadable", {})
+    assert run(capsys, "runs", str(folder), "--json", "--where", "nothing")[1] == "[]\n"
 
 
 def test_a_run_that_diverged_shows_so_in_the_list(folder, write, capsys):
