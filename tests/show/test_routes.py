@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from netscope.analyse.bins import N_BINS
+from netscope.errors import NotFoundError
 from netscope.schema import LayerTensor
 from netscope.store import blobs, journal, tensors
 
@@ -282,6 +283,19 @@ def test_an_image_is_listed_and_its_bytes_never_change(folder, write, show):
 def test_a_blob_is_never_outside_its_run(write, show, name):
     write("a").end()
     assert show().client.get(f"/api/runs/a/blobs/{name}").status_code == 404
+
+
+def test_a_blob_that_is_a_link_to_another_file_is_not_served(folder, write, show, tmp_path):
+    name = blobs.write(folder / "a", b"x", "txt")
+    asset = {"key": "w", "kind": "array", "step": 0, "time": 1.0, "blob": name, "bytes": 1, "text": "", "shape": []}
+    write("a").add(journal.json_frame(journal.ASSET, asset)).end()
+    (tmp_path / "secret.txt").write_text("secret")
+    blobs.path(folder / "a", name).unlink()
+    blobs.path(folder / "a", name).symlink_to(tmp_path / "secret.txt")
+    shown = show()
+    assert shown.client.get(f"/api/runs/a/blobs/{name}").status_code == 404
+    with pytest.raises(NotFoundError, match="leads out"):
+        shown.store.run("a").arrays("w")
 
 
 def test_a_blob_with_a_script_cannot_run_as_a_page(folder, write, show):

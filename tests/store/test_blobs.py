@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,24 @@ def test_a_refused_blob_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         blobs.write(tmp_path, b"x", "txt")
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.parametrize("linked", ["blobs", "blobs/aa", f"blobs/aa/{'a' * 64}.txt"])
+def test_a_link_out_of_the_run_is_not_followed_and_one_within_is(tmp_path, linked):
+    run, name = tmp_path / "r", "a" * 64 + ".txt"
+    for place in (tmp_path / "elsewhere", run / "within"):
+        target = place / Path(f"blobs/aa/{name}").relative_to(linked)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text("secret")
+        link = run / linked
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(place)
+        if place.parent == run:
+            assert blobs.path_inside(run, name).read_text() == "secret"
+        else:
+            with pytest.raises(NotFoundError, match="leads out of the run's folder"):
+                blobs.path_inside(run, name)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ _NAME = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,16}")
 
 
 def path(run: Path, name: str) -> Path:
-    """Where the blob `name` of a run lies, whether it is there or not; never outside the run's folder.
+    """Where the blob `name` of a run lies, whether it is there or not.
 
     Raises:
         NotFoundError: `name` is not a blob's name.
@@ -23,6 +23,18 @@ def path(run: Path, name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise NotFoundError(f"no blob {name[:100]!r}; a blob's name is 64 hexadecimal digits and a suffix")
     return run / FOLDER / name[:2] / name
+
+
+def path_inside(run: Path, name: str) -> Path:
+    """`path`, for reading: a run may be somebody else's, and a link in it lead to any file of ours.
+
+    Raises:
+        NotFoundError: `name` is not a blob's name, or a link that leads out of the run's folder.
+    """
+    found = path(run, name)
+    if not Path(os.path.realpath(found)).is_relative_to(os.path.realpath(run)):
+        raise NotFoundError(f"blob {name} is a link that leads out of the run's folder; it is not followed")
+    return found
 
 
 def write(run: Path, data: bytes, suffix: str) -> str:

@@ -263,9 +263,9 @@ class Store:
         """Where the bytes of an asset lie; never outside the run's folder.
 
         Raises:
-            NotFoundError: No such run, or not a blob's name.
+            NotFoundError: No such run, not a blob's name, or a link out of the folder.
         """
-        return blobs.path(self._followed(run_id).folder, name)
+        return blobs.path_inside(self._followed(run_id).folder, name)
 
     def console(self, run_id: str, start: int = 0, n: int = 1000, search: str = "") -> Console:
         """A window of what a run printed; `start` < 0 counts from the end, `search` keeps the lines that contain it.
