@@ -18,7 +18,7 @@ from netscope.show.replies import REFUSALS
 from netscope.show.routes import ROUTES
 from netscope.store.store import Store
 
-CACHE_BYTES = 16 << 20  # some charts of a thousand runs, thousands of one run
+CACHE_BYTES = 8 << 20  # some charts of a thousand runs, thousands of one run
 
 
 def application(

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import sqlalchemy as sql
 import zstandard
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DatabaseError, DBAPIError, SQLAlchemyError
 
 from netscope.errors import MissingExtraError, StorageError, UsageError
@@ -131,7 +131,11 @@ class Index:
 
     def insert(self, table: sql.Table) -> Any:
         """INSERT with ON CONFLICT, which is spelt alike in both dialects."""
-        return (postgresql if self.backend == "postgresql" else sqlite).insert(table)
+        if self.backend == "postgresql":
+            from sqlalchemy.dialects import postgresql  # noqa: PLC0415  (memory that few need)
+
+            return postgresql.insert(table)
+        return sqlite.insert(table)
 
     @contextlib.contextmanager
     def _guard(self) -> Iterator[None]:
