@@ -73,6 +73,16 @@ def test_a_file_that_is_no_index_is_moved_aside(tmp_path: Path, junk: bytes) -> 
         assert (tmp_path / ".netscope/index.broken.sqlite").exists() == bool(junk)
 
 
+def test_of_broken_indexes_the_last_one_is_kept(tmp_path: Path) -> None:
+    make_runs.make(tmp_path, 1, 1, 10)
+    for junk in (b"one" * 1000, b"two" * 1000):
+        (tmp_path / ".netscope").mkdir(exist_ok=True)
+        (tmp_path / INDEX).write_bytes(junk)
+        read(tmp_path).close()
+    assert sorted(path.name for path in (tmp_path / ".netscope").iterdir()) == [INDEX.name, "index.broken.sqlite"]
+    assert (tmp_path / ".netscope/index.broken.sqlite").read_bytes() == junk
+
+
 @pytest.mark.parametrize("place", ["index", "its folder"])
 @pytest.mark.parametrize("what", ["folder", "file", "pipe"])
 def test_something_else_in_the_place_of_the_index_is_read_around(
