@@ -64,6 +64,7 @@ def test_a_store_tells_how_many_runs_there_are_from_the_first_moment(tmp_path: P
     "ask",
     [
         lambda store: store.layers("r"),
+        lambda store: store.run("calm").layers(),
         lambda store: store.detail("r"),
         lambda store: store.columns(["r"], "loss")["r"],
         lambda store: store.keys(["r"]).keys[0],

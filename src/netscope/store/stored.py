@@ -21,6 +21,7 @@ from netscope.schema import (
     EditRequest,
     Keys,
     Kind,
+    LayerTable,
     Run,
     RunDetail,
     Scalar,
@@ -46,6 +47,7 @@ class _Shelf(Protocol):
     def columns(self, run_ids: Sequence[str], key: str, kind: Kind = "scalar") -> dict[str, Columns]: ...
     def summaries(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]: ...
     def histograms(self, run_id: str, key: str) -> list[Histogram]: ...
+    def layers(self, run_id: str) -> LayerTable: ...
     def bins(self, run_id: str, key: str) -> Bins: ...
     def assets(self, run_id: str, key: str | None = None, kind: AssetKind | None = None) -> Assets: ...
     def blob(self, run_id: str, name: str) -> Path: ...
@@ -164,8 +166,15 @@ class StoredRun:
             raise NotFoundError(_unknown(key, self.keys("histogram"), "histogram", self.name))
         return found
 
+    def layers(self) -> LayerTable:
+        """What `watch` saw: the layers in forward order, and which statistics and bins there are of each tensor."""
+        return self._store.layers(self.id)
+
     def bins(self, key: str) -> Bins:
-        """What `watch` binned of "layer/tensor/quantity"."""
+        """What `watch` binned of "layer/tensor/quantity": steps, times, and `.dense()`, the counts [step, bin].
+
+        Empty where there is nothing; `netscope.analyse.bins_view.view` merges the bins to a few with edges.
+        """
         return self._store.bins(self.id, key)
 
     def assets(self, key: str | None = None, kind: AssetKind | None = None) -> list[Asset]:
