@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -250,9 +251,40 @@ def test_the_size_of_the_pieces_changes_nothing(tmp_path: Path, parts: list[byte
         patch.setattr(following, "PIECE", 8 * size)
         patch.setattr(following, "LARGEST_PIECE", 16 * size)
         piecewise = follow(path)
+        patch.setattr(journal, "ENOUGH", 0)  # all frames of a piece are checked at once
+        together = follow(path)
     assert (seen(piecewise), piecewise.offset) == (seen(at_once), at_once.offset)
+    assert (seen(together), together.offset) == (seen(at_once), at_once.offset)
     damage = [item for item in journal.scan(path.read_bytes(), journal.HEADER_BYTES) if isinstance(item, Damage)]
     assert at_once.head.n_damaged == len(damage)
+
+
+@pytest.mark.parametrize("between", [b"", journal.row(1, 1, 2.0, [3.0])], ids=["claims", "claims and rows"])
+def test_frames_that_claim_the_same_bytes_are_not_summed_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: bytes
+) -> None:
+    monkeypatch.setattr(journal, "LARGEST_BODY", 1 << 16)
+    monkeypatch.setattr(following, "PIECE", 1 << 10)
+    monkeypatch.setattr(following, "LARGEST_PIECE", 1 << 14)
+    path = tmp_path / "false.journal"
+    n = 8192
+    path.write_bytes(
+        Script().log(0, {"loss": 1.0}).bytes + (claim(1 << 16) + between) * n + journal.row(1, 9, 2.0, [3.0])
+    )
+    n_bytes = [0]
+    real = zlib.crc32
+
+    def count(data: memoryview, crc: int = 0) -> int:
+        n_bytes[0] += len(data)
+        return real(data, crc)
+
+    monkeypatch.setattr(zlib, "crc32", count)
+    follower = follow(path)
+    size = path.stat().st_size
+    assert (n_rows(follower), follower.offset) == (2 + n * bool(between), size)
+    assert follower.head.damaged_bytes == 16 * n
+    assert n_bytes[0] < 30 * size
+    assert follower.bytes_read < 10 * size
 
 
 @pytest.mark.parametrize("torn", ["zeros", "junk", "a claim"])
@@ -273,7 +305,7 @@ def test_a_torn_tail_is_searched_in_pieces_of_bounded_size(
     monkeypatch.setattr(following, "_read", count)
     follower = follow(path)
     assert follower.offset == len(script.bytes)
-    assert max(asked) <= (journal.LARGEST_BODY + 8 if torn == "a claim" else 4 << 20)
+    assert max(asked) <= (journal.LARGEST_BODY + 8 + (4 << 20) if torn == "a claim" else 4 << 20)
     assert sum(asked) < 2 * (48 << 20)
 
 

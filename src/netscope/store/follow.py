@@ -171,7 +171,7 @@ class Follower:
             view = memoryview(piece)
             used, is_frame = 0, False
             if passed:
-                at, is_frame = journal.find(view, 0, final=final)
+                at, is_frame = journal.Frames(view).find(0, final=final)
                 passed += at
                 if is_frame:
                     news.damage(passed)
@@ -185,7 +185,7 @@ class Follower:
                 return True
             size = min(2 * size, LARGEST_PIECE)
             if not used and (needed := journal.claimed(view, at)) > len(piece) - at:
-                size = max(size, needed)
+                size = max(size, needed + LARGEST_PIECE)  # and more: what follows may claim as much
             elif not used and not passed:
                 passed = 8
         return False

@@ -24,12 +24,14 @@ HEARTBEAT_AT = 24
 LARGEST_BODY = 16 << 20
 NO_PREFIX = 0x800  # kind, padding of at most 7 and two zero bytes, read as one number, are less
 SEARCHED_AT_ONCE = 1 << 16
+ENOUGH = 2  # times the bytes of a buffer are summed for one frame after the other
 
 START, KEY_SET, ROW, EVENT, BINS, ASSET, CONSOLE, HISTOGRAM, SPARSE_BINS = range(1, 10)
 
 FRAME = struct.Struct("<II")
 CLAIM = struct.Struct("<III")  # a frame and the first half of its prefix
 PREFIX = struct.Struct("<BBHI")
+FRAME_HEAD = struct.Struct("<IIBBHI")  # a frame and the prefix of its body
 POINT = struct.Struct("<qd")
 CONSOLE_HEAD = struct.Struct("<dB")
 STREAMS = {1: "out", 2: "err"}
@@ -109,31 +111,18 @@ def row(key_set: int, step: int, time: float, values: Sequence[float]) -> bytes:
     return FRAME.pack(len(body), zlib.crc32(body)) + body
 
 
-def _valid(buffer: memoryview, at: int, end: int) -> int:
-    """Length of the body of the frame at `at`, or 0 if there is no valid one."""
-    if end - at < 16:
-        return 0
-    length, crc = FRAME.unpack_from(buffer, at)
-    if length < 8 or length % 8 or length > LARGEST_BODY or at + 8 + length > end:
-        return 0
-    if zlib.crc32(buffer[at + 8 : at + 8 + length]) != crc:
-        return 0
-    return int(length)
-
-
 def scan(buffer: bytes | memoryview, start: int = 0) -> Iterator[Frame | Damage]:
     """Frames from `start` (a multiple of 8 from the journal's begin) to the last valid one.
 
     Damage is given where a valid frame follows it; a torn tail is not. The end of the last thing given is where to
     go on when the file has grown.
     """
-    view = memoryview(buffer)
-    end = len(view)
+    frames = Frames(buffer)
     at = start
-    while at < end:
-        found = read_frame(view, at)
+    while at < len(frames.view):
+        found = frames.read(at)
         if found is None:
-            place, is_frame = find(view, at + 8)
+            place, is_frame = frames.find(at + 8)
             if not is_frame:
                 return
             yield Damage(at, place)
@@ -141,16 +130,6 @@ def scan(buffer: bytes | memoryview, start: int = 0) -> Iterator[Frame | Damage]
             continue
         yield found
         at = found.end
-
-
-def read_frame(view: memoryview, at: int) -> Frame | None:
-    """The frame that begins at `at`, if it is valid."""
-    length = _valid(view, at, len(view))
-    if not length:
-        return None
-    kind, padding, _, key_set = PREFIX.unpack_from(view, at + 8)
-    stop = at + 8 + length
-    return Frame(at, stop, kind, key_set, view[at + 16 : stop - (padding & 7)])
 
 
 def claimed(view: memoryview, at: int) -> int:
@@ -161,30 +140,83 @@ def claimed(view: memoryview, at: int) -> int:
     return 8 + int(length) if 8 <= length <= LARGEST_BODY and length % 8 == 0 and prefix < NO_PREFIX else 0
 
 
-def find(view: memoryview, at: int, *, final: bool = True) -> tuple[int, bool]:
-    """The first place from `at` on where a valid frame begins, and True; or else up to where there is none, and False.
+class Frames:
+    """The valid frames of a buffer.
 
-    Places that cannot be one by length, padding or the two zero bytes are passed at memory speed: what follows may be
-    hundreds of megabytes of zeros (space allocated ahead) or of anything else, and a checksum is of up to 16 MiB.
-
-    Args:
-        view: Part of a journal.
-        at: A place where a frame may begin.
-        final: The journal ends with `view`; else what may be a frame but runs past its end ends the search, undecided.
+    Any 16 bytes may claim to begin a frame, and a checksum is of up to 16 MiB. So frames are checked one by one until
+    that took a few times as many bytes as there are; then all that the buffer may have are checked at once. The time to
+    pass damage thus grows with its size alone, whatever stands in it.
     """
-    import numpy as np  # noqa: PLC0415  # 100 ms that a writer need not pay
 
-    end = len(view)
-    while at + 16 <= end:
-        n = min(SEARCHED_AT_ONCE, (end - at) // 8 - 1)
-        words = np.frombuffer(view, "<u4", 2 * (n + 1), at)
-        lengths, prefixes = words[:-2:2], words[2::2]
-        likely = (lengths >= 8) & (lengths <= LARGEST_BODY) & (lengths % 8 == 0) & (prefixes < NO_PREFIX)
-        for place in np.flatnonzero(likely).tolist():
-            start = int(at + 8 * place)
-            if not final and start + 8 + int(lengths[place]) > end:
-                return start, False
-            if _valid(view, start, end):
-                return start, True
-        at += 8 * n
-    return at, False
+    def __init__(self, buffer: bytes | memoryview) -> None:
+        """Nothing is checked yet."""
+        self.view = memoryview(buffer)
+        self.every: bytes | None = None
+        """Once all were checked, for each place (8 bytes) 1 or 0: whether a valid frame begins there."""
+        self._left = ENOUGH * len(self.view)
+
+    def has(self, at: int) -> bool:
+        """Whether a valid frame begins at `at`."""
+        if len(self.view) - at < 16:
+            return False
+        if self.every is not None:
+            return self.every[at // 8] == 1
+        length, crc = FRAME.unpack_from(self.view, at)
+        stop = at + 8 + length
+        if length < 8 or length % 8 or length > LARGEST_BODY or stop > len(self.view):
+            return False
+        self._left -= length
+        if self._left < 0:
+            self.every = self._check()
+            return self.every[at // 8] == 1
+        return zlib.crc32(self.view[at + 8 : stop]) == int(crc)
+
+    def read(self, at: int) -> Frame | None:
+        """The frame that begins at `at`, if it is valid."""
+        if not self.has(at):
+            return None
+        length, _, kind, padding, _, key_set = FRAME_HEAD.unpack_from(self.view, at)
+        stop = at + 8 + length
+        return Frame(at, stop, kind, key_set, self.view[at + 16 : stop - (padding & 7)])
+
+    def find(self, at: int, *, final: bool = True) -> tuple[int, bool]:
+        """The first place from `at` on where a valid frame begins, and True; or up to where there is none, and False.
+
+        Places that cannot be one by length, padding or the two zero bytes are passed at memory speed: what follows may
+        be hundreds of megabytes of zeros (space allocated ahead) or of anything else.
+
+        Args:
+            at: A place where a frame may begin.
+            final: The journal ends with the buffer; else what may be a frame but runs past its end ends the search,
+                undecided.
+        """
+        import numpy as np  # noqa: PLC0415  # 100 ms that a writer need not pay
+
+        end, most = len(self.view), 64
+        while at + 16 <= end:
+            n = min(most, (end - at) // 8 - 1)
+            most = min(8 * most, SEARCHED_AT_ONCE)  # of much damage in little places each is passed quickly
+            words = np.frombuffer(self.view, "<u4", 2 * (n + 1), at)
+            lengths, prefixes = words[:-2:2], words[2::2]
+            likely = (lengths >= 8) & (lengths <= LARGEST_BODY) & (lengths % 8 == 0) & (prefixes < NO_PREFIX)
+            for place in np.flatnonzero(likely).tolist():
+                start = int(at + 8 * place)
+                if not final and start + 8 + int(lengths[place]) > end:
+                    return start, False
+                if self.has(start):
+                    return start, True
+            at += 8 * n
+        return at, False
+
+    def _check(self) -> bytes:
+        import numpy as np  # noqa: PLC0415
+
+        from netscope.store import crc  # noqa: PLC0415  (needs numpy)
+
+        heads = np.frombuffer(self.view, "<u4", len(self.view) // 8 * 2).reshape(-1, 2)
+        lengths = heads[:, 0]
+        fits = (lengths >= 8) & (lengths <= LARGEST_BODY) & (lengths % 8 == 0)
+        fits &= lengths <= len(self.view) - 8 - 8 * np.arange(len(heads))
+        places = np.flatnonzero(fits)
+        fits[places] = crc.of_stretches(self.view, 8 * places + 8, lengths[places]) == heads[places, 1]
+        return bytes(fits.tobytes())

@@ -19,7 +19,6 @@ from netscope.store.journal import Frame
 from netscope.store.sparse import N_BINS
 from netscope.store.tail import ROW_BYTES, Block, Counts, Histogram, KeySet, Tail
 
-ROW_HEAD = struct.Struct("<IIBBHI")  # a frame and the prefix of its body
 HISTOGRAM_HEAD = struct.Struct("<qdI")
 BINS_HEAD = struct.Struct("<HH")
 SENSELESS = (
@@ -48,11 +47,12 @@ class News:
             final: The file ends with the buffer: a frame that runs past it is none.
             thorough: Zeros may have frames behind them.
         """
-        view, end, at = memoryview(buffer), len(buffer), 0
+        frames = journal.Frames(buffer)
+        view, end, at = frames.view, len(buffer), 0
         rows: dict[int, list[int]] = defaultdict(list)  # where they begin, per number of a key set
         stretches: dict[int, list[np.ndarray]] = {}  # those before them
         words = np.frombuffer(buffer, "<u4", len(buffer) // 4)
-        sets = self.sets
+        sets, head = self.sets, journal.FRAME_HEAD.unpack_from
         before, n_alike = -1, 0  # key set of the row that ends here, and how many like it came in a row
 
         def gather() -> None:
@@ -63,7 +63,7 @@ class News:
             stretches.clear()
 
         while at + 16 <= end:
-            length, crc, kind, padding, _, number = ROW_HEAD.unpack_from(view, at)
+            length, crc, kind, padding, _, number = head(view, at)
             if not length and not thorough:
                 break
             stop = at + 8 + length
@@ -73,7 +73,7 @@ class News:
                 and length == keys.row_bytes
                 and not padding
                 and stop <= end
-                and zlib.crc32(view[at + 8 : stop]) == crc
+                and (zlib.crc32(view[at + 8 : stop]) == crc if frames.every is None else frames.has(at))
             ):
                 n_alike = n_alike + 1 if number == before else 1
                 before = number
@@ -90,9 +90,9 @@ class News:
             before = -1
             if stop > end and not final and journal.claimed(view, at):
                 break
-            frame = journal.read_frame(view, at)
+            frame = frames.read(at)
             if frame is None:
-                place, is_frame = journal.find(view, at + 8, final=final)
+                place, is_frame = frames.find(at + 8, final=final)
                 if not is_frame:
                     break
                 self.damage(place - at)
