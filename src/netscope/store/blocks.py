@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any, TypeVar
 
 import msgspec
@@ -75,14 +76,16 @@ def _columns(keys: KeySet, block: Block, names: list[str]) -> Iterator[tuple[lis
     latest = len(block.steps) - 1 - int(block.steps[::-1].argmax())  # of equal steps the later
     columns = np.ascontiguousarray(block.values.T[[keys.column[name] for name in names]])
     outlines = [_outlines(block.steps[part], block.times[part], columns[:, part]) for part in parts]
+    encoded = [codec.encode_all(axis, columns[:, part]) for part, axis in zip(parts, axes, strict=True)]
+    extents = [_extents(columns[:, part]) for part in parts]
     for number, (name, values) in enumerate(zip(names, columns, strict=True)):
         rows: list[Row] = []
-        for seq, (part, axis) in enumerate(zip(parts, axes, strict=True)):
+        for seq, axis in enumerate(axes):
             rows.append(
                 {
                     "key": key_id(keys.kind, name), "seq": seq, "n": axis.n,
                     "first_step": first[seq], "last_step": last[seq],
-                    **extent(values[part]), "outline": outlines[seq][number], "block": codec.encode(axis, values[part]),
+                    **extents[seq][number], "outline": outlines[seq][number], "block": encoded[seq][number],
                 }
             )  # fmt: skip
         lows, highs = [r["min"] for r in rows if r["min"] is not None], [r["max"] for r in rows if r["max"] is not None]
@@ -108,10 +111,20 @@ def _outlines(steps: np.ndarray, times: np.ndarray, columns: np.ndarray) -> list
 
 def extent(values: np.ndarray) -> Row:
     """Smallest, largest and sum of the finite values, and how many are not finite."""
-    low, high = float(values.min()), float(values.max())
-    if np.isfinite(low) and np.isfinite(high):
-        with np.errstate(over="ignore"):
-            return {"min": low, "max": high, "sum": float(values.sum()), "nonfinite": 0}
+    return _extents(values[None])[0]
+
+
+def _extents(columns: np.ndarray) -> list[Row]:
+    """`extent` of each column."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        numbers = np.column_stack((columns.min(axis=1), columns.max(axis=1), columns.sum(axis=1))).tolist()
+    return [
+        {"min": low, "max": high, "sum": total, "nonfinite": 0} if isfinite(low + high) else _of_finite(values)
+        for (low, high, total), values in zip(numbers, columns, strict=True)
+    ]
+
+
+def _of_finite(values: np.ndarray) -> Row:
     finite = values[np.isfinite(values)]
     nonfinite = len(values) - len(finite)
     if not len(finite):

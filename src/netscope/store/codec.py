@@ -67,12 +67,20 @@ def axis(steps: np.ndarray, times: np.ndarray) -> Axis:
 
 def encode(points: Axis, values: np.ndarray) -> bytes:
     """Compress one column of f64; values that all are float32 exactly cost half."""
+    return encode_all(points, values[None])[0]
+
+
+def encode_all(points: Axis, columns: np.ndarray) -> list[bytes]:
+    """`encode` for columns [column, point] that share an axis."""
     with np.errstate(invalid="ignore", over="ignore"):
-        short = values.astype(np.float32)
-        exact = np.array_equal(_bits(short.astype(np.float64)), _bits(values))
-    value_form, body = (4, _shuffle(short)) if exact else (8, _shuffle(values))
-    head = HEAD.pack(points.step_form, points.time_form, value_form, points.n, points.first_step, points.first_ms)
-    return compress(head + points.body + body)
+        shorts = columns.astype(np.float32)
+        exact = (_bits(shorts.astype(np.float64)) == _bits(columns)).all(axis=1)
+    blocks = []
+    for is_exact, short, whole in zip(exact.tolist(), shorts, columns, strict=True):
+        value_form, body = (4, _shuffle(short)) if is_exact else (8, _shuffle(whole))
+        head = HEAD.pack(points.step_form, points.time_form, value_form, points.n, points.first_step, points.first_ms)
+        blocks.append(compress(head + points.body + body))
+    return blocks
 
 
 def decode(*blocks: bytes) -> Points:

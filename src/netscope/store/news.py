@@ -284,9 +284,9 @@ def _stretch(words: np.ndarray, view: memoryview, at: int, length: int) -> int:
         rows = words[begin : at // 4 + upto * stride].reshape(upto - n, stride)
         like = (rows[:, 0] == length) & (rows[:, 2] == words[at // 4 + 2]) & (rows[:, 3] == words[at // 4 + 3])
         m = len(like) if like.all() else int(like.argmin())
-        first = at + n * stride * 4 + 8
-        crc = zlib.crc32
-        sums = [crc(view[p : p + length]) for p in range(first, first + m * stride * 4, stride * 4)]
+        first = at + n * stride * 4
+        bodies = struct.iter_unpack(f"8x{length}s", view[first : first + m * stride * 4])
+        sums = [zlib.crc32(body) for (body,) in bodies]
         good = rows[:m, 1] == np.array(sums, np.uint32)
         valid = m if good.all() else int(good.argmin())
         n += valid
