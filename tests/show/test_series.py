@@ -20,10 +20,14 @@ def test_a_short_series_comes_back_as_it_was_logged(write, show):
     assert (x.tolist(), y.tolist(), info.n_logged, info.ghost) == ([0, 1, 2], [3, 2, 1], 3, False)
 
 
-def test_steps_are_four_bytes_and_values_are_four_bytes(write, show):
-    write("a").curve("loss", [3.1, 2, 1]).end()
+@pytest.mark.parametrize(
+    ("first", "kind"),
+    [(0, "u2"), (65_534, "u2"), (65_535, "i4"), (-1, "i4"), (2**31 - 2, "i4"), (2**31 - 1, "f8"), (-(2**31) - 1, "f8")],
+)
+def test_steps_have_as_few_bytes_as_they_need_and_values_four(write, show, first, kind):
+    write("a").log({"loss": 3.1}, first).log({"loss": 2}, first + 1).end()
     [(_, x, y)] = show().series(["a"], ["loss"])
-    assert (x.dtype, y.dtype) == (np.int32, np.float32)
+    assert (x.tolist(), x.dtype, y.dtype) == ([first, first + 1], np.dtype(kind), np.float32)
 
 
 def test_steps_beyond_32_bits_are_told_exactly(write, show):

@@ -14,7 +14,6 @@ from netscope.schema import SeriesInfo, SeriesReply, SeriesRequest
 from netscope.store.columns import View
 from netscope.store.store import Store
 
-_I32 = np.iinfo(np.int32)
 _F32_ERROR = 2.0**-24  # of a value, when it is rounded
 BLOCK = 1 << 17  # points that are thinned together: as many as stay in a processor's cache
 _VISIBLE = 1e-4  # of a curve's height: a tenth of a pixel on the tallest screen
@@ -156,10 +155,11 @@ def _alike(chart: Sequence[Line]) -> list[list[int]]:
 
 def _compact_x(parts: list[np.ndarray]) -> np.ndarray:
     x = np.concatenate(parts) if parts else np.zeros(0, np.int32)
-    if x.dtype.kind == "i":
-        fits = not len(x) or (x.min() >= _I32.min and x.max() <= _I32.max)
-        return x.astype(np.int32 if fits else np.float64)
-    return x
+    if x.dtype.kind != "i":
+        return x
+    low, high = (int(x.min()), int(x.max())) if len(x) else (0, 0)
+    fits = (kind for kind in (np.uint16, np.int32) if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
+    return x.astype(next(fits, np.float64))
 
 
 def _compact_y(y: np.ndarray, infos: Sequence[SeriesInfo]) -> np.ndarray:

@@ -156,7 +156,7 @@ export interface SeriesInfo {
 /**
  * Metadata of the safetensors reply of POST /api/series; tensors `x` and `y`, and `time` where it was asked for.
  *
- * x is i32 where that is exact, else f64; y is f32 unless that would show (f64). The header of the file tells.
+ * x is u16 or i32 where that is exact, else f64; y is f32 unless that would show (f64). The header of the file tells.
  * `time` is f32, seconds since the run began, and lies beside `y`.
  */
 export interface SeriesReply {
