@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config';
 
 const server = `http://127.0.0.1:${process.env['NETSCOPE_PORT'] ?? '6060'}`;
 
-/** Views that are loaded when they are first asked for. */
-const LATER = /\/src\/views\/(runs|layers|system|console|media|overview)\//;
+/** What is loaded when it is first asked for. */
+const LATER = /\/src\/views\/(runs|layers|system|console|media|overview|scrubber)\//;
 
 export default defineConfig(({ mode }) => ({
   // Relative, so that the page also works below a path (Jupyter's proxy, a reverse proxy).
@@ -19,8 +19,10 @@ export default defineConfig(({ mode }) => ({
     modulePreload: { polyfill: false },
     // One sheet: with one a view, a view waits for several small files, each of which costs more than its bytes.
     cssCodeSplit: false,
-    // And one script for the page, with all that more than one view uses, and one for each view that comes later.
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'page', test: (id) => !LATER.test(id) }] } } },
+    // One script for what every visit begins with, one for each view that comes later, and one for what several of those share.
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: 'page', tags: ['$initial'] }, { name: 'shared', test: (id) => !LATER.test(id) }] } },
+    },
   },
   server: { host: '127.0.0.1', proxy: { '/api': { target: server, ws: true } } },
   // Svelte has a build for servers; tests want the one for browsers.

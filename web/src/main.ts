@@ -1,10 +1,12 @@
 /** Where the page begins. */
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { afterCharts, SECOND_MS } from './chart/busy';
 import { runs } from './state/runs.svelte';
 import { selection } from './state/selection.svelte';
 import './ui/tokens.css';
 import './ui/base.css';
+import mark from './ui/mark.svg';
 import { askEarly } from './views/curves/early';
 import { scalars } from './views/curves/keys.svelte';
 
@@ -20,4 +22,7 @@ async function first(): Promise<void> {
 }
 
 const patience = new Promise<void>((resolve) => setTimeout(resolve, PATIENCE_MS));
-void Promise.race([first(), patience]).then(() => mount(App, { target: document.getElementById('page')! }));
+void Promise.race([first(), patience]).then(() => {
+  mount(App, { target: document.getElementById('page')! });
+  afterCharts(SECOND_MS, () => (document.querySelector<HTMLLinkElement>('link[rel=icon]')!.href = mark));
+});

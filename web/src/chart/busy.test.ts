@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { afterwards, begin, count, draw, forget } from './busy';
+import { afterCharts, afterwards, begin, count, draw, forget } from './busy';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'requestAnimationFrame', 'cancelAnimationFrame'] });
@@ -50,6 +50,34 @@ test('a chart that left is not drawn and not waited for', async () => {
   begin()();
   await vi.advanceTimersByTimeAsync(500);
   expect(marks()).toBe(1);
+});
+
+test('what comes second comes with the charts', async () => {
+  const done = begin();
+  const later = vi.fn();
+  afterCharts(1000, later);
+  count();
+  await vi.advanceTimersByTimeAsync(300);
+  expect(later).not.toHaveBeenCalled();
+  done();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(later).toHaveBeenCalledOnce();
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(later).toHaveBeenCalledOnce();
+});
+
+test('what comes second does not wait for ever, nor at all where there are no charts', async () => {
+  const [late, now, off] = [vi.fn(), vi.fn(), vi.fn()];
+  afterCharts(1000, now);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(now).toHaveBeenCalledOnce();
+  const done = begin();
+  afterCharts(1000, late);
+  afterCharts(1000, off)();
+  await vi.advanceTimersByTimeAsync(1001);
+  expect(late).toHaveBeenCalledOnce();
+  expect(off).not.toHaveBeenCalled();
+  done();
 });
 
 test('what can wait does so until the charts are done', async () => {

@@ -34,8 +34,28 @@ function settle(): void {
       if (pending > 0 || drawn === 0) return;
       performance.mark('charts-drawn', { detail: drawn, startTime });
       budgetMs = BUDGET_MS;
+      for (const go of second) go();
     });
   });
+}
+
+/** Beside slow charts what comes second is there soon all the same. */
+export const SECOND_MS = 300;
+const second = new Set<() => void>();
+
+/** Do what comes second when no chart is waited for any more, though after `most` ms at the latest; the return value calls it off. */
+export function afterCharts(most: number, later: () => void): () => void {
+  const stop = () => {
+    clearTimeout(timer);
+    second.delete(go);
+  };
+  const go = () => {
+    stop();
+    later();
+  };
+  const timer = setTimeout(go, pending > 0 ? most : 0);
+  second.add(go);
+  return stop;
 }
 
 /** Do what can wait once no chart is waited for, but not before `ms` have passed; the return value calls it off. */

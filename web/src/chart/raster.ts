@@ -155,6 +155,7 @@ function paintSpans(raster: Raster, first: number, last: number, { color, width,
   const { pixels, width: columns, height, top, bottom } = raster;
   const redBlue = color[0] | (color[2] << 16);
   const green = color[1] << 8;
+  const solid = packed(color);
   const opacity = Math.round(256 * alpha);
   const on = dash ? dash[0] : 0;
   const period = dash ? dash[0] + dash[1] : 1;
@@ -172,7 +173,15 @@ function paintSpans(raster: Raster, first: number, last: number, { color, width,
     let end = Math.ceil(lower + ramp / 2);
     if (row < 0) row = 0;
     if (end > height) end = height;
+    // Between its edges a line covers its pixels wholly.
+    const inner = Math.max(row, Math.ceil(upper + ramp / 2 - 0.5));
+    const rim = Math.min(end, Math.floor(lower - ramp / 2 + 0.5));
     for (let at = row * columns + column; row < end; row++, at += columns) {
+      if (row >= inner && row < rim) {
+        if (opacity === 256) pixels[at] = solid;
+        else blend(pixels, at, redBlue, green, opacity);
+        continue;
+      }
       let above = (row + 0.5 - upper) / ramp + 0.5;
       let below = (lower - row - 0.5) / ramp + 0.5;
       if (above > 1) above = 1;

@@ -8,7 +8,7 @@ const sized = new Map<Element, Sized>();
 let eyes: IntersectionObserver | undefined;
 let rulers: ResizeObserver | undefined;
 
-/** Be told when an element comes into sight (or within a little of it) and when it leaves. */
+/** Be told whether an element is in sight (or within a little of it): now, not a frame later, and whenever that changes. */
 export function watchSight(element: Element, tell: Seen): () => void {
   eyes ??= new IntersectionObserver(
     (entries) => {
@@ -18,19 +18,22 @@ export function watchSight(element: Element, tell: Seen): () => void {
   );
   seen.set(element, tell);
   eyes.observe(element);
+  const box = element.getBoundingClientRect();
+  tell(box.width > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth);
   return () => {
     seen.delete(element);
     eyes?.unobserve(element);
   };
 }
 
-/** Be told the element's inner size in CSS pixels, now and whenever it changes. */
+/** Be told the inner size, in CSS pixels, of an element without padding: now, not a frame later, and whenever it changes. */
 export function watchSize(element: Element, tell: Sized): () => void {
   rulers ??= new ResizeObserver((entries) => {
     for (const entry of entries) sized.get(entry.target)?.(entry.contentRect.width, entry.contentRect.height);
   });
   sized.set(element, tell);
   rulers.observe(element);
+  tell(element.clientWidth, element.clientHeight);
   return () => {
     sized.delete(element);
     rulers?.unobserve(element);

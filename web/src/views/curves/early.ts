@@ -11,14 +11,20 @@ import { settings } from './settings.svelte';
 /** What the bars above and below the charts take. */
 const BARS_PX = 126;
 
-export function askEarly(): void {
-  if (lineup.groups.length || !scalars.loaded) return;
+/** Width and height that the charts will probably have. */
+export function guessSize(): [number, number] {
   const isNarrow = matchMedia('(max-width: 760px)').matches;
   const side = isNarrow || !recall('side', true) ? 0 : recall('sideWidth', 232);
+  return [innerWidth - side, innerHeight - BARS_PX];
+}
+
+export function askEarly(): void {
+  if (lineup.groups.length || !scalars.loaded) return;
+  const [width, height] = guessSize();
   const filter = settings.keys ? keyFilter(settings.keys) : null;
-  const { layout } = sheetOf(sectionsOf(scalars.keys, { filter, ...settings.arrangement }), innerWidth - side, settings.cardWidth);
+  const { layout } = sheetOf(sectionsOf(scalars.keys, { filter, ...settings.arrangement }), width, settings.cardWidth);
   const revision = (id: string) => runs.all.get(id)?.revision ?? 0;
-  for (const { key } of inSight(layout, 0, innerHeight - BARS_PX, 0)) {
+  for (const { key } of inSight(layout, 0, height, 0)) {
     scalarSeries.get(key).update({ runs: lineup.runs, revision, x: settings.x, width: layout.cardWidth, window: settings.windowX(key) });
   }
 }

@@ -31,7 +31,7 @@ interface Waiting {
 }
 
 /** Series in one request: enough to be worth the round trip, few enough that the first charts are there early. */
-const SERIES_A_REQUEST = 400;
+const SERIES_A_REQUEST = 800;
 const AT_A_TIME = 3;
 /** Columns over all runs of a chart, by pixel of its width: among a hundred lines nobody sees a single one's finest teeth. */
 const COLUMNS_A_PIXEL = 25;
