@@ -124,3 +124,16 @@ def test_a_store_reads_layers_tensors_and_numbers(run):
     found = store.columns([run.id], "4/weight/update/ratio", kind="layer")[run.id]
     assert found.values.tolist() == [rows[step]["4/weight/update/ratio"] for step in (0, 2)]
     store.close()
+
+
+def test_a_watch_that_never_saw_a_step_says_so(run):
+    watched, trained = network(), network()
+    run.watch(watched)
+    train(trained, run, 3)
+    with pytest.warns(UserWarning, match="watch measured nothing: no optimiser made a step with parameters of this"):
+        run.unwatch()
+
+
+def test_a_watch_that_ends_before_anything_was_logged_says_nothing(run):
+    run.watch(network())
+    run.unwatch()

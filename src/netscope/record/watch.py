@@ -8,6 +8,7 @@ Then all hooks but the counter are gone until the next measurement is due.
 from __future__ import annotations
 
 import time
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -126,6 +127,7 @@ class Watch:
         self.count = 0
         """Optimiser steps so far."""
         self.run = run
+        self._from_step = run.step
         self._path: Path = path
         self._clock = clock
         self._quantities = quantities
@@ -171,7 +173,8 @@ class Watch:
         return [layers[path] for path in (*order, *(path for path in layers if path not in order))]
 
     def remove(self) -> None:
-        """Stop watching: every hook is removed, what was measured is written."""
+        """Stop watching: every hook is removed, what was measured is written. Warns if there was never a step."""
+        is_in_vain = self._handles and self._parameter_ids and not self.count and self.run.step > self._from_step
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -190,6 +193,12 @@ class Watch:
         others = _watches.get(self.run, [])
         if self in others:
             others.remove(self)
+        if is_in_vain:
+            warnings.warn(
+                f"watch measured nothing: no optimiser made a step with parameters of this {type(self.root).__name__}, "
+                "and its weights did not change; watch the model that is trained",
+                stacklevel=2,
+            )
 
     def arm(self) -> None:
         """Prepare for measuring the coming step if it is due."""
