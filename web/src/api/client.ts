@@ -23,7 +23,7 @@ import type {
 } from './schema.gen';
 
 /** Folder the page was served from, with its final slash: the page may live below a path. */
-export const BASE = new URL('.', document.baseURI).pathname;
+export const BASE = new URL('.', document.baseURI).pathname.replace(/\/{2,}/g, '/');
 
 export class ApiError extends Error {
   constructor(
