@@ -8,7 +8,8 @@ empty cache); the median counts. A new Chromium first builds pages of its own (a
 which are no page's fault: the visit begins when it rests, as it does when a person has typed an address. *Drawn* is
 the time from the beginning of the navigation until every chart in sight is done; *floor* is a static page of one
 canvas. netscope says so itself, with `performance.mark('charts-drawn')`, the beginning of the frame after the last
-chart's, and is not believed: each chart in sight must then have coloured pixels. TensorBoard says nothing. It is asked
+chart's, and is not believed: each chart in sight must then have coloured pixels. Its list of runs and step scrubber
+come after the charts: they are in *rest*, not in *drawn*. TensorBoard says nothing. It is asked
 every 100 ms: no card in sight shows a spinner, each has a canvas or a path of its lines; its time is when it came to
 rest. *Rest* is measured of both alike: the last activity (answer or task of over 50 ms) before half a second of quiet
 in which no answer is outstanding. It may come before the charts are seen, if the last frame took less than 50 ms.
