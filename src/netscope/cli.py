@@ -127,7 +127,7 @@ def export(
     with netscope.open(folder) as store:
         found = store.run(run)
         known = found.keys()
-        wanted = split(keys or (), known) or known
+        wanted = split(keys, known) if keys else known
         if unknown := [key for key in wanted if key not in known]:
             raise NotFoundError(
                 f"run {found.name!r} has no key {unknown[0]!r}; it has: {', '.join(known[:20]) or 'none'}"
@@ -161,7 +161,7 @@ def lines(runs: Sequence[Run], unreadable: Collection[str], keys: Sequence[str])
 
 
 def listed(runs: Sequence[Run], unreadable: Collection[str]) -> str:
-    """Runs as a JSON list, spelt as in the schema."""
+    """Runs as a JSON list: the fields of the schema, summaries with names; a state may also be "unreadable"."""
     whole = []
     for run in runs:
         summary = {key: asdict(value) for key, value in run.summary.items()}
@@ -176,7 +176,7 @@ def split(keys: Sequence[str], known: Sequence[str]) -> list[str]:
     ['a', 'b', 'c,d']
     """
     parts = [part for key in keys for part in ([key] if key in known else map(str.strip, key.split(",")))]
-    return list(dict.fromkeys(part for part in parts if part))
+    return list(dict.fromkeys(parts))
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

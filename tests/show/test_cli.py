@@ -122,6 +122,14 @@ def test_the_suffix_of_a_file_says_what_is_exported(folder, write, capsys, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir() if path != folder) == ["out.PARQUET", "out.csv"]
 
 
+@pytest.mark.parametrize("key", ["", ","])
+def test_no_key_is_not_every_key(folder, write, capsys, key):
+    write("a").curve("loss", [1.0]).end()
+    status, out, err = run(capsys, "export", str(folder), "a", "--key", key)
+    assert (status, out) == (2, "")
+    assert "has no key ''" in err
+
+
 def test_several_keys_are_exported_in_the_order_asked(folder, write, capsys):
     write("a").curve("loss", [1.0]).curve("acc", [0.25]).end()
     _, out, _ = run(capsys, "export", str(folder), "a", "--key", "loss", "--key", "acc")

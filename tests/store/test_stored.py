@@ -49,6 +49,7 @@ def test_what_is_deleted_twice_is_in_the_trash(store: Store) -> None:
         run.delete()
     store.restore([run.id])
     run.delete()
+    assert "no run" in store.delete(["x" * 300]).problems[0]
 
 
 def test_a_store_tells_how_many_runs_there_are_from_the_first_moment(tmp_path: Path) -> None:

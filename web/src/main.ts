@@ -1,7 +1,7 @@
 /** Where the page begins. */
 import { mount } from 'svelte';
 import App from './App.svelte';
-import { afterCharts, SECOND_MS } from './chart/busy';
+import { afterCharts, begin } from './chart/busy';
 import { runs } from './state/runs.svelte';
 import { selection } from './state/selection.svelte';
 import './ui/tokens.css';
@@ -22,7 +22,8 @@ async function first(): Promise<void> {
 }
 
 const patience = new Promise<void>((resolve) => setTimeout(resolve, PATIENCE_MS));
-void Promise.race([first(), patience]).then(() => {
+const begun = first().finally(begin());
+void Promise.race([begun, patience]).then(() => {
   mount(App, { target: document.getElementById('page')! });
-  afterCharts(SECOND_MS, () => (document.querySelector<HTMLLinkElement>('link[rel=icon]')!.href = mark));
+  afterCharts(() => (document.querySelector<HTMLLinkElement>('link[rel=icon]')!.href = mark));
 });

@@ -84,12 +84,12 @@ def read(folder: Path) -> Past:
 def living(folder: Path) -> Start | None:
     """Who writes the run in `folder` still, whatever the attempt; None if nobody does, as far as one can tell."""
     from netscope.store.follow import Follower  # noqa: PLC0415  (loads numpy)
-    from netscope.store.head import Head, Start  # noqa: PLC0415
+    from netscope.store.head import Start  # noqa: PLC0415
     from netscope.store.state import is_alive  # noqa: PLC0415
 
     for path in journals(folder):
         if _attempt(path):  # else it carries edits only
-            writer = Follower(path, Head())
+            writer = Follower(path)
             try:
                 writer.beat()
                 for frame in _ends(path):

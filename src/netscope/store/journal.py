@@ -219,4 +219,5 @@ class Frames:
         fits &= lengths <= len(self.view) - 8 - 8 * np.arange(len(heads))
         places = np.flatnonzero(fits)
         fits[places] = crc.of_stretches(self.view, 8 * places + 8, lengths[places]) == heads[places, 1]
-        return bytes(fits.tobytes())
+        every: bytes = fits.tobytes()
+        return every

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 
 from netscope.errors import NotFoundError
@@ -17,7 +18,7 @@ def folder_of(store: Path) -> Path:
 def has(store: Path, run_id: str) -> bool:
     """Whether a run is there."""
     is_name = "/" not in run_id and "\\" not in run_id and run_id not in ("", ".", "..")
-    return is_name and (folder_of(store) / run_id).is_dir()
+    return is_name and os.path.isdir(folder_of(store) / run_id)  # Path.is_dir fails on too long a name
 
 
 def put(store: Path, run_id: str) -> None:

@@ -36,9 +36,12 @@ export class ApiError extends Error {
   }
 }
 
+/** Steps come as integers of 16 or 32 bits where that is exact, values as 32-bit floats where one would not see the difference. */
+export type Xs = Float64Array | Int32Array | Uint16Array;
+
 export interface Curves {
   series: SeriesInfo[];
-  x: Float64Array;
+  x: Xs;
   y: Float32Array;
   /** Seconds since its run began, beside `y`, where asked for. */
   time?: Float32Array | undefined;

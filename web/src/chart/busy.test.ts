@@ -55,9 +55,9 @@ test('a chart that left is not drawn and not waited for', async () => {
 test('what comes second comes with the charts', async () => {
   const done = begin();
   const later = vi.fn();
-  afterCharts(1000, later);
+  afterCharts(later);
   count();
-  await vi.advanceTimersByTimeAsync(300);
+  await vi.advanceTimersByTimeAsync(200);
   expect(later).not.toHaveBeenCalled();
   done();
   await vi.advanceTimersByTimeAsync(100);
@@ -68,13 +68,15 @@ test('what comes second comes with the charts', async () => {
 
 test('what comes second does not wait for ever, nor at all where there are no charts', async () => {
   const [late, now, off] = [vi.fn(), vi.fn(), vi.fn()];
-  afterCharts(1000, now);
+  afterCharts(now);
   await vi.advanceTimersByTimeAsync(1);
   expect(now).toHaveBeenCalledOnce();
   const done = begin();
-  afterCharts(1000, late);
-  afterCharts(1000, off)();
-  await vi.advanceTimersByTimeAsync(1001);
+  afterCharts(late);
+  afterCharts(off)();
+  await vi.advanceTimersByTimeAsync(299);
+  expect(late).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(2);
   expect(late).toHaveBeenCalledOnce();
   expect(off).not.toHaveBeenCalled();
   done();

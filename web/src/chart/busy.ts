@@ -40,11 +40,11 @@ function settle(): void {
 }
 
 /** Beside slow charts what comes second is there soon all the same. */
-export const SECOND_MS = 300;
+const SECOND_MS = 300;
 const second = new Set<() => void>();
 
-/** Do what comes second when no chart is waited for any more, though after `most` ms at the latest; the return value calls it off. */
-export function afterCharts(most: number, later: () => void): () => void {
+/** Do what comes second when no chart is waited for any more, or soon all the same; the return value calls it off. */
+export function afterCharts(later: () => void): () => void {
   const stop = () => {
     clearTimeout(timer);
     second.delete(go);
@@ -53,7 +53,7 @@ export function afterCharts(most: number, later: () => void): () => void {
     stop();
     later();
   };
-  const timer = setTimeout(go, pending > 0 ? most : 0);
+  const timer = setTimeout(go, pending > 0 ? SECOND_MS : 0);
   second.add(go);
   return stop;
 }

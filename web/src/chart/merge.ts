@@ -1,7 +1,8 @@
 /** Two thinnings of one series into one: the overview outside of a window, the detail inside it. */
 
-/** Steps come as integers of 16 or 32 bits where that is exact, values as 32-bit floats where one would not see the difference. */
-export type Xs = Float64Array | Int32Array | Uint16Array;
+import type { Xs } from '../api/client';
+
+export type { Xs };
 export type Ys = Float32Array | Float64Array;
 
 export interface Points {

@@ -1,7 +1,8 @@
 /** One chart of lines: from curves and a window to pixels, and to the scales that the crosshair needs. */
 import type { Ink } from './ink';
 import { parseColor } from './ink';
-import type { Xs, Ys } from './merge';
+import type { Xs } from '../api/client';
+import type { Ys } from './merge';
 import { lowerBound } from './nearest';
 import { extent, withoutOutliers } from './outliers';
 import { clear, fillBand, horizontal, makeRaster, strokeLine, vertical, type Raster } from './raster';

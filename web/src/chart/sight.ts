@@ -33,7 +33,9 @@ export function watchSize(element: Element, tell: Sized): () => void {
   });
   sized.set(element, tell);
   rulers.observe(element);
-  tell(element.clientWidth, element.clientHeight);
+  // Of these one is without scrollbars, the other not rounded up.
+  const box = element.getBoundingClientRect();
+  tell(Math.min(element.clientWidth, box.width), Math.min(element.clientHeight, box.height));
   return () => {
     sized.delete(element);
     rulers?.unobserve(element);

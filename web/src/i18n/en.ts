@@ -32,7 +32,6 @@ export const en = {
     commands: 'Commands',
     keys: 'Keyboard',
     theme: { system: 'Theme: as the system', light: 'Theme: light', dark: 'Theme: dark' },
-    language: 'Language',
     showSide: 'Show the list of runs',
     hideSide: 'Hide the list of runs',
     link: {

@@ -31,7 +31,6 @@ export const zh: Messages = {
     commands: '命令',
     keys: '快捷键',
     theme: { system: '主题：跟随系统', light: '主题：浅色', dark: '主题：深色' },
-    language: '语言',
     showSide: '显示运行列表',
     hideSide: '隐藏运行列表',
     link: { connecting: '正在连接…', connected: '实时', lost: '连接已断开', recovered: '已重新连接' },

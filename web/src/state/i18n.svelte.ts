@@ -24,6 +24,8 @@ class I18n {
   /** The messages: `i18n.t.runs.title`. */
   readonly t: Messages = $derived(LANGUAGES[this.language].messages);
   readonly locale: string = $derived(LANGUAGES[this.language].locale);
+  /** The language that the page is not in. */
+  readonly other: Language = $derived(this.language === 'en' ? 'zh' : 'en');
 
   constructor() {
     document.documentElement.lang = this.locale;

@@ -1,8 +1,7 @@
 /** Mean and band of grouped runs for one key. */
-import { api, ApiError, type Bands } from '../../api/client';
+import { api, ApiError, type Bands, type Xs } from '../../api/client';
 import { begin } from '../../chart/busy';
 import type { Band } from './settings.svelte';
-import type { Xs } from '../../chart/merge';
 import type { Window } from '../../chart/zoom';
 
 export interface GroupWish {

@@ -1,7 +1,7 @@
 /** Asks for series: what several cards want in one frame goes out in few requests, and no more than three at a time. */
-import { api, type Curves } from '../../api/client';
+import { api, type Curves, type Xs } from '../../api/client';
 import type { Kind } from '../../api/schema.gen';
-import type { Xs, Ys } from '../../chart/merge';
+import type { Ys } from '../../chart/merge';
 import type { Window } from '../../chart/zoom';
 
 /** A stretch of points as it came, thinned by the server. */
