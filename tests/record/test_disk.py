@@ -37,7 +37,7 @@ def full(monkeypatch, free: int):
         yield
 
 
-def test_a_full_disk_warns_once_counts_and_is_raised_by_finish(begin, journal_of, monkeypatch):
+def test_a_full_disk_warns_once_counts_and_is_told_by_finish(begin, journal_of, monkeypatch):
     with full(monkeypatch, 200_000), pytest.warns(RuntimeWarning, match="No space left.*training goes on") as told:
         run = begin()
         for _ in range(100):
@@ -45,13 +45,14 @@ def test_a_full_disk_warns_once_counts_and_is_raised_by_finish(begin, journal_of
     assert len(told) == 1
     assert told[0].filename == __file__  # the line that logs, not one of ours
     assert run.step == 100
-    with pytest.raises(StorageError, match=r"things that were logged could not be written.*No space") as raised:
+    with pytest.warns(RuntimeWarning, match=r"things that were logged could not be written.*No space") as told:
         run.finish()
+    assert told[0].filename == __file__
     found = journal_of(run)
     kept = len(found.rows)
     assert 40 < kept < 50
     assert found.event("end")["dropped"] == 100 - kept
-    assert str(raised.value).startswith(f"{100 - kept} things")
+    assert str(told[0].message).startswith(f"{100 - kept} things")
     assert found.event("end")["state"] == "finished"
 
 
@@ -63,7 +64,7 @@ def test_room_again_is_used_again(begin, journal_of, monkeypatch):
             run.log(WIDE)
     run.log(WIDE, step=1000)
     run.log({"other": 1.0})
-    with pytest.raises(StorageError):
+    with pytest.warns(RuntimeWarning, match="could not be written"):
         run.finish()
     found = journal_of(run)
     assert not found.n_damaged
@@ -79,7 +80,7 @@ def test_a_key_set_that_was_refused_is_defined_before_its_next_row(begin, journa
     with full(monkeypatch, 70_000), pytest.warns(RuntimeWarning):
         run.log(many)
     run.log(many)
-    with pytest.raises(StorageError):
+    with pytest.warns(RuntimeWarning, match="could not be written"):
         run.finish()
     assert journal_of(run).series("very/long/key/number/3999") == {2: 1.0}
 
@@ -100,7 +101,7 @@ def test_a_blob_that_is_refused_is_counted_and_not_told_of(run, journal_of, monk
     monkeypatch.setattr(blobs, "write", refuse)
     with pytest.warns(RuntimeWarning):
         run.log({"loss": 1.0, "picture": netscope.Image([[0.0, 1.0]])})
-    with pytest.raises(StorageError, match=r"^1 things"):
+    with pytest.warns(RuntimeWarning, match=r"^1 things"):
         run.finish()
     assert journal_of(run).series("loss") == {0: 1.0}
     assert journal_of(run).assets == []
@@ -114,18 +115,17 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 wide = {f"k{i}": 1.0 for i in range(500)}
 for i in range(200):
     run.log(wide)
-try:
-    run.finish()
-except netscope.record.writer.StorageError as error:
-    print(error)
+run.finish()
+print("the model is saved")
 """
 
 
 def test_a_quota_of_the_kernel_does_not_kill_the_training(tmp_path):
     done = subprocess.run([sys.executable, "-c", LIMITED, tmp_path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "could not be written" in done.stdout
-    assert done.stderr.count("RuntimeWarning") == 1
+    assert done.stdout == "the model is saved\n"
+    assert done.stderr.count("RuntimeWarning") == 2  # at the first refusal, and at the end
+    assert "things that were logged could not be written" in done.stderr
     (run,) = tmp_path.iterdir()
     (found,) = read(run)
     assert 60 < len(found.rows) < 73
@@ -169,8 +169,8 @@ run.finish()
 def test_a_disk_that_another_program_fills_does_not_kill_the_training(tmp_path):
     with small_disk(tmp_path, 4) as disk:
         done = subprocess.run([sys.executable, "-c", FILL, disk], capture_output=True, text=True)
-        assert done.returncode == 1, done.stderr  # not -7, SIGBUS
-        assert "StorageError" in done.stderr
+        assert done.returncode == 0, done.stderr  # not -7, SIGBUS
+        assert "things that were logged could not be written" in done.stderr
         (run,) = [path for path in disk.iterdir() if path.is_dir()]
         (found,) = read(run)
         assert found.event("end")["dropped"] == 2000 - len(found.rows)
@@ -189,7 +189,7 @@ def test_a_vanished_folder_warns_once_and_counts_all_that_was_lost(begin, monkey
         for _ in range(5):
             run.log({"a": 1.0})
         run.image("p", [[0.5]])
-    with pytest.raises(StorageError, match=r"^16 things.*vanished"):
+    with pytest.warns(RuntimeWarning, match=r"^16 things.*vanished"):
         run.finish()
     assert not run.folder.exists(), "what was deleted on purpose stays deleted"
 
@@ -205,7 +205,7 @@ def test_a_folder_that_is_back_is_written_again(begin, monkeypatch):
     run.folder.mkdir()
     run.log({"a": 3.0})
     run.log({"a": 4.0})
-    with pytest.raises(StorageError, match=r"^2 things"):
+    with pytest.warns(RuntimeWarning, match=r"^2 things"):
         run.finish()
     (found,) = read(run.folder)
     assert found.series("a") == {2: 3.0, 3: 4.0}
@@ -214,7 +214,7 @@ def test_a_folder_that_is_back_is_written_again(begin, monkeypatch):
 def test_a_folder_that_vanished_just_before_the_end_is_noticed(run):
     run.log({"a": 1.0})
     shutil.rmtree(run.folder)
-    with pytest.warns(RuntimeWarning, match="vanished"), pytest.raises(StorageError, match=r"^1 things"):
+    with pytest.warns(RuntimeWarning, match="vanished.*goes on"), pytest.warns(RuntimeWarning, match=r"^1 things"):
         run.finish()
 
 

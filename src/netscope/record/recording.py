@@ -244,28 +244,27 @@ class Recording:
         if len(self._late):
             self._late.settle(write)
 
-    def finish(self, state: Literal["finished", "crashed"], error: str, *, is_quiet: bool = False) -> None:
-        """Write what waits, and how the run ended; later calls do nothing.
-
-        Raises:
-            StorageError: The disk refused something on the way, unless `is_quiet`.
-        """
+    def finish(self, state: Literal["finished", "crashed"], error: str) -> None:
+        """Write what waits, and how the run ended, and warn of what the disk refused; later calls do nothing."""
         with self.lock:
             if self.is_over:
                 return
-        with contextlib.ExitStack() as steps:  # from the last to the first, whatever one of them raises
-            steps.callback(self._close, state, error, is_quiet)
-            steps.callback(self._settle)
-            if self._heart is not None:
-                steps.callback(self._heart.stop)
-            steps.callback(self._call_at_finish)
+        try:
+            with contextlib.ExitStack() as steps:  # from the last to the first, whatever one of them raises
+                steps.callback(self._close, state, error)
+                steps.callback(self._settle)
+                if self._heart is not None:
+                    steps.callback(self._heart.stop)
+                steps.callback(self._call_at_finish)
+        finally:
+            self.losses.tell()
 
     def _call_at_finish(self) -> None:
         with contextlib.ExitStack() as calls:
             while self.at_finish:
                 calls.callback(self.at_finish.pop())
 
-    def _close(self, state: Literal["finished", "crashed"], error: str, is_quiet: bool) -> None:
+    def _close(self, state: Literal["finished", "crashed"], error: str) -> None:
         self._look_for_folder()
         with self.lock:
             if self.is_over:
@@ -279,8 +278,6 @@ class Recording:
                     writer.close(state, error or self._crash, self.losses.n)
                 except OSError as problem:
                     self.losses.add(1, problem)
-        if self.losses.n and not is_quiet:
-            raise self.losses.error()
 
     def crashed(self, error: BaseException) -> None:
         """Remember the exception that is ending the process; it is recorded at `finish`, which then says crashed."""

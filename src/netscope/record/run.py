@@ -292,8 +292,7 @@ class Run:
     def finish(self) -> None:
         """Write what waits and say that the run ended well. A second call does nothing.
 
-        Raises:
-            StorageError: The disk refused something on the way; everything else was done.
+        What the disk refused on the way is warned of, not raised: what comes after the training is not to be lost, too.
         """
         self._recording.finish("finished", "")
 
@@ -304,9 +303,9 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None or isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and not error.code):
-            self._recording.finish("finished", "", is_quiet=error is not None)
+            self._recording.finish("finished", "")
         else:
-            self._recording.finish("crashed", error_text(error), is_quiet=True)
+            self._recording.finish("crashed", error_text(error))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return attach, (str(self.folder), self.name, self.attempt, self.step, self._recording.is_off)

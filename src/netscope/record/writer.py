@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal
 from zlib import crc32
 
-from netscope.errors import StorageError
 from netscope.record import process
 from netscope.record.append import open_journal
 from netscope.record.caller import depth_of_caller
@@ -75,9 +74,14 @@ class Losses:
                 stacklevel=depth_of_caller(),
             )
 
-    def error(self) -> StorageError:
-        """What `finish` raises."""
-        return StorageError(f"{self.n:,} things that were logged could not be written to {self.folder}: {self.problem}")
+    def tell(self) -> None:
+        """Warn of how much was dropped, if anything was."""
+        if self.n:
+            warnings.warn(
+                f"{self.n:,} things that were logged could not be written to {self.folder}: {self.problem}",
+                RuntimeWarning,
+                stacklevel=depth_of_caller(),
+            )
 
 
 class Writer:
