@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import Opener, Site, ready
@@ -83,3 +84,25 @@ def test_a_search_of_the_console_is_in_the_link(page: Page, opened: Opener, demo
     other.goto(page.url)
     expect(other.get_by_role("textbox", name="Search the console")).to_have_value("epoch")
     expect(other.locator("mark").first).to_have_text("epoch", timeout=60_000)
+
+
+@pytest.mark.parametrize("view", ["overview", "console", "layers"])
+def test_a_link_to_a_run_that_is_not_here_says_so(page: Page, known: Site, view: str) -> None:
+    page.goto(f"{known.url}{view}?run=nosuchrun")
+    ready(page)
+    expect(page.get_by_text("This run is not here")).to_be_visible()
+    expect(page.locator("aside li.focused")).to_have_count(0)
+    page.get_by_role("button", name="Go to the runs").click()
+    expect(page).to_have_url(f"{known.url}runs")
+    expect(page.locator("[role=row].run").first).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("This run is not here")).to_be_visible()
+    page.locator("aside li .name").first.click()
+    expect(page.get_by_text("This run is not here")).to_be_hidden()
+
+
+def test_a_link_to_a_run_that_is_not_here_still_compares_the_others(page: Page, known: Site) -> None:
+    page.goto(f"{known.url}curves?run=nosuchrun")
+    ready(page)
+    expect(page.get_by_text("10 compared")).to_be_visible()
+    expect(page.get_by_text("This run is not here")).to_have_count(0)

@@ -80,6 +80,8 @@ export const en = {
     selected: (n: number) => `${n} selected`,
     none: 'No run passes the filter.',
     showAll: 'Show all runs',
+    notHere: 'This run is not here (deleted, or of another folder).',
+    toTable: 'Go to the runs',
     misread: {
       end: 'The filter ends too early.',
       unexpected: (piece: string) => `Not expected here: ${piece}`,

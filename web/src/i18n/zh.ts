@@ -74,6 +74,8 @@ export const zh: Messages = {
     selected: (n) => `已选 ${n} 个`,
     none: '没有符合筛选条件的运行。',
     showAll: '显示全部运行',
+    notHere: '该运行不在这里（已删除，或属于其他文件夹）。',
+    toTable: '前往运行列表',
     misread: {
       end: '筛选表达式不完整。',
       unexpected: (piece) => `此处不应出现：${piece}`,

@@ -71,10 +71,13 @@ class Runs {
     const order = sortRuns([...this.ticked].flatMap((id) => this.all.get(id) ?? []), this.sorts);
     return order.filter((run) => !this.hidden.has(run.id)).map((run) => run.id);
   });
-  /** The run that Overview, Console and Layers tell of. */
-  readonly focused: Run | null = $derived(
-    this.all.get(selection.run ?? '') ?? this.all.get(this.compared[0] ?? '') ?? this.visible[0] ?? null,
-  );
+  /** The address names a run that is not here: nothing else is shown in its place. */
+  readonly isMissing: boolean = $derived(this.loaded && Boolean(selection.run) && !this.all.has(selection.run!));
+  /** The run that Overview, Console and Layers tell of; the first compared one when the address names none. */
+  readonly focused: Run | null = $derived.by(() => {
+    if (this.isMissing) return null;
+    return this.all.get(selection.run ?? '') ?? this.all.get(this.compared[0] ?? '') ?? this.visible[0] ?? null;
+  });
   /** The compared runs by the fields of `groupBy`; one group each when nothing is grouped. */
   readonly groups: readonly Group[] = $derived.by(() => {
     const runs = this.compared.flatMap((id) => this.all.get(id) ?? []);

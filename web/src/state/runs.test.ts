@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Run } from '../api/schema.gen';
 import { runs } from './runs.svelte';
+import { selection } from './selection.svelte';
 
 const run = (id: string) => ({ id, name: id, state: 'finished', created: 1, config: {}, summary: {}, tags: [], archived: false, revision: 1 }) as unknown as Run;
 const reply = (body: unknown) => new Response(JSON.stringify(body), { headers: { 'Content-Type': 'application/json' } });
@@ -21,4 +22,17 @@ test('a reply under way when a run is restored does not stand for the whole tabl
   part.come!(table(7, ['c']));
   await changed;
   expect([...runs.all.keys()].sort()).toEqual(['a', 'b', 'c']);
+});
+
+test('no other run stands for one that the address names and that is not here', async () => {
+  vi.stubGlobal('fetch', () => Promise.resolve(table(8, ['a', 'b'])));
+  selection.replace({ run: 'gone' });
+  await runs.restore([]);
+  expect(runs.isMissing).toBe(true);
+  expect(runs.focused).toBeNull();
+  selection.replace({ run: 'b' });
+  expect(runs.focused?.id).toBe('b');
+  selection.replace({ run: null });
+  expect(runs.isMissing).toBe(false);
+  expect(runs.focused).not.toBeNull();
 });
