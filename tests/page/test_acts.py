@@ -44,3 +44,29 @@ def test_back_and_forward_restore_a_zoom(page: Page, known: Site) -> None:
     page.go_forward()
     expect(page).to_have_url(address)
     expect(page.get_by_role("button", name="Reset zoom")).to_be_visible()
+
+
+def test_a_tag_is_typed_into_its_field_whatever_tags_there_are(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    make_runs.make(folder, 2, 2, 20)
+    site = show(folder)
+    try:
+        page.goto(site.url)
+        ready(page)
+        row, field = page.get_by_role("row").nth(1), page.get_by_role("combobox", name="Add a tag")
+        for word in ("sweep", "archived"):  # the second begins with the key that archives a run
+            row.click(button="right")
+            page.keyboard.press("t")  # as the menu says
+            expect(field).to_be_focused()
+            page.keyboard.type(word)
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("button", name=f"Remove tag {word}")).to_be_visible()
+            page.keyboard.press("Escape")
+        row.click(button="right")
+        page.keyboard.press("t")
+        page.get_by_role("button", name="Remove tag sweep").focus()
+        page.keyboard.press("a")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("row")).to_have_count(3)
+    finally:
+        site.stop()

@@ -94,7 +94,8 @@ export function press(event: KeyboardEvent, now = performance.now()): boolean {
   if (event.defaultPrevented || event.isComposing) return false;
   const key = spell(event);
   if (isTyping(event.target) && !key.startsWith('mod+')) return false;
-  if (document.querySelector('dialog[open]') && !key.startsWith('mod+')) return false;
+  const isBusy = document.querySelector('dialog[open]') || (event.target instanceof Element && event.target.closest('[popover]'));
+  if (isBusy && !key.startsWith('mod+')) return false;
   // Enter and Space belong to the control that has the focus.
   const isControl = event.target instanceof Element && event.target.closest('button, a, input, summary, [role=menuitem], [role=option]');
   if (isControl && (key === 'enter' || key === 'space')) return false;
