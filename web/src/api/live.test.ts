@@ -76,10 +76,10 @@ test('after an hour of sleep the page reconnects at once when it is looked at', 
   expect(heard.at(-1)!.revision).toBe(500);
 });
 
-test('attempts become rarer, never rarer than every 15 s, and never all at the same moment', () => {
+test('attempts become rarer, never rarer than every 5 s, and never all at the same moment', () => {
   expect(backoff(0, 1)).toBe(500);
   expect(backoff(3, 1)).toBe(4_000);
-  expect(backoff(30, 1)).toBe(15_000);
+  expect(backoff(30, 1)).toBe(5_000);
   expect(backoff(3, 0)).toBe(2_000);
 });
 

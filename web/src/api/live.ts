@@ -14,9 +14,9 @@ export interface Listener {
 const SILENCE_MS = 25_000;
 const RECOVERED_MS = 4_000;
 const FIRST_MS = 500;
-const LONGEST_MS = 15_000;
+const LONGEST_MS = 5_000;
 
-/** How long to wait before attempt n (from 0): doubling, at most 15 s, between half and all of it by chance. */
+/** How long to wait before attempt n (from 0): doubling, at most 5 s, between half and all of it by chance. */
 export function backoff(attempt: number, random = Math.random()): number {
   return Math.min(LONGEST_MS, FIRST_MS * 2 ** attempt) * (0.5 + random / 2);
 }

@@ -1,0 +1,65 @@
+/** Which steps there are: of what was watched, of assets, or of series. */
+import { api } from '../../api/client';
+import { askOwn, histogramKeys } from '../media/histograms';
+import { union } from './steps';
+
+/** As many as Media shows. */
+const MEDIA_RUNS = 12;
+/** Series that are asked for at once, keys among which the steps are looked for, and points of all of them together. */
+const MOST_SERIES = 400;
+const MOST_KEYS = 24;
+const MOST_POINTS = 100_000;
+/** Columns of a chart as wide as the screen: more steps nobody tells apart with a slider. */
+const WIDE_PX = 1000;
+
+/** The steps that a view can show of these runs. */
+export async function stepsOf(runs: readonly string[], view: string): Promise<Float64Array> {
+  if (view === 'media') {
+    const some = runs.slice(0, MEDIA_RUNS);
+    const [assets, own] = await Promise.all([Promise.all(some.map((id) => api.assets(id))), Promise.all(some.map(stepsOfHistograms))]);
+    return union([...assets.map((reply) => reply.assets.map((asset) => asset.step)), ...own]);
+  }
+  if (view === 'layers') {
+    const { steps } = await api.layers(runs[0]!);
+    if (steps.length) return union([steps]);
+  }
+  return stepsOfSeries(runs);
+}
+
+/** Steps of a run's first histogram, as its card asks for them. */
+async function stepsOfHistograms(id: string): Promise<ArrayLike<number>> {
+  const [key] = await histogramKeys(id);
+  return key === undefined ? [] : (await askOwn(id, key)).steps;
+}
+
+/**
+ * Steps of series. Keys may be logged at steps of their own, so those of several count.
+ *
+ * Of so many runs that this would be too much: several keys of some runs, and of all runs the key that has most points.
+ */
+async function stepsOfSeries(runs: readonly string[]): Promise<Float64Array> {
+  const scalars = (await api.keys(runs)).keys.filter((one) => one.kind === 'scalar').sort((a, b) => b.n_runs - a.n_runs);
+  const keys = spread(scalars.map((one) => one.key), MOST_KEYS);
+  if (!keys.length) return union([]);
+  const some = spread(runs, Math.max(1, Math.floor(MOST_SERIES / keys.length)));
+  const first = await ask(some, keys);
+  const found = [first.x];
+  if (some.length < runs.length) {
+    const n = new Map<string, number>();
+    for (const { key, n_logged: more } of first.series) n.set(key, (n.get(key) ?? 0) + more);
+    const densest = keys.reduce((best, key) => ((n.get(key) ?? 0) > (n.get(best) ?? 0) ? key : best));
+    found.push((await ask(runs, [densest])).x);
+  }
+  return union(found);
+}
+
+function ask(runs: readonly string[], keys: readonly string[]) {
+  const px = Math.max(50, Math.min(WIDE_PX, Math.floor(MOST_POINTS / 2 / (runs.length * keys.length))));
+  return api.series({ runs: [...runs], keys: [...keys], px, x: 'step', low: null, high: null, kind: 'scalar' });
+}
+
+/** At most `most` of a list, evenly spread over it, the first among them. */
+export function spread<T>(list: readonly T[], most: number): T[] {
+  const n = Math.min(most, list.length);
+  return Array.from({ length: n }, (_, i) => list[Math.floor((i * list.length) / n)]!);
+}
