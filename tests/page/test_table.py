@@ -1,5 +1,6 @@
 """The table of runs as it is arranged, searched and edited by hand: by mouse, by key, and after a reload."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -223,6 +224,47 @@ def test_a_filter_keeps_the_runs_that_pass(table: Page) -> None:
     expect(table.get_by_text("No run passes the filter.")).to_be_visible()
     table.get_by_role("button", name="Show all runs").click()
     expect(rows(table)).to_have_count(6)
+
+
+def test_what_a_filter_compares_is_the_same_after_a_reload_and_elsewhere(table: Page, opened: Opener) -> None:
+    table.get_by_role("checkbox", name="Compare none").click()
+    expect(table.get_by_text("0 compared")).to_be_visible()
+    table.get_by_role("checkbox", name="Compare all runs shown").click()
+    losses = sorted(values(table, "val/loss"))
+    filtered = f'summary["val/loss"].last < {sum(losses[1:3]) / 2}'
+    search = table.get_by_role("textbox", name="Search runs")
+    search.fill(filtered)
+    expect(table.get_by_text("2 compared")).to_be_visible()
+    expect(table).to_have_url(re.compile(r"/runs\?filter=summary.*#compare=\*$"))
+    table.reload()
+    ready(table)
+    expect(search).to_have_value(filtered)
+    expect(table.get_by_text("2 compared")).to_be_visible()
+
+    other = opened()
+    asked: list[str] = []
+    other.on("request", lambda request: asked.append(request.post_data or "") if "api/keys" in request.url else None)
+    other.goto(table.url.replace("/runs", "/curves"))
+    ready(other)
+    expect(other.get_by_text("2 compared")).to_be_visible()
+    assert asked, "the charts ask for keys"
+    assert all(len(json.loads(body)["runs"]) == 2 for body in asked), "of the two runs, from the first question on"
+
+
+def test_back_brings_the_filter_back(table: Page) -> None:
+    search = table.get_by_role("textbox", name="Search runs")
+    search.fill(names(table)[0])
+    expect(rows(table)).to_have_count(1)
+    table.get_by_role("link", name="Curves").click()
+    expect(table.locator("aside li")).to_have_count(1)
+    table.locator("aside").get_by_role("button", name="Clear").click()
+    expect(table.locator("aside li")).to_have_count(6)
+    expect(table).not_to_have_url(re.compile("filter="))
+    table.go_back()
+    expect(rows(table)).to_have_count(1)
+    table.go_forward()
+    expect(table.locator("aside li")).to_have_count(6)
+    expect(table).not_to_have_url(re.compile("filter="))
 
 
 def test_several_runs_are_tagged_at_once(table: Page, opened: Opener, site: Site) -> None:

@@ -11,6 +11,7 @@ const SELECTIONS: Selection[] = [
   { ...NOTHING, compared: { except: [] } },
   { ...NOTHING, compared: { except: ['20261122-031522-k7qd'] } },
   { ...NOTHING, view: 'curves', run: 'a b&c=d', more: { x: 'relative', find: 'a=b&c' } },
+  { ...NOTHING, compared: { except: [] }, more: { filter: 'config.lr < 0.01 and name ~ "a+b&c#"' } },
   { ...NOTHING, step: 0, layer: '' },
   { ...NOTHING, step: Number.MAX_SAFE_INTEGER },
 ];

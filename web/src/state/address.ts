@@ -15,7 +15,7 @@ export interface Selection {
   step: number | null;
   /** Dotted path of a layer. */
   layer: string | null;
-  /** What one view alone wants in the address, by its own names. */
+  /** What else is in the address, by name: the filter of the runs, and what one view alone wants. */
   more: Readonly<Record<string, string>>;
 }
 

@@ -23,8 +23,6 @@ class Runs {
   /** Scalar keys of all runs, for columns and choices; asked for with `loadKeys`. */
   keys = $state.raw<readonly Key[]>([]);
 
-  /** What is typed in the search box, shared by the Runs view and the side panel. */
-  search = $state('');
   sorts = $state.raw<readonly Sort[]>(recall('sorts', [{ field: 'created', descending: true }]));
   groupBy = $state.raw<readonly Field[]>(recall('groupBy', []));
   colourBy = $state<Field | null>(recall('colourBy', null));
@@ -43,7 +41,7 @@ class Runs {
   #again = false;
   #undone: ReadonlySet<string> = new Set();
 
-  readonly query = $derived(understand(this.search));
+  readonly query = $derived(understand(selection.filter));
   /** What passes the search, pinned first, then in the order of the table. */
   readonly visible: readonly Run[] = $derived.by(() => {
     const passing = [...this.all.values()].filter((run) => (this.showArchived || !run.archived) && this.query.test(run));
@@ -87,6 +85,15 @@ class Runs {
   /** Changes when any of the compared runs grows. */
   readonly growth: string = $derived(this.compared.map((id) => this.all.get(id)?.revision ?? 0).join());
   readonly #legend: ReadonlyMap<string, string> | null = $derived.by(() => this.#colourByField());
+
+  /** What is typed in the search box, shared by the Runs view and the side panel; in the address, as what is compared hangs on it. */
+  get search(): string {
+    return selection.filter;
+  }
+
+  set search(text: string) {
+    selection.setMore('filter', text);
+  }
 
   /** Begin: load, then follow what changes; the table is what every view waits for. Done when it has come, or will not. */
   async start(): Promise<void> {

@@ -36,3 +36,18 @@ test('no other run stands for one that the address names and that is not here', 
   expect(runs.isMissing).toBe(false);
   expect(runs.focused).not.toBeNull();
 });
+
+test('all that pass the filter are those that pass the filter of the address', async () => {
+  vi.stubGlobal('fetch', () => Promise.resolve(table(9, ['cnn-1', 'vit-1', 'vit-2'])));
+  const before = location.href;
+  history.replaceState(null, '', '/runs?filter=vit#compare=*');
+  dispatchEvent(new PopStateEvent('popstate'));
+  await runs.restore([]);
+  expect(runs.search).toBe('vit');
+  expect(runs.compared).toEqual(['vit-1', 'vit-2']);
+  runs.search = '';
+  expect(selection.href({})).toBe('/runs#compare=*');
+  expect(runs.compared).toHaveLength(3);
+  history.replaceState(null, '', before);
+  dispatchEvent(new PopStateEvent('popstate'));
+});

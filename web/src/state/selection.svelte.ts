@@ -15,6 +15,8 @@ class SelectionState {
   readonly compared: Compared = $derived(this.#now.compared);
   readonly step: number | null = $derived(this.#now.step);
   readonly layer: string | null = $derived(this.#now.layer);
+  /** Which runs are listed, and compared where all that pass are; '': every run. */
+  readonly filter: string = $derived(this.#now.more['filter'] ?? '');
   readonly more: Readonly<Record<string, string>> = $derived(this.#now.more);
 
   constructor() {
