@@ -137,6 +137,18 @@ def test_columns_that_were_chosen_are_there_after_a_reload(table: Page) -> None:
     expect(column(table, "val/loss min")).to_be_attached()
 
 
+@pytest.mark.parametrize("name", ["lr", "batch", "State"])
+def test_a_click_on_the_word_of_a_column_sorts_however_short_it_is(table: Page, name: str) -> None:
+    word = column(table, name).locator(".title span").bounding_box()
+    assert word
+    table.mouse.move(word["x"] + word["width"] / 2, word["y"] + word["height"] / 2)
+    expect(column(table, name).get_by_role("button", name=f"Options of column {name}")).to_have_css("opacity", "1")
+    assert column(table, name).locator(".title span").bounding_box() == word, "it stays where it was"
+    table.mouse.click(word["x"] + word["width"] / 2, word["y"] + word["height"] / 2)
+    expect(column(table, name)).to_have_attribute("aria-sort", "ascending")
+    expect(table.get_by_role("dialog")).to_be_hidden()
+
+
 def test_two_columns_sort_the_second_within_the_first(table: Page) -> None:
     column(table, "optimizer.name").locator(".title").click()
     column(table, "val/loss").locator(".title").click(modifiers=["Shift"])

@@ -96,9 +96,9 @@ export function isNumeric(field: Field, runs: readonly Run[]): boolean {
 export function defaultWidth(field: Field): number {
   const parsed = parseField(field);
   if (!parsed) return 110;
-  if ('summary' in parsed) return Math.min(190, Math.max(138, 44 + parsed.summary.length * 7));
-  if ('config' in parsed) return Math.min(170, Math.max(84, 44 + parsed.config.length * 7));
-  return { name: 240, state: 104, created: 116, updated: 116, duration: 92, tags: 150, notes: 200, id: 190 }[parsed.own];
+  if ('summary' in parsed) return Math.min(190, Math.max(138, 58 + parsed.summary.length * 7));
+  if ('config' in parsed) return Math.min(184, Math.max(84, 58 + parsed.config.length * 7));
+  return { name: 240, state: 104, created: 116, updated: 116, duration: 106, tags: 150, notes: 200, id: 190 }[parsed.own];
 }
 
 /** The table as RFC 4180 text: what is shown, every digit. */
