@@ -239,9 +239,9 @@ def test_a_filter_keeps_the_runs_that_pass(table: Page) -> None:
 
 
 def test_what_a_filter_compares_is_the_same_after_a_reload_and_elsewhere(table: Page, opened: Opener) -> None:
-    table.get_by_role("checkbox", name="Compare none").click()
+    table.get_by_role("checkbox", name="Compare none of the runs shown").click()
     expect(table.get_by_text("0 compared")).to_be_visible()
-    table.get_by_role("checkbox", name="Compare all runs shown").click()
+    table.get_by_role("checkbox", name="Compare only the runs shown").click()
     losses = sorted(values(table, "val/loss"))
     filtered = f'summary["val/loss"].last < {sum(losses[1:3]) / 2}'
     search = table.get_by_role("textbox", name="Search runs")
@@ -261,6 +261,23 @@ def test_what_a_filter_compares_is_the_same_after_a_reload_and_elsewhere(table: 
     expect(other.get_by_text("2 compared")).to_be_visible()
     assert asked, "the charts ask for keys"
     assert all(len(json.loads(body)["runs"]) == 2 for body in asked), "of the two runs, from the first question on"
+
+
+@pytest.mark.parametrize("view", ["runs", "curves"])
+def test_the_box_above_the_runs_compares_those_shown_and_no_others(page: Page, known: Site, view: str) -> None:
+    page.goto(f"{known.url}{view}")
+    ready(page)
+    expect(page.get_by_text("10 compared")).to_be_visible()
+    page.locator("[data-search=runs]").fill("/-[01]$/")  # the two oldest, which are not compared
+    expect(page.get_by_text("2 of 12 runs")).to_be_visible()
+    page.get_by_role("checkbox", name="Compare only the runs shown").click()
+    expect(page.get_by_text("2 compared")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("10 compared")).to_be_visible()
+    page.go_forward()
+    expect(page.get_by_text("2 compared")).to_be_visible()
+    page.get_by_role("checkbox", name="Compare none of the runs shown").click()
+    expect(page.get_by_text("0 compared")).to_be_visible()
 
 
 def test_back_brings_the_filter_back(table: Page) -> None:

@@ -205,8 +205,10 @@ class Runs {
     selection.set({ compared: { ids } });
   }
 
-  tickAll(): void {
-    selection.set({ compared: { except: [] } });
+  /** Compare the runs shown and no others; where no filter is set, those that come later too. */
+  tickShown(): void {
+    if (this.query.kind === 'all') selection.set({ compared: { except: [] } });
+    else this.tickOnly(this.visible.map((run) => run.id));
   }
 
   hide(ids: readonly string[], on: boolean): void {
