@@ -9,14 +9,14 @@ which are no page's fault: the visit begins when it rests, as it does when a per
 the time from the beginning of the navigation until every chart in sight is done; *floor* is a static page of one
 canvas. netscope says so itself, with `performance.mark('charts-drawn')`, the beginning of the frame after the last
 chart's, and is not believed: each chart in sight must then have coloured pixels. Its list of runs and step scrubber
-come after the charts: they are in *rest*, not in *drawn*. TensorBoard says nothing. It is asked
-every 100 ms: no card in sight shows a spinner, each has a canvas or a path of its lines; its time is when it came to
-rest. *Rest* is measured of both alike: the last activity (answer or task of over 50 ms) before half a second of quiet
-in which no answer is outstanding. It may come before the charts are seen, if the last frame took less than 50 ms.
-TensorBoard unticks all runs when there are more than 500 (set C): its charts come, but stay empty. The following are
-all as of rest: *bytes* is what went over the wire, *blocked* the sum of all tasks over 50 ms, *longest* the longest of
-them, *first paint* when anything was seen. *Charts* are those in sight. What netscope loads three seconds later, its
-other views, is in none of these.
+come after the charts: they are in *rest*, not in *drawn*. TensorBoard says nothing. It is asked every 100 ms: no card
+in sight shows a spinner, each has a canvas or a path of its lines; its time is when it came to rest. *Rest* is measured
+of both alike: the last activity (answer or task of over 50 ms) before half a second of quiet in which no answer is
+outstanding. It may come before the charts are seen, if the last frame took less than 50 ms. TensorBoard unticks all
+runs when there are more than 500 (set C): its charts come, but stay empty. The following are all as of rest: *bytes*
+is what went over the wire, *blocked* the sum of all tasks over 50 ms, *longest* the longest of them, *first paint*
+when anything was seen. *Charts* are those in sight. What netscope loads three seconds later, its other views, is in
+none of these.
 """
 
 from __future__ import annotations

@@ -1,30 +1,55 @@
 """What a person does to runs and charts, and undoes."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks import make_runs
 from tests.page.conftest import Site, ready, show
 
 
-def test_the_menu_of_a_row_deletes_and_undo_brings_back(page: Page, tmp_path: Path) -> None:
-    folder = tmp_path / "runs"
-    make_runs.make(folder, 3, 2, 20)
-    site = show(folder)
+@pytest.fixture
+def table(page: Page, tmp_path: Path) -> Iterator[Page]:
+    """The table of three runs that a test may change."""
+    make_runs.make(tmp_path / "runs", 3, 2, 20)
+    site = show(tmp_path / "runs")
     try:
         page.goto(site.url)
         ready(page)
-        rows = page.get_by_role("row")
-        expect(rows).to_have_count(4)
-        rows.nth(2).click(button="right")
-        page.get_by_role("menuitem", name="Delete").click()
-        expect(rows).to_have_count(3)
-        page.get_by_role("button", name="Undo").click()
-        expect(rows).to_have_count(4)
+        yield page
     finally:
         site.stop()
+
+
+def test_the_menu_of_a_row_deletes_and_undo_brings_back(table: Page) -> None:
+    rows = table.get_by_role("row")
+    expect(rows).to_have_count(4)
+    rows.nth(2).click(button="right")
+    table.get_by_role("menuitem", name="Delete").click()
+    expect(rows).to_have_count(3)
+    table.get_by_role("button", name="Undo").click()
+    expect(rows).to_have_count(4)
+
+
+def test_a_tag_is_typed_into_its_field_whatever_tags_there_are(table: Page) -> None:
+    row, field = table.get_by_role("row").nth(1), table.get_by_role("combobox", name="Add a tag")
+    for word in ("sweep", "archived"):  # the second begins with the key that archives a run
+        row.click(button="right")
+        table.keyboard.press("t")  # as the menu says
+        expect(field).to_be_focused()
+        table.keyboard.type(word)
+        table.keyboard.press("Enter")
+        expect(table.get_by_role("button", name=f"Remove tag {word}")).to_be_visible()
+        table.keyboard.press("Escape")
+    row.click(button="right")
+    table.keyboard.press("t")
+    table.get_by_role("button", name="Remove tag sweep").focus()
+    table.keyboard.press("a")
+    table.keyboard.press("Escape")
+    expect(table.get_by_role("row")).to_have_count(4)
 
 
 def test_back_and_forward_restore_a_zoom(page: Page, known: Site) -> None:
@@ -44,29 +69,3 @@ def test_back_and_forward_restore_a_zoom(page: Page, known: Site) -> None:
     page.go_forward()
     expect(page).to_have_url(address)
     expect(page.get_by_role("button", name="Reset zoom")).to_be_visible()
-
-
-def test_a_tag_is_typed_into_its_field_whatever_tags_there_are(page: Page, tmp_path: Path) -> None:
-    folder = tmp_path / "runs"
-    make_runs.make(folder, 2, 2, 20)
-    site = show(folder)
-    try:
-        page.goto(site.url)
-        ready(page)
-        row, field = page.get_by_role("row").nth(1), page.get_by_role("combobox", name="Add a tag")
-        for word in ("sweep", "archived"):  # the second begins with the key that archives a run
-            row.click(button="right")
-            page.keyboard.press("t")  # as the menu says
-            expect(field).to_be_focused()
-            page.keyboard.type(word)
-            page.keyboard.press("Enter")
-            expect(page.get_by_role("button", name=f"Remove tag {word}")).to_be_visible()
-            page.keyboard.press("Escape")
-        row.click(button="right")
-        page.keyboard.press("t")
-        page.get_by_role("button", name="Remove tag sweep").focus()
-        page.keyboard.press("a")
-        page.keyboard.press("Escape")
-        expect(page.get_by_role("row")).to_have_count(3)
-    finally:
-        site.stop()

@@ -130,8 +130,9 @@ def test_a_watch_that_never_saw_a_step_says_so(run):
     watched, trained = network(), network()
     run.watch(watched)
     train(trained, run, 3)
-    with pytest.warns(UserWarning, match="watch measured nothing: no optimiser made a step with parameters of this"):
+    with pytest.warns(UserWarning, match="watch measured nothing: no optimiser made a step") as told:
         run.unwatch()
+    assert told[0].filename == __file__
 
 
 def test_a_watch_that_ends_before_anything_was_logged_says_nothing(run):

@@ -21,6 +21,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from netscope.analyse.measure import warm
 from netscope.errors import UsageError
 from netscope.record import watch_device
+from netscope.record.caller import depth_of_caller
 from netscope.record.watch_activations import Listener, is_recording_code
 from netscope.record.watch_layers import Watched, plan, unwrap
 from netscope.record.watch_manual import ByHand
@@ -197,7 +198,7 @@ class Watch:
             warnings.warn(
                 f"watch measured nothing: no optimiser made a step with parameters of this {type(self.root).__name__}, "
                 "and its weights did not change; watch the model that is trained",
-                stacklevel=2,
+                stacklevel=depth_of_caller(),
             )
 
     def arm(self) -> None:

@@ -2,7 +2,6 @@
 
 import type { Xs } from '../api/client';
 
-export type { Xs };
 export type Ys = Float32Array | Float64Array;
 
 export interface Points {
