@@ -18,8 +18,7 @@ CONTROLS = """() => [...document.querySelectorAll(
 }).map(e => { e.dataset.tour ??= String(window.tour = (window.tour ?? 0) + 1); return e.dataset.tour; })"""
 
 # Which control has the focus, and whether one sees it: an outline, or another look than without the focus.
-FOCUSED = """async () => {
-  for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);  // what fades in is there
+FOCUSED = """() => {
   const e = document.activeElement;
   if (!e || e === document.body) return null;
   const style = getComputedStyle(e);

@@ -31,7 +31,6 @@ export function readInk(theme: string): Ink {
   if (known?.theme === theme) return known.ink;
   // A token is the text of both themes; as the colour of an element it is the one that is shown.
   const probe = document.body.appendChild(document.createElement('i'));
-  probe.style.transition = 'none';
   const style = getComputedStyle(probe);
   const get = (name: string) => {
     probe.style.color = `var(--${name})`;
