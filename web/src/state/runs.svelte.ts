@@ -12,9 +12,30 @@ import { theme } from './theme.svelte';
 /** How many of the newest runs are compared until someone ticks. */
 export const AUTO = 10;
 
+/** Something done by hand to runs: an edit, else they are deleted. */
+interface Act {
+  runs: readonly string[];
+  edit?: EditRequest;
+}
+
 class Runs {
-  /** Every run that was not deleted, by id. Replaced, never changed in place. */
-  all = $state.raw<ReadonlyMap<string, Run>>(new Map());
+  /** The runs as the server last told. Replaced, never changed in place. */
+  #told = $state.raw<ReadonlyMap<string, Run>>(new Map());
+  /** What a person asked for and no table that came tells of yet: shown at once. */
+  #acts = $state.raw<readonly Act[]>([]);
+  /** Every run that was not deleted, by id. */
+  readonly all: ReadonlyMap<string, Run> = $derived.by(() => {
+    if (!this.#acts.length) return this.#told;
+    const runs = new Map(this.#told);
+    for (const act of this.#acts) {
+      for (const id of act.runs) {
+        const run = runs.get(id);
+        if (run && act.edit) runs.set(id, edited(run, act.edit));
+        else runs.delete(id);
+      }
+    }
+    return runs;
+  });
   /** False until the first table has come. */
   loaded = $state(false);
   problem = $state.raw<ApiError | null>(null);
@@ -39,7 +60,7 @@ class Runs {
   #asked: readonly string[] = [];
   #loading = false;
   #again = false;
-  #undone: ReadonlySet<string> = new Set();
+  #question: Promise<unknown> | null = null;
 
   readonly query = $derived(understand(selection.filter));
   /** What passes the search, pinned first, then in the order of the table. */
@@ -125,7 +146,9 @@ class Runs {
     const since = whole ? 0 : this.#revision;
     const before = this.#revision;
     try {
-      const table = await api.runs(since, whole ? wanted : this.#asked);
+      const question = api.runs(since, whole ? wanted : this.#asked);
+      this.#question = question;
+      const table = await question;
       if (whole) this.#asked = wanted;
       this.#take(table.runs, table.removed, since === 0);
       if (this.#revision === before) this.#revision = table.revision;
@@ -136,6 +159,7 @@ class Runs {
       this.problem = error;
     } finally {
       this.#loading = false;
+      this.#question = null;
     }
     if (this.#again) {
       this.#again = false;
@@ -151,33 +175,23 @@ class Runs {
   }
 
   /** Change runs by hand: shown at once, taken back when the server refuses. */
-  async edit(request: EditRequest): Promise<void> {
-    const before = this.all;
-    this.#put(request.runs.flatMap((id) => edited(this.all.get(id), request) ?? []));
-    try {
-      // The reply has no summaries; those we have stay.
+  edit(request: EditRequest): Promise<void> {
+    return this.#act({ runs: request.runs, edit: request }, async () => {
       const runs = await api.edit(request);
-      this.#put(runs.map((run) => ({ ...run, summary: { ...this.all.get(run.id)?.summary, ...run.summary } })));
-    } catch (error) {
-      this.#put(request.runs.flatMap((id) => before.get(id) ?? []));
-      throw error;
-    }
+      // The reply has no summaries; those we have stay.
+      return () => this.#put(runs.map((run) => ({ ...run, summary: { ...this.#told.get(run.id)?.summary, ...run.summary } })));
+    });
   }
 
+  /** Delete runs: gone at once, back again where the server says that they are not; its problems in words. */
   async delete(ids: readonly string[]): Promise<readonly string[]> {
-    const gone = ids.flatMap((id) => this.all.get(id) ?? []);
-    this.#undone = new Set(ids);
-    this.#drop(ids);
-    try {
+    let problems: readonly string[] = [];
+    await this.#act({ runs: ids }, async () => {
       const reply = await api.delete(ids);
-      this.#put(gone.filter((run) => !reply.runs.includes(run.id)));
-      return reply.problems;
-    } catch (error) {
-      this.#put(gone);
-      throw error;
-    } finally {
-      this.#undone = new Set();
-    }
+      problems = reply.problems;
+      return () => this.#drop(reply.runs);
+    });
+    return problems;
   }
 
   async restore(ids: readonly string[]): Promise<readonly string[]> {
@@ -293,28 +307,40 @@ class Runs {
     if (message.revision !== this.#revision) void this.refresh();
   }
 
+  /** An act is shown until what is told after it takes its place: a table asked for before may tell of the time before. */
+  async #act(act: Act, ask: () => Promise<() => void>): Promise<void> {
+    this.#acts = [...this.#acts, act];
+    try {
+      const take = await ask();
+      await this.#question?.catch(() => undefined);
+      take();
+    } finally {
+      this.#acts = this.#acts.filter((other) => other !== act);
+    }
+  }
+
   #take(runs: readonly Run[], removed: readonly string[], whole: boolean): void {
-    const next = new Map(whole ? [] : this.all);
-    for (const run of runs) if (!this.#undone.has(run.id)) next.set(run.id, run);
+    const next = new Map(whole ? [] : this.#told);
+    for (const run of runs) next.set(run.id, run);
     for (const id of removed) next.delete(id);
-    this.all = next;
+    this.#told = next;
     if (whole || runs.some((run) => !this.#slots.has(run.id))) this.#giveColours();
   }
 
   #put(runs: readonly Run[]): void {
-    const next = new Map(this.all);
+    const next = new Map(this.#told);
     for (const run of runs) next.set(run.id, run);
-    this.all = next;
+    this.#told = next;
   }
 
   #drop(ids: readonly string[]): void {
-    const next = new Map(this.all);
+    const next = new Map(this.#told);
     for (const id of ids) next.delete(id);
-    this.all = next;
+    this.#told = next;
   }
 
   #giveColours(): void {
-    const order = [...this.all.values()].sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1)).map((run) => run.id);
+    const order = [...this.#told.values()].sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1)).map((run) => run.id);
     const slots = assign(order, this.#slots);
     // Kept, so that deleting an older run does not shift the colours of the younger; the oldest may go.
     this.#slots = slots;
@@ -328,8 +354,7 @@ function changed(set: ReadonlySet<string>, ids: readonly string[], on: boolean):
   return next;
 }
 
-function edited(run: Run | undefined, request: EditRequest): Run | undefined {
-  if (!run) return undefined;
+function edited(run: Run, request: EditRequest): Run {
   const removed = new Set(request.remove_tags ?? []);
   const tags = request.tags ?? [...new Set([...run.tags, ...(request.add_tags ?? [])])].filter((tag) => !removed.has(tag));
   return {

@@ -5,6 +5,7 @@ import { selection } from './selection.svelte';
 
 const run = (id: string) => ({ id, name: id, state: 'finished', created: 1, config: {}, summary: {}, tags: [], archived: false, revision: 1 }) as unknown as Run;
 const reply = (body: unknown) => new Response(JSON.stringify(body), { headers: { 'Content-Type': 'application/json' } });
+const restored = () => Promise.resolve(reply({ runs: [], problems: [] }));
 const table = (revision: number, ids: string[]) => reply({ revision, runs: ids.map(run), removed: [] });
 
 afterEach(() => vi.unstubAllGlobals());
@@ -22,6 +23,45 @@ test('a reply under way when a run is restored does not stand for the whole tabl
   part.come!(table(7, ['c']));
   await changed;
   expect([...runs.all.keys()].sort()).toEqual(['a', 'b', 'c']);
+});
+
+test('an act stands against a table that was asked for before it', async () => {
+  const late: { come?: (reply: Response) => void } = {};
+  vi.stubGlobal('fetch', (address: string) => {
+    if (address.includes('restore')) return restored();
+    if (address.includes('edit')) return Promise.resolve(reply([{ ...run('a'), archived: true, revision: 2 }]));
+    if (address.includes('delete')) return Promise.resolve(reply({ runs: ['b'], problems: ['c is still running'] }));
+    if (address.includes('since=0')) return Promise.resolve(table(6, ['a', 'b', 'c']));
+    return new Promise<Response>((resolve) => (late.come = resolve));
+  });
+  await runs.restore([]);
+  const changed = runs.refresh();
+  const acts = [runs.edit({ runs: ['a'], archived: true }), runs.delete(['b', 'c'])] as const;
+  const seen = () => [...runs.all.values()].map((one) => one.id + (one.archived ? ' archived' : ''));
+  for (let turn = 0; turn < 20; turn++) {
+    expect(seen()).toEqual(['a archived']);
+    await Promise.resolve();
+  }
+  late.come!(table(6, ['a', 'b', 'c']));
+  await changed;
+  expect(seen()).toEqual(['a archived']);
+  expect(await acts[1]).toEqual(['c is still running']);
+  await acts[0];
+  expect(seen()).toEqual(['a archived', 'c']);
+});
+
+test('an act that the server refuses is taken back', async () => {
+  vi.stubGlobal('fetch', (address: string) => {
+    if (address.includes('restore')) return restored();
+    if (address.includes('since=')) return Promise.resolve(table(6, ['a', 'b']));
+    return Promise.resolve(new Response('{"error": "no room"}', { status: 507 }));
+  });
+  await runs.restore([]);
+  const before = [...runs.all.values()];
+  const acts = [runs.edit({ runs: ['a'], name: 'other' }), runs.delete(['b'])];
+  expect([...runs.all.values()].map((one) => one.name)).toEqual(['other']);
+  await Promise.all(acts.map((act) => expect(act).rejects.toThrow('no room')));
+  expect([...runs.all.values()]).toEqual(before);
 });
 
 test('no other run stands for one that the address names and that is not here', async () => {
