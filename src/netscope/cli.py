@@ -6,7 +6,7 @@ import os
 import sys
 import unicodedata
 import webbrowser
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -93,9 +93,9 @@ def runs(
         known = [key.key for key in store.keys([run.id for run in found], "scalar").keys] if keys else []
         wanted = split(keys or (), known)
         last = {run.id: run.summary for run in store.table(keys=wanted).runs} if wanted else {}
-        unreadable = {run.id: why for run in found if (why := run.unreadable)}
+        unreadable = {run.id: run.unreadable for run in found if run.state == "unreadable"}
     nouns = [replace(run.noun, summary=last.get(run.id, {})) for run in found]
-    say(listed(nouns, unreadable) if json else table(lines(nouns, unreadable, wanted)))
+    say(listed(nouns) if json else table(lines(nouns, wanted)))
     if nouns and (unknown := [key for key in wanted if key not in known]):
         warn(f"none of these runs has a key {unknown[0]!r}; they have: {', '.join(known[:20]) or 'none'}")
     for run_id, why in unreadable.items():
@@ -149,23 +149,19 @@ def there(folder: Path) -> None:
         raise UsageError(f"no folder {str(folder)!r} here; name the one that netscope.init(dir=…) writes to")
 
 
-def lines(runs: Sequence[Run], unreadable: Collection[str], keys: Sequence[str]) -> list[Sequence[str]]:
+def lines(runs: Sequence[Run], keys: Sequence[str]) -> list[Sequence[str]]:
     """Runs as rows of a table for people, below the names of its columns."""
     rows: list[Sequence[str]] = [("id", "name", "state", "created", "tags", *keys)]
     for run in runs:
         created = f"{datetime.fromtimestamp(run.created).astimezone():%Y-%m-%d %H:%M}"
-        state = "unreadable" if run.id in unreadable else run.state
         values = [f"{float(run.summary[key].last):.6g}" if key in run.summary else "" for key in keys]
-        rows.append((run.id, run.name, state, created, ", ".join(run.tags), *values))
+        rows.append((run.id, run.name, run.state, created, ", ".join(run.tags), *values))
     return rows
 
 
-def listed(runs: Sequence[Run], unreadable: Collection[str]) -> str:
-    """Runs as a JSON list: the fields of the schema, summaries with names; a state may also be "unreadable"."""
-    whole = []
-    for run in runs:
-        summary = {key: asdict(value) for key, value in run.summary.items()}
-        whole.append(asdict(run) | {"summary": summary} | ({"state": "unreadable"} if run.id in unreadable else {}))
+def listed(runs: Sequence[Run]) -> str:
+    """Runs as a JSON list: the fields of the schema, summaries with names."""
+    whole = [asdict(run) | {"summary": {key: asdict(value) for key, value in run.summary.items()}} for run in runs]
     return msgspec.json.encode(whole).decode()
 
 

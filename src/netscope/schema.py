@@ -12,7 +12,7 @@ import msgspec
 
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
 Scalar = str | int | float | bool | None
-State = Literal["running", "finished", "crashed", "killed"]
+State = Literal["running", "finished", "crashed", "killed", "unreadable"]
 Kind = Literal["scalar", "layer", "system", "histogram"]
 """What a key is of: the user's own series, a watched layer's, the machine's, or the user's own histograms."""
 AssetKind = Literal["array", "image", "audio", "text", "table", "figure", "histogram"]

@@ -404,7 +404,7 @@ def test_a_journal_of_a_newer_version_is_said_and_costs_nothing_else(tmp_path: P
     store = opened(tmp_path)
     good, newer = store.table().runs  # by age: of what cannot be read that of its file
     assert (good.id, newer.id, newer.created, newer.updated) == ("good", "newer", *[path.stat().st_mtime] * 2)
-    assert newer.state == "finished"
+    assert (good.state, newer.state) == ("finished", "unreadable")
     (problem,) = store.detail("newer").problems
     assert "journal version 2, this netscope reads version 1" in problem
     assert (store.run("newer").unreadable, store.run("good").unreadable) == (problem, "")

@@ -1,4 +1,4 @@
-"""Whether a run is running, finished, crashed or killed: told from its journals, the processes and the heartbeats."""
+"""How a run is, running, finished, crashed, killed or unreadable: told from journals, processes and heartbeats."""
 
 from __future__ import annotations
 
@@ -99,7 +99,9 @@ def attempts(ordered: list[Follower], forks: dict[int, int]) -> list[Attempt]:
         state: State
         if crashed:
             state = "crashed"
-        elif first.head.ended or first.is_unreadable:  # of which nothing is known: `unreadable` tells
+        elif first.is_unreadable:
+            state = "unreadable"
+        elif first.head.ended:
             state = "finished"
         else:
             state = "running" if not first.problem and is_alive(first) else "killed"

@@ -82,7 +82,7 @@ class StoredRun:
 
     @property
     def state(self) -> State:
-        """Running, finished, crashed or killed; of what is `unreadable` it tells nothing."""
+        """Running, finished, crashed, killed or unreadable."""
         return self._run.state
 
     @property

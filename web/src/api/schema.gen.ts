@@ -4,7 +4,7 @@ export type Number = number | 'NaN' | 'Infinity' | '-Infinity';
 
 export type Scalar = string | number | boolean | null;
 
-export type State = 'running' | 'finished' | 'crashed' | 'killed';
+export type State = 'running' | 'finished' | 'crashed' | 'killed' | 'unreadable';
 
 /** What a key is of: the user's own series, a watched layer's, the machine's, or the user's own histograms. */
 export type Kind = 'scalar' | 'layer' | 'system' | 'histogram';

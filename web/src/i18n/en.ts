@@ -16,12 +16,13 @@ export const en = {
     overview: 'Overview',
   },
 
-  state: { running: 'running', finished: 'finished', crashed: 'crashed', killed: 'killed' },
+  state: { running: 'running', finished: 'finished', crashed: 'crashed', killed: 'killed', unreadable: 'unreadable' },
   stateHint: {
     running: 'The process is alive',
     finished: 'Ended in order',
     crashed: 'Ended with an exception',
     killed: 'The process is gone without saying why',
+    unreadable: 'Its journal cannot be read; Overview tells why',
   },
 
   shell: {

@@ -15,12 +15,13 @@ export const zh: Messages = {
     overview: '概览',
   },
 
-  state: { running: '运行中', finished: '已完成', crashed: '已崩溃', killed: '已中止' },
+  state: { running: '运行中', finished: '已完成', crashed: '已崩溃', killed: '已中止', unreadable: '无法读取' },
   stateHint: {
     running: '进程仍在运行',
     finished: '正常结束',
     crashed: '因异常结束',
     killed: '进程消失，没有留下原因',
+    unreadable: '日志无法读取，原因见概览',
   },
 
   shell: {
