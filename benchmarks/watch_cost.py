@@ -1,16 +1,18 @@
 """What watching costs: CPU time that measuring weights and gradients adds to a small CNN's training step.
 
-    python benchmarks/watch_cost.py [--rounds 12] [--steps 10] [--json results.json]
+    python benchmarks/watch_cost.py [--rounds 36] [--steps 10] [--json results.json]
 
 A CNN of 289,000 parameters in 16 tensors, batch 32 of CIFAR's shape, one thread, on a processor of its own; the other
 processors are kept busy all the time, for the speed of one depends on whether its sibling works. Every way of watching
 trains its own copy of the network, step by step in turn with a copy that nobody watches, so that what else the machine
-does falls on both alike; ten steps of each make a pair, and in each round every way makes one, in an order that
-changes. Reported: CPU milliseconds a step of this process (`time.process_time`; the service of wandb is a process of
-its own and not in it), the median over rounds, and what watching adds: the median over rounds of the ratio within a
-pair, with the interval that holds that median in 95 of 100 cases (`from`, `to`: order statistics). `nothing again` is
-a second copy that nobody watches, measured in the same way: what the machine adds to nothing. All but the unwatched
-log the loss. The ratios say how many times more a peer adds. Peers that are not installed are left out and named.
+does falls on both alike; both log the loss of each step with the same tool, so that what logging costs is in neither.
+Ten steps of each make a pair, and in each round every way makes one, in an order that changes; those that add about
+one percent make four, for the noise of a pair is larger than that. Reported: CPU milliseconds a step of this process
+(`time.process_time`; the service of wandb is a process of its own and not in it), the median over pairs, and what
+watching adds: the median over pairs of the ratio within a pair, with the interval that holds that median in 95 of 100
+cases (`from`, `to`: order statistics). `nothing again` is a second copy that nobody watches, measured in the same way:
+what the machine adds to nothing. The ratios say how many times more a peer adds. Peers that are not installed are left
+out and named.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ from netscope.analyse import measure
 
 BATCH = 32
 EACH, TENTH = "weights and gradients, every step", "weights and gradients, every 10 steps"
+OFTEN = {"nothing": 4, TENTH: 4}
+"""Pairs a round of the groups that add little; of the others one."""
 Log = Callable[[int, torch.Tensor], None]
 
 
@@ -52,21 +56,17 @@ class Network(nn.Sequential):
         )
 
 
-class Way:
-    """A way to watch, `subject` in the table `group`: trains its own copy of the network."""
+class Training:
+    """Trains its own copy of the network, and logs the loss."""
 
-    def __init__(self, group: str, subject: str, begin: Callable[[nn.Module], Log]) -> None:
+    def __init__(self, begin: Callable[[nn.Module], Log]) -> None:
         torch.manual_seed(0)
-        self.group = group
-        self.subject = subject
         self.model = Network()
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9)
         self.images = torch.randn(BATCH, 3, 32, 32)
         self.labels = torch.randint(0, 10, (BATCH,))
         self.log = begin(self.model)
         self.done = 0
-        self.took: list[float] = []
-        self.base: list[float] = []
 
     def train(self) -> float:
         """CPU milliseconds of a step."""
@@ -79,36 +79,52 @@ class Way:
         self.done += 1
         return (time.process_time() - begin) * 1e3
 
-    def beside(self, plain: Way, n: int) -> None:
-        """Train n steps, each next to one of `plain`."""
-        spent = {self: 0.0, plain: 0.0}
+
+class Way:
+    """A way to watch, `subject` in the table `group`: a training that is watched beside one that is not."""
+
+    def __init__(self, group: str, subject: str, watched: Training, plain: Training) -> None:
+        self.group = group
+        self.subject = subject
+        self.watched = watched
+        self.plain = plain
+        self.took: list[float] = []
+        self.base: list[float] = []
+
+    def train(self, n: int) -> None:
+        """Train n steps of each, in turn."""
+        spent = {self.watched: 0.0, self.plain: 0.0}
         for i in range(n):
-            for way in (self, plain) if i % 2 else (plain, self):
-                spent[way] += way.train()
-        self.took.append(spent[self] / n)
-        self.base.append(spent[plain] / n)
+            for one in (self.watched, self.plain) if i % 2 else (self.plain, self.watched):
+                spent[one] += one.train()
+        self.took.append(spent[self.watched] / n)
+        self.base.append(spent[self.plain] / n)
 
 
 def ways(folder: Path, stack: ExitStack) -> tuple[list[Way], list[str]]:
     """All ways, and the peers that are missing."""
 
-    def watched(every: int, quantities: Sequence[str]) -> Callable[[nn.Module], Log]:
+    def logged(watch: Callable[[netscope.Run, nn.Module], None] = lambda run, model: None) -> Training:
         def begin(model: nn.Module) -> Log:
             run = netscope.init(dir=folder, watch_system=False, console=False)
             stack.callback(run.finish)
-            run.watch(model, every=every, quantities=quantities)
+            watch(run, model)
             return lambda step, loss: run.log({"loss": loss.item()}, step=step)
 
-        return begin
+        return Training(begin)
+
+    def watched(every: int, quantities: Sequence[str]) -> Training:
+        return logged(lambda run, model: run.watch(model, every=every, quantities=quantities))
 
     weights, everything = ("value", "gradient"), ("value", "gradient", "update", "activation")
+    plain = logged()
     found = [
-        Way("nothing", "nothing again", lambda model: lambda step, loss: None),
-        Way(EACH, "netscope", watched(1, weights)),
-        Way(TENTH, "netscope", watched(10, weights)),
-        Way("with updates and activations, every step", "netscope", watched(1, everything)),
-        Way("with updates and activations, every 10 steps", "netscope", watched(10, everything)),
-        Way("with updates and activations, every 100 steps", "netscope", watched(100, everything)),
+        Way("nothing", "nothing again", logged(), plain),
+        Way(EACH, "netscope", watched(1, weights), plain),
+        Way(TENTH, "netscope", watched(10, weights), plain),
+        Way("with updates and activations, every step", "netscope", watched(1, everything), plain),
+        Way("with updates and activations, every 10 steps", "netscope", watched(10, everything), plain),
+        Way("with updates and activations, every 100 steps", "netscope", watched(100, everything), plain),
     ]
     missing = []
     for name, begin in (("wandb", wandb_watch), ("tensorboard", add_histogram)):
@@ -127,37 +143,40 @@ def wandb_watch(folder: Path, stack: ExitStack) -> list[Way]:
     run = wandb.init(mode="offline", dir=str(folder), project="cost")  # one: its hooks write to the process's run
     stack.callback(run.finish)
 
-    def begin(every: int) -> Callable[[nn.Module], Log]:
-        def start(model: nn.Module) -> Log:
-            run.watch(model, log="all", log_freq=every, idx=every)
+    def watched(every: int | None) -> Training:
+        def begin(model: nn.Module) -> Log:
+            if every:
+                run.watch(model, log="all", log_freq=every, idx=every)
             return lambda step, loss: run.log({"loss": loss.item()})
 
-        return start
+        return Training(begin)
 
-    return [Way(EACH, "wandb.watch", begin(1)), Way(TENTH, "wandb.watch", begin(10))]
+    plain = watched(None)
+    return [Way(EACH, "wandb.watch", watched(1), plain), Way(TENTH, "wandb.watch", watched(10), plain)]
 
 
 def add_histogram(folder: Path, stack: ExitStack) -> list[Way]:
     """SummaryWriter.add_histogram of every parameter and gradient."""
     from torch.utils.tensorboard import SummaryWriter
 
-    def begin(every: int) -> Callable[[nn.Module], Log]:
-        def start(model: nn.Module) -> Log:
+    def watched(every: int | None) -> Training:
+        def begin(model: nn.Module) -> Log:
             writer: AbstractContextManager[SummaryWriter] = SummaryWriter(str(folder / f"tb{every}"))
             written = stack.enter_context(writer)
 
             def log(step: int, loss: torch.Tensor) -> None:
                 written.add_scalar("loss", loss.item(), step)
-                if step % every == 0:
+                if every and step % every == 0:
                     for name, parameter in model.named_parameters():
                         written.add_histogram(name, parameter, step)
                         written.add_histogram(f"{name}.grad", parameter.grad, step)
 
             return log
 
-        return start
+        return Training(begin)
 
-    return [Way(EACH, "add_histogram", begin(1)), Way(TENTH, "add_histogram", begin(10))]
+    plain = watched(None)
+    return [Way(EACH, "add_histogram", watched(1), plain), Way(TENTH, "add_histogram", watched(10), plain)]
 
 
 @contextmanager
@@ -205,11 +224,11 @@ def result(found: list[Way], missing: list[str]) -> dict[str, Any]:
         peers = {name: of[name]["added_percent"] for name in of if not name.startswith(("nothing", "netscope"))}
         if peers and ours > 0:
             of["ratios"] = {f"{name} adds, times ours": round(added / ours, 1) for name, added in peers.items()}
-    model = found[0].model
+    model = found[0].watched.model
     about = {
         "parameters": sum(p.numel() for p in model.parameters()),
         "tensors": len(list(model.parameters())),
-        "rounds": len(found[0].took),
+        "rounds": min(len(way.took) for way in found),
         "missing": ", ".join(missing) or "none",
     }
     return {**tables, **about}
@@ -217,7 +236,7 @@ def result(found: list[Way], missing: list[str]) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=36)
     parser.add_argument("--steps", type=int, default=10, help="a block; a multiple of 10")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -226,13 +245,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         found, missing = ways(Path(name), stack)
         stack.enter_context(apart())  # their helper processes go where they like
-        plain = Way("nothing", "nothing", lambda model: lambda step, loss: None)
         shuffled = random.Random(0)
+        often = [OFTEN.get(way.group, 1) for way in found]
         for _ in range(1 + options.rounds):
-            for way in shuffled.sample(found, len(found)):
-                way.beside(plain, options.steps)
+            for way in shuffled.sample(found, sum(often), counts=often):
+                way.train(options.steps)
         for way in found:  # the first round warms up
-            del way.took[0], way.base[0]
+            del way.took[: OFTEN.get(way.group, 1)], way.base[: OFTEN.get(way.group, 1)]
         made = result(found, missing)
     if options.json:
         options.json.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
