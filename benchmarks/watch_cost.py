@@ -250,8 +250,8 @@ def main() -> None:
         for _ in range(1 + options.rounds):
             for way in shuffled.sample(found, sum(often), counts=often):
                 way.train(options.steps)
-        for way in found:  # the first round warms up
-            del way.took[: OFTEN.get(way.group, 1)], way.base[: OFTEN.get(way.group, 1)]
+        for way, n in zip(found, often, strict=True):  # the first round warms up
+            del way.took[:n], way.base[:n]
         made = result(found, missing)
     if options.json:
         options.json.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")

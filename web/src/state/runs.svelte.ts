@@ -58,9 +58,9 @@ class Runs {
   #chosen = $state.raw<Readonly<Record<string, string>>>(recall('ownColours', {}));
   #revision = 0;
   #asked: readonly string[] = [];
-  #loading = false;
-  #again = false;
+  /** Asks what changed; null while nothing is asked. */
   #question: Promise<unknown> | null = null;
+  #again = false;
 
   readonly query = $derived(understand(selection.filter));
   /** What passes the search, pinned first, then in the order of the table. */
@@ -135,11 +135,10 @@ class Runs {
 
   /** Ask what changed since our revision; calls while one is under way become one more at its end. */
   async refresh(): Promise<void> {
-    if (this.#loading) {
+    if (this.#question) {
       this.#again = true;
       return;
     }
-    this.#loading = true;
     const wanted = this.#wanted();
     const whole = this.#revision === 0 || wanted.some((key) => !this.#asked.includes(key));
     // Fixed here: what comes may be a part of the table although someone forgets the revision meanwhile.
@@ -158,7 +157,6 @@ class Runs {
       if (!(error instanceof ApiError)) throw error;
       this.problem = error;
     } finally {
-      this.#loading = false;
       this.#question = null;
     }
     if (this.#again) {
