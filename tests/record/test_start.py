@@ -247,16 +247,6 @@ def test_to_resume_what_another_process_still_writes_is_warned_of_in_the_users_l
     netscope.init(tmp_path, resume="one", watch_system=False, console=False).finish()  # nobody writes it any more
 
 
-def test_the_end_of_a_long_killed_run_is_found_without_reading_it(begin, monkeypatch):
-    run = begin()
-    for i in range(30_000):
-        run.log({"a": 1.0, "b": 2.0}, step=i * 2)
-    monkeypatch.setattr(journal, "LARGEST_BODY", 1 << 16)
-    with pytest.warns(UserWarning, match="still running"):  # its journal ends in zeros
-        again = begin(resume=run.id)
-    assert again.step == 59_999
-
-
 def test_an_unknown_run_names_the_known_ones(begin, tmp_path):
     run = begin(name="known")
     with pytest.raises(NotFoundError, match=rf"no run 'other'.*known \({run.id}\)"):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from netscope.errors import StorageError, UsageError
-from netscope.record import beside, names, past, process
+from netscope.record import beside, names, process
 from netscope.record.caller import depth_of_caller
 from netscope.record.config import plain_config
 from netscope.record.console import capture
@@ -80,9 +80,11 @@ def _place(root: Path, name: str | None, resume: str | None, join: str | None) -
     """The recording in its folder, and whether this process made it."""
     rank = process.rank()
     if resume is not None:
-        folder = past.find(root, resume)
-        before = past.read(folder)
-        if (other := past.living(folder)) is not None:
+        from netscope.store import resume as so_far  # noqa: PLC0415  (loads numpy and sqlalchemy)
+
+        folder = so_far.find(root, resume)
+        before = so_far.read(folder)
+        if (other := before.writer) is not None:
             warnings.warn(
                 f"run {before.name!r} is still running (process {other.pid} on {other.host}): both go on to write it, "
                 f"this one as attempt {before.attempt + 1}, which replaces what the other logs from the same steps on. "
@@ -99,9 +101,10 @@ def _place(root: Path, name: str | None, resume: str | None, join: str | None) -
             try:
                 folder.mkdir()
             except FileExistsError:
-                before = past.read(folder)
-                known = before.name if before.attempt else name or join
-                return Recording(folder, known, max(before.attempt, 1), rank=rank), False
+                from netscope.store import resume as so_far  # noqa: PLC0415
+
+                known, attempt = so_far.joined(folder)
+                return Recording(folder, known or name or join, max(attempt, 1), rank=rank), False
             return Recording(folder, name or join, rank=rank), True
         while True:
             folder = root / names.an_id()

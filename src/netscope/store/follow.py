@@ -16,6 +16,7 @@ from netscope.store.news import News
 from netscope.store.tail import NOTHING, KeySet, journal_number
 
 PIECE = 256 << 10
+LEAST_PIECE = 4 << 10
 NO_MEMO = Memo()
 LARGEST_PIECE = 4 << 20  # unless a frame says that it is larger: up to 16 MiB
 
@@ -159,7 +160,7 @@ class Follower:
 
     def _read_pieces(self, file: FileIO, news: News, most: int, thorough: bool) -> bool:
         """Parse piece after piece; whether the end of the file was reached."""
-        start, size = news.offset, PIECE
+        start, size = news.offset, min(PIECE, max(most, LEAST_PIECE))
         passed = 0  # bytes behind `news.offset` that are no frame and in which none begins
         while news.offset - start < most:
             if passed:

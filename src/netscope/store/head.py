@@ -37,6 +37,8 @@ class Head(msgspec.Struct):
     """Smallest step of a row of scalars."""
     first_other: int | None = None
     """Smallest step of anything else."""
+    last_row: tuple[float, int] | None = None
+    """Time and step of the last row of scalars in the file."""
     last_time: float = 0.0
     ended: str = ""
     """"finished", "crashed" or "": not closed in order."""

@@ -157,7 +157,7 @@ class Index:
 
     def _connect(self, place: Place) -> sql.Engine:
         if place.backend == "postgresql":
-            return _postgresql(place.url, self.schema)
+            return connect_postgresql(place.url, self.schema)
         if place.path is not None:
             try:
                 place.path.parent.mkdir(parents=True, exist_ok=True)
@@ -197,11 +197,7 @@ class Index:
 
 def open_index(folder: Path, url: str | None, problems: list[str]) -> Index:
     """Open the index of a folder in the best place that works; what is broken is put aside and said in `problems`."""
-    schema = (
-        f"netscope_{tables.VERSION}_{hashlib.blake2b(bytes(folder), digest_size=8).hexdigest()}"
-        if url is not None
-        else ""
-    )
+    schema = schema_name(folder) if url is not None else ""
     refusal: StorageError | None = None
     for place in places(folder, url):
         for _ in range(3):
@@ -214,6 +210,11 @@ def open_index(folder: Path, url: str | None, problems: list[str]) -> Index:
                 refusal = error
                 break
     raise refusal or StorageError(f"the index of {folder} cannot be opened")
+
+
+def schema_name(folder: Path) -> str:
+    """The PostgreSQL schema of a folder."""
+    return f"netscope_{tables.VERSION}_{hashlib.blake2b(bytes(folder), digest_size=8).hexdigest()}"
 
 
 def forget_older(folder: Path) -> None:
@@ -235,13 +236,19 @@ def put_aside(place: Place, schema: str, engine: sql.Engine | None = None) -> No
         with contextlib.suppress(FileNotFoundError):
             place.path.replace(place.path.with_name("index.broken.sqlite"))
     elif schema:
-        engine = engine or _postgresql(place.url, schema)
+        engine = engine or connect_postgresql(place.url, schema)
         with engine.begin() as connection:
             connection.execute(sql.schema.DropSchema(schema, cascade=True, if_exists=True))
         engine.dispose()
 
 
-def _postgresql(url: str, schema: str) -> sql.Engine:
+def connect_postgresql(url: str, schema: str) -> sql.Engine:
+    """An engine for the tables of one folder.
+
+    Raises:
+        MissingExtraError: psycopg is not installed.
+        UsageError: Not an address.
+    """
     try:
         engine = sql.create_engine(url, pool_pre_ping=True, connect_args={"cursor_factory": _binary_cursor()})
     except ImportError as error:

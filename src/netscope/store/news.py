@@ -38,6 +38,7 @@ class News:
         self.head, self.sets = head.draft(), sets
         self.memo, self.tail = Memo(), Tail()
         self._shared = sets
+        self._last_row_at = -1
 
     def parse(self, buffer: bytes, *, final: bool, thorough: bool = True) -> int:
         """Take the frames of a buffer that begins at `offset`; how many bytes were taken.
@@ -147,6 +148,9 @@ class News:
             stop = start + n
             self.tail.add(keys, Block(at[start:stop], steps[start:stop], times[start:stop], values[start:stop]))
             self.head.saw_step(int(steps[start:stop].min()), scalar=keys.kind == "scalar")
+            if keys.kind == "scalar" and at[stop - 1] > self._last_row_at:  # key sets come in any order
+                self._last_row_at = int(at[stop - 1])
+                self.head.last_row = float(times[stop - 1]), int(steps[stop - 1])
             start = stop
         self.head.heard(float(times.max()))
 
