@@ -15,7 +15,8 @@ from jaxtyping import Float
 MOST_BINS = 100
 KEPT_BINS = 512
 """As many equal bins are kept; a page has no pixels for more, and a record may have 100,000."""
-_MOST = 2.0**100  # a count beyond is cut to this, so that sums are finite in 32 bits too
+_MOST = 2.0**100  # a larger count is cut to this, so that sums are finite in 32 bits too
+_LEAST = 2.0**-126  # a smaller count is 0, as it would be in 32 bits
 _HUGE = 2.0**1000
 _FLAT = 2.0**-900  # by which no count can be divided; such a bin has no width
 
@@ -34,7 +35,7 @@ def common(
     >>> edges[[0, 50, -1]].tolist(), counts.sum(axis=1).tolist(), counts[:, 49].round(2).tolist()
     ([0.0, 1.0, 2.0], [8.0, 1.0], [0.08, 0.0])
     """
-    counts = [np.where(np.isfinite(one), one, 0.0).clip(0, _MOST) for one in counts]
+    counts = [np.where(np.isfinite(one) & (one >= _LEAST), one, 0.0).clip(0, _MOST) for one in counts]
     if not edges:
         return np.zeros(0), np.zeros((0, 0))
     first = edges[0]
@@ -65,8 +66,12 @@ def spread(
     if not len(mass):
         return new
     # What lies below each new edge grows evenly from one edge of a bin to the other, and not at all between bins.
+    # Not np.interp: it multiplies by the slope, and the slope of a small count over a wide bin underflows to 0.
     ends = np.append(0.0, np.cumsum(mass))
-    below = np.interp(grid, np.stack((low, high), 1).ravel(), np.stack((ends[:-1], ends[1:]), 1).ravel())
+    bin_of = (np.searchsorted(low, grid, side="right") - 1).clip(0, len(mass) - 1)
+    width = high[bin_of] - low[bin_of]
+    passed = (grid - low[bin_of]).clip(0, width) / width
+    below = np.where(passed < 1, ends[bin_of] + passed * mass[bin_of], ends[bin_of + 1])
     return new + np.diff(np.maximum.accumulate(below))
 
 
