@@ -1,9 +1,10 @@
 # Every command does its own set-up in .venv; a stamp file makes the second time quick.
 #   make demo    train a real network and watch it in the browser      (Python 3.11+ with venv is all it needs)
 #   make test    all tests, in a real browser too      make check  lint, types, import rules, generated files
+#   make fuzz    search for inputs that break it       make clean  remove what make made
 #   make dev     server with reload + Vite             make bench  benchmarks/RESULTS.md        make docs  site/
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-page pictures check format schema dev bench docs screenshot page browser clean setup
+.PHONY: help demo test fuzz test-page pictures check format schema dev bench docs screenshot page browser clean setup
 
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14 python; do \
   "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$name" && break; done)
@@ -15,7 +16,7 @@ NPM := $(PY) scripts/build_page.py npm
 ARGS ?=
 
 help:  ## Say what there is.
-	@sed -n '2,5p' Makefile | cut -c3-
+	@sed -n '2,6p' Makefile | cut -c3-
 
 $(PY):
 	@test -n "$(PYTHON)" || { echo "netscope needs Python 3.11 or newer; none of python3, python3.11 … python3.14 is. \
@@ -48,8 +49,13 @@ setup: $(VENV)/dev.stamp page
 browser: $(VENV)/dev.stamp
 	@$(PY) scripts/find_browser.py --install
 
+# Two workers; a file stays with one of them, which starts what its tests share (a browser, PostgreSQL, a demo) once.
 test: setup browser  ## Everything that can be proved.
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+# The fuzzers with inputs of their own each time, for as long as it takes; commit what they find as an @example.
+fuzz: setup browser  ## Search for inputs that break something.
+	@NETSCOPE_FUZZ=$${NETSCOPE_FUZZ:-1} $(PY) -m pytest --numprocesses 2 -m "hypothesis or fuzz" --timeout 3600 $(ARGS)
 
 test-page: setup browser
 	@$(PY) -m pytest tests/page $(ARGS)

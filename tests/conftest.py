@@ -1,11 +1,14 @@
 """For all tests: shapes and types of `netscope.analyse` are checked at every call; no setting of the machine counts."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
+
+from tests.fuzzing import IS_FUZZING, examples
 
 ANALYSE = Path(__file__).resolve().parents[1] / "src/netscope/analyse"
 
@@ -18,10 +21,20 @@ def _is_compiled(path: Path) -> bool:
 CHECKED = [f"netscope.analyse.{path.stem}" for path in ANALYSE.glob("[!_]*.py") if not _is_compiled(path)]
 install_import_hook(CHECKED, "beartype.beartype")
 
-settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("no clock")  # a busy machine fails no test
+# A busy machine fails no test (no deadline), and the same examples are tried each time: what `make fuzz` finds is
+# committed as an `@example`.
+settings.register_profile("test", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile(
+    "fuzz", deadline=None, suppress_health_check=list(HealthCheck), max_examples=examples(100), print_blob=True
+)
+settings.load_profile("fuzz" if IS_FUZZING else "test")
 
-KEPT = {"NETSCOPE_BROWSER", "NETSCOPE_PICTURES"}  # of the tests themselves
+# Child processes inherit an ignored signal. Under `nohup` or in the background of a shell SIGINT is ignored, and the
+# tests that interrupt a child would wait for ever.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+KEPT = {"NETSCOPE_BROWSER", "NETSCOPE_PICTURES", "NETSCOPE_FUZZ"}  # of the tests themselves
 for name in [name for name in os.environ if name.startswith("NETSCOPE_") and name not in KEPT]:
     del os.environ[name]
 

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from netscope.analyse import bins, measure
 from netscope.analyse.moments import Moments, merge, moments
+from tests.fuzzing import examples
 
 
 @pytest.fixture(params=["compiled", "numpy"])
@@ -74,7 +75,7 @@ SHAPES = hnp.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=40)
 ANY_32 = hnp.arrays(np.float32, SHAPES, elements=st.floats(width=32))
 ANY_64 = hnp.arrays(np.float64, SHAPES, elements=st.floats(width=64))
 ANY_16 = hnp.arrays(np.float16, SHAPES, elements=st.floats(width=16))
-FEW = settings(max_examples=120)
+FEW = settings(max_examples=examples(120))
 NASTY = [0.0, -0.0, math.nan, math.inf, -math.inf, 1e-45, -1e-45, 1.1754944e-38, 3.4028235e38, -3.4028235e38, 1.0]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-TARGETS = ["demo", "test", "check", "dev", "bench", "docs", "format", "schema", "screenshot", "pictures"]
+TARGETS = ["demo", "test", "fuzz", "check", "dev", "bench", "docs", "format", "schema", "screenshot", "pictures"]
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from netscope.record import append
 from netscope.record.append import RESERVE, Batched, Mapped
 from netscope.store import journal
+from tests.fuzzing import examples
 
 
 def begin(way, folder: Path):
@@ -25,7 +26,7 @@ def bodies(path: Path) -> list[bytes]:
     return [bytes(item.body) for item in journal.scan(path.read_bytes(), 64)]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(40), deadline=None)
 @pytest.mark.parametrize("way", [Mapped, Batched])
 @given(st.lists(st.sampled_from([0, 1, 100, 4000, 4096, 65_000, 70_000, 3 << 20]), max_size=12))
 def test_frames_of_any_size_come_back_and_the_file_ends_with_the_last(tmp_path, way, sizes):

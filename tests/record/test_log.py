@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 import netscope
 from netscope.errors import UsageError
+from tests.fuzzing import examples
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(50), deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -147,7 +148,7 @@ def test_steps_without_end_are_refused_before_they_lose_exactness(run):
         ("loss", "log takes a dict"),
         (0.3, "log takes a dict"),
     ],
-    ids=repr,
+    ids=lambda value: repr(value).partition(" at 0x")[0],  # the same in every worker
 )
 def test_wrong_use_is_refused_and_leaves_nothing_behind(run, journal_of, values, said):
     with pytest.raises(UsageError, match=said):

@@ -10,6 +10,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from netscope.show.guard import Guard, host_name
 from netscope.show.page import find
+from tests.fuzzing import examples
 
 LIVE = "ws://127.0.0.1:6060/api/live"
 
@@ -102,7 +103,7 @@ JSON = st.recursive(
 ROUTES = ["series", "groups", "keys", "runs/edit", "runs/restore"]
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_body_makes_the_server_fail(data, fuzzed):
     import json
@@ -115,7 +116,7 @@ def test_no_body_makes_the_server_fail(data, fuzzed):
         assert reply.json()["error"]
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.text(max_size=30), query=st.text(max_size=30))
 def test_no_address_makes_the_server_fail(fuzzed, path, query):
     from urllib.parse import quote

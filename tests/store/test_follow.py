@@ -19,9 +19,10 @@ from netscope.store import journal, news
 from netscope.store.follow import Follower
 from netscope.store.journal import Damage
 from netscope.store.tail import Block
+from tests.fuzzing import examples
 from tests.store.journals import Script
 
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def everything(n: int = 1) -> Script:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from netscope.store import journal
 from netscope.store.journal import Damage, Frame
+from tests.fuzzing import examples
 
 FRAME = journal.row(3, 7, 1.5, [0.25])
 pieces = st.one_of(
@@ -37,7 +38,7 @@ def one_by_one(buffer: bytes) -> list[int]:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(pieces, max_size=40), st.integers(0, 7), st.sampled_from([1, 3, 1 << 16]))
 def test_frames_are_found_where_trying_every_place_finds_them(parts: list[bytes], odd: int, at_once: int) -> None:
     buffer = b"".join(parts) + bytes(odd)

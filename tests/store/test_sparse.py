@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netscope.store import sparse
+from tests.fuzzing import examples
 
 ROWS = st.lists(
     st.dictionaries(st.integers(0, 2047), st.integers(1, 2**32 - 1) | st.sampled_from([65534, 65535, 65536])),
@@ -23,7 +24,7 @@ def table_of(rows: list[dict[int, int]]) -> np.ndarray:
     return table
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(ROWS)
 def test_counts_survive(rows):
     table = table_of(rows)

@@ -22,6 +22,7 @@ from netscope.schema import EditRequest, Summary
 from netscope.store import blobs, gather, tensors
 from netscope.store.follow import Follower
 from netscope.store.store import Store
+from tests.fuzzing import examples
 from tests.store.journals import BEGAN, Script
 
 Open = Callable[[Path], Store]
@@ -84,7 +85,7 @@ def test_a_growing_run_is_followed(tmp_path: Path, opened: Open) -> None:
     assert store.table(since=store.revision).runs == []
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(

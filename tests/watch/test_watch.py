@@ -18,6 +18,7 @@ from netscope.analyse import bins, measure
 from netscope.errors import UsageError
 from netscope.record.watch import Watch, watch
 from netscope.record.watch_schedule import Schedule
+from tests.fuzzing import examples
 from tests.watch.recorder import Recorder
 
 
@@ -537,7 +538,7 @@ def test_an_optimiser_step_compiled_as_a_whole_trains_on():
 @given(
     st.lists(st.tuples(st.floats(0.001, 10), st.floats(0.001, 10)), min_size=1, max_size=20),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_auto_is_always_a_round_number_within_its_bounds(times):
     schedule = Schedule("auto")
     count = 0

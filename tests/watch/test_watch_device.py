@@ -23,13 +23,14 @@ from netscope.record.watch import Watch
 from netscope.record.watch_measure import Measurement
 from netscope.record.watch_rows import Place
 from netscope.record.watch_schedule import Schedule
+from tests.fuzzing import examples
 from tests.watch.recorder import Recorder
 from tests.watch.test_watch import images, network
 
 PLACE = Place("layer", "weight", "value")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(hnp.arrays(np.float32, st.integers(1, 200), elements=st.floats(width=32)))
 def test_numbers_are_those_of_the_cpu(values):
     measurement = Measurement("device")
