@@ -18,6 +18,7 @@ from msgspec.structs import asdict, replace
 import netscope
 from netscope.errors import NetscopeError, NotFoundError, UsageError
 from netscope.schema import Run
+from netscope.store import exact
 
 WIDEST = 80  # characters of a cell
 WRONG = 2  # exit status of a command that could not be done
@@ -162,7 +163,7 @@ def lines(runs: Sequence[Run], keys: Sequence[str]) -> list[Sequence[str]]:
 def listed(runs: Sequence[Run]) -> str:
     """Runs as a JSON list: the fields of the schema, summaries with names."""
     whole = [asdict(run) | {"summary": {key: asdict(value) for key, value in run.summary.items()}} for run in runs]
-    return msgspec.json.encode(whole).decode()
+    return msgspec.json.encode(whole, enc_hook=exact.plain).decode()
 
 
 def split(keys: Sequence[str], known: Sequence[str]) -> list[str]:

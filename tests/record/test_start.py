@@ -77,11 +77,8 @@ class Kind(enum.Enum):
         (Options(0.1, Path("/x")), {"lr": 0.1, "path": "/x"}),
         (argparse.Namespace(a=1, b=None), {"a": 1, "b": None}),
         ({"n": np.float32(0.5), "i": np.int64(3), "t": np.array(2)}, {"n": 0.5, "i": 3, "t": 2}),
-        ({"k": Kind.big, "f": math.sqrt, "c": Options}, {"k": 3, "f": "math.sqrt", "c": f"{__name__}.Options"}),
-        (
-            {"nan": math.nan, "inf": -math.inf, "big": 10**30, 3: True},
-            {"nan": "NaN", "inf": "-Infinity", "big": str(10**30), "3": True},
-        ),
+        ({"k": Kind.big, "f": math.sqrt, "c": Options}, {"k": "big", "f": "math.sqrt", "c": f"{__name__}.Options"}),
+        ({3: True}, {"3": True}),
     ],
 )
 def test_a_configuration_of_any_shape_is_written_as_json(begin, journal_of, config, told):

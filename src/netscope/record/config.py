@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
-import enum
-import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-import msgspec
-
 from netscope.errors import UsageError
+from netscope.record.plain import plain_mapping
+from netscope.store.exact import json_text
 
-LARGEST = 8 << 20  # bytes, as JSON
+LARGEST = 8 << 20  # characters of JSON
 
 
 class Config(MutableMapping[str, Any]):
@@ -69,7 +65,7 @@ class Config(MutableMapping[str, Any]):
 
     def update(self, values: Any = (), /, **more: Any) -> None:
         """Set several keys, in one event."""
-        change = {**plain_config(values or {}), **plain_config(more)}
+        change = {**plain_config(values if values is not None else {}), **plain_config(more)}
         if change:
             self._log(change)
             self._values.update(change)
@@ -95,59 +91,16 @@ def _attribute(values: Mapping[str, Any], name: str) -> Any:
 
 
 def plain_config(values: Any) -> dict[str, Any]:
-    """A configuration as JSON can say it: of a mapping, a dataclass, an argparse.Namespace or pairs.
+    """A configuration as a journal can hold it: of a mapping, pairs, or another object with names and values.
 
     Raises:
         UsageError: None of these, or too large.
     """
-    values = _named(values)
-    if isinstance(values, list | tuple) and all(isinstance(item, list | tuple) and len(item) == 2 for item in values):
-        values = dict(values)
-    if not isinstance(values, Mapping):
-        raise UsageError(f"config is a dict, a dataclass or an argparse.Namespace, found {type(values).__name__}")
-    plain = {_name(key): _plain(value, 0) for key, value in values.items()}
-    if (size := len(msgspec.json.encode(plain))) > LARGEST:
-        key = max(plain, key=lambda name: len(msgspec.json.encode(plain[name])))
+    plain = plain_mapping(values)
+    if (size := len(json_text(plain))) > LARGEST:
+        key = max(plain, key=lambda name: len(json_text(plain[name])))
         raise UsageError(
-            f"a configuration of {size:,} bytes, most of them in {key!r:.80}; the largest is {LARGEST:,}; "
+            f"a configuration of {size:,} characters of JSON, most of them in {key!r:.80}; the largest is {LARGEST:,}; "
             "log what is longer as a text or an array"
         )
     return plain
-
-
-def _named(value: Any) -> Any:
-    """The fields of a namespace or a dataclass by name; anything else is itself."""
-    if isinstance(value, argparse.Namespace):
-        return vars(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    return value
-
-
-def _name(key: Any) -> str:
-    return str(key).encode("utf-8", "replace").decode()
-
-
-def _plain(value: Any, depth: int) -> Any:
-    if depth > 32:
-        return "…"
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, enum.Enum):
-        return _plain(value.value, depth + 1)
-    if isinstance(value, str):
-        return _name(value)
-    if isinstance(value, int):
-        return int(value) if -(2**63) <= value < 2**64 else str(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
-    value = _named(value)
-    if isinstance(value, Mapping):
-        return {_name(key): _plain(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item, depth + 1) for item in value]
-    if hasattr(value, "dtype") and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        return _plain(value.item(), depth + 1)
-    if callable(value) and hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
-    return _name(str(value)[:1000])

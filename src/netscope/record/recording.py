@@ -22,7 +22,7 @@ from netscope.record.config import Config
 from netscope.record.heart import Heart
 from netscope.record.late import MANY, TOO_MANY, Late, Row
 from netscope.record.writer import Losses, Plan, Writer
-from netscope.store import journal
+from netscope.store import exact, journal
 from netscope.store.journal import SetKind
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ class Recording:
 
     def _put_config(self, change: dict[str, Any]) -> None:
         self.check_not_over()
-        self.put_event({"event": "config", "config": change})
+        config, numbers = exact.spell(change)
+        self.put_event({"event": "config", "config": config} | ({"numbers": numbers} if numbers else {}))
 
     def put_event(self, event: dict[str, Any]) -> None:
         """Write an event, with the time."""

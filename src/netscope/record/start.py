@@ -38,7 +38,7 @@ def init(
     Args:
         dir: Folder of all runs; without it that of NETSCOPE_DIR, or "runs".
         name: What people call it; without it an adjective and a noun.
-        config: A dict, a dataclass or an argparse.Namespace.
+        config: A dict, a dataclass, a namespace, or another object with names and values.
         tags: Words to find it by.
         notes: What to know of it.
         resume: Name or id of a run to go on with, as a new attempt.
@@ -54,6 +54,8 @@ def init(
         StorageError: The folder cannot be written.
     """
     _check(dir, name, tags, notes, resume, join)
+    notes, tags = str.__str__(notes), [str.__str__(tag) for tag in tags]
+    name, resume, join = (None if text is None else str.__str__(text) for text in (name, resume, join))
     values = plain_config(config if config is not None else {})
     root = Path(dir if dir is not None else os.environ.get("NETSCOPE_DIR") or DEFAULT_DIR).expanduser().absolute()
     if _is_disabled():
@@ -67,7 +69,7 @@ def init(
     recording.open()
     if resume is not None:
         recording.put_event({"event": "attempt", "fork_step": None})
-    edit = {"name": name if resume else None, "tags": list(tags) or None, "notes": notes or None}
+    edit = {"name": name if resume else None, "tags": tags or None, "notes": notes or None}
     if any(edit.values()):
         recording.put_event({"event": "edit", **{field: value for field, value in edit.items() if value is not None}})
     recording.config.update(values)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netscope.errors import UsageError
+from netscope.store.words import text_of
 
 if TYPE_CHECKING:
     from netscope.record.media import Media
@@ -53,24 +54,25 @@ def whole_step(step: Any) -> int:
 
 
 def checked_key(key: Any) -> str:
-    """A key that can be written.
+    """A key that can be written: the text of a `str`, of its subclasses and of an enum's member.
 
     Raises:
         UsageError: Not text, empty, over 1,024 characters, or no valid Unicode.
     """
-    if not isinstance(key, str):
+    text = text_of(key)
+    if not isinstance(text, str):
         found = " ".join(f"{key!r}".split())[:40]
         raise UsageError(
             f"a key is text such as 'loss', found {found} of type {type(key).__name__}; write str({found})"
         )
-    if not key or len(key) > LONGEST_KEY:
-        raise UsageError(f"a key has 1 to {LONGEST_KEY:,} characters, found {len(key):,}: {key[:60]!r}")
-    if not key.isascii():
+    if not text or len(text) > LONGEST_KEY:
+        raise UsageError(f"a key has 1 to {LONGEST_KEY:,} characters, found {len(text):,}: {text[:60]!r}")
+    if not text.isascii():
         try:
-            key.encode()
+            text.encode()
         except UnicodeEncodeError as error:
-            raise UsageError(f"key {key[:60]!r} is no valid Unicode: {error.reason}") from None
-    return str(key)
+            raise UsageError(f"key {text[:60]!r} is no valid Unicode: {error.reason}") from None
+    return text
 
 
 def sort_out(values: Any) -> Sorted:
@@ -95,7 +97,7 @@ def _walk(values: Any, prefix: str, found: dict[str, Any], media: dict[str, Medi
         raise UsageError(f"{prefix[:60]!r}…: dicts within dicts, over {DEEPEST} deep; does one hold itself?")
     _check_number(len(found) + len(media) + len(values))
     for name, value in values.items():
-        key = checked_key(prefix + checked_key(name) if prefix else name)
+        key = checked_key(prefix + checked_key(name)) if prefix else checked_key(name)
         if isinstance(value, Mapping):
             _walk(value, key + "/", found, media, depth + 1)
             continue

@@ -83,6 +83,7 @@ def watch(
         raise UsageError(f"no quantity {unknown[0]!r}; there is: {', '.join(QUANTITIES)}")
     if not isinstance(name, str):
         raise UsageError(f"name is a text that goes before the layers' names, found {name!r:.80}")
+    name = str.__str__(name)
     root = unwrap(model)
     if isinstance(root, torch.jit.ScriptModule):
         raise UsageError("TorchScript lets nobody look into a module; watch the module that it was made from")

@@ -26,6 +26,7 @@ from starlette.responses import Response
 from netscope.errors import FormatError, NetscopeError, NotFoundError, StorageError, UsageError
 from netscope.schema import Problem
 from netscope.show.cache import Cache
+from netscope.store import exact
 from netscope.store import tensors as safetensors
 
 JSON, TENSORS = "application/json", "application/octet-stream"
@@ -133,8 +134,8 @@ def word(request: Request, name: str, words: tuple[Any, ...]) -> Any:
 
 
 def json(noun: Any) -> bytes:
-    """A noun as JSON."""
-    return msgspec.json.encode(noun)
+    """A noun as JSON. A number of a configuration that JSON cannot hold is {"number": "9007199254740993"}."""
+    return msgspec.json.encode(noun, enc_hook=exact.tagged)
 
 
 def tensors(arrays: Mapping[str, np.ndarray], reply: Any) -> bytes:

@@ -2,40 +2,75 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from netscope.schema import Attempt, Run, Scalar, Writer
+from netscope.store.exact import json_text, marked, restored
 from netscope.store.follow import Follower
 from netscope.store.state import attempt_of
 
 
-def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Scalar]:
+def flatten(config: dict[str, Any]) -> dict[str, Scalar]:
     """Nested mappings with dots; lists and other things as JSON text.
+
+    Of keys that would then be the same, those with dots of their own are quoted, and none is lost.
 
     >>> flatten({"optimizer": {"lr": 0.1}, "sizes": [1, 2]})
     {'optimizer.lr': 0.1, 'sizes': '[1,2]'}
+    >>> flatten({"opt.lr": 1, "opt": {"lr": 2}})
+    {'"opt.lr"': 1, 'opt.lr': 2}
     """
-    flat: dict[str, Scalar] = {}
+    leaves = list(_leaves(config, ()))
+    names = [".".join(path) for path, _ in leaves]
+    if len(set(names)) < len(names):
+        names = _distinct([path for path, _ in leaves], names)
+    return {name: _scalar(value) for name, (_, value) in zip(names, leaves, strict=True)}
+
+
+def _leaves(config: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for key, value in config.items():
-        name = f"{prefix}{key}"
         if isinstance(value, dict) and value:
-            flat |= flatten(value, f"{name}.")
-        elif isinstance(value, str | int | float | bool) or value is None:
-            flat[name] = value
+            yield from _leaves(value, (*path, str(key)))
         else:
-            flat[name] = msgspec.json.encode(value).decode()
-    return flat
+            yield (*path, str(key)), value
+
+
+def _distinct(paths: list[tuple[str, ...]], names: list[str]) -> list[str]:
+    """Names that are shared are kept by the path without dots within its keys; the others get these keys quoted."""
+    count = Counter(names)
+    taken = {name for name in names if count[name] == 1}
+    taken |= {name for name, path in zip(names, paths, strict=True) if not _has_dots(path)}
+    distinct = []
+    for name, path in zip(names, paths, strict=True):
+        if count[name] > 1 and _has_dots(path):
+            name = ".".join(json_text(key) if "." in key else key for key in path)
+            while name in taken:
+                name = json_text(name)
+            taken.add(name)
+        distinct.append(name)
+    return distinct
+
+
+def _has_dots(path: tuple[str, ...]) -> bool:
+    return any("." in key for key in path)
+
+
+def _scalar(value: Any) -> Scalar:
+    if isinstance(value, str | int | float) or value is None:
+        return marked(value)  # type: ignore[no-any-return]
+    return json_text(value)
 
 
 def config_of(followers: list[Follower]) -> dict[str, Any]:
     """The configuration, nested: per top-level key what was said last. Journals come in order, here and below."""
     latest: dict[str, tuple[float, Any]] = {}
     for follower in followers:
+        numbers = follower.head.numbers
         for key, (time, value) in follower.head.config.items():
             if key not in latest or latest[key][0] <= time:
-                latest[key] = (time, value)
+                latest[key] = (time, restored(value, numbers.get(key, ())))
     return {key: value for key, (_, value) in latest.items()}
 
 

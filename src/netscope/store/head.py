@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from netscope.schema import Layer
+from netscope.store import exact
 from netscope.store.tail import Line
 
 
@@ -31,6 +32,8 @@ class Head(msgspec.Struct):
     start: Start = msgspec.field(default_factory=Start)
     config: dict[str, tuple[float, Any]] = msgspec.field(default_factory=dict)
     """Per top-level key: when it was said, and the value."""
+    numbers: dict[str, list[exact.Path]] = msgspec.field(default_factory=dict)
+    """Where in the values of `config` a text stands for a number that JSON cannot hold."""
     edits: dict[str, tuple[float, Any]] = msgspec.field(default_factory=dict)
     fork_step: int | None = None
     first_step: int | None = None
@@ -63,6 +66,7 @@ class Head(msgspec.Struct):
         return msgspec.structs.replace(
             self,
             config=dict(self.config),
+            numbers=dict(self.numbers),
             edits=dict(self.edits),
             open_lines=dict(self.open_lines),
             histogram_keys=set(self.histogram_keys),
@@ -78,8 +82,11 @@ class Head(msgspec.Struct):
         time = time if time < LATEST else 0.0  # else no later edit could ever win
         self.heard(time)
         if name == "config":
-            for key, value in dict(event["config"]).items():
-                self.config[str(key)] = (time, value)
+            numbers = dict(exact.by_key(msgspec.convert(event.get("numbers", []), list[exact.Path])))
+            for key, given in dict(event["config"]).items():
+                value, large = exact.spell(given)  # the index holds whole numbers of 64 bits
+                self.config[key] = (time, value)
+                self.numbers[key] = [*numbers.get(key, ()), *large]
         elif name == "edit":
             for field, kind in EDITABLE.items():
                 if event.get(field) is not None:

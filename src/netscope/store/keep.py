@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sql
 
 from netscope.errors import StorageError
-from netscope.store import tables
+from netscope.store import exact, tables
 from netscope.store.flush import Flusher, Saved
 from netscope.store.follow import Follower
 from netscope.store.followed import Followed
@@ -145,4 +145,4 @@ def _storable(text: str) -> str:
 
 
 def _json(value: object) -> str:
-    return _storable(msgspec.json.encode(value).decode())
+    return _storable(msgspec.json.encode(value, enc_hook=exact.plain).decode())

@@ -32,6 +32,7 @@ from netscope.store import blobs, query, trash
 from netscope.store.columns import Columns, Reader, View, unknown_run
 from netscope.store.compose import config_of, problems_of, writer_of
 from netscope.store.edit import Editor, change
+from netscope.store.exact import json_text
 from netscope.store.followed import Followed
 from netscope.store.index import Backend, is_writable
 from netscope.store.ingest import Ingest
@@ -211,7 +212,7 @@ class Store:
             followed = self._followed(run_id)
             followers = followed.ordered
             run, attempts = followed.run, list(followed.attempts)
-            config = msgspec.json.encode(config_of(followers)).decode()
+            config = json_text(config_of(followers))
             writers = [writer_of(f) for f in followers if attempt_of(f)]
             problems = problems_of(followers)
         return RunDetail(

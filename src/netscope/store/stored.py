@@ -283,4 +283,4 @@ def _unknown(key: str, known: list[str], what: str, run: str) -> str:
 def _text(what: str, text: object, *, is_empty_fine: bool = False) -> str:
     if not isinstance(text, str) or not (text.strip() or is_empty_fine):
         raise UsageError(f"{what} is a text{'' if is_empty_fine else ' that is not empty'}, found {text!r:.80}")
-    return text
+    return str.__str__(text)

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Collection
 
 from netscope.errors import UsageError
 
 LONGEST_NAME = 200
 LONGEST = 1_000_000  # of notes, and of all tags together
+
+
+def text_of(word: object) -> object:
+    """The plain text of a `str` subclass or of an enum's member; anything else is itself.
+
+    >>> class Metric(str, enum.Enum):
+    ...     LOSS = "loss"
+    >>> text_of(Metric.LOSS), str(Metric.LOSS)
+    ('loss', 'Metric.LOSS')
+    """
+    if isinstance(word, str):
+        return str.__str__(word)
+    if isinstance(word, enum.Enum):
+        return text_of(word.value) if isinstance(word.value, str) else word.name
+    return word
 
 
 def check_words(what: str, texts: Collection[str], most: int = LONGEST) -> None:
