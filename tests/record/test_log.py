@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import netscope
+from netscope.analyse.bins import Histograms
 from netscope.errors import UsageError
 from tests.fuzzing import examples
 
@@ -258,9 +259,9 @@ def test_what_is_refused_leaves_no_blob(run):
 
 
 def test_bins_are_read_back_trimmed(run, journal_of):
-    counts = np.zeros(2048, np.uint32)
-    counts[[508, 1022]] = 3, 4
-    run._recording.put_bins(("a/b/value", "a/c/value", "a/d/value"), 5, [counts, None, np.zeros(2048)])
+    counts = np.zeros((3, 2048), np.uint32)
+    counts[0, [508, 1022]] = 3, 4
+    run._recording.put_bins(("a/b/value", "a/c/value", "a/d/value"), 5, Histograms.of(counts))
     run.finish()
     data = journal_of(run).path.read_bytes()
     from netscope.store import journal, sparse

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netscope.analyse.bins import Histograms
 from netscope.store import sparse
 from tests.fuzzing import examples
 
@@ -29,7 +30,7 @@ def table_of(rows: list[dict[int, int]]) -> np.ndarray:
 def test_counts_survive(rows):
     table = table_of(rows)
     back = np.zeros_like(table)
-    found = sparse.decode(sparse.encode(table), len(rows))
+    found = sparse.decode(sparse.encode(Histograms.of(table)), len(rows))
     for row, filled, some in zip(back, rows, found, strict=True):
         assert (some is None) == (not filled)
         if some is not None:
@@ -41,7 +42,7 @@ def test_counts_survive(rows):
 
 @pytest.mark.parametrize("cut", range(0, 30, 3))
 def test_what_is_cut_short_is_refused(cut):
-    whole = sparse.encode(table_of([{1: 2, 2000: 70_000}, {5: 1}, {7: 65_535}]))
+    whole = sparse.encode(Histograms.of(table_of([{1: 2, 2000: 70_000}, {5: 1}, {7: 65_535}])))
     assert len(whole) == 6 + 8 + 8 + 8
     with pytest.raises(ValueError, match="buffer"):
         sparse.decode(whole[:cut], 3)
@@ -60,7 +61,9 @@ def test_a_store_reads_what_a_run_measured(tmp_path):
     run = netscope.init(dir=tmp_path, watch_system=False, console=False)
     counts = table_of([{0: 4, 1532: 100_000}])[0]
     for step in range(3):
-        run._recording.put_bins(("layer/weight/value", "layer/weight/gradient"), step, [counts * step, None])
+        run._recording.put_bins(
+            ("layer/weight/value", "layer/weight/gradient"), step, Histograms.of(np.stack([counts * step, 0 * counts]))
+        )
     run.finish()
     store = netscope.open(tmp_path)
     store.refresh()

@@ -26,11 +26,10 @@ class Recorder:
         assert kind == "layer"
         assert len(set(keys)) == len(keys) == len(values)
         journal.row(1, step, time or 0.0, values)  # packs as the journal does: every value is a float
-        self.rows.append((step, dict(zip(keys, values, strict=True))))
+        self.rows.append((step, dict(zip(keys, values.tolist(), strict=True))))
 
     def put_bins(self, keys, step, counts):
-        assert all(found.shape == (2048,) for found in counts)
-        self.bins.append((step, dict(zip(keys, counts, strict=True))))
+        self.bins.append((step, dict(zip(keys, counts.dense(), strict=True))))
 
     def put_event(self, event):
         self.events.append(event)

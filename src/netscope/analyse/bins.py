@@ -6,6 +6,9 @@ first, and zeros, infinities and NaN have bins of their own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -37,3 +40,69 @@ def lower_edges() -> npt.NDArray[np.float64]:
     """
     with np.errstate(invalid="ignore"):  # some are signalling NaN
         return (np.arange(N_BINS, dtype=np.uint32) << SHIFT).view(np.float32).astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Histograms:
+    """Histograms of many arrays, as the bins that have counts: a weight fills some 150 of the 2,048.
+
+    >>> table = np.zeros((2, N_BINS), np.uint32)
+    >>> table[1, [508, 1532]] = 3, 4
+    >>> found = Histograms.of(table)
+    >>> found.sizes.tolist(), found.places.tolist(), found.counts.tolist()
+    ([0, 2], [508, 1532], [3, 4])
+    """
+
+    sizes: npt.NDArray[np.int64]
+    """Per array, how many of its bins have counts."""
+    places: npt.NDArray[np.uint16]
+    """The numbers of those bins, array after array, ascending in each."""
+    counts: Counts
+    """Their counts."""
+
+    @staticmethod
+    def of(dense: Counts) -> Histograms:
+        """From [array, 2048] counts."""
+        filled = dense != 0
+        places = np.flatnonzero(filled.ravel()) & (N_BINS - 1)
+        return Histograms(filled.sum(axis=1), places.astype(np.uint16), dense[filled])
+
+    def __len__(self) -> int:
+        """How many arrays there are."""
+        return len(self.sizes)
+
+    def dense(self) -> Counts:
+        """As [array, 2048] counts."""
+        table = np.zeros((len(self), N_BINS), np.uint32)
+        table[np.repeat(np.arange(len(self)), self.sizes), self.places] = self.counts
+        return table
+
+    def part(self, start: int, stop: int) -> Histograms:
+        """Those of the arrays from `start` to before `stop`."""
+        begin, end = int(self.sizes[:start].sum()), int(self.sizes[:stop].sum())
+        return Histograms(self.sizes[start:stop], self.places[begin:end], self.counts[begin:end])
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Histograms:
+        """Those of some arrays, in any order.
+
+        >>> Histograms.of(np.eye(3, N_BINS, dtype=np.uint32)).take(np.array([2, 0])).places.tolist()
+        [2, 0]
+        """
+        if len(rows) == len(self) and (rows == np.arange(len(self))).all():
+            return self
+        sizes = self.sizes[rows]
+        begins = np.cumsum(self.sizes) - self.sizes
+        shifts = begins[rows] - (np.cumsum(sizes) - sizes)
+        index = np.repeat(shifts, sizes) + np.arange(sizes.sum())
+        return Histograms(sizes, self.places[index], self.counts[index])
+
+
+def join(several: Sequence[Histograms]) -> Histograms:
+    """All together, in this order."""
+    if len(several) == 1:
+        return several[0]
+    return Histograms(
+        np.concatenate([one.sizes for one in several]),
+        np.concatenate([one.places for one in several]),
+        np.concatenate([one.counts for one in several]),
+    )

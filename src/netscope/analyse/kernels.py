@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
+from numba import carray, types  # type: ignore[attr-defined]
+from numba.extending import intrinsic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,9 +129,9 @@ def _fill(row, n, zeros, nonfinite, shift, total, squares, low, high):  # type: 
         row[5], row[6] = low, high
 
 
-@_compiled("void(f4[::1], f8[::1], u4[::1])")
-def measure_32(values, row, counts):  # type: ignore[no-untyped-def]
-    """Add the bins of `values` to `counts` and fill `row` with the fields of `Moments`."""
+@_compiled("void(f4[::1], f8[::1], u4[::1], u4[::1])")
+def _measure_32(values, row, counts, other):  # type: ignore[no-untyped-def]
+    """As `measure_32`; `other` is a table of zeros, and is one again afterwards."""
     bits = values.view(np.int32)
     words = values.view(np.uint32)
     shift = np.float32(0.0)
@@ -139,7 +141,6 @@ def measure_32(values, row, counts):  # type: ignore[no-untyped-def]
             shift = values[i]
             key = np.int32(bits[i] ^ ((bits[i] >> 31) & MAGNITUDE_32))
             break
-    other = np.zeros(2048, np.uint32)
     total, squares = 0.0, 0.0
     low, high = HIGHEST_32, np.int32(-HIGHEST_32)
     zeros, nonfinite = 0, 0
@@ -157,11 +158,18 @@ def measure_32(values, row, counts):  # type: ignore[no-untyped-def]
         _count(words[start:stop], counts, other)
     for i in range(2048):
         counts[i] += other[i]
+        other[i] = 0
     ends = np.array([low, high], np.int32)
     for i in range(2):
         ends[i] = ends[i] ^ ((ends[i] >> 31) & MAGNITUDE_32)
     found_ends = ends.view(np.float32)
     _fill(row, values.size, zeros, nonfinite, shift, total, squares, found_ends[0], found_ends[1])
+
+
+@_compiled("void(f4[::1], f8[::1], u4[::1])")
+def measure_32(values, row, counts):  # type: ignore[no-untyped-def]
+    """Add the bins of `values` to `counts` and fill `row` with the fields of `Moments`."""
+    _measure_32(values, row, counts, np.zeros(2048, np.uint32))
 
 
 @_compiled("void(f8[::1], f8[::1], u4[::1])")
@@ -187,3 +195,73 @@ def measure_64(values, row, counts):  # type: ignore[no-untyped-def]
         total += value - shift
         squares += (value - shift) * (value - shift)
     _fill(row, values.size, zeros, nonfinite, shift, total, squares, low, high)
+
+
+def _as_pointer(typing, address):  # type: ignore[no-untyped-def]
+    """A number as a pointer."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(types.int64), generate
+
+
+_pointer: Any = intrinsic(_as_pointer)
+
+
+@_compiled("i8(u4[::1], u2[::1], u4[::1], i8)")
+def _take(table, places, counts, at):  # type: ignore[no-untyped-def]
+    """Move what `table` holds to the end of `places` and `counts`; it is empty afterwards."""
+    words = table.view(np.uint64)
+    for start in range(0, 1024, 8):
+        any_bits = np.uint64(0)
+        for i in range(start, start + 8):
+            any_bits |= words[i]
+        if any_bits:
+            for i in range(2 * start, 2 * start + 16):
+                if table[i]:
+                    places[at], counts[at] = i, table[i]
+                    table[i] = 0
+                    at += 1
+    return at
+
+
+@_compiled("i8(i8[::1], i8[::1], i8[::1], f8[:, ::1], i8[::1], u2[::1], u4[::1])")
+def table_32(addresses, before, sizes, rows, filled, places, counts):  # type: ignore[no-untyped-def]
+    """Measure many float32 arrays, given by their addresses: a call for each would cost more than the small ones do.
+
+    Where `before` is not 0 it is the address of a second array: the first minus the second takes its place, and is
+    measured. Per array, `rows` gets the fields of `Moments`, `filled` how many bins have counts; these bins and their
+    counts stand in `places` and `counts`, array after array. Returns how many there are in all.
+    """
+    table, other = np.zeros(2048, np.uint32), np.zeros(2048, np.uint32)
+    at = 0
+    for i in range(addresses.size):
+        values = carray(_pointer(addresses[i]), (sizes[i],), np.float32)
+        if before[i]:
+            changed = carray(_pointer(before[i]), (sizes[i],), np.float32)
+            for j in range(sizes[i]):
+                changed[j] = values[j] - changed[j]
+            values = changed
+        _measure_32(values, rows[i], table, other)
+        begin, at = at, _take(table, places, counts, at)
+        filled[i] = at - begin
+    return at
+
+
+@_compiled("i8(i8[::1], i8[::1], i8[::1], f8[:, ::1], i8[::1], u2[::1], u4[::1])")
+def table_64(addresses, before, sizes, rows, filled, places, counts):  # type: ignore[no-untyped-def]
+    """The same for float64."""
+    table = np.zeros(2048, np.uint32)
+    at = 0
+    for i in range(addresses.size):
+        values = carray(_pointer(addresses[i]), (sizes[i],), np.float64)
+        if before[i]:
+            changed = carray(_pointer(before[i]), (sizes[i],), np.float64)
+            for j in range(sizes[i]):
+                changed[j] = values[j] - changed[j]
+            values = changed
+        measure_64(values, rows[i], table)
+        begin, at = at, _take(table, places, counts, at)
+        filled[i] = at - begin
+    return at

@@ -5,12 +5,13 @@ Compiling takes seconds once on a machine and half a second from its cache; trai
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import importlib
 import math
 import threading
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ LARGE = 1 << 16
 SAMPLE = 1 << 14
 """Values in such a sample, at most: its mean is off by 0.8 % of the spread."""
 _SAFE = 1e140  # float64 whose squares, and sums of them, are within range
+_C_TYPES: dict[Any, Any] = {np.float32: ctypes.c_float, np.float64: ctypes.c_double}
 _kernels: Any = None
 _warming = threading.Lock()
 _started: threading.Thread | None = None
@@ -55,6 +57,76 @@ def measure(values: npt.NDArray[np.floating], counts: Counts) -> Moments:
         if not 1 / _SAFE < largest < _SAFE and largest != 0:
             return moments(flat)
     return found
+
+
+class Measured(NamedTuple):
+    """What was found of many arrays."""
+
+    moments: npt.NDArray[np.float64]
+    """[array, field of `Moments`]"""
+    histograms: bins.Histograms
+
+
+def measure_table(
+    addresses: npt.NDArray[np.int64],
+    sizes: npt.NDArray[np.int64],
+    dtype: type[np.float32 | np.float64],
+    before: npt.NDArray[np.int64] | None = None,
+) -> Measured:
+    """Moments and bins of many arrays in one call, given by the addresses of their values and how many there are.
+
+    The caller keeps the arrays alive. A call a small array would cost ten times more.
+
+    Args:
+        addresses: Of the first values; an array's values lie side by side.
+        sizes: In values.
+        dtype: Of all arrays.
+        before: Where not 0, the address of as many values of the same dtype. They are subtracted from the array's, the
+            difference takes *their* place, and is what is measured.
+    """
+    before = np.zeros_like(addresses) if before is None else before
+    if _kernels is None:
+        return _measure_views(addresses, sizes, dtype, before)
+    found, filled = np.empty((len(sizes), 7)), np.empty(len(sizes), np.int64)
+    most = int(np.minimum(sizes, bins.N_BINS).sum())
+    places, counts = np.empty(most, np.uint16), np.empty(most, np.uint32)
+    kernel = _kernels.table_32 if dtype == np.float32 else _kernels.table_64
+    n = kernel(addresses, before, sizes, found, filled, places, counts)
+    if dtype == np.float64:
+        for i in np.flatnonzero(~_is_safe(found)).tolist():
+            found[i] = moments(_view(int(before[i] or addresses[i]), int(sizes[i]), dtype))
+    return Measured(found, bins.Histograms(filled, places[:n].copy(), counts[:n].copy()))
+
+
+def _measure_views(
+    addresses: npt.NDArray[np.int64],
+    sizes: npt.NDArray[np.int64],
+    dtype: type[np.float32 | np.float64],
+    before: npt.NDArray[np.int64],
+) -> Measured:
+    found, counts = np.empty((len(sizes), 7)), np.empty((len(sizes), bins.N_BINS), np.uint32)
+    for i, (address, size, other) in enumerate(zip(addresses.tolist(), sizes.tolist(), before.tolist(), strict=True)):
+        values = _view(address, size, dtype)
+        if other:
+            with np.errstate(all="ignore"):
+                values = np.subtract(values, changed := _view(other, size, dtype), out=changed)
+        found[i], counts[i] = moments(values), bins.count(values)
+    return Measured(found, bins.Histograms.of(counts))
+
+
+def _view(address: int, size: int, dtype: type[np.float32 | np.float64]) -> npt.NDArray[np.floating]:
+    if not size:
+        return np.empty(0, dtype)
+    values: npt.NDArray[np.floating] = np.ctypeslib.as_array((_C_TYPES[dtype] * size).from_address(address))
+    return values
+
+
+def _is_safe(found: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Whether squares of an array's values, and sums of them, are within the range of float64."""
+    largest = np.maximum(np.abs(found[:, 5]), np.abs(found[:, 6]))
+    safe: npt.NDArray[np.bool_] = (largest > 1 / _SAFE) & (largest < _SAFE)
+    safe |= (largest == 0) | (found[:, 0] == found[:, 2])
+    return safe
 
 
 def measure_sample(values: npt.NDArray[np.floating], counts: Counts) -> Moments:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-import numpy.typing as npt
-
+from netscope.analyse.bins import Histograms
 from netscope.record.histogram import Histogram
 from netscope.store import journal, sparse
 
 
-def bins_frame(key_set: int, step: int, time: float, counts: Sequence[npt.ArrayLike | None]) -> bytes:
-    """One row of fixed bins: per key 2,048 counts, or None for nothing. Only bins with counts are written."""
-    table = np.zeros((len(counts), sparse.N_BINS), np.uint32)
-    for row, found in zip(table, counts, strict=True):
-        if found is not None:
-            row[:] = np.minimum(found, 2**32 - 1)
-    return journal.frame(journal.SPARSE_BINS, journal.POINT.pack(step, time) + sparse.encode(table), key_set)
+def bins_frame(key_set: int, step: int, time: float, found: Histograms) -> bytes:
+    """One row of fixed bins, per key. Only bins with counts are written."""
+    return journal.frame(journal.SPARSE_BINS, journal.POINT.pack(step, time) + sparse.encode(found), key_set)
 
 
 def histogram_frame(key: str, step: int, time: float, histogram: Histogram) -> bytes:

@@ -26,7 +26,10 @@ from netscope.store import exact, journal
 from netscope.store.journal import SetKind
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
+
+    from netscope.analyse.bins import Histograms
 
 MOST_KEYS = 2_000  # of one row: with keys and bins of any size it stays below the 16 MiB of a frame
 RETRY_S = 5.0
@@ -78,7 +81,12 @@ class Recording:
         self._heart: Heart | None = None
 
     def put_row(
-        self, kind: SetKind, keys: tuple[str, ...], step: int, values: Sequence[float], time: float | None = None
+        self,
+        kind: SetKind,
+        keys: tuple[str, ...],
+        step: int,
+        values: Sequence[float] | npt.NDArray[np.float64],
+        time: float | None = None,
     ) -> None:
         """Write one row of any kind. For what netscope itself measures; nothing is checked."""
         for start in range(0, len(keys), MOST_KEYS):
@@ -89,7 +97,8 @@ class Recording:
                     continue
                 try:
                     plan = writer.plan(kind, some)
-                    plan.write(step, time or _now(), values[start : start + MOST_KEYS])
+                    part: Any = values[start : start + MOST_KEYS]
+                    (plan.write_array if hasattr(part, "tobytes") else plan.write)(step, time or _now(), part)
                     self.n_rows += 1
                 except OSError as error:
                     self.losses.add(1, error)
@@ -97,8 +106,8 @@ class Recording:
                     if kind == "scalar" and len(keys) <= MOST_KEYS:
                         self.plans[some] = plan
 
-    def put_bins(self, keys: tuple[str, ...], step: int, counts: Sequence[npt.ArrayLike | None]) -> None:
-        """Write one row of fixed bins: per key 2,048 counts, or None."""
+    def put_bins(self, keys: tuple[str, ...], step: int, counts: Histograms) -> None:
+        """Write one row of fixed bins, per key."""
         frames = importlib.import_module("netscope.record.frames")
         for start in range(0, len(keys), MOST_KEYS):
             some = keys[start : start + MOST_KEYS]
@@ -108,7 +117,8 @@ class Recording:
                     continue
                 try:
                     number = writer.plan("bins", some).key_set
-                    writer.journal.append(frames.bins_frame(number, step, _now(), counts[start : start + MOST_KEYS]))
+                    part = counts.part(start, start + MOST_KEYS)
+                    writer.journal.append(frames.bins_frame(number, step, _now(), part))
                 except OSError as error:
                     self.losses.add(1, error)
 

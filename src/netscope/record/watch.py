@@ -248,19 +248,21 @@ class Watch:
             own = {id(p) for group in optimizer.param_groups for p in group["params"]}
             if not self._plan.is_complete:
                 self._look_again()
-            for item in self.parameters:
-                if is_lead or id(item.tensor) in own:
-                    self.see_value(measurement, item)
-                    if not _closure(args, kwargs):
-                        self.see_gradient(measurement, item, getattr(optimizer, "grad_scale", None))
-            if is_lead:
-                self.see_buffers(measurement)
+            with measurement.together():
+                for item in self.parameters:
+                    if is_lead or id(item.tensor) in own:
+                        self.see_value(measurement, item)
+                        if not _closure(args, kwargs):
+                            self.see_gradient(measurement, item, getattr(optimizer, "grad_scale", None))
+                if is_lead:
+                    self.see_buffers(measurement)
             self._before = self._weights(own) if "update" in self._quantities else dict.fromkeys(own)
         self._spend(self._clock() - begin)
 
     def _weights(self, own: set[int]) -> dict[int, torch.Tensor | None]:
         try:
-            return {id(item.tensor): item.tensor.detach().clone() for item in self.parameters if id(item.tensor) in own}
+            items = [item.tensor for item in self.parameters if id(item.tensor) in own]
+            return dict(zip(map(id, items), watch_device.copies(items), strict=True))
         except torch.OutOfMemoryError:
             watch_device.warn_full()
             return {}
@@ -275,13 +277,14 @@ class Watch:
         measurement = self._open if is_lead else self._late
         if measurement is not None and self._before:
             begin = self._clock()
-            for item in self.parameters:
-                if id(item.tensor) in self._before:
-                    before = self._before[id(item.tensor)]
-                    if before is not None:
-                        self.see_update(measurement, item, before)
-                    if _closure(args, kwargs):
-                        self.see_gradient(measurement, item, None)
+            with measurement.together():
+                for item in self.parameters:
+                    if id(item.tensor) in self._before:
+                        before = self._before[id(item.tensor)]
+                        if before is not None:
+                            self.see_update(measurement, item, before)
+                        if _closure(args, kwargs):
+                            self.see_gradient(measurement, item, None)
             self._before = {}
             self._spend(self._clock() - begin)
         if is_lead:
@@ -307,11 +310,9 @@ class Watch:
             measurement.replace(Place(item.layer, item.name, "gradient"), gradient)
 
     def see_update(self, measurement: Measurement, item: Watched, before: torch.Tensor) -> None:
-        """Measure what a step changed; `before` is overwritten."""
+        """Measure what a step changed; `before` may be overwritten."""
         if "update" in self._quantities:
-            now = item.tensor.detach()
-            update = torch.sub(now, before, out=before) if type(before) is torch.Tensor else now - before
-            measurement.replace(Place(item.layer, item.name, "update"), update)
+            measurement.replace(Place(item.layer, item.name, "update"), item.tensor, before)
 
     def finish_step(self) -> None:
         """A step is over: hand on its measurement, prepare for the next."""

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netscope.analyse.bins import N_BINS
-from netscope.analyse.measure import measure, measure_sample, warm
+from netscope.analyse.bins import N_BINS, Histograms
+from netscope.analyse.measure import Measured, measure, measure_sample, warm
 from netscope.errors import UsageError
 from netscope.record.values import whole_step
-from netscope.record.watch_rows import Place, Recorder, Whole, rows, tell_layers
+from netscope.record.watch_rows import Place, Recorder, rows, tell_layers
 from netscope.schema import Layer, Quantity
 
 _QUANTITIES: dict[str, Quantity] = {"value": "value", "gradient": "gradient", "update": "update"}
@@ -48,13 +48,12 @@ def watch_arrays(run: Recorder, arrays: Mapping[str, Mapping[str, Any]], step: i
                 raise UsageError(f"layer {layer!r} has two arrays for {place.tensor} {place.quantity}: {word!r} again")
             found[place] = _floats(array, f"{layer}: {word}")
     warm()
-    seen = {}
-    for place, values in found.items():
-        counts = np.zeros(N_BINS, np.uint32)
+    moments, counts = np.empty((len(found), 7)), np.zeros((len(found), N_BINS), np.uint32)
+    for i, (place, values) in enumerate(found.items()):
         look = measure_sample if place.quantity == "activation" else measure
-        seen[place] = Whole(look(values, counts), {}, counts)
+        moments[i] = look(values, counts[i])
     _tell(run, found)
-    made = rows(seen)
+    made = rows(list(found), Measured(moments, Histograms.of(counts)), {})
     if made.keys:
         run.put_row("layer", made.keys, step, made.values)
         run.put_bins(made.bins_keys, step, made.bins)

@@ -1,4 +1,7 @@
-"""Measure a tensor where it lies, with torch operations alone, and bring all results over in one copy.
+"""Measure tensors where they lie and bring all results over in one copy.
+
+On a GPU one launch of a Triton kernel (`watch_triton`) measures all tensors of a dtype. Where Triton does not work
+(Apple's and Intel's devices, old GPUs, Windows), torch operations measure many tensors at a time (`watch_batched`).
 
 Nothing here waits for the device: no `.item()`, no copy to the host for a tensor. All results become one buffer, copied
 when the device gets to it, and read when it has arrived.
@@ -6,67 +9,25 @@ when the device gets to it, and read when it has arrived.
 
 from __future__ import annotations
 
+import itertools
 import warnings
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from netscope.analyse.bins import N_BINS, SHIFT
+from netscope.analyse.bins import N_BINS, Histograms
+from netscope.analyse.measure import Measured
+from netscope.record import watch_batched
+from netscope.record.watch_transfer import Parcel, upload
 
-CHUNK = 1 << 24
-"""Elements looked at together: bounds the memory that measuring a huge tensor takes."""
+if TYPE_CHECKING:
+    from netscope.record.watch_triton import Partial
 
-
-def wide(device: torch.device) -> torch.dtype:
-    """The widest float a device adds up in; Apple's has no float64."""
-    return torch.float32 if device.type == "mps" else torch.float64
-
-
-def measure(tensor: torch.Tensor, counts: torch.Tensor, every: int = 1) -> list[torch.Tensor]:
-    """Moments of each chunk, as tensors of seven; bins are added to `counts`.
-
-    Zeros, extremes and what is not finite are of all values; the mean, the deviation and the bins of finite values are
-    of every `every`th of a chunk, which counts so many times.
-    """
-    chunks: tuple[torch.Tensor, ...] = torch.split(tensor.detach().reshape(-1), CHUNK)
-    return [_chunk(chunk, counts, every) for chunk in chunks]
-
-
-def _chunk(values: torch.Tensor, counts: torch.Tensor, every: int) -> torch.Tensor:
-    dtype = wide(values.device)
-    single = values.float()
-    sample = single[::every] if every > 1 else single
-    where = (sample.view(torch.int32) >> SHIFT) & (N_BINS - 1)
-    if every == 1:
-        counts.index_add_(0, where, counts.new_ones(()).expand(values.numel()))
-    else:
-        counts.index_add_(0, where, torch.isfinite(sample).to(counts.dtype) * every)
-        # The bins of inf, -inf and NaN (FORMAT.md).
-        counts[1020] += (single == torch.inf).sum()
-        counts[2044] += (single == -torch.inf).sum()
-        counts[1022] += single.isnan().sum()
-    if values.dtype == torch.float64:
-        sample = values[::every]
-    else:
-        values = single
-    kept, n_kept, mean = _mean(sample, dtype)
-    std = (torch.where(torch.isfinite(sample), kept - mean, 0).square().sum() / n_kept).sqrt()
-    is_finite = torch.isfinite(values)
-    n_nonfinite = values.numel() - is_finite.sum(dtype=dtype)
-    low = torch.where(is_finite, values, torch.inf).amin().to(dtype)
-    high = torch.where(is_finite, values, -torch.inf).amax().to(dtype)
-    n = torch.full_like(mean, values.numel())
-    return torch.stack([n, (values == 0).sum(dtype=dtype), n_nonfinite, mean, std, low, high])
-
-
-def _mean(sample: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The sample with zeros for what is not finite, how many are finite, and their mean."""
-    is_finite = torch.isfinite(sample)
-    kept = torch.where(is_finite, sample, 0).to(dtype)
-    n_kept = is_finite.sum(dtype=dtype)
-    return kept, n_kept, kept.sum() / n_kept
+MADE_AT_ONCE = 64
+"""Empty histograms, for tensors that come one by one."""
+_is_triton_broken = False
 
 
 def warn_full() -> None:
@@ -74,40 +35,148 @@ def warn_full() -> None:
     warnings.warn("the device has no memory left to measure everything that is watched", stacklevel=2)
 
 
-def new_counts(device: torch.device) -> torch.Tensor:
-    """An empty histogram on a device."""
-    return torch.zeros(N_BINS, dtype=torch.int32, device=device)
+class Batch(NamedTuple):
+    """What was found of tensors that were measured together."""
+
+    first: int
+    """Row of the first of them."""
+    counts: torch.Tensor
+    """[tensor, bin], int32"""
+    moments: torch.Tensor | Partial
+    """[tensor, field of `Moments`], or what `watch_triton.merge` makes them of."""
 
 
-class Parcel:
-    """Numbers and histograms of one device on their way to the host."""
+class DeviceTable:
+    """All that one measurement finds on one device: a row for each tensor, and single numbers."""
 
-    def __init__(self, numbers: list[torch.Tensor], counts: list[torch.Tensor]) -> None:
-        """Begin the copy; `numbers` are scalars or rows of any dtype, all on one device."""
-        device = numbers[0].device
-        self._dtype = wide(device)
-        self._n = sum(number.numel() for number in numbers)
-        flat = torch.cat([number.reshape(-1).to(self._dtype) for number in numbers])
-        whole = torch.cat([flat.view(torch.int32), *counts])
-        self._arrived: Any = None
-        if device.type == "cuda":
-            # Only memory that the system cannot move is copied to without waiting.
-            self._whole = torch.empty(whole.shape, dtype=whole.dtype, pin_memory=True)
-            self._whole.copy_(whole, non_blocking=True)
-            self._arrived = torch.cuda.Event()
-            self._arrived.record(torch.cuda.current_stream(device))
-        else:
-            self._whole = whole  # copied by `open`, on the thread that can wait
+    def __init__(self, device: torch.device, use_triton: bool | None = None) -> None:
+        """`use_triton` is for tests: whether to use it for tensors of the CPU."""
+        self.device = device
+        self._use_triton = device.type == "cuda" and not _is_triton_broken if use_triton is None else use_triton
+        self._batches: list[Batch] = []
+        self._n = 0
+        self._spare: torch.Tensor | None = None
+        self._numbers: list[torch.Tensor] = []
+        self._n_numbers = 0
+        self._parcel: Parcel | None = None
+        self._row_of: dict[int, int] = {}
+
+    def measure(self, tensors: Sequence[torch.Tensor], before: Sequence[torch.Tensor], is_sampled: bool) -> int:
+        """Measure contiguous tensors of one dtype, or, where there is a `before` of each, what changed since.
+
+        Of large activations (`is_sampled`) the bins are of a part of the values; without Triton, so are mean and
+        deviation.
+
+        Returns:
+            The row of the first; the others follow.
+        """
+        batch = self._launch(tensors, before, is_sampled) if self._use_triton else None
+        if batch is None:
+            batch = Batch(self._n, *watch_batched.measure(tensors, before, is_sampled))
+        self._batches.append(batch)
+        self._n += len(tensors)
+        return batch.first
+
+    def _launch(
+        self, tensors: Sequence[torch.Tensor], before: Sequence[torch.Tensor], is_sampled: bool
+    ) -> Batch | None:
+        """By Triton; None where it fails, which ends its use in this process."""
+        if not all(type(tensor) is torch.Tensor for tensor in tensors):
+            return None  # of a subclass nobody knows where its values are
+        global _is_triton_broken
+        try:
+            from netscope.record import watch_triton  # noqa: PLC0415  # importing Triton takes half a second
+
+            counts = self._new_counts(len(tensors))
+            return Batch(self._n, counts, watch_triton.measure(tensors, before, counts, is_sampled))
+        except torch.OutOfMemoryError:
+            raise
+        except ImportError:  # no Triton on this system
+            self._use_triton, _is_triton_broken = False, True
+            return None
+        except Exception as reason:  # noqa: BLE001  # a compiler, a driver and a device: the training goes on
+            self._use_triton, _is_triton_broken = False, True
+            warnings.warn(f"watching is slower than it could be: Triton does not work here ({reason})", stacklevel=2)
+            return None
+
+    def _new_counts(self, n: int) -> torch.Tensor:
+        """Empty histograms; for tensors that come one by one, many are made at once."""
+        if n > 1:
+            return torch.zeros((n, N_BINS), dtype=torch.int32, device=self.device)
+        if self._spare is None or not len(self._spare):
+            self._spare = torch.zeros((MADE_AT_ONCE, N_BINS), dtype=torch.int32, device=self.device)
+        counts, self._spare = self._spare[:1], self._spare[1:]
+        return counts
+
+    def number(self, numbers: torch.Tensor) -> int:
+        """Take a single number, or several in a row, of any dtype.
+
+        Returns:
+            The place of the first.
+        """
+        first = self._n_numbers
+        self._numbers.append(numbers.reshape(-1))
+        self._n_numbers += numbers.numel()
+        return first
+
+    def send(self, live: set[int]) -> None:
+        """Nothing more comes: begin to bring the rows in `live` (and some others) and all numbers to the host."""
+        batches = [one for one in self._batches if any(one.first + i in live for i in range(len(one.counts)))]
+        for batch in batches:
+            for i in range(len(batch.counts)):
+                self._row_of[batch.first + i] = len(self._row_of)
+        self._batches = []
+        moments = _merged([batch.moments for batch in batches])
+        if moments or self._numbers:
+            self._parcel = Parcel(moments, self._numbers, [batch.counts for batch in batches])
 
     def is_here(self) -> bool:
         """Whether `open` would not wait long."""
-        return self._arrived is None or bool(self._arrived.query())
+        return self._parcel is None or self._parcel.is_here()
 
-    def open(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint32]]:
-        """All numbers in one array, and histograms [tensor, 2048]; waits if need be."""
-        if self._arrived is not None:
-            self._arrived.synchronize()
-        whole = self._whole.cpu().numpy()
-        split = self._n * self._dtype.itemsize // 4
-        numbers = whole[:split].view(np.float32 if self._dtype == torch.float32 else np.float64)
-        return numbers.astype(np.float64), whole[split:].view(np.uint32).reshape(-1, N_BINS)
+    def open(self) -> tuple[Measured, dict[int, int], list[float]]:
+        """What was found, in which of its rows those that `measure` gave are, and all numbers; waits if need be."""
+        if self._parcel is None:
+            return Measured(np.empty((0, 7)), Histograms.of(np.empty((0, N_BINS), np.uint32))), {}, []
+        numbers, counts = self._parcel.open()
+        split = 7 * len(self._row_of)
+        return (
+            Measured(numbers[:split].reshape(-1, 7), Histograms.of(counts)),
+            self._row_of,
+            numbers[split:].tolist(),
+        )
+
+
+def _merged(several: Sequence[torch.Tensor | Partial]) -> list[torch.Tensor]:
+    """All moments in order; those of kernels are merged by one launch."""
+    found: list[torch.Tensor] = []
+    some: Any
+    for is_tensor, some in itertools.groupby(several, lambda one: isinstance(one, torch.Tensor)):
+        if is_tensor:
+            found += some
+        else:
+            from netscope.record import watch_triton  # noqa: PLC0415  # it is loaded: the partial numbers are its
+
+            found.append(watch_triton.merge(list(some)))
+    return found
+
+
+def copies(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Copies of many tensors, all in one operation where they are alike."""
+    plain = [tensor.detach() for tensor in tensors]
+    if not all(type(tensor) is torch.Tensor and tensor.layout == torch.strided for tensor in plain):
+        return [tensor.clone() for tensor in plain]
+    made = [torch.empty_like(tensor) for tensor in plain]
+    if made:
+        torch._foreach_copy_(made, plain)
+    return made
+
+
+def n_never_positive(peaks: Sequence[torch.Tensor]) -> torch.Tensor:
+    """How many elements of each tensor are not above zero; all are on one device."""
+    if len(peaks) == 1:
+        return (peaks[0] <= 0).sum().reshape(1)
+    so_far = torch.cumsum(torch.cat([peak.reshape(-1) for peak in peaks]) <= 0, 0)
+    ends = np.cumsum([peak.numel() for peak in peaks]) - 1
+    sums = so_far[upload(ends, peaks[0].device)]
+    return torch.diff(sums, prepend=sums.new_zeros(1))

@@ -122,11 +122,12 @@ class ByHand:
 
     def _complete(self) -> None:
         assert self._measurement is not None  # it is what has changed since
-        for item in self._watch.parameters:
-            if id(item.tensor) in self._before:
-                self._watch.see_update(self._measurement, item, self._before[id(item.tensor)])
-            else:
-                self._watch.see_value(self._measurement, item)
-        self._watch.see_buffers(self._measurement)
+        with self._measurement.together():
+            for item in self._watch.parameters:
+                if id(item.tensor) in self._before:
+                    self._watch.see_update(self._measurement, item, self._before[id(item.tensor)])
+                else:
+                    self._watch.see_value(self._measurement, item)
+            self._watch.see_buffers(self._measurement)
         self.disarm()
         self._watch.finish_step()

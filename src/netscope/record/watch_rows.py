@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
-from netscope.analyse.bins import Counts
-from netscope.analyse.measure import LARGE
-from netscope.analyse.moments import Moments
+from netscope.analyse.bins import Histograms
+from netscope.analyse.measure import LARGE, Measured
 from netscope.schema import Kind, Layer, Quantity, Stat
 
 
@@ -25,11 +25,16 @@ class Recorder(Protocol):
     at_finish: list[Callable[[], None]]
 
     def put_row(
-        self, kind: Kind, keys: tuple[str, ...], step: int, values: Sequence[float], time: float | None = None
+        self,
+        kind: Kind,
+        keys: tuple[str, ...],
+        step: int,
+        values: npt.NDArray[np.float64],
+        time: float | None = None,
     ) -> None:
         """Append one row."""
 
-    def put_bins(self, keys: tuple[str, ...], step: int, counts: Sequence[Counts | None]) -> None:
+    def put_bins(self, keys: tuple[str, ...], step: int, counts: Histograms) -> None:
         """Append histograms."""
 
     def put_event(self, event: dict[str, Any]) -> None:
@@ -44,64 +49,94 @@ class Place(NamedTuple):
     quantity: Quantity
 
 
-class Whole(NamedTuple):
-    """All that was seen at one place."""
-
-    moments: Moments
-    shares: Mapping[Stat, float]
-    """Further statistics, which are shares of something."""
-    counts: Counts
-
-
 class Rows(NamedTuple):
     """A measurement as the journal takes it."""
 
     keys: tuple[str, ...]
-    values: list[float]
+    values: npt.NDArray[np.float64]
     bins_keys: tuple[str, ...]
-    bins: list[Counts]
+    bins: Histograms
 
 
 _ALWAYS: tuple[Stat, ...] = ("mean", "std", "norm", "min", "max", "zeros", "nonfinite")
 
 
-def rows(seen: Mapping[Place, Whole]) -> Rows:
+def rows(places: Sequence[Place], found: Measured, shares: Mapping[Place, Mapping[Stat, float]]) -> Rows:
     """All series of a measurement; empty tensors have none.
 
     Updates get their `ratio` where the value of the same tensor is there too.
+
+    Args:
+        places: Of the rows of `found`.
+        found: What was measured there.
+        shares: Further statistics, which are shares of something.
     """
-    stats: list[tuple[Place, tuple[Stat, ...]]] = []
-    values: list[float] = []
-    for place, whole in seen.items():
-        found = whole.moments
-        if not found.n:
-            continue
-        low, high = (found.min, found.max) if found.n_finite else (math.nan, math.nan)
-        values += (found.mean, found.std, found.norm, low, high, found.zeros / found.n, found.nonfinite)
-        values += whole.shares.values()
-        further = tuple(whole.shares)
-        if place.quantity == "update" and (value := seen.get(place._replace(quantity="value"))):
-            further = (*further, "ratio")
-            values.append(ratio(found.norm, value.moments.norm))
-        stats.append((place, further))
-    keys, bins_keys = _keys(tuple(stats))
-    return Rows(keys, values, bins_keys, [seen[place].counts for place, _ in stats])
+    if not (found.moments[:, 0] > 0).all():
+        kept = np.flatnonzero(found.moments[:, 0] > 0)
+        places = [places[i] for i in kept.tolist()]
+        found = Measured(found.moments[kept], found.histograms.take(kept))
+    further = tuple((place, tuple(shares[place])) for place in places if place in shares)
+    order = _order(tuple(places), further)
+    values = np.empty(len(order.keys))
+    if len(places):
+        stats = _statistics(found.moments)
+        values[order.starts[:, None] + np.arange(len(_ALWAYS))] = stats
+        values[order.further] = [share for place, _ in further for share in shares[place].values()]
+        norms = stats[:, _ALWAYS.index("norm")]
+        with np.errstate(all="ignore"):
+            values[order.ratios] = norms[order.updates] / norms[order.values]
+    return Rows(order.keys, values, order.bins_keys, found.histograms)
 
 
-@functools.lru_cache(maxsize=64)
-def _keys(stats: tuple[tuple[Place, tuple[Stat, ...]], ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of series and histograms: the same from measurement to measurement."""
-    series = tuple(f"{'/'.join(place)}/{stat}" for place, further in stats for stat in (*_ALWAYS, *further))
-    return series, tuple("/".join(place) for place, _ in stats)
+def _statistics(moments: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The columns of `_ALWAYS`, from those of `Moments`."""
+    n, zeros, nonfinite, mean, std, low, high = moments.T
+    is_finite = n > nonfinite
+    with np.errstate(over="ignore"):
+        norm = np.where(is_finite, np.sqrt(n - nonfinite) * np.hypot(mean, std), np.nan)
+    low, high = np.where(is_finite, low, np.nan), np.where(is_finite, high, np.nan)
+    return np.stack([mean, std, norm, low, high, zeros / n, nonfinite], axis=1)
 
 
-def ratio(update: float, value: float) -> float:
-    """Norm of the update over the norm of the value, by the rules of IEEE: 0 / 0 is NaN, x / 0 infinite.
+class _Order(NamedTuple):
+    """Which value stands where in a row."""
 
-    >>> ratio(1.0, 4.0), ratio(0.0, 0.0), ratio(2.0, 0.0)
-    (0.25, nan, inf)
-    """
-    return update / value if value else math.inf * update if update else math.nan
+    keys: tuple[str, ...]
+    bins_keys: tuple[str, ...]
+    starts: npt.NDArray[np.int64]
+    """Per place, where its statistics begin."""
+    further: npt.NDArray[np.int64]
+    """Where the shares stand, place after place."""
+    ratios: npt.NDArray[np.int64]
+    """Where the ratios stand."""
+    updates: npt.NDArray[np.int64]
+    """Per ratio, which place is the update's."""
+    values: npt.NDArray[np.int64]
+    """And which the value's."""
+
+
+@functools.lru_cache(maxsize=16)
+def _order(places: tuple[Place, ...], shares: tuple[tuple[Place, tuple[Stat, ...]], ...]) -> _Order:
+    """The same from measurement to measurement, and dear to make where there are many."""
+    shares_of = dict(shares)
+    number = {place: i for i, place in enumerate(places)}
+    keys: list[str] = []
+    starts, further, ratios, updates, values = [], [], [], [], []
+    for i, place in enumerate(places):
+        starts.append(len(keys))
+        name = "/".join(place)
+        keys += [f"{name}/{stat}" for stat in _ALWAYS]
+        for stat in shares_of.get(place, ()):
+            further.append(len(keys))
+            keys.append(f"{name}/{stat}")
+        value = number.get(place._replace(quantity="value")) if place.quantity == "update" else None
+        if value is not None:
+            ratios.append(len(keys))
+            updates.append(i)
+            values.append(value)
+            keys.append(f"{name}/ratio")
+    indices = (np.array(index, np.int64) for index in (starts, further, ratios, updates, values))
+    return _Order(tuple(keys), tuple("/".join(place) for place in places), *indices)
 
 
 _told: weakref.WeakKeyDictionary[Recorder, dict[object, list[Layer]]] = weakref.WeakKeyDictionary()

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import sqlalchemy as sql
 
+from netscope.analyse.bins import N_BINS
 from netscope.schema import (
     Asset,
     AssetKind,
@@ -26,7 +27,6 @@ from netscope.store import blocks, codec, journal, tables
 from netscope.store.columns import Moment, Piece, Reader
 from netscope.store.flush import decode_memo
 from netscope.store.head import Memo, overprinted
-from netscope.store.sparse import N_BINS
 from netscope.store.stitch import Part, stitch
 from netscope.store.tail import Counts, Histogram, Line, key_id
 

@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from netscope.analyse.bins import N_BINS
 from netscope.schema import Asset
 from netscope.store import journal, sparse
 from netscope.store.codec import to_ms
 from netscope.store.head import Head, Memo, Start
 from netscope.store.journal import Frame
-from netscope.store.sparse import N_BINS
 from netscope.store.tail import ROW_BYTES, Block, Counts, Histogram, KeySet, Tail
 
 HISTOGRAM_HEAD = struct.Struct("<qdI")

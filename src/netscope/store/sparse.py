@@ -9,27 +9,26 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-N_BINS = 2048
+from netscope.analyse.bins import N_BINS, Histograms
+
 _LARGE = 65535
 
 
-def encode(counts: npt.NDArray[np.uint32]) -> bytes:
-    """Bytes of [key, 2048] counts.
+def encode(found: Histograms) -> bytes:
+    """Histograms as bytes.
 
     >>> table = np.zeros((2, 2048), np.uint32)
     >>> table[1, [508, 1532]] = 3, 70_000
-    >>> [found if found is None else (found[0], int(found[1].sum())) for found in decode(encode(table), 2)]
+    >>> body = encode(Histograms.of(table))
+    >>> [found if found is None else (found[0], int(found[1].sum())) for found in decode(body, 2)]
     [None, (508, 70003)]
     """
-    filled = counts != 0
-    values = counts[filled]
-    places = np.flatnonzero(filled.ravel()) & (N_BINS - 1)
     return b"".join(
         (
-            filled.sum(axis=1).astype("<u2").tobytes(),
-            places.astype("<u2").tobytes(),
-            np.minimum(values, _LARGE).astype("<u2").tobytes(),
-            values[values >= _LARGE].astype("<u4").tobytes(),
+            found.sizes.astype("<u2").tobytes(),
+            found.places.astype("<u2").tobytes(),
+            np.minimum(found.counts, _LARGE).astype("<u2").tobytes(),
+            found.counts[found.counts >= _LARGE].astype("<u4").tobytes(),
         )
     )
 
