@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+LARGEST = 2.0**63 - 2.0**10  # no larger float is an i64
 SHORT = 24  # points: in longer columns NumPy finds a smallest value faster one column after the other
 
 
@@ -42,16 +43,20 @@ def columns(
     """
     n = len(x)
     width = (high - low) / px
+    if not np.isfinite(width) and x.dtype.kind == "f":
+        return columns(x / 4, px, low / 4, high / 4)
     if n < 2 or not width > 0:
         return np.zeros(min(n, 1), np.intp)
     spacing = (float(x[-1]) - float(x[0])) / (n - 1)
-    length = int(width / spacing * (1 + 1e-12)) + 1 if spacing > 0 else n
+    length = int(width / spacing * (1 + 1e-12)) + 1 if spacing * n > width else n
     starts = np.arange(0, n, length)
     ends = np.minimum(starts + length - 1, n - 1)
     if all(np.array_equal(x[points], x[0] + points * spacing) for points in (starts, ends)):
         return starts
     edges = low + width * np.arange(1, px)
-    starts = np.searchsorted(x, edges.astype(x.dtype) if x.dtype.kind == "f" else np.ceil(edges).astype(x.dtype))
+    if x.dtype.kind != "f":
+        edges = np.ceil(edges).clip(-(2.0**63), LARGEST)
+    starts = np.searchsorted(x, edges.astype(x.dtype))
     starts = np.concatenate(([0], starts[(starts > 0) & (starts < n)]))
     return starts[np.concatenate(([True], starts[1:] != starts[:-1]))]
 

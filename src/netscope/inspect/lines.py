@@ -20,7 +20,7 @@ WIDEST_PX = 10_000
 
 
 class Line(NamedTuple):
-    """One series, or the ghost of one; x ascends and is never NaN."""
+    """One series, or the ghost of one; x ascends and is finite."""
 
     run: str
     key: str
@@ -119,9 +119,10 @@ def _joined(x: Columns, y: Columns) -> tuple[np.ndarray, Points]:
 
 def _line(run: str, key: str, x: np.ndarray, points: Points, ghost: bool, revision: int) -> Line:
     n = points.n
-    if not ascending(x) or (n == 1 and x[0] != x[0]):  # a clock that jumped, or a key that is not monotonic
+    # A clock that jumped, or a key that is not monotonic or not finite.
+    if not ascending(x) or (len(x) and not np.isfinite(x[[0, -1]]).all()):
         order = np.argsort(x, kind="stable")
-        order = order[~np.isnan(x[order])]
+        order = order[np.isfinite(x[order])]
         x, points = x[order], points.at(order)
     return Line(run, key, x, points.values, n, ghost, revision, points)
 

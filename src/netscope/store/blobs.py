@@ -9,9 +9,15 @@ import secrets
 from pathlib import Path
 
 from netscope.errors import NotFoundError
+from netscope.store.regular import is_inside
 
 FOLDER = "blobs"
 _NAME = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,16}")
+
+
+def is_name(text: str) -> bool:
+    """Whether a text may be the name of a blob."""
+    return _NAME.fullmatch(text) is not None
 
 
 def path(run: Path, name: str) -> Path:
@@ -20,7 +26,7 @@ def path(run: Path, name: str) -> Path:
     Raises:
         NotFoundError: `name` is not a blob's name.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise NotFoundError(f"no blob {name[:100]!r}; a blob's name is 64 hexadecimal digits and a suffix")
     return run / FOLDER / name[:2] / name
 
@@ -32,7 +38,7 @@ def path_inside(run: Path, name: str) -> Path:
         NotFoundError: `name` is not a blob's name, or a link that leads out of the run's folder.
     """
     found = path(run, name)
-    if not Path(os.path.realpath(found)).is_relative_to(os.path.realpath(run)):
+    if not is_inside(found, run):
         raise NotFoundError(f"blob {name} is a link that leads out of the run's folder; it is not followed")
     return found
 

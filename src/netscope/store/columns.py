@@ -69,8 +69,9 @@ class View(NamedTuple):
         end = len(x) if self.high is None else int(np.searchsorted(x, self.high, side="right"))
         if end - start < 4 * self.px:
             return False
-        left, right = x[0] if self.low is None else self.low, x[-1] if self.high is None else self.high
-        gaps = np.diff(x[max(start - 1, 0) : end + 1])  # those across the edges, too
+        left = float(x[0]) if self.low is None else self.low
+        right = float(x[-1]) if self.high is None else self.high
+        gaps = np.diff(x[max(start - 1, 0) : end + 1].astype(np.float64))  # those across the edges, too
         return bool(float(gaps.max()) * self.px <= 2 * (right - left))
 
 

@@ -116,6 +116,7 @@ def problems_of(followers: list[Follower]) -> list[str]:
         if head.n_damaged:
             places = "one place" if head.n_damaged == 1 else f"{head.n_damaged:,} places"
             found.append(f"{name}: {head.damaged_bytes:,} bytes in {places} are damaged and were skipped")
+        found += [f"{name}: {fault}" for fault in head.faults]
         if head.dropped:
             found.append(f"{name}: {head.dropped:,} rows could not be written while the disk refused")
     return found

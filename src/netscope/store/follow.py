@@ -10,9 +10,10 @@ from io import FileIO
 from pathlib import Path
 
 from netscope.store import journal
-from netscope.store.head import Head, Memo
+from netscope.store.head import LATEST, Head, Memo
 from netscope.store.journal import Header
 from netscope.store.news import News
+from netscope.store.regular import open_inside
 from netscope.store.tail import NOTHING, KeySet, journal_number
 
 PIECE = 256 << 10
@@ -82,7 +83,7 @@ class Follower:
 
     def beat(self) -> bool:
         """Read the header again; whether the heartbeat moved."""
-        with open(self.place, "rb", buffering=0) as file:
+        with open_inside(self.place) as file:
             header = journal.read_header(file.read(journal.HEADER_BYTES), self.name)
         moved = header.beats != self.beats
         if moved and self.created:
@@ -92,7 +93,7 @@ class Follower:
 
     def has_more(self) -> bool:
         """Whether there is something that was not there when all was last searched: 16 bytes are read."""
-        with open(self.place, "rb", buffering=0) as file:
+        with open_inside(self.place) as file:
             file.seek(self.offset)
             peek = file.read(8)
             return len(peek) == 8 and any(peek) and (os.fstat(file.fileno()).st_size, peek) != self._searched
@@ -134,13 +135,14 @@ class Follower:
         """
         if not self.offset:
             self.created = os.stat(self.place).st_mtime  # as long as no header tells it
-        with open(self.place, "rb", buffering=0) as file:
+        with open_inside(self.place) as file:
             start = self.offset or journal.HEADER_BYTES
             if not self.offset:
-                header = file.read(journal.HEADER_BYTES)
-                if len(header) < journal.HEADER_BYTES and journal.MAGIC.startswith(header[:8]):
+                begin = file.read(journal.HEADER_BYTES)
+                if len(begin) < journal.HEADER_BYTES and journal.MAGIC.startswith(begin[:8]):
                     return None  # being created this instant
-                self._hear(journal.read_header(header, self.name))
+                header = journal.read_header(begin, self.name)
+                self._hear(header)
             file.seek(start)
             peek = file.read(8)
             self.bytes_read += len(peek)
@@ -153,6 +155,11 @@ class Follower:
                 return None  # as nearly always
             news = News(start, self.head, self._sets)
             news.head.heard(self.created)
+            if not self.offset and not (_is_time(header.created) and _is_time(header.heartbeat)):
+                news.fault(
+                    journal.HEADER_BYTES,
+                    f"its header tells of impossible times: {header.created:g}, {header.heartbeat:g}",
+                )
             if not is_known and self._read_pieces(file, news, most, thorough) and thorough:
                 file.seek(news.offset)
                 self._searched = (size_now, file.read(8))
@@ -192,7 +199,13 @@ class Follower:
         return False
 
     def _hear(self, header: Header) -> None:
-        self.created, self.heartbeat, self.beats = header.created, header.heartbeat, header.beats
+        self.created = header.created if _is_time(header.created) else self.created
+        self.heartbeat = header.heartbeat if _is_time(header.heartbeat) else 0.0
+        self.beats = header.beats
+
+
+def _is_time(seconds: float) -> bool:
+    return 0.0 <= seconds < LATEST
 
 
 def _next_data(file: FileIO, at: int) -> int:

@@ -101,7 +101,7 @@ class Gather:
         """Whether a writer that seemed dead does anything."""
         try:
             return self._beats(follower) or follower.has_more()
-        except OSError:
+        except (OSError, FormatError):
             return False
 
     def _beats(self, follower: Follower) -> bool:

@@ -9,21 +9,30 @@ import msgspec
 from netscope.schema import Layer
 from netscope.store import exact
 from netscope.store.tail import Line
+from netscope.store.words import LONGEST_NAME, shortened
+
+LATEST = 1e11  # the year 5138: what lies behind it is a broken clock
+MOST_FAULTS, LONGEST_FAULT = 5, 300
+LONGEST_LINE = 1 << 20  # characters; what is longer is cut into lines
+Step = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Time = Annotated[float, msgspec.Meta(ge=0, lt=LATEST)]
+Small = Annotated[int, msgspec.Meta(ge=0, le=2**32)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Start(msgspec.Struct, frozen=True):
     """The first frame of a journal."""
 
-    attempt: int = -1
+    attempt: Annotated[int, msgspec.Meta(ge=-1, le=2**31)] = -1
     """From 1; 0 is a journal that carries edits only and is no attempt; -1: the start is damaged or not read yet."""
     host: str = ""
     boot: str = ""
-    pid: int = 0
-    started: float = 0.0
-    rank: int | None = None
+    pid: Small = 0
+    started: Time = 0.0
+    rank: Small | None = None
     version: str = ""
     name: str | None = None
-    created: float = 0.0
+    created: Time = 0.0
 
 
 class Head(msgspec.Struct):
@@ -50,6 +59,8 @@ class Head(msgspec.Struct):
     n_damaged: int = 0
     """Places that are damaged."""
     damaged_bytes: int = 0
+    faults: list[str] = msgspec.field(default_factory=list)
+    """What was wrong, in sentences; the first few."""
     key_sets: dict[int, int] = msgspec.field(default_factory=dict)
     """Number in this journal -> id of the key set."""
     bins_keys: set[str] = msgspec.field(default_factory=set)
@@ -69,6 +80,7 @@ class Head(msgspec.Struct):
             numbers=dict(self.numbers),
             edits=dict(self.edits),
             open_lines=dict(self.open_lines),
+            faults=list(self.faults),
             histogram_keys=set(self.histogram_keys),
         )
 
@@ -88,9 +100,13 @@ class Head(msgspec.Struct):
                 self.config[key] = (time, value)
                 self.numbers[key] = [*numbers.get(key, ()), *large]
         elif name == "edit":
-            for field, kind in EDITABLE.items():
-                if event.get(field) is not None:
-                    self.edit(field, time, msgspec.convert(event[field], kind))
+            written = {
+                field: msgspec.convert(event[field], kind)
+                for field, kind in EDITABLE.items()
+                if event.get(field) is not None
+            }
+            for field, value in written.items():
+                self.edit(field, time, value)
         elif name == "environment":
             memo.environment = dict(event["environment"])
             self.has_memo = True
@@ -101,7 +117,7 @@ class Head(msgspec.Struct):
             self.fork_step = msgspec.convert(event.get("fork_step"), Step | None)
         elif name == "end":
             self.ended = "crashed" if event.get("state") == "crashed" else "finished"
-            self.error, self.dropped = str(event.get("error") or ""), int(event.get("dropped") or 0)
+            self.error, self.dropped = str(event.get("error") or ""), msgspec.convert(event.get("dropped") or 0, Count)
 
     def heard(self, time: float) -> None:
         """Remember the latest sensible time."""
@@ -111,7 +127,20 @@ class Head(msgspec.Struct):
     def edit(self, field: str, time: float, value: Any) -> None:
         """The latest time wins; of equal times the later in the file."""
         if field not in self.edits or self.edits[field][0] <= time:
-            self.edits[field] = (time, value)
+            if field == "name":
+                value = self.name(value)
+            self.edits[field] = (time, list(dict.fromkeys(value)) if field == "tags" else value)
+
+    def name(self, given: str) -> str:
+        """A name that a table can show."""
+        if len(given) > LONGEST_NAME:
+            self.fault(f"a name of {len(given):,} characters was cut to {LONGEST_NAME}")
+        return shortened(given)
+
+    def fault(self, sentence: str) -> None:
+        """Remember what is wrong, if it is not one of very many things."""
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(shortened(sentence, LONGEST_FAULT))
 
     def saw_step(self, step: int, *, scalar: bool) -> None:
         """Remember the smallest step."""
@@ -148,9 +177,6 @@ class Memo(msgspec.Struct):
         )
 
 
-LATEST = 1e11  # the year 5138: what lies behind it is a broken clock
-LONGEST_LINE = 1 << 20  # characters; what is longer is cut into lines
-Step = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 EDITABLE: dict[str, Any] = {"name": str, "notes": str, "tags": list[str], "archived": bool}
 
 

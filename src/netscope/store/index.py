@@ -36,7 +36,7 @@ class IndexLost(Exception):
     """The database is damaged, of another version, or was deleted: it has to be opened anew. Never leaves the store."""
 
 
-BROKEN = (IndexLost, zstandard.ZstdError, msgspec.MsgspecError)
+BROKEN = (IndexLost, zstandard.ZstdError, msgspec.MsgspecError, UnicodeDecodeError)
 """What reading an index raises that has to be built anew: it is gone, or its blocks are damaged."""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import wave
+from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +14,7 @@ import numpy as np
 from netscope.errors import FormatError, StorageError
 from netscope.store import png, tensors
 from netscope.store.extra import extra
+from netscope.store.regular import open_regular
 
 _NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as a table's JSON spells them
 
@@ -78,13 +81,11 @@ class Audio(NamedTuple):
 
     def _read(self, n: int | None) -> tuple[int, np.ndarray]:
         try:
-            with wave.open(str(self.path), "rb") as file:
+            with open_blob(self.path) as opened, wave.open(io.BufferedReader(opened), "rb") as file:
                 if file.getsampwidth() != 2:
                     raise FormatError(f"{self.path}: {8 * file.getsampwidth()} bits a sample, expected 16")
                 samples = np.frombuffer(file.readframes(file.getnframes() if n is None else n), "<i2")
                 return file.getframerate(), samples.reshape(-1, file.getnchannels())
-        except FileNotFoundError as error:
-            raise StorageError(f"what was logged is gone: {self.path}") from error
         except (wave.Error, EOFError, ValueError) as error:
             raise FormatError(f"{self.path}: a damaged WAV file: {error}") from error
 
@@ -151,7 +152,24 @@ def read(path: Path) -> bytes:
     Raises:
         StorageError: It is gone.
     """
+    with open_blob(path) as file:
+        try:
+            return file.readall()
+        except OSError as error:
+            raise _gone(path, error) from error
+
+
+def open_blob(path: Path) -> FileIO:
+    """Open a blob for reading.
+
+    Raises:
+        StorageError: It is gone, or something else is in its place.
+    """
     try:
-        return path.read_bytes()
+        return open_regular(path)
     except OSError as error:
-        raise StorageError(f"what was logged is gone: {path} ({error.strerror})") from error
+        raise _gone(path, error) from error
+
+
+def _gone(path: Path, error: OSError) -> StorageError:
+    return StorageError(f"what was logged is gone: {path} ({error.strerror})")

@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -14,8 +14,9 @@ import numpy as np
 from netscope.analyse.bins import N_BINS
 from netscope.schema import Asset
 from netscope.store import journal, sparse
+from netscope.store.blobs import is_name
 from netscope.store.codec import to_ms
-from netscope.store.head import Head, Memo, Start
+from netscope.store.head import LATEST, Count, Head, Memo, Start, Step, Time
 from netscope.store.journal import Frame
 from netscope.store.tail import ROW_BYTES, Block, Counts, Histogram, KeySet, Tail
 
@@ -25,6 +26,7 @@ SENSELESS = (
     msgspec.MsgspecError, struct.error, ValueError, TypeError, KeyError, OverflowError, RecursionError,
 )  # fmt: skip
 """What a valid frame with a senseless body raises."""
+LONGEST_KEY = 10_000  # characters; the SDK writes 1,024 at most, and the paths of layers
 DEEPEST = 100  # of lists and mappings in an event; Python's own stack ends at 1,000
 FEW = 64  # rows of a key set that are taken together with those of others
 
@@ -111,6 +113,13 @@ class News:
         self.offset += at
         return at
 
+    def _time(self, seconds: float) -> float:
+        """A frame's time as the index keeps it; NaN where no clock can have told it."""
+        time = float(_possible(np.array([seconds]))[0])
+        if time != time:
+            self.head.fault(f"{seconds:g} is no possible time")
+        return time
+
     def damage(self, n: int) -> None:
         """Count bytes that are no frames."""
         self.head.n_damaged += 1
@@ -143,6 +152,8 @@ class News:
         """Take rows that stand one key set after the other: so many of each."""
         at, steps, times, values = block
         at += self.offset
+        if n_timeless := int(np.count_nonzero(np.isnan(times))):
+            self.head.fault(f"{n_timeless:,} rows from byte {int(at[0]):,} on have no possible time")
         start = 0
         for keys, n in sets:
             stop = start + n
@@ -152,7 +163,7 @@ class News:
                 self._last_row_at = int(at[stop - 1])
                 self.head.last_row = float(times[stop - 1]), int(steps[stop - 1])
             start = stop
-        self.head.heard(float(times.max()))
+        self.head.heard(float(np.fmax.reduce(times)))
 
     def _take(self, frame: Frame) -> None:
         take = TAKE.get(frame.kind)
@@ -160,14 +171,25 @@ class News:
             return
         try:
             take(self, frame)
-        except SENSELESS:
-            self.damage(frame.end - frame.start)
+        except SENSELESS as error:
+            where = f"{NAMES[frame.kind]} at byte {self.offset + frame.start:,}"
+            self.fault(frame.end - frame.start, f"{where}: {error or type(error).__name__}")
+
+    def fault(self, n_bytes: int, sentence: str) -> None:
+        """Count bytes that are not what FORMAT.md says, and remember why."""
+        self.damage(n_bytes)
+        self.head.fault(sentence)
 
     def _start(self, frame: Frame) -> None:
-        self.head.start = msgspec.json.decode(frame.body, type=Start)
+        start = msgspec.json.decode(frame.body, type=Start)
+        name = None if start.name is None else self.head.name(start.name)
+        self.head.start = msgspec.structs.replace(start, name=name)
 
     def _key_set(self, frame: Frame) -> None:
-        self.define(frame.key_set, _KEY_SET.decode(frame.body))
+        keys = _KEY_SET.decode(frame.body)
+        if (longest := max(map(len, keys.keys), default=0)) > LONGEST_KEY:
+            raise ValueError(f"a key of {longest:,} characters; the longest has {LONGEST_KEY:,}")
+        self.define(frame.key_set, keys)
 
     def _row(self, frame: Frame) -> None:
         raise ValueError("a row whose key set is not defined, or of another length")
@@ -182,7 +204,7 @@ class News:
         step, time = journal.POINT.unpack_from(frame.body)
         at = journal.POINT.size
         found: list[tuple[str, Counts]] = []
-        time = _ms(time)
+        time = self._time(time)
         for key in self.sets[frame.key_set].keys:
             first, n = BINS_HEAD.unpack_from(frame.body, at)
             at += BINS_HEAD.size
@@ -195,7 +217,7 @@ class News:
 
     def _sparse_bins(self, frame: Frame) -> None:
         step, time = journal.POINT.unpack_from(frame.body)
-        time = _ms(time)
+        time = self._time(time)
         keys = self.sets[frame.key_set].keys
         rows = sparse.decode(frame.body[journal.POINT.size :], len(keys))
         pairs = zip(keys, rows, strict=True)
@@ -209,7 +231,11 @@ class News:
 
     def _asset(self, frame: Frame) -> None:
         asset = msgspec.json.decode(frame.body, type=Asset)
-        msgspec.msgpack.encode(asset)  # as the index will: numbers of 64 bits
+        msgspec.convert(asset, ValidAsset, from_attributes=True)
+        if len(asset.key) > LONGEST_KEY:
+            raise ValueError(f"a key of {len(asset.key):,} characters; the longest has {LONGEST_KEY:,}")
+        if asset.blob and not is_name(asset.blob):
+            raise ValueError(f"{asset.blob!r:.80} is not the name of a blob")
         self.tail.assets.append(asset)
         self.head.saw_step(asset.step, scalar=False)
         self.head.heard(asset.time)
@@ -217,7 +243,8 @@ class News:
     def _console(self, frame: Frame) -> None:
         time, stream = journal.CONSOLE_HEAD.unpack_from(frame.body)
         text = bytes(frame.body[journal.CONSOLE_HEAD.size :]).decode("utf-8", "replace")
-        self.tail.lines += self.head.print(_ms(time), 2 if stream == 2 else 1, text)
+        time = self._time(time)
+        self.tail.lines += self.head.print(self.head.last_time if time != time else time, 2 if stream == 2 else 1, text)
         self.head.heard(time)
 
     def _histogram(self, frame: Frame) -> None:
@@ -228,13 +255,28 @@ class News:
         n = len(numbers) // 2
         if n_key > len(frame.body) or len(numbers) % 2 == 0:
             raise ValueError("edges are one more than counts")
-        self.tail.histograms.setdefault(key, []).append(Histogram(step, _ms(time), numbers[: n + 1], numbers[n + 1 :]))
+        time = self._time(time)
+        self.tail.histograms.setdefault(key, []).append(Histogram(step, time, numbers[: n + 1], numbers[n + 1 :]))
         self.head.histogram_keys.add(key)
         self.head.saw_step(step, scalar=False)
         self.head.heard(time)
 
 
+class ValidAsset(msgspec.Struct):
+    """What an asset has to be beyond its types: numbers that fit the index and the page."""
+
+    step: Step
+    time: Time
+    bytes: Count
+    shape: Annotated[list[Count], msgspec.Meta(max_length=64)]
+
+
 _KEY_SET = msgspec.json.Decoder(KeySet)
+NAMES = {
+    journal.START: "start", journal.KEY_SET: "key set", journal.ROW: "row", journal.EVENT: "event",
+    journal.BINS: "bins", journal.SPARSE_BINS: "bins", journal.ASSET: "asset", journal.CONSOLE: "console",
+    journal.HISTOGRAM: "histogram",
+}  # fmt: skip
 TAKE: dict[int, Callable[[News, Frame], None]] = {
     journal.START: News._start,
     journal.KEY_SET: News._key_set,
@@ -268,7 +310,7 @@ def _cut(buffer: bytes, places: np.ndarray, n_keys: int) -> Block:
         table = np.lib.stride_tricks.as_strided(table, (len(places), width), (stride * 8, 8))
     else:
         table = words[(places // 8 + 2)[:, None] + np.arange(width)]
-    steps, times = table[:, 0].copy(), to_ms(np.ascontiguousarray(table[:, 1]).view("<f8"))
+    steps, times = table[:, 0].copy(), _possible(np.ascontiguousarray(table[:, 1]).view("<f8"))
     return Block(places, steps, times, np.ascontiguousarray(table[:, 2:]).view("<f8"))
 
 
@@ -300,5 +342,8 @@ def _stretch(words: np.ndarray, view: memoryview, at: int, length: int) -> int:
     return n
 
 
-def _ms(time: float) -> float:
-    return float(to_ms(np.array([time]))[0])
+def _possible(times: np.ndarray) -> np.ndarray:
+    """Times to the millisecond; NaN for those that no clock can have told."""
+    times = to_ms(times)
+    is_possible = (times >= 0.0) & (times < LATEST)
+    return times if is_possible.all() else np.where(is_possible, times, np.nan)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from netscope.store.extra import extra
+from netscope.store.head import LATEST
 from netscope.store.points import Points
 
 
@@ -42,7 +43,12 @@ class Series:
             MissingExtraError: pandas is not installed.
         """
         pandas = extra("to_pandas()", "pandas", "pandas")
-        time = pandas.to_datetime(np.rint(self.times * 1000).astype(np.int64), unit="ms", utc=True)
+        with np.errstate(invalid="ignore", over="ignore"):
+            ms = np.rint(self.times * 1000)
+            is_sensible = np.abs(ms) < 1e3 * LATEST
+            whole = np.where(is_sensible, ms, 0.0).astype(np.int64).astype("datetime64[ms]")
+        whole[~is_sensible] = np.datetime64("NaT")  # of a writer whose clock told no time
+        time = pandas.to_datetime(whole, utc=True)
         return pandas.DataFrame({"time": time, self.key: self.values}, index=pandas.Index(self.steps, name="step"))
 
     def to_arrow(self) -> Any:

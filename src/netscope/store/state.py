@@ -41,7 +41,7 @@ def attempt_of(follower: Follower) -> int:
     if follower.head.start.attempt >= 0:
         return follower.head.start.attempt
     number = follower.name.split("-", 1)[0]
-    return int(number) if number.isdecimal() else 1
+    return int(number) if number.isdecimal() and len(number) < 10 else 1
 
 
 def in_order(followers: list[Follower]) -> list[Follower]:

@@ -42,7 +42,7 @@ class KeySet(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def id(self) -> int:
         """The same for equal key sets of all runs."""
-        return digest("\0".join((self.kind, *self.keys)))
+        return digest(msgspec.json.encode(self).decode())  # not joined by a character that a key may have
 
     @cached_property
     def row_bytes(self) -> int:

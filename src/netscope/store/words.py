@@ -26,6 +26,15 @@ def text_of(word: object) -> object:
     return word
 
 
+def shortened(text: str, most: int = LONGEST_NAME) -> str:
+    """A text as it is, or its beginning where it is longer than any that netscope writes.
+
+    >>> shortened("the wide one", 6)
+    'the w…'
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def check_words(what: str, texts: Collection[str], most: int = LONGEST) -> None:
     """Refuse what no journal could hold.
 

@@ -1,5 +1,7 @@
 /** Safetensors as typed arrays that look into the reply's own bytes: nothing is copied where alignment allows. */
 
+import { own } from './own';
+
 export type Column =
   | Float64Array
   | Float32Array
@@ -54,7 +56,7 @@ export function parse(buffer: ArrayBuffer): Tensors {
   const start = 8 + length;
   if (start > buffer.byteLength) throw new Error(`the header says ${length} bytes, the file has ${buffer.byteLength}`);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length))) as Record<string, unknown>;
-  const tensors: Record<string, Tensor> = {};
+  const tensors: Record<string, Tensor> = Object.create(null) as Record<string, Tensor>;
   for (const [name, entry] of Object.entries(header)) {
     if (name !== '__metadata__') tensors[name] = tensor(buffer, start, name, entry as Entry);
   }
@@ -62,7 +64,7 @@ export function parse(buffer: ArrayBuffer): Tensors {
 }
 
 function tensor(buffer: ArrayBuffer, start: number, name: string, entry: Entry): Tensor {
-  const kind = VIEWS[entry.dtype];
+  const kind = own(VIEWS, entry.dtype);
   if (!kind) throw new Error(`tensor ${name} has the unknown type ${entry.dtype}`);
   const [from, to] = entry.data_offsets;
   if (from > to || start + to > buffer.byteLength) throw new Error(`tensor ${name} ends outside of the file`);

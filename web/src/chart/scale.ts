@@ -114,7 +114,11 @@ export function linearTicks(low: number, high: number, count: number): number[] 
   // Powers below 1 are inexact; dividing by their inverse keeps 0.3 from becoming 0.30000000000000004.
   const inverse = step < 1 ? Math.round(1 / step) : 0;
   const values: number[] = [];
-  for (let i = first; i <= last && values.length < 200; i++) values.push(inverse > 1 ? i / inverse : i * step);
+  for (let i = 0; i < 200 && first + i <= last; i++) {
+    const value = inverse > 1 ? (first + i) / inverse : (first + i) * step;
+    // Beyond 2^53 the next whole number may be the same.
+    if (value !== values.at(-1)) values.push(value);
+  }
   return values;
 }
 

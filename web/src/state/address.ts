@@ -51,7 +51,7 @@ export function decode(url: URL, base: string): Selection {
   const path = url.pathname.startsWith(base) ? url.pathname.slice(base.length) : '';
   const view = VIEWS.find((v) => v === path) ?? 'runs';
   const step = url.searchParams.get('step');
-  const more: Record<string, string> = {};
+  const more: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, value] of url.searchParams) if (!OWN.has(name)) more[name] = value;
   return {
     view,

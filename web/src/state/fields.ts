@@ -1,4 +1,5 @@
 /** What a run can be sorted, grouped and coloured by, and shown as a column: its own words, a config key, a summary key. */
+import { own } from '../api/own';
 import type { Run, Scalar } from '../api/schema.gen';
 import { toNumber } from '../ui/format';
 
@@ -17,8 +18,8 @@ export function parseField(field: Field): Parsed | null {
   if (field.startsWith('config:')) return { config: field.slice(7) };
   const summary = /^summary(?:\.(min|max))?:(.*)$/s.exec(field);
   if (summary) return { summary: summary[2]!, part: (summary[1] as Part | undefined) ?? 'last' };
-  const own = OWN_FIELDS.find((name) => name === field);
-  return own ? { own } : null;
+  const word = OWN_FIELDS.find((name) => name === field);
+  return word ? { own: word } : null;
 }
 
 export function summaryField(key: string, part: Part = 'last'): Field {
@@ -29,9 +30,9 @@ export function summaryField(key: string, part: Part = 'last'): Field {
 export function valueOf(run: Run, field: Field): Scalar | undefined {
   const parsed = parseField(field);
   if (!parsed) return undefined;
-  if ('config' in parsed) return Object.hasOwn(run.config, parsed.config) ? run.config[parsed.config] : undefined;
+  if ('config' in parsed) return own(run.config, parsed.config);
   if ('summary' in parsed) {
-    const summary = run.summary[parsed.summary];
+    const summary = own(run.summary, parsed.summary);
     return summary && toNumber(summary[PARTS.indexOf(parsed.part)]);
   }
   if (parsed.own === 'tags') return run.tags.join(', ');

@@ -3,6 +3,7 @@
  *
  * The twin of store/query.py; tests/data/queries.json holds both to the same answers.
  */
+import { own } from '../api/own';
 import type { Run, Scalar } from '../api/schema.gen';
 import { toNumber } from '../ui/format';
 
@@ -244,7 +245,7 @@ class Parser {
         return constant(Infinity);
       case 'config': {
         const key = this.#path(true);
-        return (run) => (Object.hasOwn(run.config, key) ? run.config[key] : undefined);
+        return (run) => (own(run.config, key));
       }
       case 'summary': {
         const key = this.#path(false);
@@ -255,7 +256,7 @@ class Parser {
         }
         this.keys.add(key);
         return (run) => {
-          const summary = run.summary[key];
+          const summary = own(run.summary, key);
           return summary && toNumber(summary[part]);
         };
       }

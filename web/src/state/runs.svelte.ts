@@ -1,6 +1,7 @@
 /** All runs of the store, which of them pass the filter, which are compared, and the colour of each. */
 import { api, ApiError } from '../api/client';
 import { listen, type Link } from '../api/live';
+import { own } from '../api/own';
 import type { About, EditRequest, Key, Live, Run } from '../api/schema.gen';
 import { assign, groupInk, ink, ramp } from '../ui/colours';
 import { groupRuns, parseField, sortRuns, summaryKeys, valueOf, type Field, type Group, type Sort } from './fields';
@@ -258,8 +259,8 @@ class Runs {
 
   /** The colour of a run as #rrggbb, for the theme on screen. The same in every view. */
   colour(id: string): string {
-    const own = this.#chosen[id];
-    if (own) return own;
+    const chosen = own(this.#chosen, id);
+    if (chosen) return chosen;
     return this.#legend?.get(id) ?? ink(this.#slots.get(id) ?? 0, theme.shown);
   }
 

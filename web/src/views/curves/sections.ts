@@ -1,4 +1,5 @@
 /** Which charts there are and in what order: keys by their prefix, filtered, pinned first, hidden left out. */
+import { own } from '../../api/own';
 import type { Key } from '../../api/schema.gen';
 
 export interface Section {
@@ -69,8 +70,9 @@ export function sectionsOf(keys: readonly Key[], { filter, pinned, hidden, folde
   const sections: Section[] = first.length ? [{ name: PINNED, keys: first, open: folded[PINNED] !== true }] : [];
   let shown = 0;
   for (const name of names) {
-    const inOrder = arranged(groups.get(name)!, order[name] ?? []);
-    const open = folded[name] === undefined ? shown === 0 || shown + inOrder.length <= OPEN_KEYS : !folded[name];
+    const inOrder = arranged(groups.get(name)!, own(order, name) ?? []);
+    const isFolded = own(folded, name);
+    const open = isFolded === undefined ? shown === 0 || shown + inOrder.length <= OPEN_KEYS : !isFolded;
     if (open) shown += inOrder.length;
     sections.push({ name, keys: inOrder, open });
   }

@@ -1,4 +1,5 @@
 /** How a page of charts is shown: what changes the finding travels in the link too, what is only taste stays in the browser. */
+import { own } from '../../api/own';
 import type { TooltipSort } from '../../chart/readings';
 import type { Window } from '../../chart/zoom';
 import { selection } from '../../state/selection.svelte';
@@ -113,20 +114,20 @@ export class ChartSettings {
   }
 
   windowX(key: string): Window {
-    return (this.sharedZoom ? null : this.zooms[key]?.x) ?? this.zoomX;
+    return (this.sharedZoom ? null : own(this.zooms, key)?.x) ?? this.zoomX;
   }
 
   windowY(key: string): Window {
-    return this.zooms[key]?.y ?? null;
+    return own(this.zooms, key)?.y ?? null;
   }
 
   /** `how`: Back undoes what was set; what is replaced is a part of a movement. */
   zoom(key: string, { x, y }: { x?: Window; y?: Window }, how: 'set' | 'replace'): void {
-    const own = { ...this.zooms[key] };
-    if (y !== undefined) own.y = y;
-    if (x !== undefined && !this.sharedZoom) own.x = x;
+    const changed = { ...own(this.zooms, key) };
+    if (y !== undefined) changed.y = y;
+    if (x !== undefined && !this.sharedZoom) changed.x = x;
     const shared = x !== undefined && (this.sharedZoom || x === null) ? x : this.zoomX;
-    this.#writeZoom(shared, { ...this.zooms, [key]: own }, how);
+    this.#writeZoom(shared, { ...this.zooms, [key]: changed }, how);
   }
 
   get isZoomed(): boolean {

@@ -1,8 +1,9 @@
 /** A configuration as lines of a tree, and several configurations side by side. */
+import { own } from '../../api/own';
 import type { Run, Scalar } from '../../api/schema.gen';
 
 export interface Line {
-  /** Dotted path: unique. */
+  /** Dotted path. */
   path: string;
   name: string;
   depth: number;
@@ -26,16 +27,16 @@ export function readConfig(text: string): unknown {
 export function linesOf(value: unknown, path = '', depth = 0): Line[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([name, inner]) => {
-    const own = path ? `${path}.${name}` : name;
+    const whole = path ? `${path}.${name}` : name;
     if (typeof inner === 'object' && inner !== null && Object.keys(inner).length) {
       // Short lists of plain values read better in one line.
       if (Array.isArray(inner) && inner.length <= 12 && inner.every((v) => typeof v !== 'object' || v === null))
-        return [leaf(own, name, depth, JSON.stringify(inner).replaceAll(',', ', '), 'text')];
-      const below = linesOf(inner, own, depth + 1);
-      return [{ path: own, name, depth, value: null, kind: 'branch' as const, n: below.length }, ...below];
+        return [leaf(whole, name, depth, JSON.stringify(inner).replaceAll(',', ', '), 'text')];
+      const below = linesOf(inner, whole, depth + 1);
+      return [{ path: whole, name, depth, value: null, kind: 'branch' as const, n: below.length }, ...below];
     }
     const kind = typeof inner === 'number' ? 'number' : typeof inner === 'string' ? 'text' : 'word';
-    return [leaf(own, name, depth, typeof inner === 'string' ? inner : JSON.stringify(inner), kind)];
+    return [leaf(whole, name, depth, typeof inner === 'string' ? inner : JSON.stringify(inner), kind)];
   });
 }
 
@@ -63,7 +64,7 @@ export interface Compared {
 export function compareConfigs(runs: readonly Run[]): Compared[] {
   const keys = [...new Set(runs.flatMap((run) => Object.keys(run.config)))].sort();
   return keys.map((key) => {
-    const values = runs.map((run) => run.config[key]);
+    const values = runs.map((run) => own(run.config, key));
     return { key, values, differs: values.some((value) => value !== values[0]) };
   });
 }

@@ -1,4 +1,5 @@
 /** What the table of runs consists of: its rows, its columns, and the numbers of a group. */
+import { own } from '../../api/own';
 import type { Key, Run, Scalar } from '../../api/schema.gen';
 import { groupRuns, OWN_FIELDS, parseField, summaryField, valueOf, type Field, type Group } from '../../state/fields';
 
@@ -39,7 +40,7 @@ const TELLING = /(^|[/_.])(val|valid|test|eval)?[/_.]?(loss|acc|accuracy|error|f
 
 /** Columns before anyone chose: state, a few results, the config that differs, tags and times. */
 export function defaultColumns(keys: readonly Key[], config: ReadonlyMap<string, { n: number; differs: boolean }>): Field[] {
-  const most = Math.max(0, ...keys.map((key) => key.n_runs));
+  const most = keys.reduce((n, key) => Math.max(n, key.n_runs), 0);
   const results = keys
     .map((key) => ({ key: key.key, worth: (TELLING.test(key.key) ? 2 : 0) + key.n_runs / (most || 1) }))
     .sort((a, b) => b.worth - a.worth || a.key.length - b.key.length)
@@ -87,7 +88,7 @@ export function isNumeric(field: Field, runs: readonly Run[]): boolean {
   if ('summary' in parsed) return true;
   if ('own' in parsed) return parsed.own === 'duration';
   for (const run of runs) {
-    const value = run.config[parsed.config];
+    const value = own(run.config, parsed.config);
     if (value !== undefined && value !== null) return typeof value === 'number';
   }
   return false;
