@@ -40,7 +40,10 @@ def typescript(node: ast.expr) -> str:
         case ast.Name(id=name):
             return WORDS.get(name, name)
         case ast.BinOp(op=ast.BitOr()):
-            return union([typescript(part) for part in members(node)])
+            parts = [typescript(part) for part in members(node)]
+            if {"int", "float"} <= {part.id for part in members(node) if isinstance(part, ast.Name)}:
+                parts.insert(parts.index("number") + 1, "bigint")  # whole numbers beyond 2**53
+            return union(parts)
         case ast.Subscript(value=ast.Name(id="Literal"), slice=literals):
             values = literals.elts if isinstance(literals, ast.Tuple) else [literals]
             return " | ".join(literal(value) for value in values)

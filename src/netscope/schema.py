@@ -1,7 +1,8 @@
 """The nouns: what crosses from Python to JSON to TypeScript to a button, spelt the same everywhere.
 
 `scripts/schema_ts.py` writes `web/src/api/schema.gen.ts` from this file. Floats that are not finite
-travel as the strings "NaN", "Infinity" and "-Infinity" (`Number`), because JSON has no word for them.
+travel as the strings "NaN", "Infinity" and "-Infinity" (`Number`), because JSON has no word for them. In `Run.config`,
+where texts may say so too, they and whole numbers beyond 2**53 travel as {"number": "9007199254740993"}.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Run(Noun, gc=False):
     notes: str
     archived: bool
     config: dict[str, Scalar]
-    """Flattened: {"optimizer.lr": 0.1}; lists and other values appear as JSON text."""
+    """Flattened: {"optimizer.lr": 0.1}; lists and other values appear as JSON text. Whole numbers are exact."""
     summary: dict[str, Summary]
     """Only the keys that were asked for."""
     revision: int
@@ -107,7 +108,7 @@ class RunDetail(Noun):
     run: Run
     folder: str
     config: str
-    """The configuration as it was given, nested, as JSON text."""
+    """The configuration as it was given, nested, as JSON text with every digit; NaN and Infinity as Python reads them."""
     environment: Environment
     attempts: list[Attempt]
     writers: list[Writer]

@@ -76,3 +76,13 @@ def test_a_whole_number_of_any_size_in_a_journal_is_read(tmp_path: Path) -> None
         with netscope.open(tmp_path) as store:
             assert store.run("r").config == {"seed": 2**70, "in.list": f"[{2**80}]"}
             assert json.loads(store.run("r").detail().config) == {"seed": 2**70, "in": {"list": [2**80]}}
+
+
+def test_runs_with_exact_numbers_are_found_and_sorted(tmp_path: Path) -> None:
+    seeds = [2**53 + 1, 2**53, math.nan, 2**70, -math.inf, math.inf]
+    for i, seed in enumerate(seeds):
+        netscope.init(tmp_path, name=f"r{i}", config={"seed": seed}, watch_system=False, console=False).finish()
+    with netscope.open(tmp_path) as store:
+        assert [run.name for run in store.runs(f"config.seed == {2**53 + 1}")] == ["r0"]
+        assert [run.name for run in store.runs("config.seed == nan")] == ["r2"]
+        assert [run.name for run in store.runs(sort="config.seed")] == ["r4", "r1", "r0", "r3", "r5", "r2"]

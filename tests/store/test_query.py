@@ -11,17 +11,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import netscope
 from netscope.errors import UsageError
 from netscope.schema import Run
-from netscope.store import query
+from netscope.store import exact, query
 
 SHARED: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data/queries.json").read_text(encoding="utf-8"))
 RUNS = msgspec.convert(SHARED["runs"], list[Run])
 
 
+def _number(value: Any) -> Any:
+    """A number as it goes over HTTP."""
+    return exact.restored(value["number"], [[]]) if isinstance(value, dict) else value
+
+
+NUMBERS: dict[str, Any] = SHARED["numbers"]
+EXACT = msgspec.convert(
+    [{**run, "config": {key: _number(value) for key, value in run["config"].items()}} for run in NUMBERS["runs"]],
+    list[Run],
+)
+
+
 @pytest.mark.parametrize("case", SHARED["cases"], ids=lambda case: case["query"] or "nothing")
 def test_a_query_finds_these_runs(case: dict[str, Any]) -> None:
     assert [run.id for run in RUNS if query.understand(case["query"]).test(run)] == case["ids"]
+
+
+@pytest.mark.parametrize("case", NUMBERS["cases"], ids=lambda case: case["query"][:60])
+def test_numbers_are_compared_exactly(case: dict[str, Any]) -> None:
+    assert [run.id for run in EXACT if query.understand(case["query"]).test(run)] == case["ids"]
+
+
+@pytest.mark.parametrize("case", NUMBERS["sorted"], ids=lambda case: case["by"])
+def test_numbers_are_sorted_exactly_and_what_is_none_comes_last(case: dict[str, Any]) -> None:
+    assert [run.id for run in query.sort(EXACT, query.order_of(case["by"]))] == case["ids"]
 
 
 @pytest.mark.parametrize("text", SHARED["bad"])
@@ -70,4 +93,15 @@ def test_thousands_of_terms_are_answered(word: str) -> None:
     ],
 )
 def test_runs_are_sorted_numbers_before_texts_and_what_is_missing_last(by: str, ids: str) -> None:
-    assert "".join(run.id for run in query.sort(RUNS, by)) == ids
+    assert "".join(run.id for run in query.sort(RUNS, query.order_of(by))) == ids
+
+
+def test_a_name_that_no_run_has_is_refused_with_what_was_meant(tmp_path: Path) -> None:
+    with netscope.init(tmp_path, config={"lr": 0.1, "width": 3}, watch_system=False, console=False) as run:
+        run.log({"loss": 0.5})
+    with netscope.open(tmp_path) as store:
+        assert [found.id for found in store.runs("lr < 1 and loss < 1", sort="loss")] == [run.id]
+        with pytest.raises(UsageError, match=r"no run has 'stat'.*did you mean 'state'"):
+            store.runs('stat == "running"')
+        with pytest.raises(UsageError, match=r"no run has 'widht'.*did you mean 'width'"):
+            store.runs(sort="-widht")

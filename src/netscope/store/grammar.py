@@ -8,7 +8,8 @@ from typing import NamedTuple, NoReturn
 
 from netscope.errors import UsageError
 from netscope.schema import Run
-from netscope.store.meaning import Node, Value, comparing, constant, every, spelt, truth
+from netscope.store.exact import MOST_DIGITS
+from netscope.store.meaning import Node, Value, comparing, constant, every, is_missing, spelt, truth
 
 FIELDS = ("id", "name", "state", "created", "updated", "duration", "tags", "notes", "archived")
 PARTS = ("last", "min", "max")
@@ -16,9 +17,9 @@ CONSTANTS: dict[str, Value] = {
     "True": True, "true": True, "False": False, "false": False, "None": None, "null": None,
     "nan": math.nan, "inf": math.inf,
 }  # fmt: skip
-COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "~", "=~", "!~", "in", "not")
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "~", "=~", "!~", "in", "not", "is")
 TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
+    r"\s*(?:(?P<number>[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?)"
     r"|(?P<text>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"
     r"|(?P<name>[^\W\d]\w*)"
     r"|(?P<mark>==|!=|<=|>=|=~|!~|[<>~()\[\],.+-]))"
@@ -53,6 +54,9 @@ class Parser:
         """Cut the text into tokens."""
         self.text = text
         self.keys: set[str] = set()
+        """Series whose summaries are asked about."""
+        self.names: set[str] = set()
+        """Names that stand alone: `lr` for `config.lr`, or for the last value of a series."""
         self._tokens = _tokens(text)
         self._at = 0
         self._depth = 0
@@ -117,6 +121,11 @@ class Parser:
                 if self._take("in") is None:
                     self._fail("; expected 'not in'")
                 word = "not in"
+            if word == "is":
+                word = "!=" if self._take("not") else "=="
+                if self._take("missing"):
+                    tests.append(_missing(left, word == "=="))
+                    continue
             right = self._signed()
             tests.append(self._matching(word, left, right) if "~" in word else comparing(word, left, right))
             left = right
@@ -160,7 +169,8 @@ class Parser:
             self._fail()
         self._at += 1
         if token.kind == "number":
-            return constant(float(token.text))
+            is_whole = token.text.isdecimal() and len(token.text) <= MOST_DIGITS
+            return constant(int(token.text) if is_whole else float(token.text))
         if token.kind == "text":
             return constant(_unquote(token.text))
         return self._named(token)
@@ -194,14 +204,28 @@ class Parser:
         if name == "duration":
             return lambda run: run.updated - run.created
         if name not in FIELDS:
-            self._at -= 1
-            self._fail(f"; there are {', '.join(FIELDS)}, config.… and summary[…]")
+            return self._alone(name)
 
         def field(run: Run) -> Value:
             value: Value = getattr(run, name)
             return value
 
         return field
+
+    def _alone(self, name: str) -> Node:
+        """A name of the configuration, else of a series."""
+        key = name
+        while self._take(".") is not None:
+            key += "." + self._word()
+        self.names.add(key)
+        self.keys.add(key)
+
+        def value(run: Run) -> Value:
+            if key in run.config or key not in run.summary:
+                return run.config.get(key)
+            return float(run.summary[key].last)
+
+        return value
 
     def _summary(self) -> Node:
         key = self._path(dotted=False)
@@ -247,6 +271,10 @@ class Parser:
 
 
 BLANK = Run("", "", "finished", 0.0, 0.0, [], "", False, {}, {}, 0)
+
+
+def _missing(node: Node, wanted: bool) -> Node:
+    return lambda run: is_missing(node(run)) == wanted
 
 
 def _unquote(text: str) -> str:

@@ -1,14 +1,18 @@
 """What the words of the filter language mean for a run's values.
 
-What is missing equals only None and is neither smaller nor larger than anything.
+What is missing equals only None and is neither smaller nor larger than anything. NaN equals NaN. Whole numbers of any
+size are compared exactly.
 """
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 from netscope.schema import Run
+from netscope.store import exact
 
 Value = str | int | float | bool | Sequence["Value"] | None
 Node = Callable[[Run], Value]
@@ -51,7 +55,12 @@ def same(a: Value, b: Value) -> bool:
     """Equal, member by member; a truth value is 0 or 1."""
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
-    return a == b
+    return a == b or (a != a and b != b)
+
+
+def is_missing(value: Value) -> bool:
+    """Nothing, an empty text or an empty list."""
+    return value is None or (isinstance(value, str | list) and not value)
 
 
 def within(a: Value, b: Value) -> bool:
@@ -69,9 +78,20 @@ def ordered(word: str, a: Value, b: Value) -> bool:
 
 
 def spelt(value: Value) -> str:
-    """As JavaScript spells it."""
+    """As JavaScript spells it.
+
+    >>> [spelt(value) for value in (True, 0.25, 64.0, 1e-7, 1e-5, 1e21, float("nan"), float("inf"))]
+    ['true', '0.25', '64', '1e-7', '0.00001', '1e+21', 'NaN', 'Infinity']
+    """
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+    if not isinstance(value, float):
+        return str(value)
+    if not math.isfinite(value):
+        return exact.spelt(value)
+    if value.is_integer() and abs(value) < 1e21:
         return str(int(value))
-    return str(value)
+    digits, _, exponent = repr(value).partition("e")
+    if not exponent:
+        return digits
+    return f"{Decimal(repr(value)):f}" if -7 < int(exponent) < 0 else f"{digits.removesuffix('.0')}e{int(exponent):+d}"

@@ -41,6 +41,7 @@ from netscope.store.state import attempt_of, unreadable
 from netscope.store.stored import StoredRun
 from netscope.store.summary import Summaries
 from netscope.store.tail import Histogram, KeySet
+from netscope.store.text import natural
 
 
 def _check_list(run_ids: Sequence[str]) -> None:
@@ -183,7 +184,8 @@ class Store:
                     names.update((key, keys.kind) for key in keys.keys)
             for name in names:
                 found[name] += n
-        return Keys([Key(key, what, n) for (key, what), n in sorted(found.items())])
+        ordered = sorted(found.items(), key=lambda item: (natural(item[0][0]), item[0][1]))
+        return Keys([Key(key, what, n) for (key, what), n in ordered])
 
     def columns(
         self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: View | None = None
@@ -293,11 +295,14 @@ class Store:
             )
         if not (sort is None or isinstance(sort, str)):
             raise UsageError(f"sort is a text such as '-created' or 'config.lr', found {sort!r:.80}")
-        asked = query.understand(where) if isinstance(where, str) else query.understand("")
-        keys = sorted({*asked.keys, *(query.value_of(sort.removeprefix("-"))[1] if sort else [])})
+        asked = query.understand(where if isinstance(where, str) else "")
+        order = query.order_of(sort) if sort is not None else None
         self.refresh(None, everything=True)
-        rows = [run for run in self.table(keys=keys).runs if asked.test(run)]
-        found = [StoredRun(self, run) for run in (query.sort(rows, sort) if sort else rows)]
+        rows = self.table(keys=sorted({*asked.keys, *(order.keys if order else [])})).runs
+        query.check_names(asked.names, rows, str(where))
+        query.check_names(order.names if order else [], rows, str(sort))
+        passing = [run for run in rows if asked.test(run)]
+        found = [StoredRun(self, run) for run in (query.sort(passing, order) if order else passing)]
         return [run for run in found if where(run)] if callable(where) else found
 
     def run(self, id_or_name: str) -> StoredRun:

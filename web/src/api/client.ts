@@ -1,4 +1,5 @@
 /** Every request the page makes, typed; a reply that is not a success becomes an `ApiError` with the server's own sentence. */
+import { numberOf, parseExact } from './numbers';
 import { parse, type Tensors } from './safetensors';
 import type {
   About,
@@ -147,6 +148,15 @@ function data<T>(tensors: Tensors, name: string): T {
   return tensors.tensors[name]!.data as T;
 }
 
+/** Numbers of the configuration that JSON cannot hold come as {number: "…"}: NaN, infinities, whole numbers beyond 2^53. */
+export function withNumbers(run: Run): Run {
+  const config = run.config as Record<string, unknown>;
+  for (const [key, value] of Object.entries(config))
+    if (typeof value === 'object' && value !== null)
+      Object.defineProperty(config, key, { value: numberOf((value as { number: string }).number), enumerable: true });
+  return run;
+}
+
 export interface Window {
   low?: number | null;
   high?: number | null;
@@ -154,11 +164,17 @@ export interface Window {
 
 export const api = {
   about: (signal?: AbortSignal) => get<About>(['about'], {}, signal),
-  runs: (since: number, keys: readonly string[] = [], signal?: AbortSignal) =>
-    get<RunTable>(['runs'], { since, key: keys }, signal),
-  detail: (run: string, keys: readonly string[] = [], signal?: AbortSignal) =>
-    get<RunDetail>(['runs', run], { key: keys }, signal),
-  edit: (request: EditRequest) => post<Run[]>(['runs', 'edit'], request),
+  async runs(since: number, keys: readonly string[] = [], signal?: AbortSignal): Promise<RunTable> {
+    const table = await get<RunTable>(['runs'], { since, key: keys }, signal);
+    table.runs.forEach(withNumbers);
+    return table;
+  },
+  async detail(run: string, keys: readonly string[] = [], signal?: AbortSignal): Promise<RunDetail> {
+    const detail = await get<RunDetail>(['runs', run], { key: keys }, signal);
+    withNumbers(detail.run);
+    return detail;
+  },
+  edit: async (request: EditRequest) => (await post<Run[]>(['runs', 'edit'], request)).map(withNumbers),
   delete: (runs: readonly string[]) => post<Deleted>(['runs', 'delete'], { runs }),
   restore: (runs: readonly string[]) => post<Deleted>(['runs', 'restore'], { runs }),
   keys: (runs: readonly string[], signal?: AbortSignal) => post<Keys>(['keys'], { runs }, signal),
@@ -170,7 +186,9 @@ export const api = {
     getTensors(['runs', run, 'blobs', blob], {}, signal),
   blobText: async (run: string, blob: string, signal?: AbortSignal) =>
     (await send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null })).text(),
-  blobJson: <T>(run: string, blob: string, signal?: AbortSignal) => get<T>(['runs', run, 'blobs', blob], {}, signal),
+  /** Whole numbers beyond 2^53 are bigints in it. */
+  blobJson: async <T>(run: string, blob: string, signal?: AbortSignal) =>
+    parseExact(await (await send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null })).text()) as T,
   console: (run: string, query: { start: number; n: number; search?: string }, signal?: AbortSignal) =>
     get<Console>(['runs', run, 'console'], query, signal),
   csv: (runs: readonly string[], keys: readonly string[]) => address(['series.csv'], { run: runs, key: keys }),

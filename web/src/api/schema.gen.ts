@@ -2,7 +2,7 @@
 
 export type Number = number | 'NaN' | 'Infinity' | '-Infinity';
 
-export type Scalar = string | number | boolean | null;
+export type Scalar = string | number | bigint | boolean | null;
 
 export type State = 'running' | 'finished' | 'crashed' | 'killed' | 'unreadable';
 
@@ -51,7 +51,7 @@ export interface Run {
   tags: string[];
   notes: string;
   archived: boolean;
-  /** Flattened: {"optimizer.lr": 0.1}; lists and other values appear as JSON text. */
+  /** Flattened: {"optimizer.lr": 0.1}; lists and other values appear as JSON text. Whole numbers are exact. */
   config: Record<string, Scalar>;
   /** Only the keys that were asked for. */
   summary: Record<string, Summary>;
@@ -90,7 +90,9 @@ export interface Environment {
 export interface RunDetail {
   run: Run;
   folder: string;
-  /** The configuration as it was given, nested, as JSON text. */
+  /**
+   * The configuration as it was given, nested, as JSON text with every digit; NaN and Infinity as Python reads them.
+   */
   config: string;
   environment: Environment;
   attempts: Attempt[];

@@ -1,4 +1,5 @@
 /** Which columns the table of runs has, how wide they are, and what they are called. */
+import { legible } from '../i18n/text';
 import type { Field } from './fields';
 import { parseField } from './fields';
 import { i18n } from './i18n.svelte';
@@ -32,7 +33,7 @@ export const columns = new Columns();
 export function fieldTitle(field: Field): string {
   const parsed = parseField(field);
   if (!parsed) return field;
-  if ('config' in parsed) return parsed.config;
-  if ('summary' in parsed) return parsed.part === 'last' ? parsed.summary : `${parsed.summary} ${i18n.t.runs.part[parsed.part]}`;
+  if ('config' in parsed) return legible(parsed.config);
+  if ('summary' in parsed) return parsed.part === 'last' ? legible(parsed.summary) : `${legible(parsed.summary)} ${i18n.t.runs.part[parsed.part]}`;
   return i18n.t.runs.field[parsed.own];
 }

@@ -1,7 +1,8 @@
 /** What a run can be sorted, grouped and coloured by, and shown as a column: its own words, a config key, a summary key. */
 import { own } from '../api/own';
 import type { Run, Scalar } from '../api/schema.gen';
-import { toNumber } from '../ui/format';
+import { isNumeric, toNumber } from '../api/numbers';
+import { byName } from '../i18n/text';
 
 /** "name", "state", …, "config:optimizer.lr", "summary:loss" (last), "summary.min:loss", "summary.max:loss". */
 export type Field = string;
@@ -55,17 +56,20 @@ export interface Sort {
   descending: boolean;
 }
 
-let text: Intl.Collator | undefined;
-
-/** Numbers before texts; what is missing or NaN is last in either direction. */
+/** Numbers before texts, these in natural order; what is missing or NaN is last in either direction. */
 export function compareValues(a: Scalar | undefined, b: Scalar | undefined, descending: boolean): number {
   const [emptyA, emptyB] = [isEmpty(a), isEmpty(b)];
   if (emptyA || emptyB) return Number(emptyA) - Number(emptyB);
   let order: number;
-  if (typeof a === 'string' && typeof b === 'string') order = (text ??= new Intl.Collator(undefined, { numeric: true })).compare(a, b);
+  if (typeof a === 'string' && typeof b === 'string') order = byName(a, b);
   else if (typeof a === 'string' || typeof b === 'string') order = typeof a === 'string' ? 1 : -1;
-  else order = Number(a) - Number(b);
+  else order = Number(ordinal(a) > ordinal(b)) - Number(ordinal(a) < ordinal(b));
   return descending ? -order : order;
+}
+
+/** A truth value is 0 or 1. */
+function ordinal(value: Scalar | undefined): number | bigint {
+  return isNumeric(value) ? value : Number(value);
 }
 
 function isEmpty(value: Scalar | undefined): boolean {
@@ -96,7 +100,7 @@ export function groupRuns(runs: readonly Run[], fields: readonly Field[]): Group
   const groups = new Map<string, Group>();
   for (const run of runs) {
     const values = fields.map((field) => valueOf(run, field));
-    const id = JSON.stringify(values.map((v) => (v === undefined ? [] : typeof v === 'number' ? String(v) : v)));
+    const id = JSON.stringify(values.map((v) => (v === undefined ? [] : isNumeric(v) ? [String(v)] : v)));
     const group = groups.get(id);
     if (group) group.runs.push(run);
     else groups.set(id, { id, values, runs: [run] });

@@ -5,12 +5,14 @@
  */
 import { own } from '../api/own';
 import type { Run, Scalar } from '../api/schema.gen';
-import { toNumber } from '../ui/format';
+import { isSame, numberOf, toNumber } from '../api/numbers';
 
 export interface Query {
   test: (run: Run) => boolean;
   /** Series whose summary the question needs. */
   keys: readonly string[];
+  /** Names that stand alone, `lr` for `config.lr`, which some run should have, and where each stands. */
+  names: ReadonlyMap<string, number>;
   /** What could not be understood, and where; null when all was. */
   problem: Misread | null;
   kind: 'all' | 'words' | 'regex' | 'filter';
@@ -30,7 +32,7 @@ export class Misread extends Error {
 type Value = Scalar | undefined | readonly Value[] | Iterable<string>;
 type Node = (run: Run) => Value;
 
-const NOTHING: Query = { test: () => true, keys: [], problem: null, kind: 'all' };
+const NOTHING: Query = { test: () => true, keys: [], names: new Map(), problem: null, kind: 'all' };
 
 /** Understand what was typed; never throws. Where there is a problem, every run passes. */
 export function understand(typed: string): Query {
@@ -45,17 +47,26 @@ export function understand(typed: string): Query {
     if (!looksLikeFilter(text)) return { ...NOTHING, kind: 'words', test: words(text) };
     const parser = new Parser(text);
     const node = parser.whole();
-    return { kind: 'filter', test: (run) => truth(node(run)), keys: [...parser.keys], problem: null };
+    return { kind: 'filter', test: (run) => truth(node(run)), keys: [...parser.keys], names: parser.names, problem: null };
   } catch (error) {
     if (error instanceof Misread) return { ...NOTHING, problem: error };
     throw error;
   }
 }
 
+/** The first name that stands alone and that no run has, in its configuration or as a series: it is misspelt. */
+export function unknownName(query: Query, runs: Iterable<Run>, series: readonly { key: string }[]): Misread | null {
+  if (!query.names.size) return null;
+  const all = [...runs];
+  for (const [name, at] of query.names)
+    if (all.length && !series.some((one) => one.key === name) && !all.some((run) => Object.hasOwn(run.config, name))) return new Misread('name', name, at);
+  return null;
+}
+
 const FIELDS = ['id', 'name', 'state', 'created', 'updated', 'duration', 'tags', 'notes', 'archived'];
 
 const SIGNS =
-  /[<>=~]|\bin\s*[[(]|\bin\s+(id|name|state|tags|notes|config|summary)\b|\b(config|summary)\s*[.[]|\[\s*["']/;
+  /[<>=~]|\bin\s*[[(]|\bin\s+(id|name|state|tags|notes|config|summary)\b|\b(config|summary)\s*[.[]|\[\s*["']|\bis\s+(not\s+)?(missing|nan|inf|None|null)\b/;
 
 function looksLikeFilter(text: string): boolean {
   return SIGNS.test(text) || /^(not\s+)?archived$/.test(text);
@@ -109,6 +120,7 @@ function tokens(text: string): Token[] {
 /** Precedence climbs: or, and, not, comparison, sign, atom. */
 class Parser {
   readonly keys = new Set<string>();
+  readonly names = new Map<string, number>();
   #tokens: Token[];
   #at = 0;
 
@@ -171,7 +183,7 @@ class Parser {
     const parts: Node[] = [];
     for (;;) {
       const at = this.#at;
-      let word = this.#take('==', '!=', '<', '<=', '>', '>=', '~', '=~', '!~', 'in', 'not');
+      let word = this.#take('==', '!=', '<', '<=', '>', '>=', '~', '=~', '!~', 'in', 'not', 'is');
       if (word === null) return parts.length ? (run) => parts.every((part) => truth(part(run))) : left;
       if (word === 'not') {
         if (!this.#take('in')) {
@@ -179,6 +191,14 @@ class Parser {
           this.#fail();
         }
         word = 'not in';
+      }
+      if (word === 'is') {
+        word = this.#take('not') ? '!=' : '==';
+        if (this.#take('missing')) {
+          const [node, wanted] = [left, word === '=='];
+          parts.push((run) => isMissing(node(run)) === wanted);
+          continue;
+        }
       }
       const place = this.#next.at;
       const [a, b] = [left, this.#signed()];
@@ -193,7 +213,7 @@ class Parser {
     const inner = this.#signed();
     return (run) => {
       const value = inner(run);
-      return typeof value === 'number' ? -value : undefined;
+      return typeof value === 'number' || typeof value === 'bigint' ? -value : undefined;
     };
   }
 
@@ -202,7 +222,7 @@ class Parser {
     if (this.#take('[') !== null) return this.#list(']');
     const token = this.#next;
     this.#at++;
-    if (token.kind === 'number') return constant(Number(token.text));
+    if (token.kind === 'number') return constant(numberOf(token.text));
     if (token.kind === 'text') return constant(unquote(token.text));
     if (token.kind === 'name') return this.#named(token);
     this.#at--;
@@ -261,10 +281,22 @@ class Parser {
         };
       }
     }
-    if (!FIELDS.includes(token.text)) throw new Misread('name', token.text, token.at);
+    if (!FIELDS.includes(token.text)) return this.#alone(token);
     const field = token.text as keyof Run | 'duration';
     if (field === 'duration') return (run) => run.updated - run.created;
     return (run) => run[field] as Value;
+  }
+
+  /** A name of the configuration, else of a series. */
+  #alone(token: Token): Node {
+    let key = token.text;
+    while (this.#take('.') !== null) key += '.' + this.#word();
+    this.names.set(key, token.at);
+    this.keys.add(key);
+    return (run) => {
+      if (Object.hasOwn(run.config, key)) return run.config[key];
+      return Object.hasOwn(run.summary, key) ? toNumber(run.summary[key]![0]) : undefined;
+    };
   }
 
   /** What follows `config` or `summary`: .a.b or ["a.b"]. Dots go on only where keys have dots. */
@@ -301,6 +333,11 @@ function unquote(text: string): string {
   return text.slice(1, -1).replace(/\\(.)/g, (_, c: string) => ({ n: '\n', t: '\t' })[c] ?? c);
 }
 
+/** Nothing, an empty text or an empty list. */
+function isMissing(value: Value): boolean {
+  return value === undefined || value === null || value === '' || (Array.isArray(value) && !value.length);
+}
+
 function truth(value: Value): boolean {
   return Array.isArray(value) ? value.length > 0 : Boolean(value);
 }
@@ -335,7 +372,7 @@ const BLANK: Run = {
   revision: 0,
 };
 
-/** What is missing equals only None and is neither smaller nor larger than anything. */
+/** What is missing equals only None and is neither smaller nor larger than anything; NaN equals NaN. */
 function compare(word: string, a: Value, b: Value): boolean {
   switch (word) {
     case '==':
@@ -349,21 +386,25 @@ function compare(word: string, a: Value, b: Value): boolean {
   }
   if (typeof a === 'boolean') a = Number(a);
   if (typeof b === 'boolean') b = Number(b);
-  if (typeof a === 'number' && typeof b === 'number') return ordered(word, a, b);
+  if (isNumber(a) && isNumber(b)) return ordered(word, a, b);
   if (typeof a === 'string' && typeof b === 'string') return ordered(word, a, b);
   return false;
 }
 
-function ordered<T extends number | string>(word: string, a: T, b: T): boolean {
+function isNumber(value: Value): value is number | bigint {
+  return typeof value === 'number' || typeof value === 'bigint';
+}
+
+function ordered<T extends number | bigint | string>(word: string, a: T, b: T): boolean {
   return word === '<' ? a < b : word === '<=' ? a <= b : word === '>' ? a > b : a >= b;
 }
 
 function same(a: Value, b: Value): boolean {
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((v, i) => same(v, b[i]));
   const [x, y] = [a ?? null, b ?? null];
-  if (typeof x === 'boolean' && typeof y === 'number') return Number(x) === y;
-  if (typeof y === 'boolean' && typeof x === 'number') return Number(y) === x;
-  return x === y;
+  if (typeof x === 'boolean' && isNumber(y)) return isSame(Number(x), y);
+  if (typeof y === 'boolean' && isNumber(x)) return isSame(Number(y), x);
+  return isSame(x, y);
 }
 
 function within(a: Value, b: Value): boolean {

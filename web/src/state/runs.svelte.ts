@@ -1,11 +1,12 @@
 /** All runs of the store, which of them pass the filter, which are compared, and the colour of each. */
 import { api, ApiError } from '../api/client';
 import { listen, type Link } from '../api/live';
+import { isNumeric } from '../api/numbers';
 import { own } from '../api/own';
 import type { About, EditRequest, Key, Live, Run } from '../api/schema.gen';
 import { assign, groupInk, ink, ramp } from '../ui/colours';
 import { groupRuns, parseField, sortRuns, summaryKeys, valueOf, type Field, type Group, type Sort } from './fields';
-import { understand } from './query';
+import { understand, unknownName, type Query } from './query';
 import { selection } from './selection.svelte';
 import { keep, recall } from './stored';
 import { theme } from './theme.svelte';
@@ -63,7 +64,12 @@ class Runs {
   #question: Promise<unknown> | null = null;
   #again = false;
 
-  readonly query = $derived(understand(selection.filter));
+  readonly #typed = $derived(understand(selection.filter));
+  /** What is typed, understood; a name that no run has is a problem, and then every run passes. */
+  readonly query: Query = $derived.by(() => {
+    const problem = this.keys.length ? unknownName(this.#typed, this.all.values(), this.keys) : null;
+    return problem ? { ...this.#typed, test: () => true, problem } : this.#typed;
+  });
   /** What passes the search, pinned first, then in the order of the table. */
   readonly visible: readonly Run[] = $derived.by(() => {
     const passing = [...this.all.values()].filter((run) => (this.showArchived || !run.archived) && this.query.test(run));
@@ -280,7 +286,7 @@ class Runs {
     if (!field) return null;
     const runs = sortRuns([...this.all.values()], [{ field, descending: false }]);
     const values = runs.map((run) => valueOf(run, field));
-    const numbers = values.filter((v): v is number => typeof v === 'number' && Number.isFinite(v));
+    const numbers = values.flatMap((v) => (isNumeric(v) && Number.isFinite(Number(v)) ? [Number(v)] : []));
     const order = new Map([...new Set(values.filter((v) => v !== undefined && v !== null))].map((v, i) => [v, i]));
     const low = numbers[0] ?? 0;
     const high = numbers.at(-1) ?? low;
@@ -290,7 +296,7 @@ class Runs {
       runs.map((run, i) => {
         const value = values[i];
         if (value === undefined || value === null || Number.isNaN(value)) return [run.id, '#8b8e95'];
-        if (byNumber && typeof value === 'number') return [run.id, ramp(high > low ? (value - low) / (high - low) : 0, theme.shown)];
+        if (byNumber && isNumeric(value)) return [run.id, ramp(high > low ? (Number(value) - low) / (high - low) : 0, theme.shown)];
         return [run.id, groupInk(order.get(value) ?? 0, theme.shown)];
       }),
     );

@@ -1,30 +1,34 @@
 /** Numbers, times and sizes as people read them. */
-import type { Number as Wire } from '../api/schema.gen';
+import { thousands } from '../i18n/thousands';
 
-/** A number of the API, where NaN and infinities travel as text. */
-export function toNumber(value: Wire | null | undefined): number {
-  return typeof value === 'number' ? value : value === 'Infinity' ? Infinity : value === '-Infinity' ? -Infinity : NaN;
-}
-
-/** At most `digits` significant digits, exponents for the very large and small, a true minus sign. */
-export function number(value: number, digits = 4): string {
+/**
+ * A measured number: whole numbers whole, with commas; others in at most `digits` significant digits, with exponents
+ * for the very large and small. A true minus sign.
+ */
+export function number(value: number | bigint, digits = 4): string {
+  if (typeof value === 'bigint' || Number.isSafeInteger(value)) return count(value);
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
-  if (value === 0) return '0';
   const size = Math.abs(value);
-  let text: string;
-  if (size >= 1e6 || size < 1e-4) text = value.toExponential(Math.max(0, digits - 2)).replace(/\.?0+e/, 'e').replace('e+', 'e');
-  else if (Number.isInteger(value)) text = String(value);
-  else {
-    text = String(Number(value.toPrecision(digits)));
-    if (size >= 10 ** digits) text = String(Math.round(value));
-  }
-  return text.replaceAll('-', '−');
+  if (size >= 1e6 || size < 1e-4) return minus(value.toExponential(Math.max(0, digits - 2)).replace(/\.?0+e/, 'e').replace('e+', 'e'));
+  return size >= 10 ** digits ? count(Math.round(value)) : minus(String(Number(value.toPrecision(digits))));
 }
 
-/** A whole number with thin spaces between thousands. */
-export function count(value: number): string {
-  return String(value).replace('-', '−').replace(/\B(?=(\d{3})+$)/g, ' ');
+/** A whole number that counts something: 1,234,567. */
+export function count(value: number | bigint): string {
+  return minus(thousands(value));
+}
+
+/** A number that somebody set: every digit and nothing else, as seeds and learning rates are written. */
+export function setting(value: number | bigint): string {
+  if (typeof value === 'bigint' || Number.isSafeInteger(value)) return minus(String(value));
+  if (!Number.isFinite(value)) return number(value);
+  const size = Math.abs(value);
+  return minus(size >= 1e-4 && size < 1e15 ? String(value) : value.toExponential().replace('e+', 'e'));
+}
+
+function minus(text: string): string {
+  return text.replaceAll('-', '−');
 }
 
 /** Seconds as "4.2 s", "3 min 05", "2 h 10", "3 d 4 h". */

@@ -1,22 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { itemsIn, layOut } from './layout';
 import { batches, columnsFor, split, type Want } from './loader';
-import { byName, keyFilter, moved, PINNED, sectionsOf, type Arrangement } from './sections';
+import { keyFilter, moved, PINNED, sectionsOf, type Arrangement } from './sections';
 
 const plain: Arrangement = { filter: null, pinned: [], hidden: [], folded: {}, order: {} };
 const keys = (...names: string[]) => names.map((key) => ({ key, kind: 'scalar' as const, n_runs: 1 }));
 
 describe('sections', () => {
-  test.each([
-    [['layer10', 'layer2', 'layer2b', 'layer']],
-    [['Loss', 'acc', 'loss', 'lr']],
-    [['1', 'a1b2', 'a1b10', '', 'é']],
-  ])('names of %j have one order, whatever they are compared from', (names) => {
-    const sorted = names.toSorted(byName);
-    expect(names.toReversed().sort(byName)).toEqual(sorted);
-    expect(sorted).toEqual(names.toSorted(new Intl.Collator('en', { numeric: true, caseFirst: 'upper' }).compare));
-  });
-
   test('keys are grouped by what stands before their first slash', () => {
     const sections = sectionsOf(keys('val/acc', 'loss', 'train/loss', 'val/a/b'), plain);
     expect(sections.map((s) => [s.name, s.keys])).toEqual([

@@ -1,6 +1,7 @@
 /** Which charts there are and in what order: keys by their prefix, filtered, pinned first, hidden left out. */
 import { own } from '../../api/own';
 import type { Key } from '../../api/schema.gen';
+import { byName } from '../../i18n/text';
 
 export interface Section {
   /** The prefix before the first slash; '' for keys without one; PINNED for those a person put first. */
@@ -37,21 +38,6 @@ export interface Arrangement {
   /** No sections: all keys together. */
   flat?: boolean;
 }
-
-/** Words by their letters, whatever their case, numbers by their size: layer2 before layer10. */
-export function byName(a: string, b: string): number {
-  const [parts, others] = [a.split(NUMBER), b.split(NUMBER)];
-  for (let i = 0; i < parts.length && i < others.length; i++) {
-    const [one, other] = [parts[i]!, others[i]!];
-    // Every other part is a number.
-    const order = i % 2 ? Number(one) - Number(other) : compare(one.toLowerCase(), other.toLowerCase());
-    if (order) return order;
-  }
-  return parts.length - others.length || compare(a, b);
-}
-
-const NUMBER = /(\d+)/;
-const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 export function sectionsOf(keys: readonly Key[], { filter, pinned, hidden, folded, order, flat = false }: Arrangement): Section[] {
   const away = new Set(hidden);

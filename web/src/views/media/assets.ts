@@ -1,4 +1,5 @@
 /** Large things by key, and which of them is shown at a step. */
+import { byName } from '../../i18n/text';
 import type { Asset, AssetKind } from '../../api/schema.gen';
 
 export interface Shelf {
@@ -28,7 +29,7 @@ export function shelves(assets: ReadonlyMap<string, readonly Asset[]>): Shelf[] 
     shelf.steps = [...new Set(shelf.steps)].sort((a, b) => a - b);
     for (const list of shelf.byRun.values()) list.sort((a, b) => a.step - b.step || a.time - b.time);
   }
-  return [...found.values()].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return [...found.values()].sort((a, b) => byName(a.key, b.key));
 }
 
 /** The index of the last number that is not above `step`; -1 when all are. */

@@ -1,4 +1,5 @@
 /** The histograms that a user logged, with bins of his own: which there are, and one over the steps. */
+import { byName } from '../../i18n/text';
 import { api } from '../../api/client';
 import type { Histogram } from '../../chart/histogram';
 
@@ -25,5 +26,5 @@ export interface Place {
 export function places(keys: ReadonlyMap<string, readonly string[]>, fits: (key: string) => boolean): Place[] {
   const all = [...keys].flatMap(([run, list]) => list.filter(fits).map((key) => ({ key, run })));
   // Sorting keeps the order of the runs.
-  return all.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return all.sort((a, b) => byName(a.key, b.key));
 }

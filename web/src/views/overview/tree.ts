@@ -1,6 +1,9 @@
 /** A configuration as lines of a tree, and several configurations side by side. */
+import { isNumeric, isSame, parseExact } from '../../api/numbers';
 import { own } from '../../api/own';
 import type { Run, Scalar } from '../../api/schema.gen';
+import { byName } from '../../i18n/text';
+import { setting } from '../../ui/format';
 
 export interface Line {
   /** Dotted path. */
@@ -17,7 +20,7 @@ export interface Line {
 /** Read the configuration's JSON text; text that is none becomes a single leaf. */
 export function readConfig(text: string): unknown {
   try {
-    return JSON.parse(text || '{}');
+    return parseExact(text || '{}');
   } catch {
     return text;
   }
@@ -31,13 +34,17 @@ export function linesOf(value: unknown, path = '', depth = 0): Line[] {
     if (typeof inner === 'object' && inner !== null && Object.keys(inner).length) {
       // Short lists of plain values read better in one line.
       if (Array.isArray(inner) && inner.length <= 12 && inner.every((v) => typeof v !== 'object' || v === null))
-        return [leaf(whole, name, depth, JSON.stringify(inner).replaceAll(',', ', '), 'text')];
+        return [leaf(whole, name, depth, `[${inner.map(spelt).join(', ')}]`, 'text')];
       const below = linesOf(inner, whole, depth + 1);
       return [{ path: whole, name, depth, value: null, kind: 'branch' as const, n: below.length }, ...below];
     }
-    const kind = typeof inner === 'number' ? 'number' : typeof inner === 'string' ? 'text' : 'word';
-    return [leaf(whole, name, depth, typeof inner === 'string' ? inner : JSON.stringify(inner), kind)];
+    const kind = isNumeric(inner) ? 'number' : typeof inner === 'string' ? 'text' : 'word';
+    return [leaf(whole, name, depth, typeof inner === 'string' ? inner : spelt(inner), kind)];
   });
+}
+
+function spelt(value: unknown): string {
+  return isNumeric(value) ? setting(value) : JSON.stringify(value);
 }
 
 function leaf(path: string, name: string, depth: number, value: string, kind: Line['kind']): Line {
@@ -62,9 +69,9 @@ export interface Compared {
 
 /** Every config key over the runs, and whether they agree. */
 export function compareConfigs(runs: readonly Run[]): Compared[] {
-  const keys = [...new Set(runs.flatMap((run) => Object.keys(run.config)))].sort();
+  const keys = [...new Set(runs.flatMap((run) => Object.keys(run.config)))].sort(byName);
   return keys.map((key) => {
     const values = runs.map((run) => own(run.config, key));
-    return { key, values, differs: values.some((value) => value !== values[0]) };
+    return { key, values, differs: values.some((value) => !isSame(value, values[0])) };
   });
 }

@@ -1,6 +1,8 @@
 /** What the table of runs consists of: its rows, its columns, and the numbers of a group. */
+import { isNumeric, isSame } from '../../api/numbers';
 import { own } from '../../api/own';
 import type { Key, Run, Scalar } from '../../api/schema.gen';
+import { byName } from '../../i18n/text';
 import { groupRuns, OWN_FIELDS, parseField, summaryField, valueOf, type Field, type Group } from '../../state/fields';
 
 export type Row = { kind: 'group'; id: string; group: Group; isFolded: boolean } | { kind: 'run'; id: string; run: Run; depth: number };
@@ -27,7 +29,7 @@ export function configKeys(runs: Iterable<Run>): Map<string, { n: number; differ
       if (!known) found.set(key, { n: 1, differs: false, first: value });
       else {
         known.n++;
-        if (known.first !== value) known.differs = true;
+        if (!isSame(known.first, value)) known.differs = true;
       }
     }
   }
@@ -71,8 +73,9 @@ export interface Figures {
 export function figures(runs: readonly Run[], field: Field): Figures | null {
   let [n, sum, min, max] = [0, 0, Infinity, -Infinity];
   for (const run of runs) {
-    const value = valueOf(run, field);
-    if (typeof value !== 'number' || !Number.isFinite(value)) continue;
+    const found = valueOf(run, field);
+    const value = isNumeric(found) ? Number(found) : NaN;
+    if (!Number.isFinite(value)) continue;
     n++;
     sum += value;
     min = Math.min(min, value);
@@ -82,14 +85,14 @@ export function figures(runs: readonly Run[], field: Field): Figures | null {
 }
 
 /** Whether a column is set flush right. */
-export function isNumeric(field: Field, runs: readonly Run[]): boolean {
+export function isNumberColumn(field: Field, runs: readonly Run[]): boolean {
   const parsed = parseField(field);
   if (!parsed) return false;
   if ('summary' in parsed) return true;
   if ('own' in parsed) return parsed.own === 'duration';
   for (const run of runs) {
     const value = own(run.config, parsed.config);
-    if (value !== undefined && value !== null) return typeof value === 'number';
+    if (value !== undefined && value !== null) return isNumeric(value);
   }
   return false;
 }
@@ -119,7 +122,7 @@ export function toCsv(runs: readonly Run[], columns: readonly Field[], title: (f
 export function choices(keys: readonly Key[], config: Iterable<string>): { own: Field[]; config: Field[]; summary: Field[] } {
   return {
     own: OWN_FIELDS.filter((field) => field !== 'name'),
-    config: [...config].sort().map((key) => `config:${key}`),
+    config: [...config].sort(byName).map((key) => `config:${key}`),
     summary: keys.map((key) => summaryField(key.key)),
   };
 }

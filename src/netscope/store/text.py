@@ -1,0 +1,79 @@
+"""Names as people read them: in natural order, and with what is invisible in them made visible.
+
+`web/src/i18n/text.ts` is its twin; `tests/data/names.json` holds both to the same answers.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+_NUMBER = re.compile("([0-9]+)")
+
+_EMOJI = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+_JOINED = "\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc"  # Arabic, Indic and so on
+_IDEOGRAPH = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_SHOWN = "|".join(
+    (
+        f"[{_EMOJI}][\ufe0e\ufe0f]?(?:\u200d[{_EMOJI}][\ufe0e\ufe0f]?)+",  # a family of emoji is one
+        f"[{_EMOJI}][\ufe0e\ufe0f]",
+        "\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f",  # flags of regions
+        "[0-9#*]\ufe0f\u20e3",  # keycaps
+        f"(?<=[{_JOINED}])[\u200c\u200d](?=[{_JOINED}])",
+        f"[{_IDEOGRAPH}][\ufe00-\ufe0f\U000e0100-\U000e01ef]",  # its form
+        "[\u1820-\u18aa][\u180b-\u180d\u180f]",
+    )
+)
+_HIDDEN = (
+    # Controls, line breaks, lone surrogates.
+    "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+    # What Unicode calls ignorable by default: direction, width, joiners, fillers, selectors, tags.
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_PIECES = re.compile(f"({_SHOWN})|[{_HIDDEN}]")
+
+
+def shown(text: str) -> str:
+    r"""Text in which controls, overrides of its direction and what has no width can be seen, and do nothing.
+
+    Joiners and selectors stay where writing needs them: within emoji, and between Arabic or Indic letters.
+
+    >>> shown("\u202elive\n")
+    '⟨U+202E⟩live⟨U+000A⟩'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _PIECES.sub(lambda found: found[1] or f"⟨U+{ord(found[0]):04X}⟩", text)
+
+
+class Natural(NamedTuple):
+    """Sorts like a person: numbers by their size, whatever the case, letters with accents beside those without."""
+
+    parts: tuple[object, ...]
+    """Text and numbers, in turn."""
+    text: str
+
+
+def natural(text: str) -> Natural:
+    """The key by which names are sorted.
+
+    >>> sorted(["layer10", "Layer2", "layer1"], key=natural)
+    ['layer1', 'Layer2', 'layer10']
+    """
+    return Natural(tuple(_part(i, part) for i, part in enumerate(_NUMBER.split(_folded(text)))), text)
+
+
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    plain = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in plain if unicodedata.category(letter) != "Mn").lower()
+
+
+def _part(i: int, part: str) -> object:
+    if i % 2 == 0:
+        return part
+    digits = part.lstrip("0")
+    return len(digits), digits

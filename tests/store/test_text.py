@@ -1,0 +1,47 @@
+"""Names in natural order and made visible; the twin in the page is held to the same file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import netscope
+from netscope.store.text import natural, shown
+
+SHARED: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data/names.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("names", SHARED["sorted"], ids=lambda names: ascii(names[-1]))
+def test_names_are_sorted_as_a_person_would(names: list[str]) -> None:
+    backwards = names[::-1]
+    assert sorted(backwards, key=natural) == names
+
+
+@pytest.mark.parametrize(("text", "visible"), SHARED["shown"], ids=ascii)
+def test_what_is_invisible_is_shown(text: str, visible: str) -> None:
+    assert shown(text) == visible
+
+
+@given(st.text())
+def test_nothing_that_is_shown_turns_the_direction_or_breaks_the_line(text: str) -> None:
+    assert not set(shown(text)) & set(
+        "\n\r\t\x1b\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u200b"
+    )
+
+
+@given(st.lists(st.text(st.sampled_from("aAé0129-./ ßΣ日😀"), max_size=6)))
+def test_the_order_is_total(names: list[str]) -> None:
+    backwards = names[::-1]
+    assert sorted(names, key=natural) == sorted(backwards, key=natural)
+
+
+def test_keys_are_listed_in_natural_order(tmp_path: Path) -> None:
+    with netscope.init(tmp_path, watch_system=False, console=False) as run:
+        run.log({"layer10": 1, "Layer2": 1, "layer1": 1})
+    with netscope.open(tmp_path) as store:
+        assert store.run(run.id).keys() == ["layer1", "Layer2", "layer10"]

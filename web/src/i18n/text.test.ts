@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import shared from '../../../tests/data/names.json';
+import { byName, legible, oneLine, visible } from './text';
+
+test.each(shared.sorted)('names are sorted as a person would, as in store/text.py: %j', (...names: string[]) => {
+  expect(names.toReversed().sort(byName)).toEqual(names);
+});
+
+test.each(shared.shown as [string, string][])('what is invisible is shown, as in store/text.py: %j', (text, seen) => {
+  expect(visible(text)).toBe(seen);
+});
+
+test('a name that is written from right to left is kept apart from what is beside it', () => {
+  expect(legible('מודל')).toBe('\u2068מודל\u2069');
+  expect(legible('model')).toBe('model');
+  expect(legible('\u202eevil')).toBe('⟨U+202E⟩evil');
+});
+
+test('a note of several lines is one line in a cell', () => {
+  expect(oneLine(' one\n  two\t\u202ethree ')).toBe('one two ⟨U+202E⟩three');
+});
