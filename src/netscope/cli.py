@@ -19,6 +19,7 @@ import netscope
 from netscope.errors import NetscopeError, NotFoundError, UsageError
 from netscope.schema import Run
 from netscope.store import exact
+from netscope.store.text import visible
 
 WIDEST = 80  # characters of a cell
 WRONG = 2  # exit status of a command that could not be done
@@ -155,9 +156,18 @@ def lines(runs: Sequence[Run], keys: Sequence[str]) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = [("id", "name", "state", "created", "tags", *keys)]
     for run in runs:
         created = f"{datetime.fromtimestamp(run.created).astimezone():%Y-%m-%d %H:%M}"
-        values = [f"{float(run.summary[key].last):.6g}" if key in run.summary else "" for key in keys]
+        values = [number(float(run.summary[key].last)) if key in run.summary else "" for key in keys]
         rows.append((run.id, run.name, run.state, created, ", ".join(run.tags), *values))
     return rows
+
+
+def number(value: float) -> str:
+    """Whole numbers whole, others in six digits.
+
+    >>> number(20240117.0), number(0.123456789)
+    ('20240117', '0.123457')
+    """
+    return str(int(value)) if value.is_integer() and abs(value) <= exact.LARGEST_EXACT else f"{value:.6g}"
 
 
 def listed(runs: Sequence[Run]) -> str:
@@ -192,16 +202,22 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 def printable(text: str, most: int = 1000) -> str:
     r"""Text that does nothing to a terminal but stand in one line, cut to so many characters.
 
-    >>> printable("a\nb\x1b[31m", 7)
-    'a�b�[3…'
+    >>> printable("a\nb\x1b[31m", 12)
+    'a⟨U+000A⟩b⟨…'
     """
-    clean = "".join(letter if letter.isprintable() else "�" for letter in text[: most + 1])
+    clean = visible(text[: most + 1])
     return clean if len(clean) <= most else f"{clean[: most - 1]}…"
 
 
 def columns(text: str) -> int:
-    """How many columns of a terminal text takes: Chinese letters two each."""
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+    """How many columns of a terminal text takes: Chinese letters two each, accents and joiners none."""
+    return sum(_width(letter) for letter in text)
+
+
+def _width(letter: str) -> int:
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def has_screen() -> bool:

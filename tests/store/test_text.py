@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import netscope
-from netscope.store.text import natural, shown
+from netscope.store.text import natural, visible
 
 SHARED: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data/names.json").read_text(encoding="utf-8"))
 
@@ -22,14 +22,14 @@ def test_names_are_sorted_as_a_person_would(names: list[str]) -> None:
     assert sorted(backwards, key=natural) == names
 
 
-@pytest.mark.parametrize(("text", "visible"), SHARED["shown"], ids=ascii)
-def test_what_is_invisible_is_shown(text: str, visible: str) -> None:
-    assert shown(text) == visible
+@pytest.mark.parametrize(("text", "seen"), SHARED["shown"], ids=ascii)
+def test_what_is_invisible_is_shown(text: str, seen: str) -> None:
+    assert visible(text) == seen
 
 
 @given(st.text())
 def test_nothing_that_is_shown_turns_the_direction_or_breaks_the_line(text: str) -> None:
-    assert not set(shown(text)) & set(
+    assert not set(visible(text)) & set(
         "\n\r\t\x1b\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u200b"
     )
 

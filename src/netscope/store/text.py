@@ -35,12 +35,12 @@ _HIDDEN = (
 _PIECES = re.compile(f"({_SHOWN})|[{_HIDDEN}]")
 
 
-def shown(text: str) -> str:
+def visible(text: str) -> str:
     r"""Text in which controls, overrides of its direction and what has no width can be seen, and do nothing.
 
     Joiners and selectors stay where writing needs them: within emoji, and between Arabic or Indic letters.
 
-    >>> shown("\u202elive\n")
+    >>> visible("\u202elive\n")
     '⟨U+202E⟩live⟨U+000A⟩'
     """
     if text.isascii() and text.isprintable():
