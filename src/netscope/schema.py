@@ -108,7 +108,7 @@ class RunDetail(Noun):
     run: Run
     folder: str
     config: str
-    """The configuration as it was given, nested, as JSON text with every digit; NaN and Infinity as Python reads them."""
+    """The configuration as it was given, nested, as JSON text with every digit, NaN and Infinity."""
     environment: Environment
     attempts: list[Attempt]
     writers: list[Writer]

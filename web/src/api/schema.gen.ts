@@ -90,9 +90,7 @@ export interface Environment {
 export interface RunDetail {
   run: Run;
   folder: string;
-  /**
-   * The configuration as it was given, nested, as JSON text with every digit; NaN and Infinity as Python reads them.
-   */
+  /** The configuration as it was given, nested, as JSON text with every digit, NaN and Infinity. */
   config: string;
   environment: Environment;
   attempts: Attempt[];
