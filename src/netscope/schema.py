@@ -241,10 +241,14 @@ class Asset(Noun):
     text: str
     """The caption, or the text itself."""
     shape: list[int]
+    item: int | None = None
+    """Which item of the list that was logged under the key, from 0; None: it was logged alone."""
+    markdown: bool = False
+    """Whether a text is to be shown as Markdown; else it is shown as it is."""
 
 
 class Assets(Noun):
-    """Assets of a run, in the order of key, then step."""
+    """Assets of a run, in the order of key, then step, then item."""
 
     assets: list[Asset]
 

@@ -144,7 +144,7 @@ def test_steps_without_end_are_refused_before_they_lose_exactness(run):
         ({"a": np.ones(3)}, r"shape \(3,\).*netscope.Histogram"),
         ({"a": torch.ones(2, 2)}, r"shape \(2, 2\)"),
         ({"a": object()}, "'a' is of type object.*netscope.Image"),
-        ({"a": [1, 2]}, "'a' is of type list"),
+        ({"a": [1, 2]}, "list whose item 0 is of type int.*netscope.Histogram"),
         ({"x/y": {"z": set()}}, "'x/y/z' is of type set"),
         ("loss", "log takes a dict"),
         (0.3, "log takes a dict"),

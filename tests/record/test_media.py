@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import io
-import json
 import wave
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import PIL.Image
 import pytest
 import torch
@@ -57,7 +55,7 @@ RAMP = np.arange(90, dtype=np.uint8).reshape(5, 6, 3)
         (RAMP.astype(np.int64), RAMP),
         (PIL.Image.fromarray(RAMP), RAMP),
         (PIL.Image.fromarray(RAMP[..., 0]).convert("P"), None),
-        (np.array([[0.0, 1.0, 2.0, -1.0, np.nan, np.inf]]), np.array([[0, 255, 255, 0, 0, 255]])),
+        (np.array([[0.0, 1.0, 1.5, -0.005, np.inf, -np.inf]]), np.array([[0, 255, 255, 0, 255, 0]])),
         (torch.zeros(1, 3, 3, requires_grad=True), np.zeros((3, 3))),
     ],
     ids=range(14),
@@ -155,57 +153,6 @@ def test_short_text_lies_in_the_journal_and_long_text_beside_it(run, journal_of)
     assert (more["text"], more["step"]) == ("été 😀", 1)
 
 
-@pytest.mark.parametrize(
-    ("rows", "columns"),
-    [
-        ([[1, "a"], [float("nan"), None]], ["n", "s"]),
-        ([{"n": 1, "s": "a"}, {"n": float("nan"), "s": None}], None),
-        ([{"n": 1, "s": "a"}, {"n": float("nan")}], None),
-        ({"n": [1, float("nan")], "s": ["a", None]}, None),
-        (np.array([[1, "a"], [float("nan"), None]], object), ["n", "s"]),
-        ([(np.int64(1), "a"), (np.float32("nan"), None)], ["n", "s"]),
-    ],
-    ids=range(6),
-)
-def test_a_table_of_any_shape_is_kept_as_columns(run, journal_of, rows, columns):
-    run.table("t", rows, columns=columns)
-    run.finish()
-    (asset,) = journal_of(run).assets
-    assert json.loads(blob(run, asset)) == {"columns": ["n", "s"], "values": [[1, "NaN"], ["a", None]]}
-    assert asset["shape"] == [2, 2]
-
-
-def test_a_tensor_is_a_table_of_its_rows():
-    table = netscope.Table(torch.tensor([[1, 2], [3, 4]]), ["a", "b"])
-    assert json.loads(table.encoded.data) == {"columns": ["a", "b"], "values": [[1, 3], [2, 4]]}
-
-
-def test_a_data_frame_is_a_table(run, journal_of):
-    run.log({"t": pd.DataFrame({"a": [1, 2], "when": pd.to_datetime(["2020-01-01", "2020-01-02"])})})
-    run.finish()
-    table = json.loads(blob(run, journal_of(run).assets[0]))
-    assert table == {"columns": ["a", "when"], "values": [[1, 2], ["2020-01-01 00:00:00", "2020-01-02 00:00:00"]]}
-
-
-@pytest.mark.parametrize(
-    ("rows", "columns", "said"),
-    [
-        ([[1, 2], [3]], None, "row 1 of the table has 1 cells, expected 2"),
-        ([[1, 2]], ["a"], "expected 1"),
-        ({"a": [1], "b": [1, 2]}, None, "different lengths"),
-        ("text", None, "a table is"),
-        ([1, 2], None, "rows of a table are lists.* found 1 of type int"),
-        ([[1, 2]], ["a", "a"], "'a' twice"),
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), None, "'a' twice"),
-        ({1: [1], "1": [2]}, None, "'1' twice"),
-        ([[1, 2]], "ab", "columns is a list"),
-    ],
-)
-def test_what_is_no_table_is_refused(rows, columns, said):
-    with pytest.raises(UsageError, match=said):
-        netscope.Table(rows, columns)
-
-
 def test_a_figure_is_drawn_as_it_looks_now(run, journal_of):
     from matplotlib import pyplot as plt
 
@@ -276,12 +223,6 @@ def test_media_between_two_logs_belong_to_the_step_of_the_next(run, journal_of):
     assert list(journal_of(run).series("a")) == [0, 1]
 
 
-def test_a_list_of_images_has_a_key_each(run, journal_of):
-    run.log({"samples": [netscope.Image(RAMP), netscope.Image(RAMP[:2])]})
-    run.finish()
-    assert [asset["key"] for asset in journal_of(run).assets] == ["samples/0", "samples/1"]
-
-
 @settings(deadline=None)
 @given(npst.arrays(np.float64, st.integers(0, 50), elements=st.floats(width=64)), st.integers(1, 70))
 def test_a_histogram_counts_every_finite_value_between_ascending_edges(values, bins):
@@ -339,18 +280,6 @@ def test_a_wrong_medium_is_named_by_its_key(run):
         run.histogram("spread", np.histogram([1.0, 2.0, 3.0]))
 
 
-def test_an_image_of_floats_up_to_255_is_warned_of_in_the_users_line(run):
-    with pytest.warns(UserWarning, match=r"floats up to 255: .* divide by 255.*uint8") as told:
-        run.image("photo", np.full((2, 2, 3), 255.0))
-    assert told[0].filename == __file__
-
-
-def test_an_image_of_16_bit_integers_is_warned_of_in_the_users_line(run):
-    with pytest.warns(UserWarning, match=r"integers up to 40,000: .*netscope\.Image\(x / 40000\)") as told:
-        run.image("scan", np.full((2, 2), 40_000, np.uint16))
-    assert told[0].filename == __file__
-
-
 @pytest.mark.parametrize(
     ("data", "said"),
     [
@@ -369,8 +298,3 @@ def test_a_view_that_torch_has_not_computed_yet_is_an_array():
     assert mirrored.is_neg()
     (stored,) = tensors.decode(netscope.Array(mirrored).encoded.data)[0].values()
     assert stored.tolist() == [-2.0]
-
-
-def test_floats_a_little_beyond_white_are_clipped_in_silence(run):
-    run.image("photo", np.array([[1.5, np.nan], [-0.5, 0.5]]))
-    run.image("heat", np.array([[0.0, 255.0]]), high=255)

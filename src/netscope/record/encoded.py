@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from netscope.errors import UsageError
+from netscope.record.caller import depth_of_caller
 from netscope.schema import AssetKind
+
+
+class Blob(NamedTuple):
+    """Bytes that become a file of the run."""
+
+    data: bytes
+    suffix: str
 
 
 class Encoded(NamedTuple):
@@ -20,13 +29,17 @@ class Encoded(NamedTuple):
     suffix: str
     text: str
     shape: list[int]
+    markdown: bool = False
+    inside: tuple[Blob, ...] = ()
+    """Further files that the data name: pictures in the cells of a table."""
 
 
 class Media:
     """What has bytes of its own."""
 
     kind: AssetKind
-    encoded: Encoded
+    encoded: Encoded | None
+    """None where nothing is to be recorded, which a warning has said."""
 
 
 def as_numpy(data: Any) -> npt.NDArray[Any]:
@@ -36,22 +49,34 @@ def as_numpy(data: Any) -> npt.NDArray[Any]:
         UsageError: No numbers, or a tensor that holds none.
     """
     if is_tensor(data):
-        data = data.detach()
-        if data.is_meta:
-            raise UsageError("a tensor on the meta device has no values")
-        if data.layout is not sys.modules["torch"].strided:
-            raise UsageError(f"a tensor of layout {data.layout} is no array; write .to_dense()")
-        if data.is_quantized:
-            data = data.dequantize()
-        if str(data.dtype) == "torch.bfloat16" or "float8" in str(data.dtype):
-            data = data.float()
-        data = data.cpu().resolve_conj().resolve_neg().numpy()
+        return _from_torch(data)
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise UsageError("an array of which some values are masked; write .filled(value) or .compressed()")
+    if isinstance(data, list | tuple):
+        # NumPy asks each tensor for itself and is refused by those with gradients or on a device.
+        data = [as_numpy(item) if is_tensor(item) or isinstance(item, list | tuple) else item for item in data]
     try:
         array = np.asarray(data)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise UsageError(f"no array of numbers: {error}") from None
     if array.dtype.kind == "O":
         raise UsageError(f"no array of numbers, found {type(data).__name__} of objects")
+    if array.dtype.kind == "V" and array.dtype.names is None and array.dtype.name.startswith(("bfloat", "float")):
+        return array.astype(np.float32)  # JAX's short floats
+    return array
+
+
+def _from_torch(tensor: Any) -> npt.NDArray[Any]:
+    tensor = tensor.detach()
+    if tensor.is_meta:
+        raise UsageError("a tensor on the meta device has no values")
+    if tensor.layout is not sys.modules["torch"].strided:
+        raise UsageError(f"a tensor of layout {tensor.layout} is no array; write .to_dense()")
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
+    if str(tensor.dtype) == "torch.bfloat16" or "float8" in str(tensor.dtype):
+        tensor = tensor.float()
+    array: npt.NDArray[Any] = tensor.cpu().resolve_conj().resolve_neg().numpy()
     return array
 
 
@@ -59,3 +84,13 @@ def is_tensor(data: Any) -> bool:
     """Whether it is torch's; torch is not imported to find out."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(data, torch.Tensor)
+
+
+def origin(value: Any) -> str:
+    """The package that the type of `value` comes from: "pandas", "PIL"."""
+    return type(value).__module__.partition(".")[0]
+
+
+def warn(message: str) -> None:
+    """Warn in the user's line."""
+    warnings.warn(message, stacklevel=depth_of_caller())

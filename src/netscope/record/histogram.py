@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from typing import Any
 
@@ -28,13 +29,14 @@ class Histogram:
         if values is not None:
             if counts is not None or edges is not None:
                 raise UsageError("a histogram is of values, or of counts and edges; found both")
-            if isinstance(bins, bool) or not isinstance(bins, int) or not 1 <= bins <= MOST_BINS:
+            bins = _whole(bins)
+            if not 1 <= bins <= MOST_BINS:
                 raise UsageError(f"bins is how many, from 1 to {MOST_BINS:,}; found {bins!r}")
             pair = values if isinstance(values, tuple) else ()
             sizes = [part.size for part in pair if isinstance(part, np.ndarray)]
             if len(sizes) == 2 and sizes[1] == sizes[0] + 1:  # as numpy.histogram gives them
                 raise UsageError("a histogram is of values, found counts and edges; write counts=…, edges=…")
-            flat = as_numpy(values).ravel()
+            flat = _flat(values)
             if flat.dtype.kind not in "fiub":
                 raise UsageError(f"a histogram is of numbers, found {flat.dtype}")
             flat = flat.astype(np.float64)
@@ -54,6 +56,23 @@ class Histogram:
             raise UsageError("the edges of a histogram are finite and ascend")
         if not (np.isfinite(self.counts).all() and (self.counts >= 0).all()):
             raise UsageError("the counts of a histogram are finite and not negative")
+
+
+def _flat(values: Any) -> npt.NDArray[Any]:
+    """All values of an array, or of all arrays of a list."""
+    if isinstance(values, list | tuple) and any(hasattr(part, "shape") for part in values):
+        parts = [as_numpy(part).ravel() for part in values]
+        if odd := next((part.dtype for part in parts if part.dtype.kind not in "fiub"), None):
+            raise UsageError(f"a histogram is of numbers, found {odd}")
+        return np.concatenate(parts)
+    return as_numpy(values).ravel()
+
+
+def _whole(bins: Any) -> int:
+    try:
+        return 0 if isinstance(bins, bool) else operator.index(bins)
+    except TypeError:
+        raise UsageError(f"bins is how many, from 1 to {MOST_BINS:,}; found {bins!r:.60}") from None
 
 
 def _count(finite: Numbers, bins: int) -> tuple[Numbers, Numbers]:

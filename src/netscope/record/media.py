@@ -1,110 +1,51 @@
 """Things larger than a number that `log` takes: images, sound, text, tables, figures, arrays, histograms.
 
 Each is checked where it is made, in the user's line, and turned into bytes at once: the caller may write
-into the array again when `log` has returned.
+into the array again when `log` has returned. A list of things is kept under one key, in its order.
 """
 
 from __future__ import annotations
 
-import io
-import os
-import sys
-import warnings
-import wave
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from netscope.errors import MissingExtraError, UsageError
-from netscope.record import png
-from netscope.record.caller import depth_of_caller
-from netscope.record.encoded import Encoded, Media, as_numpy, is_tensor
+from netscope.errors import UsageError
+from netscope.record.array import Array
+from netscope.record.audio import Audio
+from netscope.record.encoded import Encoded, Media
+from netscope.record.figure import Figure, is_figure_like
 from netscope.record.histogram import Histogram
-from netscope.record.table import Table
-from netscope.store import tensors
+from netscope.record.image import Image, is_image_like
+from netscope.record.table import Table, is_frame
 
-__all__ = ["Array", "Audio", "Figure", "Histogram", "Image", "Media", "Table", "Text", "as_media"]
+__all__ = [
+    "Array",
+    "Audio",
+    "Figure",
+    "Histogram",
+    "Image",
+    "Media",
+    "Table",
+    "Text",
+    "as_media",
+    "one_or_several",
+    "table_or_several",
+]
 
 SHORT_TEXT = 4096  # characters of text that are kept in the journal itself
 LONGEST_TEXT = 8 << 20
-WHITE = 255
-FAR_BEYOND_WHITE = 2.0  # floats that are larger were hardly meant to be from 0 to 1
 
-
-class Image(Media):
-    """A picture: array [y, x], [y, x, channel] or [channel, y, x] of NumPy or torch, or a Pillow image.
-
-    Floats are black at `low` and white at `high`, integers at 0 and 255. Where the place of the channels is
-    ambiguous, a torch tensor has them first and a NumPy array last, as is their custom.
-    """
-
-    kind = "image"
-
-    def __init__(self, data: Any, caption: str = "", *, low: float = 0.0, high: float = 1.0) -> None:
-        """Encode as PNG."""
-        if not low < high:
-            raise UsageError(f"low must be below high, found {low} and {high}")
-        is_torch = is_tensor(data)
-        if not is_torch and hasattr(data, "mode") and hasattr(data, "convert"):  # Pillow
-            data = np.asarray(data.convert("RGBA" if "A" in data.mode or "transparency" in data.info else "RGB"))
-        elif isinstance(data, str | os.PathLike):
-            raise UsageError(f"an image is an array or a Pillow image, found the path {str(data)!r:.80}; open it first")
-        values = as_numpy(data)
-        if values.dtype.kind == "f" and (low, high) == (0, 1):
-            largest = values.max(where=np.isfinite(values), initial=0)
-            if largest > FAR_BEYOND_WHITE:
-                warnings.warn(
-                    f"an image of floats up to {largest:.4g}: 1 is white, and so is all above it; "
-                    "divide by 255, make it .astype('uint8'), or give low= and high=",
-                    stacklevel=depth_of_caller(),
-                )
-        elif values.dtype.kind in "iu" and (largest := int(values.max(initial=0))) > WHITE:
-            warnings.warn(
-                f"an image of integers up to {largest:,}: 255 is white, and so is all above it; "
-                f"give floats, as in netscope.Image(x / {largest})",
-                stacklevel=depth_of_caller(),
-            )
-        array = png.pixels(values, low, high, channels_first=is_torch)
-        self.encoded = Encoded(png.encode(np.ascontiguousarray(array)), "png", str(caption), list(array.shape))
-
-
-class Audio(Media):
-    """Sound: samples [sample] or [sample, channel], floats from -1 to 1 or 16-bit integers."""
-
-    kind = "audio"
-
-    def __init__(self, data: Any, rate: int = 44_100, caption: str = "") -> None:
-        """Encode as 16-bit WAV; `rate` is samples a second."""
-        if isinstance(data, str | bytes | os.PathLike):
-            raise UsageError(f"audio is an array of samples, found {data!r:.80}; read the file first")
-        samples = as_numpy(data)
-        if samples.ndim == 2 and samples.shape[0] < samples.shape[1] and samples.shape[0] <= 8:
-            samples = samples.T  # torchaudio has the channels first
-        if samples.ndim not in (1, 2) or not samples.size or samples[:1].size > 8:
-            raise UsageError(
-                f"audio is [sample] or [sample, channel] with up to 8 channels, found shape {samples.shape}"
-            )
-        if samples.dtype.kind == "f":
-            samples = np.rint(np.nan_to_num(samples.astype(np.float64)).clip(-1, 1) * 32767).astype("<i2")
-        elif samples.dtype != np.int16:
-            raise UsageError(f"audio is of floats (-1 to 1) or int16, found {samples.dtype}")
-        if isinstance(rate, bool) or not 1 <= rate <= 1_000_000:
-            raise UsageError(f"rate is samples a second, found {rate!r}")
-        file = io.BytesIO()
-        with wave.open(file, "wb") as out:
-            out.setnchannels(samples[0].size)
-            out.setsampwidth(2)
-            out.setframerate(int(rate))
-            out.writeframes(np.ascontiguousarray(samples, "<i2").tobytes())
-        self.encoded = Encoded(file.getvalue(), "wav", str(caption), [len(samples), samples[0].size])
+Thing = Media | Histogram
 
 
 class Text(Media):
-    """Words, as they are."""
+    """Words: shown as they are or, with `markdown=True`, as the Markdown they are."""
 
     kind = "text"
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, markdown: bool = False) -> None:
         """Check that it is text."""
         if not isinstance(text, str):
             raise UsageError(f"text is a str, found {type(text).__name__}")
@@ -112,64 +53,113 @@ class Text(Media):
         data = text.encode() if len(text) > SHORT_TEXT else b""
         if len(data) > LONGEST_TEXT:
             raise UsageError(f"a text of {len(data):,} bytes; the largest is {LONGEST_TEXT:,}")
-        self.encoded = Encoded(data, "txt", text[:SHORT_TEXT], [len(text)])
+        self.encoded = Encoded(data, "txt", text[:SHORT_TEXT], [len(text)], bool(markdown))
 
 
-class Figure(Media):
-    """A Matplotlib figure, as it looks now."""
+def as_media(key: str, value: Any) -> dict[str, Thing | list[Media]]:
+    """What `value` is among the things above, or a list of them, under its key.
 
-    kind = "figure"
-
-    def __init__(self, figure: Any, caption: str = "") -> None:
-        """Encode as PNG."""
-        if "matplotlib" not in sys.modules:
-            raise MissingExtraError("a figure", "matplotlib", "figures")
-        figure = getattr(figure, "figure", figure)  # axes know their figure
-        if not hasattr(figure, "savefig"):
-            raise UsageError(f"a figure is a matplotlib Figure, found {type(figure).__name__}")
-        file = io.BytesIO()
-        figure.savefig(file, format="png", bbox_inches="tight", metadata={"Software": None})
-        data = file.getvalue()
-        width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-        self.encoded = Encoded(data, "png", str(caption), [height, width, 4])
-
-
-class Array(Media):
-    """An array of any shape and number type, kept exactly (safetensors, one tensor called "array")."""
-
-    kind = "array"
-
-    def __init__(self, data: Any) -> None:
-        """Encode as safetensors."""
-        if is_tensor(data) and str(data.dtype) == "torch.bfloat16":
-            whole = data.detach().cpu().contiguous()
-            raw = whole.view(sys.modules["torch"].int16).numpy().tobytes()
-            tensor: np.ndarray | tensors.Raw = tensors.Raw("BF16", tuple(whole.shape), raw)
-        else:
-            tensor = as_numpy(data)
-        self.encoded = Encoded(tensors.encode({"array": tensor}), "safetensors", "", list(tensor.shape))
-
-
-def as_media(key: str, value: Any) -> dict[str, Any]:
-    """What `value` is among the things above, under its key; a list of them has keys `key/0`, `key/1`…
+    Histograms in a list have keys of their own, `key/0`, `key/1`…
 
     Raises:
         UsageError: None of them; the message names key, type and the way out.
     """
+    if type(value) in (list, tuple):
+        things = [_found(f"item {i} of {key!r}", item) for i, item in enumerate(value)]
+        media = [thing for thing in things if isinstance(thing, Media)]
+        if len(media) == len(things):
+            return {key: media}
+        if all(isinstance(thing, Histogram) for thing in things):
+            return {f"{key}/{i}": thing for i, thing in enumerate(things) if thing is not None}
+        raise UsageError(_no_list(key, value, things))
+    thing = _found(repr(key), value)
+    if thing is None:
+        raise UsageError(
+            f"{key!r} is of type {type(value).__qualname__}, which log cannot show; give a number, a str, or one of "
+            "netscope.Image, Audio, Text, Table, Figure, Array, Histogram (None: leave the key out)"
+        )
+    return {key: thing}
+
+
+def _found(name: str, value: Any) -> Thing | None:
     if isinstance(value, Media | Histogram):
-        return {key: value}
-    if isinstance(value, str):
-        return {key: Text(value)}
-    kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    if kind.startswith("matplotlib.") and hasattr(value, "savefig"):
-        return {key: Figure(value)}
-    if kind.startswith("PIL."):
-        return {key: Image(value)}
-    if kind.startswith("pandas.") and kind.endswith(".DataFrame"):
-        return {key: Table(value)}
-    if isinstance(value, list | tuple) and value and all(isinstance(item, Media | Histogram) for item in value):
-        return {f"{key}/{i}": item for i, item in enumerate(value)}
-    raise UsageError(
-        f"{key!r} is of type {type(value).__qualname__}, which log cannot show; give a number, a str, or one of "
-        "netscope.Image, Audio, Text, Table, Figure, Array, Histogram (None: leave the key out)"
+        return value
+    make = (
+        Text if isinstance(value, str)
+        else Figure if is_figure_like(value)
+        else Image if is_image_like(value)
+        else Table if is_frame(value)
+        else None
+    )  # fmt: skip
+    try:
+        return None if make is None else make(value)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from None
+
+
+def _no_list(key: str, value: Sequence[Any], things: Sequence[Thing | None]) -> str:
+    i = next((i for i, thing in enumerate(things) if thing is None), None)
+    if i is None:
+        return f"{key!r} is a list of histograms and of other things; give each kind a key of its own"
+    found = value[i]
+    shape = f" of shape {tuple(found.shape)}" if hasattr(found, "shape") and hasattr(found, "dtype") else ""
+    return (
+        f"{key!r} is a list whose item {i} is of type {type(found).__qualname__}{shape}, which log cannot show; say what "
+        "they are: [netscope.Image(x) for x in …], or for numbers netscope.Histogram(…), netscope.Array(…)"
     )
+
+
+def one_or_several(
+    make: Callable[..., Media], data: Any, caption: str | Sequence[str] | None = None, *, batch_axes: int = 0
+) -> Media | list[Media]:
+    """`make(data)` or, of a list or a batch, what it makes of each.
+
+    Args:
+        make: Takes one thing and, where it may have one, its `caption`.
+        data: One thing, a list of them, or an array of `batch_axes` axes, the first of which counts them. Nested
+            lists of plain numbers are one array, as NumPy reads them.
+        caption: One for each, or one for all; None where it has none.
+        batch_axes: 0: no array is a batch.
+
+    Raises:
+        UsageError: A number of captions that is not that of the things.
+    """
+    is_batch = batch_axes > 0 and getattr(data, "ndim", None) == batch_axes
+    if not (is_batch or _is_list(data)):
+        if caption is not None and not isinstance(caption, str):
+            raise UsageError(f"the caption of one thing is a str, found {caption!r:.60}")
+        return _made(make, data, caption)
+    items = list(data)
+    captions = [caption] * len(items) if caption is None or isinstance(caption, str) else list(caption)
+    if len(captions) != len(items):
+        raise UsageError(f"caption is a str, or a list with one for each; found {len(captions)} for {len(items)}")
+    things = []
+    for i, (item, own) in enumerate(zip(items, captions, strict=True)):
+        try:
+            things.append(_made(make, item, own))
+        except UsageError as error:
+            raise UsageError(f"item {i}: {error}") from None
+    return things
+
+
+def _made(make: Callable[..., Media], item: Any, caption: str | None) -> Media:
+    if isinstance(item, Media):
+        return item
+    return make(item) if caption is None else make(item, caption=caption)
+
+
+def table_or_several(rows: Any, columns: Sequence[str] | None) -> Media | list[Media]:
+    """A table, or a list of them where `rows` is a list of frames."""
+    if type(rows) in (list, tuple) and rows and all(isinstance(item, Table) or is_frame(item) for item in rows):
+        return [item if isinstance(item, Table) else Table(item, columns) for item in rows]
+    return rows if isinstance(rows, Table) else Table(rows, columns)
+
+
+def _is_list(data: Any) -> bool:
+    """Whether it is a list of things, not numbers in lists."""
+    if type(data) not in (list, tuple):
+        return False
+    first = data
+    while type(first) in (list, tuple) and first:
+        first = first[0]
+    return not isinstance(first, int | float | complex | np.generic)

@@ -6,11 +6,12 @@ device, no other process. Everything that can wait is done by one background thr
 
 from __future__ import annotations
 
+import functools
 import importlib
 import struct
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Literal
@@ -95,7 +96,7 @@ class Run:
         if step is not None:
             step = whole_step(step)
         media = found.media if not recording.is_off else []
-        kept = [(key, thing, _assets().keep(recording, thing)) for key, thing in media]
+        kept = [one for key, thing in media for one in _assets().keep(recording, key, thing)]
         with recording.lock:
             recording.check_not_over()
             at = whole_step(recording.step) if step is None else step
@@ -105,8 +106,8 @@ class Run:
                 recording.wait_for(found.keys, at, now, found.numbers)
             elif found.keys:
                 recording.put_row("scalar", found.keys, at, found.numbers, now)
-            for key, thing, blob in kept:
-                _assets().put(recording, key, thing, blob, at, now)
+            if kept:
+                _assets().put(recording, kept, at, now)
         recording.relieve()
         if recording.pending:
             recording.call_pending(at)
@@ -144,39 +145,53 @@ class Run:
         self._media("Histogram", key, step, values, bins, counts=counts, edges=edges)
 
     def image(
-        self, key: str, data: Any, step: int | None = None, *, caption: str = "", low: float = 0.0, high: float = 1.0
+        self,
+        key: str,
+        data: Any,
+        step: int | None = None,
+        *,
+        caption: str | Sequence[str] = "",
+        low: float | None = None,
+        high: float | None = None,
     ) -> None:
-        """A picture.
+        """A picture, or a list of pictures, which the page shows as one grid.
 
         Args:
             key: Its name on the page.
             data: [y, x], [y, x, channel] or [channel, y, x] of NumPy or torch with 1 (grey), 2 (grey, alpha), 3 (RGB)
-                or 4 (RGBA) channels and sides up to 16,384, or a Pillow image. Where the place of the channels is
-                ambiguous, a torch tensor has them first and a NumPy array last. Integers are 0 (black) to 255.
+                or 4 (RGBA) channels and sides up to 16,384, or a Pillow image of any mode. Where the place of the
+                channels is ambiguous, a torch tensor has them first and a NumPy array last. A list of these, or a
+                batch of four axes, is a list of pictures, however many there are and whatever their shapes.
             step: Any whole number; without one, that of the next `log`.
-            caption: A line below it.
-            low: The float that is black.
-            high: The float that is white; what lies beyond is clipped. For floats from 0 to 255 say `high=255`.
+            caption: A line below it; for a list one for each, or one for all.
+            low: The value that is black; by default 0, of floats from -1 to 1 (with a warning) -1.
+            high: The value that is white; by default 1 of floats, 255 of integers, 65,535 of `uint16` with values
+                above 255, which are kept in 16 bits. What lies beyond is clipped, with a warning by default.
 
         Raises:
-            UsageError: Another shape or type; a batch is logged image by image, or as a list in `log`.
+            UsageError: Another shape or type.
 
         Example:
             run.image("sample", np.random.rand(28, 28), caption="noise")
+            run.image("generated", [a, b, c], caption=["first", "second", "third"])
+            run.image("tanh", generator(z), low=-1)
             run.log({"loss": 0.3, "batch": [netscope.Image(x) for x in images]})
         """
-        self._media("Image", key, step, data, caption, low=low, high=high)
+        self._several("Image", key, step, data, caption, batch_axes=4, low=low, high=high)
 
-    def audio(self, key: str, data: Any, step: int | None = None, *, rate: int = 44_100, caption: str = "") -> None:
-        """Sound.
+    def audio(
+        self, key: str, data: Any, step: int | None = None, *, rate: int = 44_100, caption: str | Sequence[str] = ""
+    ) -> None:
+        """Sound, or a list of sounds.
 
         Args:
             key: Its name on the page.
-            data: [sample] or [sample, channel] (few channels may come first), up to 8 channels; floats from -1 to 1,
-                what lies beyond is clipped, or int16.
+            data: [sample] or [sample, channel] (few channels may come first), up to 8 channels; floats from -1 to 1
+                (larger ones are scaled down, with a warning) or int16, int32, int8, uint8 with the full scale of their
+                type. A list of these, or a batch of three axes, is a list of sounds.
             step: Any whole number; without one, that of the next `log`.
             rate: Samples a second, up to 1,000,000.
-            caption: A line below it.
+            caption: A line below it; for a list one for each, or one for all.
 
         Raises:
             UsageError: Another shape, type or rate.
@@ -185,34 +200,38 @@ class Run:
             t = np.arange(8000) / 8000
             run.audio("tone", np.sin(2 * np.pi * 440 * t), rate=8000)
         """
-        self._media("Audio", key, step, data, rate, caption)
+        self._several("Audio", key, step, data, caption, batch_axes=3, rate=rate)
 
-    def text(self, key: str, text: str, step: int | None = None) -> None:
-        """Words, shown as they are.
+    def text(self, key: str, text: str | Sequence[str], step: int | None = None, *, markdown: bool = False) -> None:
+        """Words, shown as they are, or a list of such texts.
 
         Args:
             key: Its name on the page.
             text: Up to 8 MiB.
             step: Any whole number; without one, that of the next `log`.
+            markdown: Show it as Markdown.
 
         Raises:
             UsageError: Not a str, or too long.
 
         Example:
             run.text("sample", tokenizer.decode(tokens))
+            run.text("report", "| class | f1 |\\n|---|---|\\n| cat | 0.9 |", markdown=True)
             run.log({"loss": 0.3, "sample": "once upon a time"})
         """
-        self._media("Text", key, step, text)
+        self._several("Text", key, step, text, markdown=markdown)
 
     def table(self, key: str, rows: Any, step: int | None = None, *, columns: Sequence[str] | None = None) -> None:
         """Rows and named columns.
 
         Args:
             key: Its name on the page.
-            rows: Rows of cells with `columns`, a list of dicts, a dict of columns of one length, or a pandas DataFrame.
-                Cells that are no text, number or truth value are kept as their text.
+            rows: Rows of cells with `columns`, a list of dicts, a dict of columns of one length, or a DataFrame of
+                pandas or polars, a Series or a pyarrow Table. An index that is not just 0, 1, 2… becomes columns.
+                `netscope.Image`, `Audio`, `Figure`, `Array`, Pillow images and Matplotlib figures in cells are shown
+                as such. Cells that are no text, number or truth value are kept as their text.
             step: Any whole number; without one, that of the next `log`.
-            columns: Names, where `rows` has none.
+            columns: Names, where `rows` has none; else which of its columns, in this order.
 
         Raises:
             UsageError: Rows or columns of different lengths, or nothing that has rows.
@@ -220,17 +239,21 @@ class Run:
         Example:
             run.table("errors", [["cat", 3], ["dog", 1]], columns=["class", "n"])
             run.table("errors", {"class": ["cat", "dog"], "n": [3, 1]})
+            run.table("worst", [{"image": netscope.Image(x), "loss": loss} for x, loss in worst])
         """
-        self._media("Table", key, step, rows, columns)
+        self._keep(key, step, lambda media: media.table_or_several(rows, columns))
 
-    def figure(self, key: str, figure: Any, step: int | None = None, *, caption: str = "") -> None:
-        """A Matplotlib figure as it looks now, as PNG cut to what is drawn. It is not closed.
+    def figure(self, key: str, figure: Any, step: int | None = None, *, caption: str | Sequence[str] = "") -> None:
+        """A Matplotlib figure as it looks now, as PNG, or a list of figures. Nothing of it is changed or closed.
+
+        It is cut to what is drawn, unless that is more than twice as wide or high as the figure (a label far outside
+        the axes): then the figure's own box is shown.
 
         Args:
             key: Its name on the page.
-            figure: A `Figure`, or `Axes` of one.
+            figure: A `Figure`, or `Axes` of one, or `pyplot` itself for the current one.
             step: Any whole number; without one, that of the next `log`.
-            caption: A line below it.
+            caption: A line below it; for a list one for each, or one for all.
 
         Raises:
             UsageError: Something else.
@@ -240,7 +263,7 @@ class Run:
             figure, axes = plt.subplots(); axes.plot(losses)
             run.figure("losses", figure)
         """
-        self._media("Figure", key, step, figure, caption)
+        self._several("Figure", key, step, figure, caption)
 
     def array(self, key: str, data: Any, step: int | None = None) -> None:
         """An array of any shape and number type, kept exactly (as safetensors).
@@ -329,16 +352,38 @@ class Run:
 
     def _media(self, kind: str, key: str, step: int | None, *args: Any, **options: Any) -> None:
         """Keep one thing of netscope.record.media, without a row and without a step of its own."""
+        self._keep(key, step, lambda media: getattr(media, kind)(*args, **options))
+
+    def _several(
+        self,
+        kind: str,
+        key: str,
+        step: int | None,
+        data: Any,
+        caption: Any = None,
+        *,
+        batch_axes: int = 0,
+        **options: Any,
+    ) -> None:
+        """The same of one thing, or of a list or a batch of them."""
+
+        def make(media: ModuleType) -> Any:
+            one = functools.partial(getattr(media, kind), **options)
+            return media.one_or_several(one, data, caption, batch_axes=batch_axes)
+
+        self._keep(key, step, make)
+
+    def _keep(self, key: str, step: int | None, make: Callable[[ModuleType], Any]) -> None:
         recording = self._recording
         key = checked_key(key)
         at = whole_step(recording.step if step is None else step)
         recording.check_not_over()
         try:
-            thing = getattr(importlib.import_module("netscope.record.media"), kind)(*args, **options)
+            thing = make(importlib.import_module("netscope.record.media"))
         except UsageError as error:
             raise UsageError(f"{key!r}: {error}") from None
         if not recording.is_off:
-            _assets().put(recording, key, thing, _assets().keep(recording, thing), at, _now())
+            _assets().put(recording, _assets().keep(recording, key, thing), at, _now())
 
 
 class NotWatching:

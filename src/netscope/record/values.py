@@ -15,6 +15,7 @@ from netscope.errors import UsageError
 from netscope.store.words import text_of
 
 if TYPE_CHECKING:
+    from netscope.record.histogram import Histogram
     from netscope.record.media import Media
 
 LARGEST_STEP = 2**53
@@ -33,7 +34,7 @@ class Sorted(NamedTuple):
     numbers: list[Any]
     """One a key: floats, and snapshots of device scalars where `is_late`."""
     is_late: bool
-    media: list[tuple[str, Media]]
+    media: list[tuple[str, Media | Histogram | list[Media]]]
 
 
 def whole_step(step: Any) -> int:
@@ -82,7 +83,7 @@ def sort_out(values: Any) -> Sorted:
         UsageError: A key or value that cannot be logged, by its name and type, with the way out.
     """
     found: dict[str, Any] = {}
-    media: dict[str, Media] = {}
+    media: dict[str, Media | Histogram | list[Media]] = {}
     _walk(values, "", found, media, 0)
     _check_number(len(found) + len(media))
     return Sorted(
@@ -90,7 +91,7 @@ def sort_out(values: Any) -> Sorted:
     )
 
 
-def _walk(values: Any, prefix: str, found: dict[str, Any], media: dict[str, Media], depth: int) -> None:
+def _walk(values: Any, prefix: str, found: dict[str, Any], media: dict[str, Any], depth: int) -> None:
     if not isinstance(values, Mapping):
         raise UsageError(f'log takes a dict such as {{"loss": 0.3}}, found {type(values).__name__}: {values!r:.60}')
     if depth > DEEPEST:
@@ -110,7 +111,10 @@ def _walk(values: Any, prefix: str, found: dict[str, Any], media: dict[str, Medi
         if number is None:
             from netscope.record.media import as_media  # noqa: PLC0415  # needs NumPy, which few calls do
 
-            media.update(as_media(key, value))
+            for name_of, things in as_media(key, value).items():
+                if name_of in found or name_of in media:
+                    raise UsageError(f"key {name_of!r} is there twice")
+                media[name_of] = things
         else:
             found[key] = number
 

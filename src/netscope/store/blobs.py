@@ -20,6 +20,11 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
+def name(data: bytes, suffix: str) -> str:
+    """What the blob of `data` is called."""
+    return f"{hashlib.sha256(data).hexdigest()}.{suffix}"
+
+
 def path(run: Path, name: str) -> Path:
     """Where the blob `name` of a run lies, whether it is there or not.
 
@@ -51,12 +56,12 @@ def write(run: Path, data: bytes, suffix: str) -> str:
     Raises:
         OSError: The file system refused; nothing is left behind.
     """
-    name = f"{hashlib.sha256(data).hexdigest()}.{suffix}"
-    target = path(run, name)
+    named = name(data, suffix)
+    target = path(run, named)
     if target.exists():
-        return name
+        return named
     target.parent.mkdir(parents=True, exist_ok=True)
-    passing = target.with_name(f".{name[:16]}-{secrets.token_hex(4)}")
+    passing = target.with_name(f".{named[:16]}-{secrets.token_hex(4)}")
     try:
         with open(passing, "xb") as file:
             file.write(data)
@@ -66,4 +71,4 @@ def write(run: Path, data: bytes, suffix: str) -> str:
     except BaseException:
         passing.unlink(missing_ok=True)
         raise
-    return name
+    return named

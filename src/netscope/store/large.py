@@ -63,6 +63,20 @@ class Printed(NamedTuple):
     in_memory: list[Line]
 
 
+class Logged(NamedTuple):
+    """What one call logged under a key: one asset, or a list of them."""
+
+    step: int
+    time: float
+    assets: list[Asset]
+
+    def takes(self, asset: Asset) -> bool:
+        """Whether `asset` goes on with this list."""
+        last = self.assets[-1].item
+        is_later = asset.item is not None and last is not None and asset.item > last
+        return is_later and (asset.step, asset.time) == (self.step, self.time)
+
+
 class Large:
     """Reads the larger things of runs."""
 
@@ -86,7 +100,7 @@ class Large:
         return self._stitched(run_id, key, "histogram", decode, lambda piece: piece.tail.histograms.get(key, []))
 
     def assets(self, run_id: str, key: str | None = None, kind: AssetKind | None = None) -> Assets:
-        """Assets in the order of key, then step; of what was logged twice at a step the later."""
+        """Assets in the order of key, then step, then item; of what was logged twice at a step the later."""
         return self.reader.retry(lambda: self._assets(run_id, key, kind))
 
     def _assets(self, run_id: str, key: str | None, kind: AssetKind | None) -> Assets:
@@ -94,14 +108,19 @@ class Large:
         pieces: dict[int, list[Asset]] = {p.number: [] for p in moment.pieces}
         for number, body in self._asset_blocks(moment):
             pieces[number] += msgspec.msgpack.decode(codec.decompress(body), type=list[Asset])
-        by_key: dict[tuple[str, str], dict[int, list[Asset]]] = {}
+        by_key: dict[tuple[str, str], dict[int, list[Logged]]] = {}
         for piece in moment.pieces:
             for asset in [*pieces[piece.number], *piece.tail.assets]:
                 if key in (None, asset.key) and kind in (None, asset.kind):
-                    by_key.setdefault((asset.key, asset.kind), {}).setdefault(piece.number, []).append(asset)
+                    logged = by_key.setdefault((asset.key, asset.kind), {}).setdefault(piece.number, [])
+                    if logged and logged[-1].takes(asset):
+                        logged[-1].assets.append(asset)
+                    else:
+                        logged.append(Logged(asset.step, asset.time, [asset]))
         found: list[Asset] = []
         for _, writers in sorted(by_key.items()):
-            found += _curve(moment, writers)
+            for logged_once in _curve(moment, writers):
+                found += logged_once.assets
         return Assets(found)
 
     def _stitched(

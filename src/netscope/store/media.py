@@ -6,13 +6,13 @@ import io
 import wave
 from io import FileIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 
-from netscope.errors import FormatError, StorageError
-from netscope.store import png, tensors
+from netscope.errors import FormatError, NotFoundError, StorageError
+from netscope.store import blobs, png, tensors
 from netscope.store.extra import extra
 from netscope.store.regular import open_regular
 
@@ -25,6 +25,8 @@ class Array(NamedTuple):
     step: int
     time: float
     value: np.ndarray
+    item: int | None = None
+    """Which item of the list that was logged at this step, from 0; None: it was logged alone."""
 
 
 class Text(NamedTuple):
@@ -33,6 +35,8 @@ class Text(NamedTuple):
     step: int
     time: float
     value: str
+    item: int | None = None
+    """Which item of the list that was logged at this step, from 0; None: it was logged alone."""
 
 
 class Image(NamedTuple):
@@ -43,10 +47,12 @@ class Image(NamedTuple):
     caption: str
     path: Path
     """A PNG file."""
+    item: int | None = None
+    """Which item of the list that was logged at this step, from 0; None: it was logged alone."""
 
     @property
     def value(self) -> np.ndarray:
-        """Pixels, u8 [y, x, channel]: grey, grey and alpha, RGB, or RGB and alpha.
+        """Pixels [y, x, channel]: grey, grey and alpha, RGB, or RGB and alpha; u8, or u16 where so logged.
 
         Raises:
             StorageError: The file is gone.
@@ -63,6 +69,8 @@ class Audio(NamedTuple):
     caption: str
     path: Path
     """A WAV file."""
+    item: int | None = None
+    """Which item of the list that was logged at this step, from 0; None: it was logged alone."""
 
     @property
     def rate(self) -> int:
@@ -97,10 +105,14 @@ class Table(NamedTuple):
     time: float
     path: Path
     """A JSON file: `{"columns": [names], "values": [one list a column]}`."""
+    item: int | None = None
+    """Which item of the list that was logged at this step, from 0; None: it was logged alone."""
 
     @property
     def value(self) -> dict[str, list[Any]]:
         """The columns by name. Where all cells of a column are numbers, NaN and infinities are, too.
+
+        Cells that hold a picture, a sound or an array are an `Image`, `Audio` or `Array`, as those logged alone.
 
         Raises:
             StorageError: The file is gone.
@@ -108,9 +120,23 @@ class Table(NamedTuple):
         """
         try:
             stored = msgspec.json.decode(read(self.path), type=_Columns)
-            return dict(zip(stored.columns, map(_numbers, stored.values), strict=True))
+            columns = [[self._opened(cell) for cell in _numbers(column)] for column in stored.values]
+            return dict(zip(stored.columns, columns, strict=True))
         except (msgspec.MsgspecError, ValueError) as error:
             raise FormatError(f"{self.path}: a damaged table: {error}") from error
+
+    def _opened(self, cell: Any) -> Any:
+        """What a cell holds: what is larger than a text lies in a file of its own."""
+        if not isinstance(cell, dict):
+            return cell
+        inside = msgspec.convert(cell, _Cell)
+        try:
+            path = blobs.path_inside(self.path.parents[2], inside.blob)
+        except NotFoundError as error:
+            raise FormatError(f"{self.path}: a damaged table: {error}") from error
+        if inside.kind == "array":
+            return Array(self.step, self.time, array(path))
+        return (Audio if inside.kind == "audio" else Image)(self.step, self.time, inside.text, path)
 
     def to_pandas(self) -> Any:
         """A DataFrame.
@@ -126,6 +152,12 @@ def _numbers(column: list[Any]) -> list[Any]:
     if all(cell is None or type(cell) in (int, float) or cell in _NOT_FINITE for cell in column):
         return [float(cell) if isinstance(cell, str) else cell for cell in column]
     return column
+
+
+class _Cell(msgspec.Struct):
+    kind: Literal["image", "figure", "audio", "array"]
+    blob: str
+    text: str = ""
 
 
 class _Columns(msgspec.Struct):

@@ -1,4 +1,4 @@
-"""PNG files as arrays, with NumPy and the standard library alone: those with 8 bits a channel that `log` writes."""
+"""PNG files as arrays, with NumPy and the standard library alone: those that `log` writes, 8 or 16 bits a channel."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ NONE, SUB, UP, AVERAGE, PAETH = range(5)
 Row = npt.NDArray[np.uint8]
 
 
-def decode(data: bytes) -> npt.NDArray[np.uint8]:
+def decode(data: bytes) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     """Pixels [y, x, channel] of 1 to 4 channels: grey, grey and alpha, RGB, RGB and alpha.
 
     Raises:
-        FormatError: Not a PNG file, a damaged one, or of another kind (palette, 16 bits, interlaced).
+        FormatError: Not a PNG file, a damaged one, or of another kind (palette, fewer than 8 bits, interlaced).
     """
     parts = dict.fromkeys((b"IHDR", b"IDAT"), b"")
     for kind, body in _chunks(data):
@@ -33,10 +33,11 @@ def decode(data: bytes) -> npt.NDArray[np.uint8]:
         raise FormatError("a PNG file without a header")
     width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", parts[b"IHDR"])
     is_fit = 0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE
-    if bits != 8 or colour not in CHANNELS or interlaced or not is_fit:
+    if bits not in (8, 16) or colour not in CHANNELS or interlaced or not is_fit:
         raise FormatError(f"a PNG of {width} × {height}, {bits} bits and colour type {colour}, is not what log writes")
     n_channels = CHANNELS[colour]
-    n_bytes = height * (1 + width * n_channels)
+    n_bytes_a_pixel = n_channels * bits // 8
+    n_bytes = height * (1 + width * n_bytes_a_pixel)
     try:  # no more than the header says, whatever is packed in there
         raw = zlib.decompressobj().decompress(parts[b"IDAT"], n_bytes)
     except zlib.error as error:
@@ -44,7 +45,10 @@ def decode(data: bytes) -> npt.NDArray[np.uint8]:
     if len(raw) != n_bytes:
         raise FormatError(f"a PNG file cut short: {len(raw):,} of {n_bytes:,} bytes")
     rows = np.frombuffer(raw, np.uint8).reshape(height, -1)
-    return _unfilter(rows[:, 0], rows[:, 1:].copy(), n_channels).reshape(height, width, n_channels)
+    plain = _unfilter(rows[:, 0], rows[:, 1:].copy(), n_bytes_a_pixel)
+    if bits == 16:
+        return plain.view(">u2").astype(np.uint16).reshape(height, width, n_channels)
+    return plain.reshape(height, width, n_channels)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

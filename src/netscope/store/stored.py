@@ -188,30 +188,30 @@ class StoredRun:
             NotFoundError: No such key; the message lists those there are. So do the following.
             StorageError: An array's file is gone.
         """
-        return [Array(asset.step, asset.time, media.array(self._blob(asset))) for asset in self._logged(key, "array")]
+        return [Array(one.step, one.time, media.array(self._blob(one)), one.item) for one in self._logged(key, "array")]
 
     def images(self, key: str) -> list[Image]:
         """The images logged under a key, ascending in step: step, time, caption, path; `.value` are its pixels."""
-        return [Image(one.step, one.time, one.text, self._blob(one)) for one in self._logged(key, "image")]
+        return [Image(one.step, one.time, one.text, self._blob(one), one.item) for one in self._logged(key, "image")]
 
     def figures(self, key: str) -> list[Image]:
         """The figures logged under a key, as images."""
-        return [Image(one.step, one.time, one.text, self._blob(one)) for one in self._logged(key, "figure")]
+        return [Image(one.step, one.time, one.text, self._blob(one), one.item) for one in self._logged(key, "figure")]
 
     def audio(self, key: str) -> list[Audio]:
         """The sounds logged under a key: step, time, caption, path; `.value` are its samples, `.rate` a second."""
-        return [Audio(one.step, one.time, one.text, self._blob(one)) for one in self._logged(key, "audio")]
+        return [Audio(one.step, one.time, one.text, self._blob(one), one.item) for one in self._logged(key, "audio")]
 
     def texts(self, key: str) -> list[Text]:
         """The texts logged under a key, ascending in step: step, time, value."""
         found = self._logged(key, "text")
         # A short text stands in the journal itself, of a long one its beginning.
         whole = (media.read(self._blob(one)).decode("utf-8", "replace") if one.blob else one.text for one in found)
-        return [Text(one.step, one.time, text) for one, text in zip(found, whole, strict=True)]
+        return [Text(one.step, one.time, text, one.item) for one, text in zip(found, whole, strict=True)]
 
     def tables(self, key: str) -> list[Table]:
         """The tables logged under a key: step, time, path; `.value` are its columns by name, `.to_pandas()` a frame."""
-        return [Table(one.step, one.time, self._blob(one)) for one in self._logged(key, "table")]
+        return [Table(one.step, one.time, self._blob(one), one.item) for one in self._logged(key, "table")]
 
     def console(self, search: str = "", start: int = 0, n: int | None = None) -> list[ConsoleLine]:
         """What it printed, line by line: time, stream ("out" or "err"), text.

@@ -214,9 +214,13 @@ export interface Asset {
   /** The caption, or the text itself. */
   text: string;
   shape: number[];
+  /** Which item of the list that was logged under the key, from 0; None: it was logged alone. */
+  item: number | null;
+  /** Whether a text is to be shown as Markdown; else it is shown as it is. */
+  markdown: boolean;
 }
 
-/** Assets of a run, in the order of key, then step. */
+/** Assets of a run, in the order of key, then step, then item. */
 export interface Assets {
   assets: Asset[];
 }
