@@ -143,7 +143,7 @@ def _floats(values: Values) -> png.Pixels:
         )
         return _scaled(values, -1, 1)
     warn(
-        f"an image of floats from {smallest:.4g} to {largest:.4g}: 0 is black, 1 is white, what lies beyond is clipped; "
+        f"an image of floats from {smallest:.4g} to {largest:.4g}: 0 is black, 1 is white, what is beyond is clipped; "
         "give low= and high="
     )
     return _scaled(values, 0, 1)

@@ -104,8 +104,8 @@ def _no_list(key: str, value: Sequence[Any], things: Sequence[Thing | None]) -> 
     found = value[i]
     shape = f" of shape {tuple(found.shape)}" if hasattr(found, "shape") and hasattr(found, "dtype") else ""
     return (
-        f"{key!r} is a list whose item {i} is of type {type(found).__qualname__}{shape}, which log cannot show; say what "
-        "they are: [netscope.Image(x) for x in …], or for numbers netscope.Histogram(…), netscope.Array(…)"
+        f"{key!r} is a list whose item {i} is of type {type(found).__qualname__}{shape}, which log cannot show; say "
+        "what they are: [netscope.Image(x) for x in …], or for numbers netscope.Histogram(…), netscope.Array(…)"
     )
 
 

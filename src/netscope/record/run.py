@@ -203,7 +203,7 @@ class Run:
         self._several("Audio", key, step, data, caption, batch_axes=3, rate=rate)
 
     def text(self, key: str, text: str | Sequence[str], step: int | None = None, *, markdown: bool = False) -> None:
-        """Words, shown as they are, or a list of such texts.
+        r"""Words, shown as they are, or a list of such texts.
 
         Args:
             key: Its name on the page.
@@ -216,7 +216,7 @@ class Run:
 
         Example:
             run.text("sample", tokenizer.decode(tokens))
-            run.text("report", "| class | f1 |\\n|---|---|\\n| cat | 0.9 |", markdown=True)
+            run.text("report", "| class | f1 |\n|---|---|\n| cat | 0.9 |", markdown=True)
             run.log({"loss": 0.3, "sample": "once upon a time"})
         """
         self._several("Text", key, step, text, markdown=markdown)

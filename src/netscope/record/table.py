@@ -1,4 +1,4 @@
-"""Tables: rows in any of the usual shapes, kept as JSON columns; pictures, sounds and arrays in cells as files beside it."""
+"""Tables: rows in any of the usual shapes, kept as JSON columns; pictures, sounds and arrays in cells as files."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from netscope.record.encoded import Blob, Encoded, Media, as_numpy, is_tensor, o
 from netscope.record.figure import Figure, is_figure_like
 from netscope.record.image import Image, is_image_like
 from netscope.store import blobs
+from netscope.store.words import text_of
 
 LONGEST_IN_WORDS = 16  # values of a vector that are written into its cell; what is larger is kept as an array
 
@@ -37,7 +38,7 @@ class Table(Media):
         """Encode as JSON."""
         if isinstance(columns, str):
             raise UsageError(f"columns is a list of names, found {columns!r:.80}; write columns=[…]")
-        found = _columns(rows, None if columns is None else [_words(str(name)) for name in columns])
+        found = _columns(rows, None if columns is None else [_words(str(text_of(name))) for name in columns])
         names = [_words(name) for name, _ in found]
         if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
             raise UsageError(f"the columns of a table have names of their own, found {twice[0]!r:.80} twice")
@@ -113,7 +114,7 @@ def _of_pandas(frame: Any, name: str) -> Columns:
 
 def _flat_name(name: Any) -> str:
     """Of columns with several levels, the names of all, as keys have them: "loss/mean"."""
-    return "/".join(str(part) for part in name if str(part)) if isinstance(name, tuple) else str(name)
+    return "/".join(str(part) for part in name if str(part)) if isinstance(name, tuple) else str(text_of(name))
 
 
 def _of_arrow(frame: Any, name: str) -> Columns:
@@ -126,7 +127,7 @@ def _of_arrow(frame: Any, name: str) -> Columns:
 def _of_columns(rows: Mapping[Any, Any]) -> Columns:
     single = [_is_single(column) for column in rows.values()]
     if rows and all(single):  # one row, then
-        return [(str(name), [value]) for name, value in rows.items()]
+        return [(str(text_of(name)), [value]) for name, value in rows.items()]
     found = []
     for (name, column), is_single in zip(rows.items(), single, strict=True):
         if is_single:
@@ -134,7 +135,7 @@ def _of_columns(rows: Mapping[Any, Any]) -> Columns:
                 f"the column {str(name)!r:.60} is {column!r:.60} of type {type(column).__name__}, expected a list of "
                 "cells as in the other columns"
             )
-        found.append((str(name), _listed(column)))
+        found.append((str(text_of(name)), _listed(column)))
     if len({len(column) for _, column in found}) > 1:
         raise UsageError(f"columns of different lengths: { ({name: len(column) for name, column in found}) }")
     return found
@@ -181,7 +182,7 @@ class Wrong:
 
 def _of_rows(rows: list[Any], columns: list[str] | None) -> Columns:
     if rows and all(isinstance(row, Mapping) for row in rows):
-        keys = {str(key): key for key in dict.fromkeys(key for row in rows for key in row)}
+        keys = {str(text_of(key)): key for key in dict.fromkeys(key for row in rows for key in row)}
         if columns is not None and (unknown := [name for name in columns if name not in keys]):
             raise UsageError(f"there is no column {unknown[0]!r:.60}; the rows have: {', '.join(keys)!s:.200}")
         return [(name, [row.get(keys[name]) for row in rows]) for name in columns or keys]
@@ -221,7 +222,9 @@ def _cell(value: Any, column: str, inside: list[Blob]) -> Any:
         value = Figure(value)
     if isinstance(value, Media):
         return _kept(value, column, inside)
-    return value if value is None else _words(str(value))
+    if value is None:
+        return None
+    return _words(str(text_of(value)))
 
 
 def _numbers(value: Any) -> Any:
