@@ -287,11 +287,21 @@ class RunsRequest(Noun):
     runs: list[str]
 
 
+class DeleteRequest(Noun):
+    """Runs to move to the trash."""
+
+    runs: list[str]
+    force: bool = False
+    """Those too that are written, or may still be."""
+
+
 class Deleted(Noun):
-    """Ids moved to the trash; `problems` tells of those that could not be."""
+    """Ids moved to the trash, or back; `problems` tells of those that could not be."""
 
     runs: list[str]
     problems: list[str]
+    written: list[str] = []
+    """Ids of those that were kept because a process writes them, or may go on to."""
 
 
 class About(Noun):

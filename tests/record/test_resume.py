@@ -58,7 +58,7 @@ def quiet(tmp_path):
     return {"dir": tmp_path, "watch_system": False, "console": False}
 
 
-@pytest.mark.parametrize("prepare", INDEXES[:-1])
+@pytest.mark.parametrize("prepare", INDEXES)
 def test_a_long_run_of_two_key_sets_is_resumed_after_its_last_step(tmp_path, quiet, prepare):
     script = Script(name="x").event("config", config={"lr": 0.1, "seed": 1})
     for step in range(8_000):

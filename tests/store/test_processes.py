@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_processes_that_index_one_growing_folder_agree(tmp_path: Path, index: st
     for run in runs:
         host, boot = machine.host(), machine.boot()
         started = psutil.Process().create_time()
-        script = Script(host=host, boot=boot, pid=os.getpid(), started=started)
+        script = Script(host=host, boot=boot, pid=os.getpid(), started=started, created=time.time())
         script.keys("scalar", ["a", "b"])
         files[run] = script.write(tmp_path / run).open("ab", buffering=0)
     for step in range(N):

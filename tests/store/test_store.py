@@ -6,12 +6,14 @@ import math
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ from hypothesis import strategies as st
 from benchmarks import make_runs
 from netscope.errors import NotFoundError, StorageError, UsageError
 from netscope.schema import EditRequest, Summary
-from netscope.store import blobs, gather, tensors
+from netscope.store import blobs, gather, machine, tensors
 from netscope.store.follow import Follower
 from netscope.store.store import Store
 from tests.fuzzing import examples
@@ -412,6 +414,22 @@ def test_a_journal_of_a_newer_version_is_said_and_costs_nothing_else(tmp_path: P
     assert store.columns(["good", "newer"], "x")["good"].values.tolist() == [1.0]
 
 
+def test_a_journal_that_was_replaced_by_a_shorter_one_is_read_anew(tmp_path: Path, opened: Open) -> None:
+    script = Script()
+    for step in range(5000):
+        script.log(step, {"x": 1.0})
+    path = script.write(tmp_path / "r")
+    store = opened(tmp_path)
+    assert len(store.run("r").series("x").steps) == 5000
+    shorter = Script(name="restored").log(0, {"x": 7.0}).end()
+    path.write_bytes(shorter.bytes)
+    for one in store, opened(tmp_path):
+        assert one.run("restored").series("x").values.tolist() == [7.0]
+        assert one.run("r").detail().problems == []
+    path.write_bytes(shorter.log(1, {"x": 8.0}).bytes)
+    assert store.run("r").series("x").values.tolist() == [7.0, 8.0]
+
+
 def test_damage_is_counted_and_reported(tmp_path: Path, opened: Open) -> None:
     script = Script().log(0, {"x": 1.0}).log(1, {"x": 2.0}).log(2, {"x": 3.0}).end(dropped=4)
     path = script.write(tmp_path / "r")
@@ -433,22 +451,40 @@ def test_a_crash_is_told_with_its_text(tmp_path: Path, opened: Open) -> None:
     assert (detail.run.state, detail.attempts[0].error) == ("crashed", "ValueError: no")
 
 
-def test_a_running_run_is_not_deleted(tmp_path: Path, opened: Open) -> None:
-    import os
-    import time
-
-    import psutil
-
-    from netscope.store import machine
-
+def test_a_running_run_is_deleted_only_by_force(tmp_path: Path, opened: Open) -> None:
     host, boot = machine.host(), machine.boot()
     started = psutil.Process().create_time()
     Script(host=host, boot=boot, pid=os.getpid(), started=started, created=time.time()).write(tmp_path / "r")
     store = opened(tmp_path)
     assert store.run("r").state == "running"
-    assert store.delete(["r"]).problems == ["made is still running; stop it first"]
-    with pytest.raises(StorageError, match="still running"):
+    deleted = store.delete(["r"])
+    assert (deleted.runs, deleted.written) == ([], ["r"])
+    with pytest.raises(StorageError, match=f"made may still be running: process {os.getpid()} on .* force"):
         store.run("r").delete()
+    store.run("r").delete(force=True)
+    assert store.runs() == []
+    assert store.restore(["r"]).runs == ["r"]
+
+
+@pytest.mark.parametrize(("silent_s", "is_kept"), [(40, True), (3600, True), (2 * 86_400, False)])
+def test_a_run_that_may_only_be_stopped_elsewhere_is_deleted_only_by_force(
+    tmp_path: Path, opened: Open, silent_s: float, is_kept: bool
+) -> None:
+    then = time.time() - silent_s
+    path = Script(created=then).write(tmp_path / "r")
+    os.utime(path, (then, then))
+    store = opened(tmp_path)
+    assert store.run("r").state == "killed"
+    assert store.delete(["r"]).written == ["r"] * is_kept
+    assert store.delete(["r"], force=True).runs == ["r"] * is_kept
+
+
+def test_a_run_that_went_on_since_it_was_read_is_not_deleted(tmp_path: Path, opened: Open) -> None:
+    Script().end().write(tmp_path / "r")
+    store = opened(tmp_path)
+    assert store.run("r").state == "finished"
+    Script(attempt=2, created=time.time()).write(tmp_path / "r", "2-made-7-0001.journal")
+    assert store.delete(["r"]).written == ["r"]
 
 
 def answers(store: Store) -> object:

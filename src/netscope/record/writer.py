@@ -108,8 +108,9 @@ class Writer:
         """
         now = time.time()
         start = {
-            "run": folder.name, "attempt": attempt, "host": machine.host(), "boot": machine.boot(), "pid": os.getpid(),
-            "started": process.started(), "rank": rank, "version": version, "name": name, "created": now,
+            "run": folder.name, "attempt": attempt, "host": machine.host(), "boot": machine.boot(),
+            "pid_ns": machine.pid_namespace(), "pid": os.getpid(), "started": process.started(),
+            "ticks": process.start_ticks(), "rank": rank, "version": version, "name": name, "created": now,
         }  # fmt: skip
         path = folder / machine.journal_name(attempt)
         self.journal = open_journal(path, journal.json_frame(journal.START, start), now)

@@ -24,6 +24,7 @@ from netscope.inspect.layers import matrix
 from netscope.schema import (
     About,
     AssetKind,
+    DeleteRequest,
     EditRequest,
     GroupRequest,
     Quantity,
@@ -82,9 +83,9 @@ async def edit(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    """POST /api/runs/delete: move runs to the trash."""
-    store, asked = _store(request), await replies.body(request, RunsRequest)
-    return await done(lambda: store.delete(asked.runs))
+    """POST /api/runs/delete: move runs to the trash; those that may still be written only with `force`."""
+    store, asked = _store(request), await replies.body(request, DeleteRequest)
+    return await done(lambda: store.delete(asked.runs, asked.force))
 
 
 async def restore(request: Request) -> Response:

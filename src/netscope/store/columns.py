@@ -17,7 +17,7 @@ from netscope.store.followed import Followed
 from netscope.store.index import BROKEN, is_most
 from netscope.store.ingest import Ingest
 from netscope.store.points import Points, concatenate
-from netscope.store.state import attempt_of
+from netscope.store.run_state import attempt_of
 from netscope.store.stitch import Part, is_ascending, stitch
 from netscope.store.tail import Tail, key_id
 
@@ -160,7 +160,7 @@ class Reader:
         missing: dict[str, Moment] = {}
         tails: dict[int, Points] = {}
         with self.ingest.lock:
-            generation = self.ingest.index.generation
+            generation = self.ingest.generation
             for run_id, moment in self.moments(run_ids, kind, key).items():
                 kept = self._kept((run_id, kind, key), moment.revision, view)
                 if kept is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from netscope.schema import Attempt, Run, Scalar, Writer
 from netscope.store.exact import json_text, marked, restored
 from netscope.store.follow import Follower
-from netscope.store.state import attempt_of
+from netscope.store.run_state import attempt_of
 
 
 def flatten(config: dict[str, Any]) -> dict[str, Scalar]:

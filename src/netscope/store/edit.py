@@ -66,13 +66,12 @@ class Editor:
             path = self._journals.get(folder)
             if path is None or not path.exists():
                 path, pid = folder / machine.journal_name(0), os.getpid()
-                whose = {"host": machine.host(), "boot": machine.boot(), "pid": pid}
+                whose = {"host": machine.host(), "boot": machine.boot(), "pid_ns": machine.pid_namespace(), "pid": pid}
                 start = {"run": folder.name, "attempt": 0, **whose, "created": now}
                 parts = [journal.header(now, pid), journal.json_frame(journal.START, start), *parts]
             try:
                 with path.open("ab", buffering=0) as file:
                     file.write(b"".join(parts))
-                os.utime(folder)  # others look at a run at rest only when its folder changes
             except OSError as error:
                 raise StorageError(f"{folder.name} cannot be edited: {error.strerror} ({folder})") from error
             self._journals[folder], self._latest[folder] = path, now

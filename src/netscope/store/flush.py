@@ -103,6 +103,14 @@ class Flusher:
             connection.execute(tables.journal.delete().where(tables.journal.c.id.in_(numbers)))
             connection.execute(tables.run.delete().where(tables.run.c.id.in_(runs)))
 
+    def forget_beyond(self, number: int, size: int) -> None:
+        """Remove all rows of a journal if they are of more bytes than `size`."""
+        c = tables.journal.c
+        with self.index.writing() as connection:
+            gone = connection.execute(tables.journal.delete().where(c.id == number, c.upto > size)).rowcount
+            for table in tables.OF_JOURNAL if gone else ():
+                connection.execute(table.delete().where(table.c.journal == number))
+
     def rest(self, rows: list[Row]) -> None:
         """Note runs that nobody writes any more."""
         with self.index.writing() as connection:

@@ -26,8 +26,8 @@ class Follower:
     """One journal and how far it was read. There are tens of thousands, so each is small while nothing is new."""
 
     __slots__ = (
-        "_searched", "_sets", "beats", "bytes_read", "created", "head", "heartbeat", "indexed", "is_behind", "memo",
-        "moved_at", "number", "offset", "place", "problem", "tail",
+        "_sets", "beats", "bytes_read", "created", "head", "heartbeat", "indexed", "is_behind", "memo", "moved_at",
+        "mtime", "number", "offset", "place", "problem", "size", "tail",
     )  # fmt: skip
 
     def __init__(self, place: str | Path, head: Head | None = None, offset: int = 0) -> None:
@@ -45,12 +45,15 @@ class Follower:
         """Why this journal cannot be read at all."""
         self.created = self.heartbeat = 0.0
         self.beats = 0
+        self.mtime = 0.0
+        """Time stamp of the file when its header was last read."""
+        self.size = offset
+        """Of the file when it was last read."""
         self.bytes_read = 0
         self.is_behind = False
         """There is more to read at once."""
         self.moved_at = 0.0
         """Monotonic time at which the heartbeat was last seen to move, or 0."""
-        self._searched = (-1, b"")  # size of the file and bytes at `offset` when all of it was last searched for frames
         self._sets: dict[int, KeySet] = {}
 
     @property
@@ -82,21 +85,23 @@ class Follower:
         self._sets[number] = keys
 
     def beat(self) -> bool:
-        """Read the header again; whether the heartbeat moved."""
+        """Read the header again; whether the heartbeat moved since it was read before."""
         with open_inside(self.place) as file:
-            header = journal.read_header(file.read(journal.HEADER_BYTES), self.name)
-        moved = header.beats != self.beats
-        if moved and self.created:
-            self.moved_at = time.monotonic()
-        self._hear(header)
-        return moved
+            return self._beat(file)
 
-    def has_more(self) -> bool:
-        """Whether there is something that was not there when all was last searched: 16 bytes are read."""
+    def has_changed(self) -> bool:
+        """Whether there may be something that was not there when all was read to the end, or the heartbeat moved.
+
+        Raises:
+            OSError: The file cannot be looked at.
+        """
+        size, peek = self.head.searched or (self.offset, b"")
+        if self.head.ended or not self.head.start.attempt:  # nothing is allocated ahead, and no heart beats
+            return os.stat(self.place).st_size != size
         with open_inside(self.place) as file:
+            has_moved = self._beat(file)
             file.seek(self.offset)
-            peek = file.read(8)
-            return len(peek) == 8 and any(peek) and (os.fstat(file.fileno()).st_size, peek) != self._searched
+            return has_moved or (os.fstat(file.fileno()).st_size, file.read(8)) != (size, peek)
 
     def grow(self, most: int = 1 << 62, *, thorough: bool = False) -> int:
         """`read`, and `take` what was read; how many bytes were taken."""
@@ -133,11 +138,10 @@ class Follower:
         Raises:
             FormatError: Not a journal, or of a newer major version.
         """
-        if not self.offset:
-            self.created = os.stat(self.place).st_mtime  # as long as no header tells it
         with open_inside(self.place) as file:
             start = self.offset or journal.HEADER_BYTES
             if not self.offset:
+                self.created = self.mtime = os.fstat(file.fileno()).st_mtime  # as long as no header tells it
                 begin = file.read(journal.HEADER_BYTES)
                 if len(begin) < journal.HEADER_BYTES and journal.MAGIC.startswith(begin[:8]):
                     return None  # being created this instant
@@ -146,11 +150,11 @@ class Follower:
             file.seek(start)
             peek = file.read(8)
             self.bytes_read += len(peek)
-            size_now = os.fstat(file.fileno()).st_size
-            is_shorter = size_now < start
+            self.size = os.fstat(file.fileno()).st_size
+            is_shorter = self.size < start
             self.problem = f"{self.name} is shorter than it was: it was cut or replaced" if is_shorter else ""
-            is_empty = len(peek) < 8 or (peek[:4] == bytes(4) and not thorough)
-            is_known = is_empty or (size_now, peek) == self._searched
+            is_empty = not peek or (not thorough and (len(peek) < 8 or peek[:4] == bytes(4)))
+            is_known = is_empty or (self.size, peek) == self.head.searched
             if is_known and self.offset:
                 return None  # as nearly always
             news = News(start, self.head, self._sets)
@@ -160,9 +164,10 @@ class Follower:
                     journal.HEADER_BYTES,
                     f"its header tells of impossible times: {header.created:g}, {header.heartbeat:g}",
                 )
-            if not is_known and self._read_pieces(file, news, most, thorough) and thorough:
+            if not is_known:
+                is_all = self._read_pieces(file, news, most, thorough) and thorough
                 file.seek(news.offset)
-                self._searched = (size_now, file.read(8))
+                news.head.searched = (self.size, file.read(8)) if is_all else None
         return news
 
     def _read_pieces(self, file: FileIO, news: News, most: int, thorough: bool) -> bool:
@@ -197,6 +202,15 @@ class Follower:
             elif not used and not passed:
                 passed = 8
         return False
+
+    def _beat(self, file: FileIO) -> bool:
+        header = journal.read_header(file.read(journal.HEADER_BYTES), self.name)
+        self.mtime = os.fstat(file.fileno()).st_mtime
+        moved = bool(self.created) and header.beats != self.beats
+        if moved:
+            self.moved_at = time.monotonic()
+        self._hear(header)
+        return moved
 
     def _hear(self, header: Header) -> None:
         self.created = header.created if _is_time(header.created) else self.created

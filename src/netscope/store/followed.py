@@ -9,26 +9,27 @@ from typing import NamedTuple
 
 from netscope.schema import Attempt, Run
 from netscope.store.compose import run_of
+from netscope.store.folder_clock import FolderClock
 from netscope.store.follow import Follower
-from netscope.store.state import attempts, forks, in_order
+from netscope.store.run_state import Life, Phase, attempt_of, attempts, forks, in_order, life_of, may_be_written
 
 SUFFIX = ".journal"
-FRESH_NS = 2_000_000_000  # a folder that changed so recently may change again within its clock's tick
-GONE = -2
+FRESH_S = 2.0  # a folder that changed so recently may change again within its clock's tick
 
 
 class Listing(NamedTuple):
-    """The names of the journals in a folder, and when it had changed before they were listed, in ns."""
+    """The names of the journals in a folder."""
 
     names: set[str]
-    mtime: int
+    mtime: int | None
+    """When the folder had changed before they were listed, in ns; None where it may change again without another."""
 
 
 class Followed:
     """A run and its journals."""
 
     __slots__ = (
-        "attempts", "forks", "id", "is_active", "is_resting", "journals", "looked", "mtime", "ordered", "place",
+        "attempts", "forks", "id", "journals", "listed", "listed_at", "lives", "looked", "ordered", "phase", "place",
         "revision", "run",
     )  # fmt: skip
 
@@ -42,15 +43,16 @@ class Followed:
         """Per attempt after the first, the step it goes on from."""
         self.run = Run(run_id, run_id, "killed", 0.0, 0.0, [], "", False, {}, {}, 0)
         self.attempts: list[Attempt] = []
-        self.mtime = -1
-        """Of the folder when its journals were listed, in ns; -1: list again; 0: listed too soon after a change."""
+        self.lives: dict[str, Life] = {}
+        """Per name of a journal of an attempt whether its writer lives, as of the last `judge`."""
+        self.phase = Phase.UNREAD
+        self.listed: int | None = None
+        """Time stamp of the folder for which the names of its journals are known, in ns; None: list it again."""
+        self.listed_at = 0.0
+        """Monotonic time of the last listing."""
         self.revision = 0
         self.looked = 0.0
-        """Monotonic time of the last look whether it lives."""
-        self.is_active = False
-        """It runs: looked at in every refresh."""
-        self.is_resting = False
-        """Nobody writes it: looked at now and then. Neither of both: it waits to be read."""
+        """Monotonic time of the last look whether its writers live."""
 
     @property
     def folder(self) -> Path:
@@ -67,43 +69,49 @@ class Followed:
         self.ordered = in_order(self.followers)
         self.forks = forks(self.ordered)
 
-    def judge(self) -> str:
-        """Tell the state anew, from the processes and heartbeats of now."""
+    def judge(self, clock: FolderClock) -> bool:
+        """Tell the states of its writers and attempts anew; whether a writer is alive."""
         self.arrange()
-        self.attempts = attempts(self.ordered, self.forks)
-        return self.attempts[-1].state if self.attempts else "killed"
+        self.lives = {f.name: life_of(f, clock) for f in self.ordered if attempt_of(f)}
+        self.attempts = attempts(self.ordered, self.forks, self.lives)
+        return Life.ALIVE in self.lives.values()
+
+    def may_be_written(self, clock: FolderClock) -> str:
+        """Who writes it, or may go on to, in words; '' where nobody does."""
+        found = (may_be_written(f, self.lives[f.name], clock) for f in self.ordered if f.name in self.lives)
+        return next(filter(None, found), "")
 
     def compose(self, revision: int) -> None:
         """Make the row of the runs table, after `judge`."""
         self.revision = revision
         self.run = run_of(self.id, self.ordered, self.attempts, revision)
 
-    def look(self) -> Listing | None:
+    def look(self, clock: FolderClock | None = None) -> Listing | None:
         """What is in the folder now; None where it cannot be listed."""
-        mtime = self.mtime_now()
+        mtime = self.mtime()
         try:
             with os.scandir(self.place) as entries:  # a pipe of that name would be waited for without end
                 names = {e.name for e in entries if e.name.endswith(SUFFIX) and is_text(e.name) and is_file(e)}
         except OSError:
             return None
-        return Listing(names, mtime)
+        is_settled = mtime is not None and clock is not None and clock.age(mtime / 1e9) > FRESH_S
+        return Listing(names, mtime if is_settled else None)
 
     def have(self, listing: Listing) -> None:
         """These are its journals."""
-        names, mtime = listing
-        for name in names - self.journals.keys():
+        for name in listing.names - self.journals.keys():
             self.journals[name] = Follower(f"{self.place}/{name}")
-        for name in self.journals.keys() - names:
+        for name in self.journals.keys() - listing.names:
             del self.journals[name]
-        self.mtime = mtime if time.time_ns() - mtime > FRESH_NS else 0
+        self.listed, self.listed_at = listing.mtime, time.monotonic()
         self.arrange()
 
-    def mtime_now(self) -> int:
-        """When the folder changed last, in ns, or `GONE`."""
+    def mtime(self) -> int | None:
+        """When the folder changed last, in ns; None where it is gone."""
         try:
             return os.stat(self.place).st_mtime_ns
         except OSError:
-            return GONE
+            return None
 
 
 def is_file(entry: os.DirEntry[str]) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from netscope.errors import FormatError
 from netscope.store.flush import is_large
+from netscope.store.folder_clock import FolderClock
 from netscope.store.follow import Follower
 from netscope.store.followed import Followed
 from netscope.store.keep import Keeper
@@ -18,24 +19,32 @@ PIECE = 8 << 20  # bytes of one journal between two looks at the clock
 class Gather:
     """Reads outside the lock, and holds it where what others look at changes."""
 
-    def __init__(self, keeper: Keeper, runs: Mapping[str, Followed], lock: threading.RLock) -> None:
+    def __init__(self, keeper: Keeper, runs: Mapping[str, Followed], clock: FolderClock, lock: threading.RLock) -> None:
         """For these runs, as they come and go."""
-        self.keeper, self.runs, self.lock = keeper, runs, lock
+        self.keeper, self.runs, self.clock, self.lock = keeper, runs, clock, lock
         self.bytes_read = 0
+        self.n_replaced = 0
+        """How many journals turned out to be others than those that were read before."""
 
     def has_changed(self, followed: Followed) -> bool:
-        """Whether a run at rest was written to: journals were added, or a silent writer lives after all."""
-        if followed.mtime_now() != followed.mtime:
+        """Whether a run at rest was written to after all."""
+        if followed.listed is None or followed.mtime() != followed.listed:
             return True
-        if followed.run.state == "killed":
-            return any(self._stirs(f) for f in followed.followers if not f.head.ended and not f.problem)
-        return False
+        try:
+            self.bytes_read += sum(72 for f in followed.followers if not f.head.ended)
+            return any(bool(f.problem) or f.has_changed() for f in followed.followers)
+        except (OSError, FormatError):
+            return True
 
     def listen(self, followed: Followed) -> None:
-        """Hear the hearts of the writers that did not say they ended."""
+        """Read the heartbeats of the writers without an end event."""
         for follower in followed.followers:
             if not follower.head.ended and not follower.problem:
-                self._beats(follower)
+                try:
+                    self.bytes_read += 64
+                    follower.beat()
+                except (OSError, FormatError):
+                    continue  # reading it says why
 
     def grow(self, follower: Follower, until: float, *, thorough: bool = False) -> bool:
         """Read the new bytes of a journal; whether there were any."""
@@ -46,6 +55,8 @@ class Gather:
             follower.is_behind = False  # where the disk fails halfway others have their turn
             try:
                 news = follower.read(PIECE, thorough=thorough)
+                if follower.size < follower.offset:
+                    return self._begin_anew(follower.run, follower, size=follower.size)
                 with self.lock:  # only now: who reads another run must not wait for a disk
                     taken = follower.take(news)
             except FormatError as error:
@@ -72,7 +83,7 @@ class Gather:
             return
         with self.lock:
             for one in finished:
-                one.judge()
+                one.judge(self.clock)
                 one.compose(one.revision)
         self.keeper.rest(finished)
 
@@ -84,29 +95,30 @@ class Gather:
                 self._begin_anew(run_id, follower)
         return lost is not None
 
-    def _begin_anew(self, run_id: str, follower: Follower) -> None:
-        """Another process has indexed these bytes: go on from where it got to."""
-        saved = self.keeper.saved(run_id, follower.name)
+    def _begin_anew(self, run_id: str, follower: Follower, size: int | None = None) -> bool:
+        """Follow a journal from where the index is now: another process was quicker, or the file is another one.
+
+        Args:
+            run_id: The run it is of.
+            follower: The one to replace.
+            size: Of the file, if that is less than what was read: what the index has of it is forgotten.
+
+        Returns:
+            Whether that made a difference.
+        """
         followed = self.runs.get(run_id)
-        if saved is None or followed is None:
-            return
+        if followed is None or followed.journals.get(follower.name) is not follower:
+            return False
+        if size is not None:
+            self.keeper.forget_beyond(follower.number, size)
+        saved = self.keeper.saved(run_id, follower.name)
         with self.lock:
-            fresh = followed.journals[follower.name] = self.keeper.adopt(follower.place, saved)
-            fresh.created, fresh.heartbeat = follower.created, follower.heartbeat
+            self.n_replaced += 1
+            is_usable = saved is not None and (size is None or saved.upto <= size)
+            fresh = self.keeper.adopt(follower.place, saved) if saved and is_usable else Follower(follower.place)
+            followed.journals[follower.name] = fresh
+            fresh.created, fresh.heartbeat, fresh.mtime = follower.created, follower.heartbeat, follower.mtime
             fresh.beats, fresh.moved_at, fresh.bytes_read = follower.beats, follower.moved_at, follower.bytes_read
             followed.arrange()
         self.grow(fresh, float("inf"))
-
-    def _stirs(self, follower: Follower) -> bool:
-        """Whether a writer that seemed dead does anything."""
-        try:
-            return self._beats(follower) or follower.has_more()
-        except (OSError, FormatError):
-            return False
-
-    def _beats(self, follower: Follower) -> bool:
-        try:
-            self.bytes_read += 64
-            return follower.beat()
-        except (OSError, FormatError):
-            return False
+        return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -27,8 +27,12 @@ class Start(msgspec.Struct, frozen=True):
     """From 1; 0 is a journal that carries edits only and is no attempt; -1: the start is damaged or not read yet."""
     host: str = ""
     boot: str = ""
+    pid_ns: Count | None = None
+    """Of the process: inode of its PID namespace, 0 where the system has none; None: journals of version 1.0."""
     pid: Small = 0
     started: Time = 0.0
+    ticks: Count = 0
+    """When the process began, in clock ticks since boot; 0: not told."""
     rank: Small | None = None
     version: str = ""
     name: str | None = None
@@ -52,8 +56,8 @@ class Head(msgspec.Struct):
     last_row: tuple[float, int] | None = None
     """Time and step of the last row of scalars in the file."""
     last_time: float = 0.0
-    ended: str = ""
-    """"finished", "crashed" or "": not closed in order."""
+    ended: Literal["", "finished", "crashed"] = ""
+    """How it was closed; "": it was not."""
     error: str = ""
     dropped: int = 0
     n_damaged: int = 0
@@ -71,6 +75,8 @@ class Head(msgspec.Struct):
     open_lines: dict[int, tuple[float, str]] = msgspec.field(default_factory=dict)
     """Per stream the line that has no end yet."""
     has_memo: bool = False
+    searched: tuple[int, bytes] | None = None
+    """Size of the file, and the bytes where reading stopped, when all behind them was last searched for frames."""
 
     def draft(self) -> Head:
         """Another one to go on with while this one is still read; `key_sets` and `bins_keys` are shared."""

@@ -11,15 +11,18 @@ from pathlib import Path
 
 from netscope.errors import StorageError
 from netscope.store.flush import is_large
-from netscope.store.followed import FRESH_NS, GONE, Followed, is_folder, is_text
+from netscope.store.folder_clock import FolderClock
+from netscope.store.followed import FRESH_S, Followed, is_folder, is_text
 from netscope.store.gather import Gather
 from netscope.store.index import BROKEN, Index
 from netscope.store.keep import Keeper
+from netscope.store.run_state import Phase
 
 BATCH_BYTES = 16 << 20  # of journals in one transaction
-RESTING_AT_ONCE = 500  # folders of runs at rest looked at in one refresh
+RESTING_AT_ONCE = 250  # runs at rest looked at in one refresh: a server with a page open comes to 1,000 a second
 EMPTY_AT_ONCE = 50  # folders without a journal looked at in one refresh
 LIFE_S = 1.0  # between two looks whether a writer lives
+LISTING_S = 10.0  # after which a folder is listed again even if its time stamp is the same
 
 log = logging.getLogger("netscope.store")
 
@@ -35,12 +38,14 @@ class Ingest:
         self.revision = int(time.time() * 1000)  # larger than any that an earlier process gave
         self.lock = threading.RLock()
         self._refreshing = threading.RLock()
-        self._root_mtime = -1
+        self._listed: int | None = None  # time stamp of the folder for which its runs are known, in ns
+        self._listed_at = 0.0
         self._backlog: deque[Followed] = deque()
         self._resting: deque[Followed] = deque()
         self._no_runs: deque[str] = deque()
         self.keeper = Keeper(folder, url, self.lock)
-        self.gather = Gather(self.keeper, self.runs, self.lock)
+        self.clock = FolderClock(folder)
+        self.gather = Gather(self.keeper, self.runs, self.clock, self.lock)
 
     def start_over(self, reason: str, broken: Index | None = None) -> None:
         """The index is gone or broken: put it aside and read all journals again.
@@ -59,7 +64,7 @@ class Ingest:
             for followed in self.runs.values():
                 followed.journals.clear()
                 followed.arrange()  # else who reads now would look in the new index for what the old one had
-                followed.mtime, followed.is_resting, followed.is_active = -1, False, False
+                followed.listed, followed.phase = None, Phase.UNREAD
                 self._backlog.append(followed)
 
     def begin(self) -> None:
@@ -82,7 +87,7 @@ class Ingest:
                 return self._refresh(budget_s, everything=everything)
             except StorageError:  # of a database that does not answer: what was being read waits for its turn again
                 waiting = set(self._backlog)
-                lost_sight = [f for f in self.runs.values() if not (f.is_active or f.is_resting or f in waiting)]
+                lost_sight = [f for f in self.runs.values() if f.phase is Phase.UNREAD and f not in waiting]
                 self._backlog.extend(lost_sight)
                 raise
 
@@ -93,16 +98,15 @@ class Ingest:
         self._discover(everything=everything)
         changed: set[str] = set()
         try:
-            for followed in [f for f in self.runs.values() if f.is_active]:
-                if self._look(followed, until):
+            for followed in [f for f in self.runs.values() if f.phase is Phase.LIVE]:
+                if self._keep_up(followed, until):
                     changed.add(followed.id)
             for _ in range(len(self._resting) if everything else min(len(self._resting), RESTING_AT_ONCE)):
                 followed = self._resting.popleft()
-                if followed.id not in self.runs or not followed.is_resting:
+                if self.runs.get(followed.id) is not followed or followed.phase is not Phase.AT_REST:
                     continue
                 if self.gather.has_changed(followed):
-                    followed.mtime, followed.is_resting = -1, False
-                    self._backlog.append(followed)
+                    self._read_again(followed)
                 else:
                     self._resting.append(followed)
             changed |= self._catch_up(until)
@@ -114,6 +118,11 @@ class Ingest:
     def index(self) -> Index:
         """The database."""
         return self.keeper.index
+
+    @property
+    def generation(self) -> str:
+        """Another one after each change of what the index said of a journal before."""
+        return f"{self.index.generation}-{self.gather.n_replaced}"
 
     @property
     def bytes_read(self) -> int:
@@ -143,8 +152,7 @@ class Ingest:
         with self._refreshing:
             for run_id in run_ids:
                 if (followed := self.runs.get(run_id)) is not None:
-                    followed.mtime, followed.is_resting, followed.is_active = -1, False, False
-                    self._backlog.appendleft(followed)
+                    self._read_again(followed, first=True)
 
     def _touch(self, changed: set[str]) -> None:
         if not changed:
@@ -153,20 +161,21 @@ class Ingest:
             self.revision = max(self.revision + 1, int(time.time() * 1000))
             for run_id in changed:
                 if (followed := self.runs.get(run_id)) is not None:
-                    followed.judge()
+                    followed.judge(self.clock)
                     followed.compose(self.revision)
 
     def _discover(self, *, everything: bool) -> None:
-        """Find new and vanished folders; only where the folder of all runs changed."""
+        """Find new and vanished folders; only where the folder of all runs changed, or was not listed for long."""
         try:
             mtime = self.folder.stat().st_mtime_ns
         except OSError:
             return
-        if mtime == self._root_mtime and not everything:
+        if mtime == self._listed and time.monotonic() - self._listed_at < LISTING_S and not everything:
             for _ in range(min(len(self._no_runs), EMPTY_AT_ONCE)):
                 self._take_up(self._no_runs.popleft())
             return
-        self._root_mtime = mtime if time.time_ns() - mtime > FRESH_NS else -1
+        self._listed = mtime if self.clock.age(mtime / 1e9) > FRESH_S else None
+        self._listed_at = time.monotonic()
         try:
             with os.scandir(self.folder) as entries:
                 found = {e.name for e in entries if e.name[0] != "." and is_text(e.name) and is_folder(e)}
@@ -191,7 +200,7 @@ class Ingest:
             with self.lock:
                 self.runs[run_id] = followed
             self._backlog.append(followed)
-        elif followed.mtime_now() != GONE:
+        elif followed.mtime() is not None:
             self._no_runs.append(run_id)
 
     def _wake(self, followed: Followed) -> bool:
@@ -199,24 +208,33 @@ class Ingest:
         saved = self.keeper.known.pop(followed.id, [])
         for one in saved:
             followed.journals[one.name] = self.keeper.adopt(f"{followed.place}/{one.name}", one)
-        if saved and self.keeper.rested.get(followed.id) == followed.mtime_now():
-            followed.mtime = self.keeper.rested[followed.id]
+        noted = self.keeper.rested.pop(followed.id, None)
+        if saved and noted is not None and noted == followed.mtime():
+            followed.listed = noted
             return True
-        return bool(self._list(followed))
+        return self._list(followed)
 
     def _list(self, followed: Followed) -> bool:
-        listing = followed.look()
+        """List the journals of a run; whether there are any."""
+        listing = followed.look(self.clock)
         if listing is None:
             return False
         with self.lock:
             followed.have(listing)
         return bool(listing.names)
 
-    def _look(self, followed: Followed, until: float) -> bool:
-        """Follow one active run; whether it changed."""
+    def _read_again(self, followed: Followed, *, first: bool = False) -> None:
+        followed.phase, followed.listed = Phase.UNREAD, None
+        if first:
+            self._backlog.appendleft(followed)
+        else:
+            self._backlog.append(followed)
+
+    def _keep_up(self, followed: Followed, until: float) -> bool:
+        """Follow one run that is being written; whether it changed."""
         changed = False
         now = time.monotonic()
-        if followed.mtime_now() != followed.mtime:
+        if now - followed.listed_at > LISTING_S or followed.listed is None or followed.mtime() != followed.listed:
             before = len(followed.journals)
             if not self._list(followed):
                 return False  # vanished; the folder of all runs has changed too
@@ -233,15 +251,14 @@ class Ingest:
         return changed
 
     def _settle(self, followed: Followed) -> bool:
-        """Tell the state anew; whether it is another. A run that nobody writes any more goes to the backlog."""
+        """Tell the state anew; whether it is another. A run that nobody writes any more is read to the very end."""
         with self.lock:
             before = followed.run.state
-            state = followed.judge()
+            is_alive = followed.judge(self.clock)
             followed.compose(followed.revision)
-        if state != "running":
-            followed.mtime, followed.is_active = -1, False  # read it to the very end, then let it rest
-            self._backlog.append(followed)
-        return state != before
+        if not is_alive:
+            self._read_again(followed)
+        return followed.run.state != before
 
     def _catch_up(self, until: float) -> set[str]:
         """Read runs that are new or changed, newest first, and let those rest that nobody writes."""
@@ -250,14 +267,14 @@ class Ingest:
         waiting = 0
         while self._backlog:
             followed = self._backlog.popleft()
-            if self.runs.get(followed.id) is not followed:
+            if self.runs.get(followed.id) is not followed or followed.phase is not Phase.UNREAD:
                 continue
             is_new = not followed.revision
-            if followed.mtime < 0 and not self._list(followed):
+            if followed.listed is None and not self._list(followed):
                 self.forget([followed.id])
                 self._no_runs.append(followed.id)  # it may get journals again
                 continue
-            is_known = self.keeper.rested.pop(followed.id, None) == followed.mtime and is_new
+            is_known = is_new and not self.gather.has_changed(followed)
             grew = False
             if not is_known:
                 for follower in followed.followers:
@@ -270,17 +287,19 @@ class Ingest:
                 break
             with self.lock:
                 before = followed.run.state
-                state = followed.judge()
-            if state != "running":
+                is_alive = followed.judge(self.clock)
+            if is_alive:
+                followed.phase = Phase.LIVE
+            else:
                 if not is_known:
                     for follower in followed.followers:
                         grew |= self.gather.grow(follower, float("inf"), thorough=True)
                     waiting += sum(f.offset - f.indexed for f in followed.followers)
+                if not is_known or followed.listed_at:  # else the index has noted the very same
                     finished.append(followed)
-                followed.is_resting = True
+                followed.phase = Phase.AT_REST
                 self._resting.append(followed)
-            else:
-                followed.is_active = True
+            state = followed.attempts[-1].state if followed.attempts else "killed"
             if grew or is_new or state != before:
                 changed.add(followed.id)
             if waiting > BATCH_BYTES:

@@ -8,11 +8,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 import sqlalchemy as sql
 
 from netscope.errors import StorageError
-from netscope.store import exact, tables
+from netscope.store import tables
 from netscope.store.flush import Flusher, Saved
 from netscope.store.follow import Follower
 from netscope.store.followed import Followed
@@ -81,17 +80,16 @@ class Keeper:
                 self.key_sets.setdefault(keys.id, keys)
         return lost
 
+    def forget_beyond(self, number: int, size: int) -> None:
+        """Forget a journal of which the index has more than there is."""
+        try:
+            self.flusher.forget_beyond(number, size)
+        except StorageError as error:
+            self._refused(error)
+
     def rest(self, runs: Sequence[Followed]) -> None:
-        """Note runs that nobody writes any more: they need not be read again while their folders stay as they are."""
-        rows = [
-            {
-                "id": one.id, "folder_mtime": one.mtime, "name": _storable(one.run.name), "state": one.run.state,
-                "created": one.run.created, "updated": one.run.updated, "tags": _json(one.run.tags),
-                "notes": _storable(one.run.notes), "archived": one.run.archived, "config": _json(one.run.config),
-            }
-            for one in runs
-            if one.mtime > 0 and not any(f.problem for f in one.followers)
-        ]  # fmt: skip
+        """Note the folders of runs that nobody writes: their journals are known while the folder stays as it is."""
+        rows = [{"id": one.id, "folder_mtime": one.listed} for one in runs if one.listed is not None]
         if rows:
             try:
                 self.flusher.rest(rows)
@@ -129,7 +127,7 @@ class Keeper:
         with self.index.reading() as connection:
             rows = connection.execute(sql.select(tables.run.c.id, tables.run.c.folder_mtime)).all()
         self.rested: dict[str, int] = {row.id: row.folder_mtime for row in rows}
-        """Runs at rest, and when their folder had changed last, in ns."""
+        """Per run that was at rest the time stamp of its folder, in ns, for which `known` has all of its journals."""
 
     def _refused(self, error: StorageError) -> None:
         self._refused_until = time.monotonic() + PAUSE_S
@@ -137,12 +135,3 @@ class Keeper:
         if sentence not in self.problems:
             self.problems.append(sentence)
             log.warning("%s: %s", self.folder, sentence)
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL has no NUL in a text."""
-    return text.replace("\0", "�")
-
-
-def _json(value: object) -> str:
-    return _storable(msgspec.json.encode(value, enc_hook=exact.plain).decode())

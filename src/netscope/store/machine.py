@@ -27,6 +27,14 @@ def boot() -> str:
         return str(int(psutil.boot_time()))
 
 
+def pid_namespace() -> int:
+    """Identity of this process's PID namespace: a container's process 7 is another one than ours. 0: there are none."""
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return 0
+
+
 def journal_name(attempt: int) -> str:
     """A new name for a journal of this process: attempt, host, process id, 4 random characters."""
     short = re.sub(r"[^A-Za-z0-9.]+", "-", host())[:40].strip("-.") or "host"

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 from netscope.errors import FormatError, NotFoundError, UsageError
 from netscope.store.compose import config_of, run_of
+from netscope.store.folder_clock import FolderClock
 from netscope.store.follow import Follower
 from netscope.store.followed import Followed
 from netscope.store.head import Start
+from netscope.store.run_state import Life, attempt_of
 from netscope.store.saved import SavedJournal, saved_journals
-from netscope.store.state import attempt_of, is_alive
 
 PIECE = 8 << 20
 BEGINNING_BYTES = 16 << 10  # of a journal; its name and the edits that `init` writes are there
@@ -62,14 +63,17 @@ def read(folder: Path) -> Past:
     """All that a new attempt of the run in `folder` goes on from."""
     run = _listed(folder)
     _take_over(run, saved_journals(folder.parent, run.id))
+    clock = FolderClock(folder)
     for follower in run.followers:
         _follow(follower)
-        if not (follower.head.ended or is_alive(follower)):
+    run.judge(clock)
+    for follower in run.followers:
+        if run.lives.get(follower.name) in (Life.SILENT, Life.GONE):
             _follow(follower, thorough=True)
-    run.arrange()
+    run.judge(clock)
     attempts = [f for f in run.ordered if attempt_of(f)]
     last = max(((attempt_of(f), *f.head.last_row) for f in attempts if f.head.last_row), default=None)
-    writer = next((f.head.start for f in attempts if not (f.head.ended or f.problem) and is_alive(f)), None)
+    writer = next((f.head.start for f in attempts if run.lives[f.name] is Life.ALIVE), None)
     return Past(
         _name_of(run), _last_attempt(run), last[-1] + 1 if last is not None else 0, config_of(run.ordered), writer
     )

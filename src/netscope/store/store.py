@@ -37,7 +37,7 @@ from netscope.store.followed import Followed
 from netscope.store.index import Backend, is_writable
 from netscope.store.ingest import Ingest
 from netscope.store.large import Bins, Large
-from netscope.store.state import attempt_of, unreadable
+from netscope.store.run_state import attempt_of, unreadable
 from netscope.store.stored import StoredRun
 from netscope.store.summary import Summaries
 from netscope.store.tail import Histogram, KeySet
@@ -340,8 +340,8 @@ class Store:
         self.refresh(None)
         return [self._followed(run_id).run for run_id in request.runs]
 
-    def delete(self, run_ids: Sequence[str]) -> Deleted:
-        """Move runs to the trash of the folder. Those that still run stay.
+    def delete(self, run_ids: Sequence[str], force: bool = False) -> Deleted:
+        """Move runs to the trash of the folder. Those that are written, or may still be, stay unless `force` is given.
 
         Raises:
             UsageError: One id in place of a list of them.
@@ -349,16 +349,22 @@ class Store:
         """
         _check_list(run_ids)
         self._need_writable("deleted")
+        self._ingest.look_again(list(run_ids))
         self.refresh(None)
-        done, problems = [], []
+        done: list[str] = []
+        problems: list[str] = []
+        written: list[str] = []
         for run_id in dict.fromkeys(run_ids):
             followed = self._ingest.followed(run_id)
             if followed is None and trash.has(self.folder, run_id):
                 problems.append(f"run {run_id!r} is in the trash already; store.restore([{run_id!r}]) brings it back")
             elif followed is None:
                 problems.append(unknown_run(run_id, list(self._ingest.runs)))
-            elif followed.run.state == "running":
-                problems.append(f"{followed.run.name} is still running; stop it first")
+            elif not force and (why := followed.may_be_written(self._ingest.clock)):
+                written.append(run_id)
+                problems.append(
+                    f"{followed.run.name} may still be running: {why}; stop it first, or delete it with force"
+                )
             else:
                 try:
                     trash.put(self.folder, run_id)
@@ -366,7 +372,7 @@ class Store:
                 except OSError as error:
                     problems.append(f"{followed.run.name} could not be moved to the trash: {error.strerror}")
         self._ingest.forget(done)
-        return Deleted(done, problems)
+        return Deleted(done, problems, written)
 
     def restore(self, run_ids: Sequence[str]) -> Deleted:
         """Bring runs back from the trash.

@@ -53,7 +53,7 @@ class _Shelf(Protocol):
     def blob(self, run_id: str, name: str) -> Path: ...
     def console(self, run_id: str, start: int = 0, n: int = 1000, search: str = "") -> Console: ...
     def edit(self, request: EditRequest) -> list[Run]: ...
-    def delete(self, run_ids: Sequence[str]) -> Deleted: ...
+    def delete(self, run_ids: Sequence[str], force: bool = False) -> Deleted: ...
 
 
 class StoredRun:
@@ -257,14 +257,17 @@ class StoredRun:
         """Put it out of sight, or back."""
         self._edit(archived=archived)
 
-    def delete(self) -> None:
+    def delete(self, force: bool = False) -> None:
         """Move it to the trash; `store.restore([run.id])` brings it back.
 
+        Args:
+            force: Even if a process writes it, or may go on to; what it logs then goes to the trash, too.
+
         Raises:
-            StorageError: It is still running, or the folder cannot be written.
+            StorageError: It is running, or may be, or the folder cannot be written.
             NotFoundError: It is not there any more; the message says whether it is in the trash.
         """
-        deleted = self._store.delete([self.id])
+        deleted = self._store.delete([self.id], force)
         if deleted.problems:
             is_there = (self._store.folder / self.id).is_dir()
             raise (StorageError if is_there else NotFoundError)(deleted.problems[0])

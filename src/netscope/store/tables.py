@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
 
 VERSION = "4"
 
@@ -22,21 +22,8 @@ def _number(name: str, *, key: bool = False) -> Column[int]:
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 """`version` of these tables, `generation`: random, another one after each rebuild."""
 
-run = Table(
-    "run",
-    metadata,
-    Column("id", Text, primary_key=True),
-    _number("folder_mtime"),
-    Column("name", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("created", Double, nullable=False),
-    Column("updated", Double, nullable=False),
-    Column("tags", Text, nullable=False),
-    Column("notes", Text, nullable=False),
-    Column("archived", Boolean, nullable=False),
-    Column("config", Text, nullable=False),
-)
-"""Runs at rest: nothing of them need be read again while their folder's mtime (in ns) is this one."""
+run = Table("run", metadata, Column("id", Text, primary_key=True), _number("folder_mtime"))
+"""Runs that were at rest: `journal` has all their journals while their folder's time stamp (in ns) is this one."""
 
 journal = Table(
     "journal",

@@ -175,7 +175,7 @@ export const api = {
     return detail;
   },
   edit: async (request: EditRequest) => (await post<Run[]>(['runs', 'edit'], request)).map(withNumbers),
-  delete: (runs: readonly string[]) => post<Deleted>(['runs', 'delete'], { runs }),
+  delete: (runs: readonly string[], force = false) => post<Deleted>(['runs', 'delete'], { runs, force }),
   restore: (runs: readonly string[]) => post<Deleted>(['runs', 'restore'], { runs }),
   keys: (runs: readonly string[], signal?: AbortSignal) => post<Keys>(['keys'], { runs }, signal),
   layers: (run: string, signal?: AbortSignal) => get<LayerTable>(['runs', run, 'layers'], {}, signal),

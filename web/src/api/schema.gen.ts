@@ -251,10 +251,19 @@ export interface RunsRequest {
   runs: string[];
 }
 
-/** Ids moved to the trash; `problems` tells of those that could not be. */
+/** Runs to move to the trash. */
+export interface DeleteRequest {
+  runs: string[];
+  /** Those too that are written, or may still be. */
+  force?: boolean;
+}
+
+/** Ids moved to the trash, or back; `problems` tells of those that could not be. */
 export interface Deleted {
   runs: string[];
   problems: string[];
+  /** Ids of those that were kept because a process writes them, or may go on to. */
+  written: string[];
 }
 
 /** What this server is. */

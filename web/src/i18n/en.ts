@@ -158,6 +158,7 @@ export const en = {
     unarchive: 'Take out of the archive',
     remove: 'Delete',
     open: 'Open',
+    deleteAnyway: 'Delete anyway',
     deleted: (n: number) => `${plural(n, 'run', 'runs')} moved to the trash`,
     archivedDone: (n: number) => `${plural(n, 'run', 'runs')} archived`,
     unarchivedDone: (n: number) => `${plural(n, 'run', 'runs')} out of the archive`,

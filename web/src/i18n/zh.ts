@@ -152,6 +152,7 @@ export const zh: Messages = {
     unarchive: '取消归档',
     remove: '删除',
     open: '打开',
+    deleteAnyway: '仍要删除',
     deleted: (n) => `已将 ${n} 个运行移到回收站`,
     archivedDone: (n) => `已归档 ${n} 个运行`,
     unarchivedDone: (n) => `已取消归档 ${n} 个运行`,

@@ -54,12 +54,14 @@ export async function annotate(list: readonly Run[], notes: string): Promise<voi
   });
 }
 
-export async function remove(ids: readonly string[]): Promise<void> {
+/** Move runs to the trash; those that may still be written are only offered to be. */
+export async function remove(ids: readonly string[], force = false): Promise<void> {
   const list = [...ids];
   if (!list.length) return;
   await attempt(async () => {
-    const problems = await runs.delete(list);
-    for (const problem of problems) complain(problem);
+    const { problems, written } = await runs.delete(list, force);
+    const anyway = written.length ? { label: i18n.t.runs.deleteAnyway, run: () => void remove(written, true) } : null;
+    problems.forEach((problem, i) => complain(problem, i === problems.length - 1 ? anyway : null));
     const gone = list.filter((id) => !runs.all.has(id));
     if (!gone.length) return;
     toast(i18n.t.runs.deleted(gone.length), { label: i18n.t.shell.undo, run: () => void restore(gone) });

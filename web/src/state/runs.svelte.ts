@@ -3,7 +3,7 @@ import { api, ApiError } from '../api/client';
 import { listen, type Link } from '../api/live';
 import { isNumeric } from '../api/numbers';
 import { own } from '../api/own';
-import type { About, EditRequest, Key, Live, Run } from '../api/schema.gen';
+import type { About, Deleted, EditRequest, Key, Live, Run } from '../api/schema.gen';
 import { assign, groupInk, ink, ramp } from '../ui/colours';
 import { groupRuns, parseField, sortRuns, summaryKeys, valueOf, type Field, type Group, type Sort } from './fields';
 import { understand, unknownName, type Query } from './query';
@@ -188,15 +188,14 @@ class Runs {
     });
   }
 
-  /** Delete runs: gone at once, back again where the server says that they are not; its problems in words. */
-  async delete(ids: readonly string[]): Promise<readonly string[]> {
-    let problems: readonly string[] = [];
+  /** Delete runs: gone at once, back again where the server says that they are not. */
+  async delete(ids: readonly string[], force = false): Promise<Deleted> {
+    let reply: Deleted = { runs: [], problems: [], written: [] };
     await this.#act({ runs: ids }, async () => {
-      const reply = await api.delete(ids);
-      problems = reply.problems;
+      reply = await api.delete(ids, force);
       return () => this.#drop(reply.runs);
     });
-    return problems;
+    return reply;
   }
 
   async restore(ids: readonly string[]): Promise<readonly string[]> {

@@ -30,7 +30,7 @@ test('an act stands against a table that was asked for before it', async () => {
   vi.stubGlobal('fetch', (address: string) => {
     if (address.includes('restore')) return restored();
     if (address.includes('edit')) return Promise.resolve(reply([{ ...run('a'), archived: true, revision: 2 }]));
-    if (address.includes('delete')) return Promise.resolve(reply({ runs: ['b'], problems: ['c is still running'] }));
+    if (address.includes('delete')) return Promise.resolve(reply({ runs: ['b'], problems: ['c is still running'], written: ['c'] }));
     if (address.includes('since=0')) return Promise.resolve(table(6, ['a', 'b', 'c']));
     return new Promise<Response>((resolve) => (late.come = resolve));
   });
@@ -45,7 +45,7 @@ test('an act stands against a table that was asked for before it', async () => {
   late.come!(table(6, ['a', 'b', 'c']));
   await changed;
   expect(seen()).toEqual(['a archived']);
-  expect(await acts[1]).toEqual(['c is still running']);
+  expect(await acts[1]).toEqual({ runs: ['b'], problems: ['c is still running'], written: ['c'] });
   await acts[0];
   expect(seen()).toEqual(['a archived', 'c']);
 });

@@ -33,7 +33,7 @@ export function toast(text: string, action?: Toast['action']): void {
   toasts.add(text, action ?? null);
 }
 
-/** Say that something did not work. */
-export function complain(text: string): void {
-  toasts.add(text, null, true);
+/** Say that something did not work, with a way on where there is one. */
+export function complain(text: string, action: Toast['action'] = null): void {
+  toasts.add(text, action, true);
 }
