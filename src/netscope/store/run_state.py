@@ -81,11 +81,12 @@ def life_of(follower: Follower, clock: FolderClock) -> Life:
         return Life.UNREADABLE
     start = follower.head.start
     is_signing = gave_sign(follower, clock)
-    if start.boot and (start.host, start.boot) == (machine.host(), machine.boot()):
+    is_of_here = start.boot and (start.host, start.boot) == (machine.host(), machine.boot())
+    if is_of_here and start.pid_ns in (None, machine.pid_namespace()):
         is_there = processes.exists(start.pid, start.started, start.ticks)
         if is_there and (is_signing or processes.has_open(start.pid, follower.place) is not False):
             return Life.ALIVE  # else it writes another file, of which this one is a copy
-        if is_there is not None and start.pid_ns == machine.pid_namespace():
+        if is_there is not None and start.pid_ns is not None:
             return Life.GONE
     return Life.ALIVE if is_signing else Life.SILENT
 
