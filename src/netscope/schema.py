@@ -71,6 +71,10 @@ class Run(Noun, gc=False):
     """Only the keys that were asked for."""
     revision: int
     """Grows with every change of this run; compare for equality only."""
+    read_bytes: int = 0
+    """Bytes of its journals that were read so far."""
+    total_bytes: int = 0
+    """Bytes that there are to read; more than `read_bytes` while it is still being read for the first time."""
 
 
 class RunTable(Noun):

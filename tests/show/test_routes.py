@@ -45,6 +45,16 @@ def test_only_what_changed_since_a_revision_is_told(write, show):
     assert first.id == "a"
 
 
+def test_a_run_whose_turn_to_be_read_has_not_come_is_answered(write, show):
+    shown = show()
+    for i in range(3):
+        write(f"r{i}").curve("loss", [3, 1]).end()
+    for name in ("r0", "r1"):  # the newest is read first
+        reply = shown.client.get(f"/api/runs/{name}")
+        assert (reply.status_code, reply.json()["run"]["name"]) == (200, f"name of {name}")
+    assert shown.client.get("/api/runs/r9").status_code == 404
+
+
 def test_a_run_tells_its_crash(write, show):
     write("a").end("crashed", "ValueError: no\n")
     detail = show().client.get("/api/runs/a").json()

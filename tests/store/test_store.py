@@ -571,6 +571,29 @@ def test_a_run_may_be_called_anything_that_a_folder_can(tmp_path: Path, opened: 
         assert store.columns([name], "x")[name].points.values.tolist() == [1.0]
 
 
+def test_a_long_run_is_listed_while_it_is_read_and_keeps_no_other_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gather, "PIECE", 1 << 16)
+    short, long = make_runs.make(tmp_path, 2, 4, 50)
+    make_runs.write_run(tmp_path, 1, 4, 40_000)
+    with Store(tmp_path) as store:
+        store.refresh(0.0)
+        (run,) = store.table().runs
+        assert (run.id, run.name) == (long.name, store.detail(long.name).run.name)
+        assert 0 < run.read_bytes < run.total_bytes
+        seen = [len(store.columns([long.name], "train/loss")[long.name].steps)]
+        while store.is_behind:
+            store.refresh(0.0)
+            seen.append(len(store.columns([long.name], "train/loss")[long.name].steps))
+            if len(seen) == 3:
+                assert {run.id for run in store.table().runs} == {short.name, long.name}
+        assert seen == sorted(seen)
+        assert len(set(seen)) > 5
+        assert seen[-1] == 40_000
+        assert all(run.read_bytes == run.total_bytes for run in store.table().runs)
+
+
 def test_files_that_are_no_runs_are_passed_over(tmp_path: Path) -> None:
     Script().log(0, {"x": 1.0}).end().write(tmp_path / "r")
     for i in range(3000):

@@ -68,6 +68,9 @@ def revisions(store: Store, runs: Sequence[str]) -> dict[str, int]:
         NotFoundError: None of them is there.
     """
     there = everyone(store)
+    if unread := [run for run in runs if run not in there]:
+        store.begin_with(unread)
+        there = everyone(store)
     found = {run: there[run].revision for run in runs if run in there}
     if runs and not found:
         raise NotFoundError(unknown_run(runs[0], list(there)))

@@ -18,6 +18,7 @@ from netscope.show.replies import REFUSALS
 from netscope.show.routes import ROUTES
 from netscope.store.store import Store
 
+PATIENCE_S = 0.5  # a page shows what there is, with its progress, rather than wait for a long run
 CACHE_BYTES = 8 << 20  # some charts of a thousand runs, thousands of one run
 
 
@@ -39,6 +40,7 @@ def application(
         page_folder: The built page.
     """
     live = Channel(store)
+    store.answer_within(PATIENCE_S)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

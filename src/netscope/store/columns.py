@@ -152,7 +152,7 @@ class Reader:
             self._decoded.clear()
             self._stitched.clear()
             self.ingest.start_over(str(error) or type(error).__name__, index)
-            self.ingest.refresh(None)
+            self.ingest.refresh(self.ingest.patience_s)
             return read()
 
     def _columns(self, run_ids: Sequence[str], key: str, kind: str, view: View | None) -> dict[str, Columns]:

@@ -97,6 +97,8 @@ def run_of(run_id: str, ordered: list[Follower], tries: list[Attempt], revision:
         config=flatten(config_of(ordered)),
         summary={},
         revision=revision,
+        read_bytes=sum(f.offset for f in ordered),
+        total_bytes=sum(max(f.offset, f.size) if f.is_behind else f.offset for f in ordered),
     )
 
 

@@ -14,6 +14,7 @@ from netscope.store.followed import Followed
 from netscope.store.keep import Keeper
 
 PIECE = 8 << 20  # bytes of one journal between two looks at the clock
+BEGINNING = 256 << 10  # of a new journal, which tells what the run is called before all of it is read
 
 
 class Gather:
@@ -46,15 +47,23 @@ class Gather:
                 except (OSError, FormatError):
                     continue  # reading it says why
 
-    def grow(self, follower: Follower, until: float, *, thorough: bool = False) -> bool:
-        """Read the new bytes of a journal; whether there were any."""
+    def grow(self, follower: Follower, until: float, *, most: int | None = None, thorough: bool = False) -> bool:
+        """Read the new bytes of a journal; whether there were any.
+
+        Args:
+            follower: Of the journal.
+            until: Monotonic time at which it `is_behind` if there is more.
+            most: Bytes between two looks at the clock.
+            thorough: As in `Follower.read`.
+        """
+        most = most or PIECE
         grew = False
         before = follower.bytes_read
         had = follower.problem
         while True:
             follower.is_behind = False  # where the disk fails halfway others have their turn
             try:
-                news = follower.read(PIECE, thorough=thorough)
+                news = follower.read(most, thorough=thorough)
                 if follower.size < follower.offset:
                     return self._begin_anew(follower.run, follower, size=follower.size)
                 with self.lock:  # only now: who reads another run must not wait for a disk
@@ -68,7 +77,7 @@ class Gather:
                 follower.problem = f"{follower.name} cannot be read: {error.strerror or error}"
                 break
             grew |= taken > 0
-            follower.is_behind = taken >= PIECE
+            follower.is_behind = taken >= most
             if not follower.is_behind or time.monotonic() > until:
                 break
             if is_large(follower):

@@ -7,13 +7,14 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 from netscope.errors import StorageError
 from netscope.store.flush import is_large
 from netscope.store.folder_clock import FolderClock
 from netscope.store.followed import FRESH_S, Followed, is_folder, is_text
-from netscope.store.gather import Gather
+from netscope.store.gather import BEGINNING, Gather
 from netscope.store.index import BROKEN, Index
 from netscope.store.keep import Keeper
 from netscope.store.run_state import Phase
@@ -35,6 +36,8 @@ class Ingest:
         self.folder = folder
         self.runs: dict[str, Followed] = {}
         self.removed: list[tuple[int, str]] = []
+        self.patience_s: float | None = None
+        """How long a question waits for what is not read yet; None: until all is."""
         self.revision = int(time.time() * 1000)  # larger than any that an earlier process gave
         self.lock = threading.RLock()
         self._refreshing = threading.RLock()
@@ -70,7 +73,17 @@ class Ingest:
     def begin(self) -> None:
         """Read the folder, if nobody did yet."""
         if not self.runs:
-            self.refresh(None)
+            self.refresh(self.patience_s)
+
+    def begin_with(self, run_ids: Sequence[str]) -> None:
+        """Find these runs and read their beginnings, if their turn has not come yet."""
+        with self._refreshing:
+            self._discover(everything=True)
+            waiting = {run_id for run_id in run_ids if run_id in self.runs and not self.runs[run_id].revision}
+            for run_id in waiting:
+                for follower in self.runs[run_id].followers:
+                    self.gather.grow(follower, 0.0, most=BEGINNING)
+            self._touch(waiting)
 
     def refresh(self, budget_s: float | None, *, everything: bool = False) -> set[str]:
         """Follow what grew; ids of the runs that changed.
@@ -147,12 +160,17 @@ class Ingest:
                 self.removed += [(self.revision, followed.id) for followed in gone]
             self.keeper.erase(run_ids)
 
-    def look_again(self, run_ids: list[str]) -> None:
-        """These were changed from here: do not wait for their turn."""
+    def look_again(self, run_ids: Sequence[str]) -> None:
+        """Read these runs now, whatever else waits."""
         with self._refreshing:
-            for run_id in run_ids:
-                if (followed := self.runs.get(run_id)) is not None:
-                    self._read_again(followed, first=True)
+            changed: set[str] = set()
+            finished: list[Followed] = []
+            for followed in [self.runs[run_id] for run_id in run_ids if run_id in self.runs]:
+                followed.phase, followed.listed = Phase.UNREAD, None
+                if self._read(followed, float("inf"), finished):
+                    changed.add(followed.id)
+            self.gather.rest(finished)
+            self._touch(changed)
 
     def _touch(self, changed: set[str]) -> None:
         if not changed:
@@ -183,7 +201,7 @@ class Ingest:
             log.warning("%s cannot be listed: %s", self.folder, error)
             return
         self._no_runs.clear()
-        for run_id in sorted(found - self.runs.keys(), reverse=True):  # the newest first
+        for run_id in sorted(found - self.runs.keys()):
             self._take_up(run_id)
         vanished = [run_id for run_id in self.runs if run_id not in found]
         if vanished:
@@ -199,7 +217,7 @@ class Ingest:
         if self._wake(followed):
             with self.lock:
                 self.runs[run_id] = followed
-            self._backlog.append(followed)
+            self._backlog.appendleft(followed)  # the newest first
         elif followed.mtime() is not None:
             self._no_runs.append(run_id)
 
@@ -223,12 +241,9 @@ class Ingest:
             followed.have(listing)
         return bool(listing.names)
 
-    def _read_again(self, followed: Followed, *, first: bool = False) -> None:
+    def _read_again(self, followed: Followed) -> None:
         followed.phase, followed.listed = Phase.UNREAD, None
-        if first:
-            self._backlog.appendleft(followed)
-        else:
-            self._backlog.append(followed)
+        self._backlog.append(followed)
 
     def _keep_up(self, followed: Followed, until: float) -> bool:
         """Follow one run that is being written; whether it changed."""
@@ -264,48 +279,74 @@ class Ingest:
         """Read runs that are new or changed, newest first, and let those rest that nobody writes."""
         changed: set[str] = set()
         finished: list[Followed] = []
+        behind: list[Followed] = []
         waiting = 0
         while self._backlog:
             followed = self._backlog.popleft()
             if self.runs.get(followed.id) is not followed or followed.phase is not Phase.UNREAD:
                 continue
-            is_new = not followed.revision
-            if followed.listed is None and not self._list(followed):
-                self.forget([followed.id])
-                self._no_runs.append(followed.id)  # it may get journals again
-                continue
-            is_known = is_new and not self.gather.has_changed(followed)
-            grew = False
-            if not is_known:
-                for follower in followed.followers:
-                    grew |= self.gather.grow(follower, until)
-                self.gather.listen(followed)
+            now = time.monotonic()
+            if self._read(followed, now + (until - now) / 2, finished):  # a long one leaves time for others
+                changed.add(followed.id)
             if any(f.is_behind for f in followed.followers):
-                self.gather.flush([(followed.id, f) for f in followed.followers if is_large(f)])
-                self._backlog.appendleft(followed)
-                changed.add(followed.id)
-                break
-            with self.lock:
-                before = followed.run.state
-                is_alive = followed.judge(self.clock)
-            if is_alive:
-                followed.phase = Phase.LIVE
-            else:
-                if not is_known:
-                    for follower in followed.followers:
-                        grew |= self.gather.grow(follower, float("inf"), thorough=True)
-                    waiting += sum(f.offset - f.indexed for f in followed.followers)
-                if not is_known or followed.listed_at:  # else the index has noted the very same
-                    finished.append(followed)
-                followed.phase = Phase.AT_REST
-                self._resting.append(followed)
-            state = followed.attempts[-1].state if followed.attempts else "killed"
-            if grew or is_new or state != before:
-                changed.add(followed.id)
+                behind.append(followed)
+            if finished and finished[-1] is followed:
+                waiting += sum(f.offset - f.indexed for f in followed.followers)
             if waiting > BATCH_BYTES:
                 self.gather.rest(finished)
                 finished, waiting = [], 0
             if time.monotonic() > until:
                 break
+        for followed in reversed(behind):
+            self._backlog.insert(1, followed)  # another one has its turn first
         self.gather.rest(finished)
         return changed
+
+    def _read(self, followed: Followed, until: float, finished: list[Followed]) -> bool:
+        """Read an unread run; whether it changed. Where time is over before all was read, it stays unread.
+
+        Args:
+            followed: The run.
+            until: Monotonic time.
+            finished: Takes it if it came to rest.
+        """
+        is_new = not followed.revision
+        if followed.listed is None and not self._list(followed):
+            self.forget([followed.id])
+            self._no_runs.append(followed.id)  # it may get journals again
+            return False
+        is_known = is_new and not self.gather.has_changed(followed)
+        grew = False
+        if not is_known:
+            grew = self._grow(followed, until, is_new=is_new)
+            self.gather.listen(followed)
+        if any(f.is_behind for f in followed.followers):
+            self.gather.flush([(followed.id, f) for f in followed.followers if is_large(f)])
+            return True
+        with self.lock:
+            before = followed.run.state
+            is_alive = followed.judge(self.clock)
+        if is_alive:
+            followed.phase = Phase.LIVE
+        else:
+            if not is_known:
+                for follower in followed.followers:
+                    grew |= self.gather.grow(follower, float("inf"), thorough=True)
+            if not is_known or followed.listed_at:  # else the index has noted the very same
+                finished.append(followed)
+            followed.phase = Phase.AT_REST
+            self._resting.append(followed)
+        state = followed.attempts[-1].state if followed.attempts else "killed"
+        return grew or is_new or state != before
+
+    def _grow(self, followed: Followed, until: float, *, is_new: bool) -> bool:
+        """Read what is new of each journal; a long run that is new is listed as soon as its beginning is read."""
+        grew = False
+        if is_new:
+            for follower in followed.followers:
+                grew |= self.gather.grow(follower, 0.0, most=BEGINNING)
+            if any(f.is_behind for f in followed.followers):
+                self._touch({followed.id})
+        for follower in followed.followers:
+            grew |= self.gather.grow(follower, until)
+        return grew

@@ -144,6 +144,14 @@ class Store:
         """Close the index."""
         self._ingest.index.close()
 
+    def answer_within(self, seconds: float) -> None:
+        """From now on answer after about so long with what was read so far; `Run.total_bytes` tells of the rest."""
+        self._ingest.patience_s = seconds
+
+    def begin_with(self, run_ids: Sequence[str]) -> None:
+        """Find these runs and read their beginnings now, so that they are in the table."""
+        self._ingest.begin_with(run_ids)
+
     def refresh(self, budget_s: float | None = 0.5, *, everything: bool = False) -> set[str]:
         """Follow the journals; ids of the runs that grew or changed. Cheap when nothing did.
 
@@ -337,7 +345,6 @@ class Store:
                     latest = [time for f in one.followers for time, _ in f.head.edits.values()]
                 self._editor.append(one.folder, changed, max(latest, default=0.0))
         self._ingest.look_again(request.runs)
-        self.refresh(None)
         return [self._followed(run_id).run for run_id in request.runs]
 
     def delete(self, run_ids: Sequence[str], force: bool = False) -> Deleted:
@@ -349,8 +356,8 @@ class Store:
         """
         _check_list(run_ids)
         self._need_writable("deleted")
-        self._ingest.look_again(list(run_ids))
-        self.refresh(None)
+        self.refresh(0.0)  # finds those that are new
+        self._ingest.look_again(run_ids)
         done: list[str] = []
         problems: list[str] = []
         written: list[str] = []

@@ -57,6 +57,10 @@ export interface Run {
   summary: Record<string, Summary>;
   /** Grows with every change of this run; compare for equality only. */
   revision: number;
+  /** Bytes of its journals that were read so far. */
+  read_bytes: number;
+  /** Bytes that there are to read; more than `read_bytes` while it is still being read for the first time. */
+  total_bytes: number;
 }
 
 /** What changed since a revision; `since=0` gives everything. */

@@ -17,6 +17,8 @@ export const en = {
   },
 
   state: { running: 'running', finished: 'finished', crashed: 'crashed', killed: 'killed', unreadable: 'unreadable' },
+  reading: (percent: number) => `reading ${percent} %`,
+  readingHint: 'Its journals are being read; what there is so far is shown',
   stateHint: {
     running: 'The process is alive',
     finished: 'Ended in order',

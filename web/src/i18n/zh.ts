@@ -16,6 +16,8 @@ export const zh: Messages = {
   },
 
   state: { running: '运行中', finished: '已完成', crashed: '已崩溃', killed: '已中止', unreadable: '无法读取' },
+  reading: (percent) => `读取中 ${percent}%`,
+  readingHint: '正在读取日志，先显示已读取的部分',
   stateHint: {
     running: '进程仍在运行',
     finished: '正常结束',

@@ -370,6 +370,8 @@ const BLANK: Run = {
   config: {},
   summary: {},
   revision: 0,
+  read_bytes: 0,
+  total_bytes: 0,
 };
 
 /** What is missing equals only None and is neither smaller nor larger than anything; NaN equals NaN. */
