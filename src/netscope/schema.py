@@ -161,10 +161,14 @@ class SeriesRequest(Noun):
     kind: Kind = "scalar"
     times: bool = False
     """Also tell when each point was logged."""
+    smooth: float = 0.0
+    """Weight of a running mean over all points that were logged, from 0 (none) to below 1, such as 0.6."""
+    logged: bool = True
+    """With `smooth`: also the values as logged, and their extremes. False where only the mean is drawn."""
 
 
 class SeriesInfo(Noun):
-    """Where one series lies in the tensors of a reply: `y` from `start`, `x` from `x_start`, `n` points."""
+    """Where one series lies in the tensors of a reply: `y` and what is beside it from `start`, `x` from `x_start`."""
 
     run: str
     key: str
@@ -177,13 +181,15 @@ class SeriesInfo(Noun):
     ghost: bool
     """The tail of an earlier attempt, that a later one replaced."""
     revision: int
+    n_runs: int = 1
+    """How many runs it is of: more than one for a group of which as many have the key."""
 
 
 class SeriesReply(Noun):
-    """Metadata of the safetensors reply of POST /api/series; tensors `x` and `y`, and `time` where it was asked for.
+    """Metadata of the safetensors reply of POST /api/series; tensors `x`, `y`, on request `smoothed` and `time`.
 
-    x is u16 or i32 where that is exact, else f64; y is f32 unless that would show (f64). The header of the file tells.
-    `time` is f32, seconds since the run began, and lies beside `y`.
+    x is u16 or i32 where that is exact, else f64; y and `smoothed` are f32 unless that would show (f64). The header of
+    the file tells. `time` is f32, seconds since the run began. `smoothed`, the running mean, and `time` lie beside `y`.
     """
 
     series: list[SeriesInfo]
@@ -199,6 +205,8 @@ class GroupRequest(Noun):
     low: float | None = None
     high: float | None = None
     band: Literal["minmax", "std", "stderr"] = "minmax"
+    smooth: float = 0.0
+    """Weight of a running mean over all points of each run, before they are grouped; 0: none."""
 
 
 class Layer(Noun):

@@ -41,9 +41,37 @@ def test_a_run_does_not_count_before_its_first_and_after_its_last_point() -> Non
     assert group.mean.tolist() == [0, 2, 2, 0]
 
 
-def test_values_that_are_not_finite_do_not_count() -> None:
+def test_where_a_value_is_not_finite_its_run_does_not_count_and_the_group_says_so() -> None:
     group = together([line(1, np.nan, 1), line(3, 3, np.inf)], px=10, low=0.0, high=2.0)
-    assert group.mean.tolist() == [2, 2, 1]
+    assert (group.mean.tolist(), group.runs.tolist()) == ([2, 3, 1], [2, 1, 1])
+
+
+def test_a_run_does_not_count_beside_its_nan_where_others_logged_between() -> None:
+    rarely = Curve(np.array([0.0, 2, 4, 6]), np.array([8.0, 8, np.nan, 8]))
+    group = together([line(*[4.0] * 7), rarely], px=10, low=0.0, high=6.0)
+    assert group.runs.tolist() == [2, 2, 2, 1, 1, 1, 2]
+    assert group.mean.tolist() == [6, 6, 6, 4, 4, 4, 6]
+
+
+@pytest.mark.parametrize("is_smooth", [False, True])
+def test_a_run_of_nan_alone_leaves_the_others_their_mean_in_every_column(is_smooth: bool) -> None:
+    lost = np.where(np.arange(1000) < 500, 5.0, np.nan)
+    group = together([line(*np.ones(1000)), line(*lost)], px=50, low=0.0, high=999.0, is_smooth=is_smooth)
+    assert group.runs.tolist() == [2] * 25 + [1] * 25
+    assert group.mean.tolist() == [3.0] * 25 + [1.0] * 25
+
+
+def test_where_no_run_counts_there_is_a_gap_and_no_line_across_it() -> None:
+    group = together([line(1, np.nan, np.nan, 1)], px=10, low=0.0, high=3.0)
+    assert np.isnan(group.mean).tolist() == np.isnan(group.low).tolist() == [False, True, True, False]
+    assert group.runs.tolist() == [1, 0, 0, 1]
+
+
+@given(st.integers(3, 400))
+def test_running_means_count_with_their_value_at_the_place_whatever_the_width(px: int) -> None:
+    bent = Curve(np.arange(1000.0), np.abs(np.arange(1000.0) - 300))
+    group = together([bent], px, 0.0, 999.0, is_smooth=True)
+    np.testing.assert_allclose(group.mean, np.interp(group.x, bent.x, bent.y))
 
 
 def test_more_points_than_pixels_are_averaged_by_column() -> None:
@@ -62,4 +90,4 @@ def test_runs_of_different_rhythm_meet_on_the_grid() -> None:
 
 @pytest.mark.parametrize("curves", [[], [line()], [line(np.nan, np.inf)]])
 def test_no_finite_points_give_an_empty_group(curves: list[Curve]) -> None:
-    assert [len(column) for column in together(curves, 10, 0.0, 1.0)] == [0, 0, 0, 0]
+    assert [len(column) for column in together(curves, 10, 0.0, 1.0)] == [0] * 5

@@ -10,6 +10,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from netscope.analyse.smooth import retention
+from netscope.errors import UsageError
 from netscope.schema import SeriesReply
 from netscope.store import tensors
 
@@ -273,3 +275,144 @@ def test_csv_has_every_point_as_it_was_logged(write, show):
 def test_ten_thousand_keys_are_listed(write, show):
     write("a").log({f"layer{i}/loss": i for i in range(10_000)}, 0).end()
     assert len(show().client.post("/api/keys", json={"runs": ["a"]}).json()["keys"]) == 10_000
+
+
+def smoothed(show, **request):
+    """Per series: what is told of it, x, the values as logged and their running mean."""
+    reply = show.client.post("/api/series", json=request)
+    assert reply.status_code == 200, reply.text
+    arrays, metadata = tensors.decode(reply.content)
+    infos = msgspec.json.decode(metadata["reply"], type=SeriesReply).series
+    return [
+        (i, arrays["x"][i.x_start :][: i.n], *(arrays[name][i.start :][: i.n] for name in ("y", "smoothed")))
+        for i in infos
+    ]
+
+
+def mean_one_by_one(values, keep):
+    mean = mass = 0.0
+    found = []
+    for value in values:
+        mass = mass * keep + (1 - keep)
+        mean += (1 - keep) * (value - mean) / mass
+        found.append(mean)
+    return np.array(found)
+
+
+def test_the_running_mean_at_a_step_is_that_of_all_points_at_every_width_and_zoom(write, show):
+    won = np.random.default_rng(1).random(6000) < 0.05
+    write("a").curve("success", won).end()
+    true = mean_one_by_one(won, retention(0.9, 6000))
+    shown = show()
+    for px in (20, 100, 400, 3000):
+        for low, high in ((None, None), (0, 300), (2900, 3100.5), (5000, 5990), (5800, None)):
+            [(_, x, y, mean)] = smoothed(shown, runs=["a"], keys=["success"], px=px, low=low, high=high, smooth=0.9)
+            np.testing.assert_allclose(mean, true[x], rtol=1e-6)
+            assert y.tolist() == won[x].tolist()
+
+
+def test_a_thinned_mean_keeps_its_own_extremes_and_those_of_the_values(write, show):
+    values = np.sin(np.arange(5000) / 50) + np.random.default_rng(0).normal(size=5000)
+    write("a").curve("loss", values).end()
+    true = mean_one_by_one(values, retention(0.6, 5000))
+    [(info, _, y, mean)] = smoothed(show(), runs=["a"], keys=["loss"], px=50, smooth=0.6)
+    assert info.n <= 4 * 50 + 2
+    assert (mean.min(), mean.max()) == pytest.approx((true.min(), true.max()))
+    assert (y.min(), y.max()) == pytest.approx((values.min(), values.max()))
+
+
+def test_where_only_the_mean_is_drawn_the_values_do_not_come(write, show):
+    values = np.random.default_rng(0).normal(size=5000)
+    write("a").curve("loss", values).end()
+    asked = {"runs": ["a"], "keys": ["loss"], "px": 50, "smooth": 0.6, "logged": False}
+    arrays, metadata = tensors.decode(show().client.post("/api/series", json=asked).content)
+    [info] = msgspec.json.decode(metadata["reply"], type=SeriesReply).series
+    assert set(arrays) == {"x", "smoothed"}
+    assert info.n <= 2 * 50 + 2
+
+
+def test_a_growing_series_goes_on_from_where_its_mean_stood(write, show):
+    values = np.random.default_rng(0).normal(size=600)
+    run = write("a")
+    shown = show()
+    n = 0
+    for upto in (150, 151, 400, 600):
+        for step in range(n, upto):
+            run.log({"loss": values[step]}, step)
+        n = upto
+        shown.store.refresh(None)
+        [(_, _, _, mean)] = smoothed(shown, runs=["a"], keys=["loss"], px=1000, smooth=0.9)
+        np.testing.assert_allclose(mean, mean_one_by_one(values[:n], retention(0.9, n)), rtol=1e-6)
+
+
+def test_nan_and_infinities_stand_in_the_mean_and_are_passed_over(write, show):
+    write("a").curve("loss", [1, math.nan, 3, math.inf, 5]).end()
+    [(_, _, _, mean)] = smoothed(show(), runs=["a"], keys=["loss"], smooth=0.9)
+    assert np.isnan(mean[1])
+    assert mean[3] == math.inf
+    assert mean[[0, 2, 4]].tolist() == pytest.approx(mean_one_by_one([1, 3, 5], retention(0.9, 5)).tolist())
+
+
+def test_a_replaced_tail_has_the_mean_it_had_before_it_was_replaced(write, show):
+    values = np.random.default_rng(0).normal(size=200)
+    write("a").curve("loss", values).end()
+    again = write("a", attempt=2).event(event="attempt", fork_step=120)
+    for step in range(120, 130):
+        again.log({"loss": 0}, step)
+    [(_, _, _, _), (info, x, _, ghost)] = smoothed(show(), runs=["a"], keys=["loss"], smooth=0.9)
+    assert info.ghost
+    np.testing.assert_allclose(ghost, mean_one_by_one(values, 0.9)[x], rtol=1e-6)
+
+
+def test_over_another_key_the_mean_follows_the_steps(write, show):
+    run = write("a")
+    for step in range(300):
+        run.log({"loss": math.sin(step), "epoch": (step * 7) % 300}, step)
+    run.end()
+    shown = show()
+    [(_, _, _, by_step)] = smoothed(shown, runs=["a"], keys=["loss"], smooth=0.9)
+    [(_, x, _, by_epoch)] = smoothed(shown, runs=["a"], keys=["loss"], smooth=0.9, x="epoch")
+    step_of = {(step * 7) % 300: step for step in range(300)}
+    assert by_epoch.tolist() == [by_step[step_of[int(epoch)]] for epoch in x]
+
+
+def test_python_gives_the_numbers_of_the_page(write, show):
+    write("a").curve("loss", np.random.default_rng(0).normal(size=3000)).end()
+    shown = show()
+    [(_, x, _, mean)] = smoothed(shown, runs=["a"], keys=["loss"], px=100, smooth=0.75)
+    series = shown.store.run("a").series("loss")
+    assert series.smoothed(0.75).values[x].astype(np.float32).tolist() == mean.tolist()
+    assert series.smoothed(0.75).steps.tolist() == series.steps.tolist()
+
+
+@pytest.mark.parametrize("weight", [1, -0.1, 7])
+def test_a_weight_that_is_none_is_refused(write, show, weight):
+    write("a").curve("loss", [1]).end()
+    for path, asked in (("/api/series", {"runs": ["a"]}), ("/api/groups", {"groups": [["a"]]})):
+        reply = show().client.post(path, json={**asked, "keys": ["loss"], "smooth": weight})
+        assert reply.status_code == 400
+        assert "below 1" in reply.json()["error"]
+    with pytest.raises(UsageError, match="below 1"):
+        show().store.run("a").series("loss").smoothed(weight)
+
+
+def test_a_group_is_of_the_running_means_of_its_runs_and_tells_how_many_count(write, show):
+    for run, last in (("a", 7.0), ("b", math.nan)):
+        write(run).curve("loss", [*np.sin(np.arange(200)), last]).end()
+    asked = {"groups": [["a", "b"]], "keys": ["loss"], "smooth": 0.9}
+    arrays, metadata = tensors.decode(show().client.post("/api/groups", json=asked).content)
+    [info] = msgspec.json.decode(metadata["reply"], type=SeriesReply).series
+    true = mean_one_by_one([*np.sin(np.arange(200)), 7.0], retention(0.9, 201))
+    np.testing.assert_allclose(arrays["smoothed"], true, rtol=1e-6)
+    np.testing.assert_allclose(arrays["low"], true, rtol=1e-6)
+    np.testing.assert_allclose(arrays["mean"], [*np.sin(np.arange(200)), 7.0], rtol=1e-6)
+    assert (info.n_runs, arrays["runs"].tolist()) == (2, [2] * 200 + [1])
+
+
+def test_csv_has_the_running_mean_that_is_drawn(write, show):
+    values = np.random.default_rng(0).normal(size=500)
+    write("a").curve("loss", values).end()
+    reply = show().client.get("/api/series.csv", params={"run": "a", "key": "loss", "smooth": 0.6})
+    rows = list(csv.DictReader(io.StringIO(reply.text)))
+    assert [float(row["value"]) for row in rows] == values.tolist()
+    np.testing.assert_allclose([float(row["smoothed"]) for row in rows], mean_one_by_one(values, 0.6))

@@ -2,8 +2,9 @@
 
 Where all points of all runs fit on the screen the grid is the places where something was logged: nothing is invented.
 Otherwise it is the middle of each pixel column, and a run counts there with the mean of its points in that column, so
-that a noisy run is not represented by whichever point came first. Between its points a run is a straight line; before
-its first and after its last it does not count.
+that a noisy run is not represented by whichever point came first. Between its points a run is a straight line. It does
+not count before its first point and after its last, nor where it is NaN or infinite and up to its finite points on
+either side.
 """
 
 from __future__ import annotations
@@ -17,22 +18,26 @@ Band = Literal["minmax", "std", "stderr"]
 
 
 class Curve(NamedTuple):
-    """One run: x ascends, values may hold NaN and infinities (they do not count)."""
+    """One run: x ascends, values may hold NaN and infinities (there it does not count)."""
 
     x: Float[np.ndarray, " point"]
     y: Float[np.ndarray, " point"]
 
 
 class Group(NamedTuple):
-    """The mean of some runs and the band around it. Where no run counts there is no point."""
+    """The mean of some runs and the band around it; NaN where no run counts."""
 
     x: Float[np.ndarray, " grid"]
     mean: Float[np.ndarray, " grid"]
     low: Float[np.ndarray, " grid"]
     high: Float[np.ndarray, " grid"]
+    runs: Int[np.ndarray, " grid"]
+    """How many runs count."""
 
 
-def together(curves: list[Curve], px: int, low: float, high: float, band: Band = "minmax") -> Group:
+def together(
+    curves: list[Curve], px: int, low: float, high: float, band: Band = "minmax", is_smooth: bool = False
+) -> Group:
     """Mean and band of curves.
 
     Args:
@@ -41,44 +46,56 @@ def together(curves: list[Curve], px: int, low: float, high: float, band: Band =
         low: Left edge of the chart.
         high: Right edge of the chart.
         band: From smallest to largest run, one standard deviation (of the sample) either side, or one standard error.
+        is_smooth: The curves are running means: a run counts with its value at the grid's very places, which is the
+            same whatever the grid, and not with the mean of a column.
 
     >>> a, b = Curve(np.array([0.0, 2]), np.array([1.0, 3])), Curve(np.array([0.0, 1]), np.array([3.0, 3]))
-    >>> together([a, b], 100, 0.0, 2.0).mean.tolist()
-    [2.0, 2.5, 3.0]
+    >>> group = together([a, b], 100, 0.0, 2.0)
+    >>> group.mean.tolist(), group.runs.tolist()
+    ([2.0, 2.5, 3.0], [2, 2, 1])
     """
-    finite = [Curve(c.x[good], c.y[good]) for c in curves for good in [np.isfinite(c.x) & np.isfinite(c.y)]]
-    finite = [c for c in finite if len(c.x)]
-    if not finite:
-        return Group(*(np.zeros(0) for _ in Group._fields))
-    grid = np.unique(np.concatenate([c.x for c in finite]))
+    gapped = [
+        Curve(c.x[good], np.where(np.isfinite(c.y[good]), c.y[good], np.nan))
+        for c in curves
+        for good in [np.isfinite(c.x)]
+    ]
+    gapped = [c for c in gapped if len(c.x)]
+    if not any(np.isfinite(c.y).any() for c in gapped):
+        nothing = np.zeros(0)
+        return Group(nothing, nothing, nothing, nothing, np.zeros(0, np.int64))
+    grid = np.unique(np.concatenate([c.x for c in gapped]))
     if len(grid) > px and high > low:
         edges = np.linspace(low, high, px + 1)
         grid = (edges[:-1] + edges[1:]) / 2
-        finite = [_by_column(c, edges) for c in finite]
-    rows = np.array([np.interp(grid, c.x, c.y, left=np.nan, right=np.nan) for c in finite])
-    counts = np.isfinite(rows).sum(axis=0)
-    some = counts > 0
-    return _band(grid[some], rows[:, some], counts[some], band)
+        gapped = gapped if is_smooth else [_by_column(c, edges) for c in gapped]
+    return _band(grid, np.array([np.interp(grid, c.x, c.y, left=np.nan, right=np.nan) for c in gapped]), band)
 
 
 def _by_column(curve: Curve, edges: Float[np.ndarray, " edge"]) -> Curve:
-    """The mean of the points of each column that has any, placed at the column's middle; ends lose nothing."""
+    """The mean of the finite points of each column that has any point, placed at the column's middle.
+
+    The points beyond the edges stay at the curve's ends: those lose nothing.
+    """
     px = len(edges) - 1
     column = np.clip(np.searchsorted(edges, curve.x, side="right") - 1, -1, px)
     column[curve.x == edges[-1]] = px - 1
     first = np.concatenate(([0], np.flatnonzero(np.diff(column)) + 1))
-    number = np.diff(first, append=len(curve.x))
+    finite = np.isfinite(curve.y)
+    sums, numbers = (np.add.reduceat(what, first) for what in (np.where(finite, curve.y, 0.0), finite.astype(float)))
+    with np.errstate(invalid="ignore"):  # a column without a finite point
+        mean = sums / numbers
     middles = np.concatenate(([curve.x[0]], (edges[:-1] + edges[1:]) / 2, [curve.x[-1]]))
-    return Curve(middles[column[first] + 1], np.add.reduceat(curve.y, first) / number)
+    return Curve(middles[column[first] + 1], mean)
 
 
-def _band(
-    x: Float[np.ndarray, " grid"], rows: Float[np.ndarray, "run grid"], counts: Int[np.ndarray, " grid"], band: Band
-) -> Group:
-    mean = np.nansum(rows, axis=0) / counts
+def _band(x: Float[np.ndarray, " grid"], rows: Float[np.ndarray, "run grid"], band: Band) -> Group:
+    finite = np.isfinite(rows)
+    counts = finite.sum(axis=0)
+    divisor = np.where(counts > 0, counts, np.nan)
+    mean = np.where(finite, rows, 0.0).sum(axis=0) / divisor
     if band == "minmax":
-        return Group(x, mean, np.nanmin(rows, axis=0), np.nanmax(rows, axis=0))
-    spread = np.sqrt(np.nansum((rows - mean) ** 2, axis=0) / np.maximum(counts - 1, 1))
+        return Group(x, mean, np.fmin.reduce(rows), np.fmax.reduce(rows), counts)
+    spread = np.sqrt((np.where(finite, rows - mean, 0.0) ** 2).sum(axis=0) / np.maximum(divisor - 1, 1))
     if band == "stderr":
-        spread = spread / np.sqrt(counts)
-    return Group(x, mean, mean - spread, mean + spread)
+        spread = spread / np.sqrt(divisor)
+    return Group(x, mean, mean - spread, mean + spread, counts)

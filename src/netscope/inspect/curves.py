@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from netscope.store.store import Store
 
 _F32_ERROR = 2.0**-24  # of a value, when it is rounded
 BLOCK = 1 << 17  # points that are thinned together: as many as stay in a processor's cache
+_FLAT = 2.0**-44  # of a value: lower curves are rounding, and the page draws them flat
 _VISIBLE = 1e-4  # of a curve's height: a tenth of a pixel on the tallest screen
 
 
@@ -23,10 +24,9 @@ class Curves(NamedTuple):
     """Points of all series one after the other, and where each lies."""
 
     x: np.ndarray
-    y: np.ndarray
+    beside: dict[str, np.ndarray]
+    """What there is of each point: `y`, `smoothed`, `time` (seconds since the run began)."""
     reply: SeriesReply
-    time: np.ndarray | None = None
-    """Seconds since the run began, beside y, if asked for."""
 
 
 def curves(store: Store, request: SeriesRequest) -> Curves:
@@ -38,26 +38,56 @@ def curves(store: Store, request: SeriesRequest) -> Curves:
     """
     lines.check(request)
     runs = list(lines.revisions(store, request.runs))
-    began = {run.id: run.created for run in lines.everyone(store).values()} if request.times else {}
+    columns = _wanted(store, request)
     view = View(request.px, request.low, request.high)
     drawn: list[Drawn] = []
     infos: list[SeriesInfo] = []
     at = x_at = 0
     for key in dict.fromkeys(request.keys):
-        chart = list(lines.of_key(store, runs, key, request.x, request.kind, view=view))
+        chart = list(lines.of_key(store, runs, key, request.x, request.kind, view=view, smooth=request.smooth))
         places = np.zeros((len(chart), 3), np.int64)
-        for group in thinned(chart, request.px, request.low, request.high):
-            points = _drawn([chart[i] for i in group.lines], group, began if request.times else None)
+        for group in thinned(chart, request.px, request.low, request.high, _tall(request)):
+            points = _drawn([chart[i] for i in group.lines], group, columns)
             places[group.lines] = points.places + np.array([at, x_at, 0])
-            at, x_at = at + len(points.y), x_at + len(points.x)
+            at, x_at = at + int(points.places[:, 2].sum()), x_at + len(points.x)
             drawn.append(points)
         infos += [
             SeriesInfo(line.run, key, start, x_start, n, line.n_logged, line.ghost, line.revision)
             for line, (start, x_start, n) in zip(chart, places.tolist(), strict=True)
         ]
-    times = np.concatenate([np.zeros(0, np.float32), *(one.time for one in drawn)]) if request.times else None
-    y = np.concatenate([one.y for one in drawn]) if drawn else np.zeros(0, np.float32)
-    return Curves(_compact_x([one.x for one in drawn]), _compact_y(y, infos), SeriesReply(infos), times)
+    beside = {name: np.concatenate([np.zeros(0, np.float32), *(one.beside[name] for one in drawn)]) for name in columns}
+    beside |= {name: _compact_y(beside[name], infos) for name in ("y", "smoothed") if name in beside}
+    return Curves(_compact_x([one.x for one in drawn]), beside, SeriesReply(infos))
+
+
+Column = Callable[[Line], np.ndarray]
+"""Gives something of all points of a line."""
+
+
+def _logged(line: Line) -> np.ndarray:
+    return line.y
+
+
+def _mean(line: Line) -> np.ndarray:
+    assert line.smoothed is not None
+    return line.smoothed
+
+
+def _wanted(store: Store, request: SeriesRequest) -> dict[str, Column]:
+    """What is asked for of each point."""
+    found: dict[str, Column] = {"y": _logged} if request.logged or not request.smooth else {}
+    if request.smooth:
+        found["smoothed"] = _mean
+    if request.times:
+        began = {run.id: run.created for run in lines.everyone(store).values()}
+        # Of a run that was deleted a moment ago nobody knows any more.
+        found["time"] = lambda line: (line.points.times - began.get(line.run, np.nan)).astype(np.float32)
+    return found
+
+
+def _tall(request: SeriesRequest) -> list[Column]:
+    """What is drawn, so that its extremes are kept."""
+    return [_logged] * (request.logged or not request.smooth) + [_mean] * (request.smooth > 0)
 
 
 class Group(NamedTuple):
@@ -75,40 +105,35 @@ class Drawn(NamedTuple):
     """Points of a group, line after line; lines of which the same points are drawn share their x."""
 
     x: np.ndarray
-    y: np.ndarray
-    time: np.ndarray
-    """Empty if nobody asked for it."""
+    beside: dict[str, np.ndarray]
     places: np.ndarray
-    """[line, (start in y, start in x, number)]"""
+    """[line, (start beside, start in x, number)]"""
 
 
-def _drawn(members: list[Line], group: Group, began: Mapping[str, float] | None) -> Drawn:
+def _drawn(members: list[Line], group: Group, columns: Mapping[str, Column]) -> Drawn:
     x = members[0].x[group.window]
     keep = group.keep
-    y = _rows([line.y[group.window] for line in members])
-    time = np.zeros(0, np.float32)
-    if began is not None:
-        # Of a run that was deleted a moment ago nobody knows any more.
-        rows = [line.points.times[group.window] - began.get(line.run, np.nan) for line in members]
-        time = (_rows(rows).ravel() if keep is None else _rows(rows)[keep]).astype(np.float32)
+    beside = {name: _rows([of(line)[group.window] for line in members]).ravel() for name, of in columns.items()}
     if keep is None:
         starts = np.arange(len(members)) * len(x)
-        return Drawn(x, y.ravel(), time, np.column_stack(np.broadcast_arrays(starts, 0, len(x))))
+        return Drawn(x, beside, np.column_stack(np.broadcast_arrays(starts, 0, len(x))))
     n = np.count_nonzero(keep, axis=1)
     kept = np.flatnonzero(keep)  # several times as fast as indexing by a mask
     is_new = np.concatenate(([True], (keep[1:] != keep[:-1]).any(axis=1)))
     of_x = (kept - np.repeat(np.arange(len(keep)) * len(x), n))[np.repeat(is_new, n)]
     x_starts = np.cumsum(n[is_new]) - n[is_new]
     places = np.column_stack((np.cumsum(n) - n, x_starts[np.cumsum(is_new) - 1], n))
-    return Drawn(x[of_x], y.ravel()[kept], time, places)
+    return Drawn(x[of_x], {name: values[kept] for name, values in beside.items()}, places)
 
 
 def _rows(lines: list[np.ndarray]) -> np.ndarray:
     return lines[0][None] if len(lines) == 1 else np.stack(lines)
 
 
-def thinned(chart: Sequence[Line], px: int, low: float | None, high: float | None) -> Iterator[Group]:
-    """The points to draw: those in the window, thinned if there are more than two a pixel column.
+def thinned(
+    chart: Sequence[Line], px: int, low: float | None, high: float | None, drawn: Sequence[Column]
+) -> Iterator[Group]:
+    """The points to draw: those in the window, the extremes of each column if there are more than two a pixel column.
 
     The columns are those of the chart, which is as wide as its widest line unless `low` and `high` say otherwise.
     """
@@ -129,7 +154,9 @@ def thinned(chart: Sequence[Line], px: int, low: float | None, high: float | Non
         n_lines = max(BLOCK // len(x), 1)
         for some in (group[i : i + n_lines] for i in range(0, len(group), n_lines)):
             keep = np.ones((len(some), len(x)), np.bool_)
-            keep[:, start:end] = pick(_rows([chart[i].y[inner] for i in some]), starts)
+            for number, of in enumerate(drawn):
+                extremes = pick(_rows([of(chart[i])[inner] for i in some]), starts)
+                keep[:, start:end] = extremes | keep[:, start:end] if number else extremes
             keep[:, [start, end - 1]] = True
             yield Group(some, window, keep)
 
@@ -172,7 +199,8 @@ def _compact_y(y: np.ndarray, infos: Sequence[SeriesInfo]) -> np.ndarray:
     finite = np.isfinite(y)
     low = np.minimum.reduceat(np.where(finite, y, np.inf), starts)
     high = np.maximum.reduceat(np.where(finite, y, -np.inf), starts)
-    some = low < high
-    height, size = high[some] - low[some], np.maximum(np.abs(low[some]), np.abs(high[some]))
+    size = np.maximum(np.abs(low), np.abs(high))
+    some = high - low > size * _FLAT
+    height, size = high[some] - low[some], size[some]
     is_overflow = bool((np.isinf(short) & finite).any())
     return y if is_overflow or (size * _F32_ERROR > height * _VISIBLE).any() else short

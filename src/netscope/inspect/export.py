@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +23,16 @@ HEADER = ("run", "key", "step", "time", "value", "replaced")
 ROWS = 4096  # a piece of CSV
 GROUP = 1 << 20  # rows of a row group of Parquet, about
 
-Part = tuple[str, str, Points, int]  # run, key, points, whether they were replaced
+
+class Part(NamedTuple):
+    """A curve, or what a later attempt replaced of it."""
+
+    run: str
+    key: str
+    points: Points
+    replaced: int
+    smoothed: np.ndarray | None
+    """The running mean, if asked for."""
 
 
 def write(store: Store, runs: Sequence[str], keys: Sequence[str], path: Path) -> None:
@@ -49,31 +59,39 @@ def write(store: Store, runs: Sequence[str], keys: Sequence[str], path: Path) ->
             passing.unlink()
 
 
-def rows(store: Store, runs: Sequence[str], keys: Sequence[str]) -> Iterator[str]:
+def rows(store: Store, runs: Sequence[str], keys: Sequence[str], smooth: float = 0.0) -> Iterator[str]:
     """Pieces of a CSV file: the header first, then runs within keys.
 
-    `time` is in Unix seconds. `replaced` is 1 for points of an earlier attempt that a later one went back over.
+    `time` is in Unix seconds. `replaced` is 1 for points of an earlier attempt that a later one went back over. With
+    `smooth` there is a column `smoothed`, the running mean that a chart draws.
 
     Raises:
         NotFoundError: None of the runs is there.
     """
     there = list(lines.revisions(store, runs))
-    yield _text([HEADER])
-    for part in _parts(store, there, keys):
-        yield from _pieces(*part)
+    yield _text([(*HEADER, "smoothed") if smooth else HEADER])
+    for part in _parts(store, there, keys, smooth):
+        yield from _pieces(part)
 
 
-def _parts(store: Store, runs: Sequence[str], keys: Sequence[str]) -> Iterator[Part]:
+def _parts(store: Store, runs: Sequence[str], keys: Sequence[str], smooth: float = 0.0) -> Iterator[Part]:
     for key in dict.fromkeys(keys):
-        for run, series in store.columns(runs, key).items():
-            for replaced, points in enumerate([series.points, *series.ghosts]):
-                yield run, key, points, int(replaced > 0)
+        found = store.columns(runs, key)
+        means = store.means(found, key, "scalar", smooth) if smooth else {}
+        for run, series in found.items():
+            every = [series.points, *series.ghosts]
+            smoothed = [means[run].curve, *means[run].ghosts] if means else [None] * len(every)
+            for number, (points, mean) in enumerate(zip(every, smoothed, strict=True)):
+                yield Part(run, key, points, int(number > 0), mean)
 
 
-def _pieces(run: str, key: str, points: Points, replaced: int) -> Iterator[str]:
+def _pieces(part: Part) -> Iterator[str]:
+    points = part.points
+    columns = [points.steps, points.times, points.values, np.full(len(points.steps), part.replaced)]
+    columns += [] if part.smoothed is None else [part.smoothed]
     for start in range(0, len(points.steps), ROWS):
-        columns = [column[start : start + ROWS].tolist() for column in (points.steps, points.times, points.values)]
-        yield _text([(run, key, step, time, value, replaced) for step, time, value in zip(*columns, strict=True)])
+        some = [column[start : start + ROWS].tolist() for column in columns]
+        yield _text([(part.run, part.key, *row) for row in zip(*some, strict=True)])
 
 
 def _text(table: Sequence[Sequence[object]]) -> str:
@@ -94,7 +112,7 @@ def _write_parquet(store: Store, runs: Sequence[str], keys: Sequence[str], path:
     waiting, n = [], 0
     there = list(lines.revisions(store, runs))
     with parquet.ParquetWriter(path, schema) as file:
-        for run, key, points, replaced in _parts(store, there, keys):
+        for run, key, points, replaced, _ in _parts(store, there, keys):
             n_points = len(points.steps)
             names = [arrow.repeat(name, n_points) for name in (run, key)]
             numbers = [arrow.array(column) for column in (points.steps, points.times, points.values.astype(np.float64))]

@@ -35,6 +35,7 @@ from netscope.schema import (
 from netscope.show import replies
 from netscope.show.page import page
 from netscope.show.replies import TENSORS, answer, done, number, whole_number, word
+from netscope.store.series import check_weight
 from netscope.store.store import Store
 
 
@@ -102,25 +103,24 @@ async def keys(request: Request) -> Response:
 
 
 async def series(request: Request) -> Response:
-    """POST /api/series: the points that a chart can show, as `x`, `y`, on request `time`, and a SeriesReply."""
+    """POST /api/series: the points that a chart can show: `x`, `y`, on request `smoothed` and `time`, a SeriesReply."""
     store, asked = _store(request), await replies.body(request, SeriesRequest)
 
     def make() -> bytes:
         found = curves(store, asked)
-        columns = {"x": found.x, "y": found.y} | ({} if found.time is None else {"time": found.time})
-        return replies.tensors(columns, found.reply)
+        return replies.tensors({"x": found.x, **found.beside}, found.reply)
 
     there = lines.revisions(store, asked.runs)
     return await answer(request, there, make, TENSORS, replies.json(asked))
 
 
 async def grouped(request: Request) -> Response:
-    """POST /api/groups: mean and band of groups of runs, as `x`, `mean`, `low`, `high` and a SeriesReply."""
+    """POST /api/groups: `x`, `mean`, `low`, `high`, `runs`, on request `smoothed`, and a SeriesReply."""
     store, asked = _store(request), await replies.body(request, GroupRequest)
 
     def make() -> bytes:
-        *columns, reply = groups(store, asked)
-        return replies.tensors(dict(zip(("x", "mean", "low", "high"), columns, strict=True)), reply)
+        found = groups(store, asked)
+        return replies.tensors(found.columns, found.reply)
 
     there = lines.revisions(store, [run for group in asked.groups for run in group])
     return await answer(request, there, make, TENSORS, replies.json(asked))
@@ -203,14 +203,16 @@ async def console(request: Request) -> Response:
 
 
 async def series_csv(request: Request) -> Response:
-    """GET /api/series.csv?run=…&key=…: every point logged, never thinned."""
+    """GET /api/series.csv?run=…&key=…&smooth=0: every point logged, never thinned, and the running mean."""
     wanted, keys = request.query_params.getlist("run"), request.query_params.getlist("key")
     if not wanted or not keys:
         raise UsageError("name what to export: /api/series.csv?run=…&key=…")
+    smooth = number(request, "smooth") or 0.0
+    check_weight(smooth)
     lines.revisions(_store(request), wanted)
     # Without a name of its own: the page names the file after the chart.
     headers = {"Content-Disposition": "attachment", "Cache-Control": "no-store"}
-    return StreamingResponse(export.rows(_store(request), wanted, keys), media_type="text/csv", headers=headers)
+    return StreamingResponse(export.rows(_store(request), wanted, keys, smooth), media_type="text/csv", headers=headers)
 
 
 async def live(socket: WebSocket) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from netscope.analyse.smooth import smooth, smooth_ghost
+from netscope.errors import UsageError
 from netscope.store.extra import extra
 from netscope.store.head import LATEST
 from netscope.store.points import Points
@@ -36,6 +39,25 @@ class Series:
         """Steps, times, values: `steps, times, values = run.series("loss")`."""
         return iter((self.steps, self.times, self.values))
 
+    def smoothed(self, weight: float) -> Series:
+        """The running mean over all points, debiased: the line of the page at this smoothing, number for number.
+
+        NaN and infinities stand as they are and are left out of the mean. A weight forgets alike on series of any
+        length from 100 points on; `netscope.analyse.smooth` says how.
+
+        Args:
+            weight: From 0, the points as they are, to below 1.
+
+        Raises:
+            UsageError: Another weight.
+        """
+        check_weight(weight)
+        mean = copy.deepcopy(self)
+        mean.values = smooth(self.values, weight)
+        for ghost in mean.ghosts:
+            ghost.values = smooth_ghost(self.steps, self.values, ghost.steps, ghost.values, weight)
+        return mean
+
     def to_pandas(self) -> Any:
         """A DataFrame with `time` and the key as columns, indexed by step.
 
@@ -59,3 +81,13 @@ class Series:
         """
         arrow = extra("to_arrow()", "pyarrow", "arrow")
         return arrow.table({"step": self.steps, "time": self.times, "value": self.values})
+
+
+def check_weight(weight: float) -> None:
+    """Refuse what is no weight of a running mean.
+
+    Raises:
+        UsageError: Not from 0 to below 1.
+    """
+    if not 0 <= weight < 1:
+        raise UsageError(f"smooth is {weight:g}; a weight is from 0, the points as they are, to below 1, such as 0.6")

@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -38,6 +38,7 @@ from netscope.store.index import Backend, is_writable
 from netscope.store.ingest import Ingest
 from netscope.store.large import Bins, Large
 from netscope.store.run_state import attempt_of, unreadable
+from netscope.store.smoothed import Means, Smoother
 from netscope.store.stored import StoredRun
 from netscope.store.summary import Summaries
 from netscope.store.tail import Histogram, KeySet
@@ -93,6 +94,7 @@ class Store:
         self._ingest = Ingest(self.folder, index)
         self._reader = Reader(self._ingest)
         self._summaries = Summaries(self._reader)
+        self._smoother = Smoother()
         self._large = Large(self._reader)
         self._editor = Editor()
 
@@ -206,6 +208,10 @@ class Store:
             NotFoundError: No such run.
         """
         return self._reader.columns(run_ids, key, kind, view)
+
+    def means(self, columns: Mapping[str, Columns], key: str, kind: Kind, weight: float) -> dict[str, Means]:
+        """Running means over all points of series that `columns` gave without a view, by run."""
+        return self._smoother.of(columns, key, kind, weight)
 
     def summaries(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
         """Last, smallest and largest value of a key for each run that has it."""

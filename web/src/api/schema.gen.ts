@@ -140,9 +140,13 @@ export interface SeriesRequest {
   kind?: Kind;
   /** Also tell when each point was logged. */
   times?: boolean;
+  /** Weight of a running mean over all points that were logged, from 0 (none) to below 1, such as 0.6. */
+  smooth?: number;
+  /** With `smooth`: also the values as logged, and their extremes. False where only the mean is drawn. */
+  logged?: boolean;
 }
 
-/** Where one series lies in the tensors of a reply: `y` from `start`, `x` from `x_start`, `n` points. */
+/** Where one series lies in the tensors of a reply: `y` and what is beside it from `start`, `x` from `x_start`. */
 export interface SeriesInfo {
   run: string;
   key: string;
@@ -155,13 +159,15 @@ export interface SeriesInfo {
   /** The tail of an earlier attempt, that a later one replaced. */
   ghost: boolean;
   revision: number;
+  /** How many runs it is of: more than one for a group of which as many have the key. */
+  n_runs: number;
 }
 
 /**
- * Metadata of the safetensors reply of POST /api/series; tensors `x` and `y`, and `time` where it was asked for.
+ * Metadata of the safetensors reply of POST /api/series; tensors `x`, `y`, on request `smoothed` and `time`.
  *
- * x is u16 or i32 where that is exact, else f64; y is f32 unless that would show (f64). The header of the file tells.
- * `time` is f32, seconds since the run began, and lies beside `y`.
+ * x is u16 or i32 where that is exact, else f64; y and `smoothed` are f32 unless that would show (f64). The header of
+ * the file tells. `time` is f32, seconds since the run began. `smoothed`, the running mean, and `time` lie beside `y`.
  */
 export interface SeriesReply {
   series: SeriesInfo[];
@@ -176,6 +182,8 @@ export interface GroupRequest {
   low?: number | null;
   high?: number | null;
   band?: 'minmax' | 'std' | 'stderr';
+  /** Weight of a running mean over all points of each run, before they are grouped; 0: none. */
+  smooth?: number;
 }
 
 /** A module that is watched, in forward order. */

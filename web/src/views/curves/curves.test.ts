@@ -115,7 +115,7 @@ describe('requests', () => {
   });
 
   test('a reply is split by key and run, ghosts beside their series', () => {
-    const info = (run: string, key: string, start: number, x_start: number, n: number, ghost = false) => ({ run, key, start, x_start, n, n_logged: n, ghost, revision: 1 });
+    const info = (run: string, key: string, start: number, x_start: number, n: number, ghost = false) => ({ run, key, start, x_start, n, n_logged: n, ghost, revision: 1, n_runs: 1 });
     const reply = {
       series: [info('r1', 'a', 0, 0, 2), info('r1', 'a', 2, 2, 1, true), info('r2', 'b', 3, 0, 2)],
       x: Float64Array.of(0, 1, 5),

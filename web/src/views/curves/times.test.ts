@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Curves } from '../../api/client';
 import { pick } from './times';
 
-const info = { key: 'loss', n_logged: 9, revision: 1, ghost: false };
+const info = { key: 'loss', n_logged: 9, revision: 1, ghost: false, n_runs: 1 };
 const reply: Curves = {
   series: [
     { ...info, run: 'a', start: 0, x_start: 0, n: 3 },

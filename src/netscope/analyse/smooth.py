@@ -1,0 +1,161 @@
+"""The running mean of a series: exponential, debiased, over every point that was logged.
+
+It is TensorBoard's (`m = w m + (1 - w) y`, divided by what its weights sum to), of all points. How fast it forgets
+follows the length of the series, so that one weight looks equally smooth on all of them: by the factor `weight`
+
+- a point from 100 to 1,000 points. This is TensorBoard's curve, number for number;
+- a hundredth of the series where it is shorter: ten validation points do not trail behind by a third of the training;
+- a thousandth where it is longer. TensorBoard draws a random 1,000 of the points and smooths those.
+
+That unit is rounded to an eighth of an octave, so that a growing series keeps its mean, and computes it for new points
+only, until it is 9 % longer. NaN and infinities stand as they are and are left out of the mean: the points after them
+go on as if they had not been logged.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+LEAST_POINTS, MOST_POINTS = 100, 1000
+BUCKETS = 8  # an octave of lengths
+BLOCK = 32  # points that are gone through one after the other
+SLAB = 1 << 16  # points, of all lines together, that stay in a processor's cache
+
+
+class Carry(NamedTuple):
+    """Where the means of some lines stand: all that the next points need to know of those before them."""
+
+    total: Float[np.ndarray, " line"]
+    """The mean before it is debiased."""
+    n: Int[np.ndarray, " line"]
+    """How many points it is of."""
+
+
+def retention(weight: float, n: int) -> float:
+    """What a mean over a series of `n` points keeps of itself at each point, from 0 to below 1.
+
+    Args:
+        weight: From 0, the points as they are, to below 1.
+        n: Points of the whole series.
+
+    >>> [round(retention(0.5, n), 4) for n in (10, 100, 1000, 8000)]
+    [0.0005, 0.5, 0.5, 0.917]
+    """
+    if n < 2:
+        return weight
+    unit = (n - 1) / (min(max(n, LEAST_POINTS), MOST_POINTS) - 1)
+    return float(weight ** (2.0 ** (-round(math.log2(unit) * BUCKETS) / BUCKETS)))
+
+
+def smooth(y: Float[np.ndarray, " point"], weight: float) -> Float[np.ndarray, " point"]:
+    """The running mean of one whole series in the order in which it was logged.
+
+    >>> smooth(np.array([2.0, 4.0, np.nan, 4.0]), 0.0).tolist()
+    [2.0, 4.0, nan, 4.0]
+    >>> smooth(np.repeat([1.0, 2.0], 50), 0.5)[[49, 50, 51]].tolist()
+    [1.0, 1.5, 1.75]
+    """
+    means, _ = running_mean(y[None], retention(weight, len(y)))
+    mean: Float[np.ndarray, " point"] = means[0]
+    return mean
+
+
+def smooth_ghost(
+    steps: Int[np.ndarray, " point"],
+    y: Float[np.ndarray, " point"],
+    ghost_steps: Int[np.ndarray, " ghost"],
+    ghost: Float[np.ndarray, " ghost"],
+    weight: float,
+) -> Float[np.ndarray, " ghost"]:
+    """The mean of what a later attempt replaced, as it stood before: it goes on from the curve's points before it.
+
+    >>> kept, tail = np.zeros(100), np.ones(2)
+    >>> smooth_ghost(np.arange(100), kept, np.array([100, 101]), tail, 0.5).round(2).tolist()
+    [0.5, 0.75]
+    """
+    before = int(np.searchsorted(steps, ghost_steps[0])) if len(ghost_steps) else 0
+    return smooth(np.concatenate((y[:before], ghost)), weight)[before:]
+
+
+def running_mean(
+    y: Float[np.ndarray, "line point"], keep: float, carry: Carry | None = None
+) -> tuple[Float[np.ndarray, "line point"], Carry]:
+    """Means of several lines, after those points that `carry` is of; and where they stand then.
+
+    Args:
+        y: Points in the order in which they were logged.
+        keep: From `retention`, the same for all parts of a series.
+        carry: Of the points before; None: there are none.
+    """
+    n_lines, n = y.shape
+    total, counts = (np.zeros(n_lines), np.zeros(n_lines, np.int64)) if carry is None else carry
+    total, counts = total.copy(), counts.copy()
+    out = np.empty(y.shape)
+    together = max(SLAB // max(n, 1), 1)
+    for lines in (slice(i, i + together) for i in range(0, n_lines, together)):
+        for points in (slice(i, i + SLAB) for i in range(0, n, SLAB)):
+            out[lines, points] = _means(y[lines, points].astype(np.float64), keep, total[lines], counts[lines])
+    return out, Carry(total, counts)
+
+
+def _means(
+    y: Float[np.ndarray, "line point"],
+    keep: float,
+    total: Float[np.ndarray, " line"],
+    counts: Int[np.ndarray, " line"],
+) -> Float[np.ndarray, "line point"]:
+    """Means of points; `total` and `counts` move on."""
+    finite = np.isfinite(y)
+    if finite.all():
+        return _debiased(y, keep, total, counts)
+    for i, (line, good) in enumerate(zip(y, finite, strict=True)):
+        line[good] = _debiased(line[None, good], keep, total[i : i + 1], counts[i : i + 1])[0]
+    return y
+
+
+def _debiased(
+    y: Float[np.ndarray, "line point"],
+    keep: float,
+    total: Float[np.ndarray, " line"],
+    counts: Int[np.ndarray, " line"],
+) -> Float[np.ndarray, "line point"]:
+    """Means of points that are all finite, divided by what their weights sum to."""
+    n = y.shape[1]
+    if n == 0:
+        return y
+    with np.errstate(divide="ignore", under="ignore"):
+        forgets = np.log(np.float64(keep))
+        sums = _decayed(y, keep, float(-np.expm1(forgets)), total)
+        total[:] = sums[:, -1]
+        before = counts[:1] if (counts == counts[0]).all() else counts
+        sums /= -np.expm1((before[:, None] + np.arange(1.0, n + 1)) * forgets)
+    counts += n
+    return sums
+
+
+def _decayed(
+    y: Float[np.ndarray, "line point"], keep: float, gain: float, first: Float[np.ndarray, " line"]
+) -> Float[np.ndarray, "line point"]:
+    """s[i] = keep s[i - 1] + gain y[i], with `first` before the first.
+
+    All blocks of points are gone through at once, as if each began with 0; what a block's end adds to those after it
+    is the same recurrence over the ends of blocks.
+    """
+    n_lines, n = y.shape
+    n_blocks = -(-n // BLOCK)
+    whole = np.pad(y, ((0, 0), (0, n_blocks * BLOCK - n))) if n % BLOCK else y
+    sums = np.array(whole.reshape(-1, BLOCK).T, order="C")  # the first point of each block, the second, …
+    sums *= gain
+    for before, now in pairwise(sums):
+        now += keep * before
+    starts = np.empty((n_lines, n_blocks))
+    starts[:, 0] = first
+    if n_blocks > 1:
+        starts[:, 1:] = _decayed(sums[-1].reshape(n_lines, -1)[:, :-1], keep**BLOCK, 1.0, first)
+    sums += keep ** np.arange(1.0, BLOCK + 1)[:, None] * starts.ravel()
+    return np.ascontiguousarray(sums.T).reshape(n_lines, -1)[:, :n]
