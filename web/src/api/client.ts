@@ -43,7 +43,10 @@ export type Xs = Float64Array | Int32Array | Uint16Array;
 export interface Curves {
   series: SeriesInfo[];
   x: Xs;
-  y: Float32Array;
+  /** As logged; missing where only the running mean was asked for. */
+  y?: Float32Array | undefined;
+  /** The running mean, beside `y`, where asked for. */
+  smoothed?: Float32Array | undefined;
   /** Seconds since its run began, beside `y`, where asked for. */
   time?: Float32Array | undefined;
 }
@@ -54,6 +57,10 @@ export interface Bands {
   mean: Float32Array;
   low: Float32Array;
   high: Float32Array;
+  /** The mean of the runs' running means, where asked for. */
+  smoothed?: Float32Array | undefined;
+  /** How many runs count at each point. */
+  runs: Int32Array;
 }
 
 export interface LayerValues {
@@ -191,11 +198,13 @@ export const api = {
     parseExact(await (await send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null })).text()) as T,
   console: (run: string, query: { start: number; n: number; search?: string }, signal?: AbortSignal) =>
     get<Console>(['runs', run, 'console'], query, signal),
-  csv: (runs: readonly string[], keys: readonly string[]) => address(['series.csv'], { run: runs, key: keys }),
+  /** With the running mean beside the values where it is drawn. */
+  csv: (runs: readonly string[], keys: readonly string[], smooth: number) => address(['series.csv'], { run: runs, key: keys, smooth: smooth || null }),
 
   async series(request: SeriesRequest, signal?: AbortSignal): Promise<Curves> {
     const reply = await postTensors(['series'], request, signal);
-    return { series: told<SeriesReply>(reply).series, x: data(reply, 'x'), y: data(reply, 'y'), time: reply.tensors['time']?.data as Float32Array | undefined };
+    const beside = (name: string) => reply.tensors[name]?.data as Float32Array | undefined;
+    return { series: told<SeriesReply>(reply).series, x: data(reply, 'x'), y: beside('y'), smoothed: beside('smoothed'), time: beside('time') };
   },
 
   async groups(request: GroupRequest, signal?: AbortSignal): Promise<Bands> {
@@ -206,6 +215,8 @@ export const api = {
       mean: data(reply, 'mean'),
       low: data(reply, 'low'),
       high: data(reply, 'high'),
+      smoothed: reply.tensors['smoothed']?.data as Float32Array | undefined,
+      runs: data(reply, 'runs'),
     };
   },
 

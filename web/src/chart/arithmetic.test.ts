@@ -24,6 +24,7 @@ test('the lower bound of equal values is the first of them', () => {
 const points = (...pairs: [number, number][]) => ({
   x: Float64Array.from(pairs, (pair) => pair[0]),
   y: Float32Array.from(pairs, (pair) => pair[1]),
+  smoothed: null as Float32Array | null,
 });
 
 test('detail replaces the overview inside its window only', () => {
@@ -35,6 +36,15 @@ test('detail replaces the overview inside its window only', () => {
 test('a merge ascends also where detail goes on beyond the overview', () => {
   const merged = mergeDetail(points([0, 0], [10, 1]), points([5, 5], [15, 6]));
   expect([...merged.x]).toEqual([0, 5, 15]);
+});
+
+test('a running mean is merged beside its values, and stays the values where it came alone', () => {
+  const both = { ...points([0, 0], [20, 2]), smoothed: Float32Array.of(7, 8) };
+  const detail = { ...points([9, 5]), smoothed: Float32Array.of(9) };
+  expect([...mergeDetail(both, detail).smoothed!]).toEqual([7, 9, 8]);
+  const alone = { ...both, y: both.smoothed };
+  const merged = mergeDetail(alone, { ...detail, y: detail.smoothed });
+  expect(merged.smoothed).toBe(merged.y);
 });
 
 test('an empty detail leaves the overview', () => {

@@ -1,6 +1,6 @@
 /** A chart as a file: PNG as on screen but larger, SVG with real lines and texts for papers. */
 import type { Ink } from './ink';
-import { drawPlot, frameOf, shown, showsRaw, type Axes, type Curve, type Frame } from './plot';
+import { drawPlot, frameOf, partsOf, rawLines, type Axes, type Curve, type Frame } from './plot';
 
 const LEGEND_ROW = 16;
 const TITLE = 26;
@@ -94,16 +94,19 @@ export function toSvg({ title, curves, axes, ink, width, height }: Picture): str
   const [w, h] = [width + 16, TITLE + height + entries.length * LEGEND_ROW + 8];
   const bottom = frame.top + frame.height;
   const right = frame.left + frame.width;
-  const raw = showsRaw(curves);
+  const raw = new Set(rawLines(curves));
   const color = (rgb: readonly number[]) => `rgb(${rgb.join(',')})`;
   const text = (x: number, y: number, anchor: string, said: string) =>
     `<text x="${at(x)}" y="${at(y)}" text-anchor="${anchor}">${escaped(said)}</text>`;
   const lines = curves.flatMap((curve) => {
     const made: string[] = [];
     if (curve.low && curve.high) made.push(`<path d="${bandOf(curve, frame)}" fill="${curve.color}" fill-opacity="0.16"/>`);
-    if (curve.smoothed && raw) made.push(`<path d="${pathOf(curve.x, curve.y, frame)}" stroke="${curve.color}" stroke-opacity="0.26"/>`);
-    const dash = curve.ghost ? ' stroke-dasharray="4 3" stroke-opacity="0.45"' : '';
-    made.push(`<path d="${pathOf(curve.x, shown(curve), frame)}" stroke="${curve.color}" stroke-width="1.5"${dash}><title>${escaped(curve.name)}</title></path>`);
+    if (raw.has(curve)) made.push(`<path d="${pathOf(curve.x, curve.y, frame)}" stroke="${curve.color}" stroke-opacity="0.26"/>`);
+    const { whole, partial } = partsOf(curve);
+    const stroke = `stroke="${curve.color}" stroke-width="1.5"${curve.ghost ? ' stroke-opacity="0.45"' : ''}`;
+    const named = `<title>${escaped(curve.name)}</title>`;
+    if (whole.length) made.push(`<path d="${pathOf(curve.x, whole, frame)}" ${stroke}>${named}</path>`);
+    if (partial) made.push(`<path d="${pathOf(curve.x, partial, frame)}" ${stroke} stroke-dasharray="4 3">${named}</path>`);
     return made;
   });
   return [

@@ -6,14 +6,13 @@ export type Ys = Float32Array | Float64Array;
 
 export interface Points {
   x: Xs;
+  /** As logged. */
   y: Ys;
+  /** The running mean; the same array as `y` where the values did not come with it; null where there is no smoothing. */
+  smoothed: Ys | null;
 }
 
-/**
- * The overview's points before and after the detail's, and the detail's in between.
- *
- * What lies left of a zoomed window still decides where the running mean stands at its edge, so a zoomed chart keeps it.
- */
+/** The overview's points before and after the detail's, and the detail's in between: what is beside a window is there when it moves. */
 export function mergeDetail(overview: Points, detail: Points): Points {
   const n = detail.x.length;
   if (n === 0) return overview;
@@ -23,15 +22,20 @@ export function mergeDetail(overview: Points, detail: Points): Points {
   while (before < overview.x.length && overview.x[before]! < first) before++;
   let after = overview.x.length;
   while (after > before && overview.x[after - 1]! > last) after--;
-  const tail = overview.x.length - after;
-  const x = new Float64Array(before + n + tail);
-  const exact = overview.y instanceof Float64Array || detail.y instanceof Float64Array;
-  const y = exact ? new Float64Array(before + n + tail) : new Float32Array(before + n + tail);
-  x.set(overview.x.subarray(0, before));
-  y.set(overview.y.subarray(0, before));
-  x.set(detail.x, before);
-  y.set(detail.y, before);
-  x.set(overview.x.subarray(after), before + n);
-  y.set(overview.y.subarray(after), before + n);
-  return { x, y };
+  const total = before + n + overview.x.length - after;
+  const merge = <T extends Xs | Ys>(made: T, outer: Xs | Ys, inner: Xs | Ys): T => {
+    made.set(outer.subarray(0, before));
+    made.set(inner, before);
+    made.set(outer.subarray(after), before + n);
+    return made;
+  };
+  const values = (outer: Ys, inner: Ys) => {
+    const exact = outer instanceof Float64Array || inner instanceof Float64Array;
+    return merge(exact ? new Float64Array(total) : new Float32Array(total), outer, inner);
+  };
+  const x = merge(new Float64Array(total), overview.x, detail.x);
+  const y = values(overview.y, detail.y);
+  if (!overview.smoothed || !detail.smoothed) return { x, y, smoothed: null };
+  const isMeanAlone = overview.smoothed === overview.y || detail.smoothed === detail.y;
+  return { x, y, smoothed: isMeanAlone ? y : values(overview.smoothed, detail.smoothed) };
 }

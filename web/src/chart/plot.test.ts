@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { frameOf, yRange, type Axes, type Curve } from './plot';
+import { frameOf, partsOf, yRange, type Axes, type Curve } from './plot';
 
 const axes: Axes = { x: 'linear', y: 'linear', xWindow: null, yWindow: null, ignoreOutliers: false };
 
@@ -29,4 +29,16 @@ test('small changes of an accurate number are no rounding', () => {
 test('nothing to draw has no range, and zeros are zeros', () => {
   expect(yRange([curve(Float32Array.of(NaN, NaN))], axes)).toEqual([NaN, NaN]);
   expect(yRange([curve(Float32Array.of(0, 0))], axes)).toEqual([0, 0]);
+});
+
+test('where runs of a group are missing its line is a part of its own, and every piece is in one of the two', () => {
+  const line = Float32Array.of(1, 2, 3, 4, 5, 6);
+  const { whole, partial } = partsOf({ ...curve(line), runs: [2, 2, 2, 1, 2, 2], nRuns: 2 });
+  expect([...whole]).toEqual([1, 2, 3, NaN, 5, 6]);
+  expect([...partial!]).toEqual([NaN, NaN, 3, 4, 5, NaN]);
+});
+
+test('the line of a group of which no run is missing is whole', () => {
+  const line = Float32Array.of(1, 2);
+  expect(partsOf({ ...curve(line), runs: [2, 2], nRuns: 2 })).toEqual({ whole: line, partial: null });
 });

@@ -17,13 +17,16 @@ export interface Curve {
   color: string;
   x: Xs;
   y: Ys;
-  /** The running mean, drawn in its place, with `y` faint behind; null: draw `y`. */
+  /** The running mean, drawn in its place, with `y` faint behind; null: draw `y`; `y` itself: what was logged is not known. */
   smoothed: Ys | null;
   /** The tail of an attempt that a later one replaced. */
   ghost: boolean;
   /** Lower and upper edge of a band around `y`. */
   low?: Ys;
   high?: Ys;
+  /** Of a group: how many of its runs count at each point, and how many there are. */
+  runs?: ArrayLike<number>;
+  nRuns?: number;
 }
 
 export type AxisKind = ScaleKind | 'duration';
@@ -52,7 +55,7 @@ export interface Frame {
 }
 
 /** Above so many curves the raw lines behind smoothed ones would only be fog. */
-const MOST_RAW = 40;
+export const MOST_RAW = 40;
 const GAP = 6;
 const BOTTOM = 20;
 const TOP = 6;
@@ -62,6 +65,25 @@ export const showsRaw = (curves: readonly Curve[]) => curves.length <= MOST_RAW;
 
 /** What is drawn as a curve's line. */
 export const shown = (curve: Curve) => curve.smoothed ?? curve.y;
+
+/** Whether there is something to draw faintly behind the line. */
+const hasRaw = (curve: Curve) => curve.smoothed !== null && curve.smoothed !== curve.y;
+
+/** Raw lines behind smoothed ones, from the back to the front. */
+export const rawLines = (curves: readonly Curve[]) => (showsRaw(curves) ? curves.filter(hasRaw) : []);
+
+/** A curve's line in two: where it is whole, and where runs are missing of a group (dashed). The line is NaN where it is the other. */
+export function partsOf(curve: Curve): { whole: Ys; partial: Ys | null } {
+  const line = shown(curve);
+  const { runs, nRuns = 1 } = curve;
+  if (curve.ghost) return { whole: line.subarray(0, 0), partial: line };
+  if (!runs) return { whole: line, partial: null };
+  const isPartial = (i: number) => i >= 0 && i < line.length && runs[i]! < nRuns;
+  const whole = line.map((value, i) => (isPartial(i) ? NaN : value));
+  // A piece is drawn once, as partial if one of its ends is.
+  const partial = line.map((value, i) => (isPartial(i - 1) || isPartial(i) || isPartial(i + 1) ? value : NaN));
+  return partial.every(Number.isNaN) ? { whole: line, partial: null } : { whole, partial };
+}
 
 /** Full range of x over all curves; [NaN, NaN] when there is no point. */
 export function xExtent(curves: readonly Curve[], positive = false): [number, number] {
@@ -83,7 +105,7 @@ const F64_STEP = 2 ** -44;
 /** Range of y within a window of x, of the lines that are drawn and of bands; [v, v] where only rounding moves the line. */
 export function yRange(curves: readonly Curve[], axes: Axes): [number, number] {
   const [low, high] = drawnRange(curves, axes);
-  const step = curves.every((curve) => curve.y instanceof Float32Array) ? F32_STEP : F64_STEP;
+  const step = curves.every((curve) => shown(curve) instanceof Float32Array) ? F32_STEP : F64_STEP;
   if (high - low > Math.max(Math.abs(low), Math.abs(high)) * step) return [low, high];
   return [low + (high - low) / 2, low + (high - low) / 2];
 }
@@ -91,12 +113,12 @@ export function yRange(curves: readonly Curve[], axes: Axes): [number, number] {
 function drawnRange(curves: readonly Curve[], axes: Axes): [number, number] {
   const [low, high] = axes.xWindow ?? [-Infinity, Infinity];
   const columns: Ys[] = [];
-  const raw = showsRaw(curves);
+  const raw = new Set(rawLines(curves));
   for (const curve of curves) {
     const from = Math.max(0, lowerBound(curve.x, low) - 1);
     const to = high === Infinity ? curve.x.length : Math.min(curve.x.length, lowerBound(curve.x, high) + 1);
     columns.push(shown(curve).subarray(from, to));
-    if (curve.smoothed && raw) columns.push(curve.y.subarray(from, to));
+    if (raw.has(curve)) columns.push(curve.y.subarray(from, to));
     if (curve.low && curve.high) columns.push(curve.low.subarray(from, to), curve.high.subarray(from, to));
   }
   const positive = axes.y === 'log';
@@ -209,27 +231,22 @@ export function paintCurves(
   const n = curves.length;
   const width = (n > 100 ? 1 : n > 20 ? 1.25 : 1.5) * ratio;
   const crowd = n > 400 ? 0.55 : n > 100 ? 0.75 : 1;
-  const raw = showsRaw(curves);
   const order = lit === null ? curves : [...curves.filter((c) => c.id !== lit), ...curves.filter((c) => c.id === lit)];
   for (const curve of order) {
     if (!curve.low || !curve.high) continue;
     const style = { color: parseColor(curve.color), alpha: lit === null || lit === curve.id ? 0.16 : 0.06 };
     fillBand(raster, curve.x, curve.low, curve.high, 0, curve.x.length, xScale, yScale, style);
   }
-  for (const curve of raw ? order : []) {
-    if (!curve.smoothed) continue;
+  for (const curve of rawLines(order)) {
     const line = { x: curve.x, y: curve.y, start: 0, n: curve.x.length };
     strokeLine(raster, line, xScale, yScale, { color: parseColor(curve.color), width: ratio, alpha: lit === null || lit === curve.id ? 0.26 : 0.1 });
   }
   for (const curve of order) {
     const alpha = lit === null ? crowd : curve.id === lit ? 1 : 0.22;
-    const line = { x: curve.x, y: shown(curve), start: 0, n: curve.x.length };
-    strokeLine(raster, line, xScale, yScale, {
-      color: parseColor(curve.color),
-      width: curve.id === lit ? width + 0.75 * ratio : width,
-      alpha: curve.ghost ? alpha * 0.45 : alpha,
-      dash: curve.ghost ? [4 * ratio, 3 * ratio] : null,
-    });
+    const stroke = { color: parseColor(curve.color), width: curve.id === lit ? width + 0.75 * ratio : width, alpha: curve.ghost ? alpha * 0.45 : alpha };
+    const { whole, partial } = partsOf(curve);
+    strokeLine(raster, { x: curve.x, y: whole, start: 0, n: whole.length }, xScale, yScale, stroke);
+    if (partial) strokeLine(raster, { x: curve.x, y: partial, start: 0, n: partial.length }, xScale, yScale, { ...stroke, dash: [4 * ratio, 3 * ratio] });
   }
 }
 

@@ -54,3 +54,15 @@ test('the window of y follows the window of x', () => {
   const zoomed = frameOf(curves.slice(0, 1), { ...axes, xWindow: [0, 1] }, 400, 200, () => 20);
   expect(zoomed.y.high).toBeLessThan(2.2);
 });
+
+test('where only the running mean came the logged value is not known', () => {
+  const mean = Float32Array.of(1, 1.5, 2);
+  const reading = readingsAt([curve('s', [0, 50, 100], [0, 0, 0], { y: mean, smoothed: mean })], 50, frame)[0]!;
+  expect([reading.value, reading.smoothed]).toEqual([null, 1.5]);
+});
+
+test('a mean of a group tells how many of its runs it is of where some are missing', () => {
+  const group = [curve('g', [0, 50, 100], [1, 2, 3], { runs: [4, 3, 4], nRuns: 4 })];
+  expect(readingsAt(group, 50, frame)[0]!.of).toEqual([3, 4]);
+  expect(readingsAt(group, 100, frame)[0]!.of).toBeNull();
+});

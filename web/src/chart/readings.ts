@@ -7,10 +7,12 @@ export interface Reading {
   /** Index of the point in the curve. */
   at: number;
   x: number;
-  /** As logged. */
-  value: number;
+  /** As logged; null where only the running mean is known. */
+  value: number | null;
   /** As drawn: the running mean where there is one. */
   smoothed: number;
+  /** How many of a group's runs it is of, and of how many, where some are missing. */
+  of: readonly [number, number] | null;
   /** CSS pixels. */
   px: number;
   py: number;
@@ -33,9 +35,10 @@ export function readingsAt(curves: readonly Curve[], x: number, frame: Frame): R
     const here = frame.x.at(curve.x[at]!);
     const ends = at === 0 || at === curve.x.length - 1;
     if (ends && Math.abs(here - px) > REACH_PX && (at === 0 ? px < here : px > here)) continue;
-    const value = curve.y[at]!;
+    const value = curve.smoothed === curve.y ? null : curve.y[at]!;
     const smoothed = shown(curve)[at]!;
-    found.push({ curve, at, x: curve.x[at]!, value, smoothed, px: here, py: frame.y.at(smoothed) });
+    const [n, nRuns] = [curve.runs?.[at] ?? 1, curve.nRuns ?? 1];
+    found.push({ curve, at, x: curve.x[at]!, value, smoothed, of: n < nRuns ? [n, nRuns] : null, px: here, py: frame.y.at(smoothed) });
   }
   return found;
 }

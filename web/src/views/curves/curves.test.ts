@@ -92,7 +92,7 @@ describe('layout', () => {
 
 describe('requests', () => {
   const want = (key: string, more: Partial<Want> = {}): { want: Want } => ({
-    want: { runs: ['r1', 'r2'], key, x: 'step', px: 400, kind: 'scalar', window: null, ...more },
+    want: { runs: ['r1', 'r2'], key, x: 'step', px: 400, kind: 'scalar', window: null, smooth: 0, logged: true, ...more },
   });
 
   test('cards that want the same runs share a request', () => {

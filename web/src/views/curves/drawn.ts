@@ -1,25 +1,9 @@
-/** From points as loaded to curves as drawn: names, colours, running means. */
-import type { Ys } from '../../chart/merge';
+/** From points as loaded to curves as drawn: names, colours. */
 import type { AxisKind, Curve } from '../../chart/plot';
 import { formatClock, formatDuration, formatValue } from '../../chart/scale';
 import { thousands } from '../../i18n/thousands';
-import { smooth, smoothingUnit } from '../../chart/smooth';
 import type { GroupCurve } from './groups.svelte';
 import type { Points } from './loader';
-
-// Points are replaced, never changed; so a mean once computed is right for as long as its points live.
-const means = new WeakMap<Ys, { weight: number; unit: number; mean: Float64Array }>();
-
-function meanOf(points: Points, overview: Points, weight: number): Float64Array | null {
-  if (!(weight > 0) || points.x.length < 2) return null;
-  const { x } = overview;
-  const unit = smoothingUnit(x[0] ?? 0, x[x.length - 1] ?? 0, overview.nLogged);
-  const known = means.get(points.y);
-  if (known?.weight === weight && known.unit === unit) return known.mean;
-  const mean = smooth(points.x, points.y, { weight, unit });
-  means.set(points.y, { weight, unit, mean });
-  return mean;
-}
 
 export interface Pen {
   id: string;
@@ -28,22 +12,16 @@ export interface Pen {
 }
 
 /** The curves of one run: its line and the tails that it replaced. */
-export function curvesOfRun(pen: Pen, lines: readonly Points[], overview: readonly Points[], weight: number): Curve[] {
+export function curvesOfRun(pen: Pen, lines: readonly Points[]): Curve[] {
   return lines
-    .map((points, i) => ({
-      ...pen,
-      x: points.x,
-      y: points.y,
-      smoothed: meanOf(points, overview[i] ?? points, weight),
-      ghost: points.ghost,
-    }))
-    .filter((curve) => curve.x.length > 0);
+    .filter((points) => points.x.length > 0)
+    // The mean of a single point is the point.
+    .map(({ x, y, smoothed, ghost }) => ({ ...pen, x, y, smoothed: x.length > 1 ? smoothed : null, ghost }));
 }
 
-/** The curve of a group: its mean with a band. A smoothed mean keeps its band as it is. */
-export function curveOfGroup(pen: Pen, { x, mean, low, high, nLogged }: GroupCurve, weight: number): Curve {
-  const points = { x, y: mean, nLogged: Math.max(x.length, nLogged), ghost: false };
-  return { ...pen, x, y: mean, low, high, smoothed: meanOf(points, points, weight), ghost: false };
+/** The curve of a group: its mean with a band around what is drawn, and how many of its runs count at each point. */
+export function curveOfGroup(pen: Pen, { x, mean, smoothed, low, high, runs, nRuns }: GroupCurve): Curve {
+  return { ...pen, x, y: mean, smoothed: x.length > 1 ? smoothed : null, low, high, runs, nRuns, ghost: false };
 }
 
 /** What kind of axis an x of the API needs. */

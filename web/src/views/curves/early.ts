@@ -25,6 +25,6 @@ export function askEarly(): void {
   const { layout } = sheetOf(sectionsOf(scalars.keys, { filter, ...settings.arrangement }), width, settings.cardWidth);
   const revision = (id: string) => runs.all.get(id)?.revision ?? 0;
   for (const { key } of inSight(layout, 0, height, 0)) {
-    scalarSeries.get(key).update({ runs: lineup.runs, revision, x: settings.x, width: layout.cardWidth, window: settings.windowX(key) });
+    scalarSeries.get(key).update({ runs: lineup.runs, revision, x: settings.x, width: layout.cardWidth, window: settings.windowX(key), smooth: settings.smooth });
   }
 }

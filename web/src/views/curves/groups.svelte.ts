@@ -14,6 +14,8 @@ export interface GroupWish {
   px: number;
   band: Band;
   window: Window;
+  /** Weight of the running mean of each run; 0: none. */
+  smooth: number;
 }
 
 export interface GroupCurve {
@@ -22,7 +24,10 @@ export interface GroupCurve {
   mean: Float32Array;
   low: Float32Array;
   high: Float32Array;
-  nLogged: number;
+  smoothed: Float32Array | null;
+  /** How many of its runs count at each point, and how many have the key. */
+  runs: Int32Array;
+  nRuns: number;
 }
 
 const CALM_MS = 1000;
@@ -31,56 +36,72 @@ export class KeyGroups {
   curves = $state.raw<readonly GroupCurve[]>([]);
   problem = $state.raw<ApiError | null>(null);
   loaded = $state(false);
-  /** The last wish as text, and the same without its revision. */
-  #asked = '';
-  #subject = '';
+  #wish: GroupWish | null = null;
+  /** What was asked for last. */
+  #asked: GroupWish | null = null;
   #askedAt = -Infinity;
+  #asking: AbortController | null = null;
   #later: ReturnType<typeof setTimeout> | undefined;
 
   update(wish: GroupWish): void {
-    const name = JSON.stringify(wish);
-    if (name === this.#asked) return;
-    const subject = JSON.stringify({ ...wish, revision: '' });
-    const grown = subject === this.#subject;
-    this.#asked = name;
-    this.#subject = subject;
-    clearTimeout(this.#later);
-    const done = grown ? () => undefined : begin();
-    const wait = grown ? Math.max(0, this.#askedAt + CALM_MS - performance.now()) : 0;
-    this.#later = setTimeout(() => void this.#ask(subject, wish).finally(done), wait);
+    const before = this.#wish;
+    this.#wish = wish;
+    // What is under way is still worth seeing where only the smoothing changed or a run grew.
+    if (before && !same(before, { ...wish, revision: before.revision, smooth: before.smooth })) this.#asking?.abort();
+    this.#plan();
   }
 
   rest(): void {
     clearTimeout(this.#later);
-    this.#asked = '';
+    this.#wish = null;
+    this.#asked = null;
   }
 
-  async #ask(subject: string, wish: GroupWish): Promise<void> {
+  #plan(): void {
+    clearTimeout(this.#later);
+    const wish = this.#wish;
+    // One at a time: what is wished for meanwhile is asked for afterwards.
+    if (!wish || this.#asking || same(wish, this.#asked)) return;
+    const isGrown = same(wish, this.#asked && { ...this.#asked, revision: wish.revision });
+    const wait = isGrown ? Math.max(0, this.#askedAt + CALM_MS - performance.now()) : 0;
+    const done = isGrown ? () => undefined : begin();
+    this.#later = setTimeout(() => void this.#ask(wish).finally(done), wait);
+  }
+
+  async #ask(wish: GroupWish): Promise<void> {
     this.#askedAt = performance.now();
+    this.#asked = wish;
+    this.#asking = new AbortController();
     try {
       const [low, high] = wish.window ?? [null, null];
       const groups = wish.groups.map((group) => [...group]);
-      const reply = await api.groups({ groups, keys: [wish.key], px: wish.px, x: wish.x, low, high, band: wish.band });
-      // A run that grew meanwhile is asked for again; what has come is shown.
-      if (subject !== this.#subject) return;
+      const { key, px, x, band, smooth } = wish;
+      const reply = await api.groups({ groups, keys: [key], px, x, low, high, band, smooth }, this.#asking.signal);
       this.curves = curvesOf(reply);
       this.problem = null;
       this.loaded = true;
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      // A run that was deleted a moment ago: the list of runs will say so.
-      this.problem = error.status === 404 ? null : error;
+      // A run that was deleted a moment ago: the list of runs will say so. Aborted: something else is wished for by now.
+      if (error instanceof ApiError) this.problem = error.status === 404 ? null : error;
+      else if (!(error instanceof DOMException)) throw error;
+    } finally {
+      this.#asking = null;
     }
+    this.#plan();
   }
 }
 
+const same = (a: GroupWish, b: GroupWish | null) => JSON.stringify(a) === JSON.stringify(b);
+
 export function curvesOf(reply: Bands): GroupCurve[] {
-  return reply.series.map(({ run, start, x_start: from, n, n_logged: nLogged }) => ({
+  return reply.series.map(({ run, start, x_start: from, n, n_runs: nRuns }) => ({
     group: Number(run),
     x: reply.x.subarray(from, from + n),
     mean: reply.mean.subarray(start, start + n),
     low: reply.low.subarray(start, start + n),
     high: reply.high.subarray(start, start + n),
-    nLogged,
+    smoothed: reply.smoothed?.subarray(start, start + n) ?? null,
+    runs: reply.runs.subarray(start, start + n),
+    nRuns,
   }));
 }

@@ -1,13 +1,11 @@
 /** Asks for series: what several cards want in one frame goes out in few requests, and no more than three at a time. */
-import { api, type Curves, type Xs } from '../../api/client';
+import { api, type Curves } from '../../api/client';
 import type { Kind } from '../../api/schema.gen';
-import type { Ys } from '../../chart/merge';
+import type { Points as Columns } from '../../chart/merge';
 import type { Window } from '../../chart/zoom';
 
 /** A stretch of points as it came, thinned by the server. */
-export interface Points {
-  x: Xs;
-  y: Ys;
+export interface Points extends Columns {
   nLogged: number;
   ghost: boolean;
 }
@@ -22,10 +20,18 @@ export interface Want {
   px: number;
   kind: Kind;
   window: Window;
+  /** Weight of the running mean; 0: none. */
+  smooth: number;
+  /** Also the values as logged, where there is a mean. */
+  logged: boolean;
 }
+
+/** Nobody wants any more what was asked for; it was not sent. */
+export class Outdated extends Error {}
 
 interface Waiting {
   want: Want;
+  isOutdated: () => boolean;
   resolve: (points: ByRun) => void;
   reject: (error: unknown) => void;
 }
@@ -62,10 +68,13 @@ let waiting: Waiting[] = [];
 const ready: Waiting[][] = [];
 let underWay = 0;
 
-/** Points of one key for some runs. Rejects with the server's `ApiError`. `hurry`: together with what is asked in the same task alone. */
-export function ask(want: Want, hurry = false): Promise<ByRun> {
+/**
+ * Points of one key for some runs. Rejects with the server's `ApiError`, or with `Outdated` if that is so before it is sent.
+ * `hurry`: together with what is asked in the same task alone.
+ */
+export function ask(want: Want, isOutdated: () => boolean, hurry = false): Promise<ByRun> {
   return new Promise((resolve, reject) => {
-    waiting.push({ want, resolve, reject });
+    waiting.push({ want, isOutdated, resolve, reject });
     // Effects of one update are one task, but timers of one moment are not. Not a frame: it must also come in a hidden tab.
     if (hurry) queueMicrotask(gather);
     else setTimeout(gather, 0);
@@ -80,7 +89,12 @@ function gather(): void {
 
 function pump(): void {
   while (underWay < AT_A_TIME && ready.length) {
-    const batch = ready.shift()!;
+    const batch = ready.shift()!.filter((one) => {
+      if (one.isOutdated()) one.reject(new Outdated());
+      else return true;
+      return false;
+    });
+    if (!batch.length) continue;
     underWay++;
     void send(batch).finally(() => {
       underWay--;
@@ -90,11 +104,11 @@ function pump(): void {
 }
 
 async function send(batch: Waiting[]): Promise<void> {
-  const { runs, x, px, kind, window } = batch[0]!.want;
+  const { runs, x, px, kind, window, smooth, logged } = batch[0]!.want;
   const keys = [...new Set(batch.map((one) => one.want.key))];
   try {
     const [low, high] = window ?? [null, null];
-    const reply = await api.series({ runs: [...runs], keys, px, x, kind, low, high });
+    const reply = await api.series({ runs: [...runs], keys, px, x, kind, low, high, smooth, logged });
     const byKey = split(reply);
     for (const one of batch) one.resolve(byKey.get(one.want.key) ?? new Map());
   } catch (error) {
@@ -109,7 +123,8 @@ export function split(reply: Curves): Map<string, ByRun> {
   for (const { key, run, start, x_start: from, n, n_logged: nLogged, ghost } of reply.series) {
     let byRun = byKey.get(key);
     if (!byRun) byKey.set(key, (byRun = new Map()));
-    const points = { x: reply.x.subarray(from, from + n), y: reply.y.subarray(start, start + n), nLogged, ghost };
+    const smoothed = reply.smoothed?.subarray(start, start + n) ?? null;
+    const points = { x: reply.x.subarray(from, from + n), y: reply.y?.subarray(start, start + n) ?? smoothed!, smoothed, nLogged, ghost };
     const lines = byRun.get(run);
     if (lines) lines.push(points);
     else byRun.set(run, [points]);

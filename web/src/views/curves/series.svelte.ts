@@ -3,8 +3,9 @@ import { ApiError } from '../../api/client';
 import type { Kind } from '../../api/schema.gen';
 import { begin } from '../../chart/busy';
 import { mergeDetail } from '../../chart/merge';
+import { MOST_RAW } from '../../chart/plot';
 import type { Window } from '../../chart/zoom';
-import { ask, columnsFor, type ByRun, type Points } from './loader';
+import { ask, columnsFor, Outdated, type ByRun, type Points } from './loader';
 
 /** A growing chart is asked for no more often than this. */
 const CALM_MS = 500;
@@ -22,6 +23,8 @@ export interface Wish {
   x: string;
   width: number;
   window: Window;
+  /** Weight of the running mean; 0: none. */
+  smooth: number;
 }
 
 export class KeySeries {
@@ -34,8 +37,16 @@ export class KeySeries {
   #detail = $state.raw<{ window: Window; lines: ByRun }>({ window: null, lines: new Map() });
   #x = '';
   #px = 0;
+  #smooth = 0;
+  #logged = true;
+  /** The smoothing changed: nobody waits for the next beat. */
+  #hurry = false;
   #asking = false;
   #detailed = '';
+  /** What the detail is of, whatever its smoothing. */
+  #subject = '';
+  #turn = 0;
+  #shownTurn = 0;
   #wish: Wish | null = null;
   #later: ReturnType<typeof setTimeout> | undefined;
   #detailLater: ReturnType<typeof setTimeout> | undefined;
@@ -57,11 +68,6 @@ export class KeySeries {
     });
   }
 
-  /** The overview line alone: its extent and count decide how smoothing forgets. */
-  overview(run: string): readonly Points[] {
-    return this.#known.get(run)?.lines ?? [];
-  }
-
   /** Call again whenever something of the wish changed; cheap when there is nothing to ask. */
   update(wish: Wish): void {
     this.#wish = wish;
@@ -71,9 +77,13 @@ export class KeySeries {
       this.#detail = { window: null, lines: new Map() };
       this.loaded = false;
     }
-    // A wider card needs finer points; a narrower one has more than it needs.
-    if (wish.x !== this.#x || px > this.#px) this.#known = new Map([...this.#known].map(([id, k]) => [id, { ...k, revision: -1 }]));
+    // Behind very many means nobody sees what was logged.
+    const logged = !(wish.smooth > 0) || wish.runs.length <= MOST_RAW;
+    const isSmoothedAnew = wish.smooth !== this.#smooth || (logged && !this.#logged);
+    // A wider card needs finer points; a narrower one has more than it needs. What was drawn stays until the new has come.
+    if (wish.x !== this.#x || px > this.#px || isSmoothedAnew) this.#known = new Map([...this.#known].map(([id, k]) => [id, { ...k, revision: -1 }]));
     if (wish.x !== this.#x || px > this.#px) [this.#x, this.#px] = [wish.x, px];
+    if (isSmoothedAnew) [this.#smooth, this.#logged, this.#hurry] = [wish.smooth, logged, true];
     this.#go();
     this.#zoom();
   }
@@ -95,11 +105,12 @@ export class KeySeries {
     clearTimeout(this.#later);
     const stale = this.#stale();
     if (!stale.length) {
+      this.#hurry = false;
       if (this.#wish) this.loaded = true;
       return;
     }
     if (this.#asking) return;
-    const fresh = stale.some((id) => !this.#known.has(id));
+    const fresh = this.#hurry || stale.some((id) => !this.#known.has(id));
     // On the same beat for all charts, so that they share their requests.
     const wait = fresh ? 0 : CALM_MS - (performance.now() % CALM_MS);
     if (fresh) void this.#ask(stale, true);
@@ -110,25 +121,28 @@ export class KeySeries {
     const wish = this.#wish;
     if (!wish || !ids.length) return;
     this.#asking = true;
+    this.#hurry = false;
     const revisions = new Map(ids.map((id) => [id, wish.revision(id)]));
-    const [x, px] = [this.#x, this.#px];
+    const [x, px, smooth, logged] = [this.#x, this.#px, this.#smooth, this.#logged];
+    const isOutdated = () => x !== this.#x || smooth !== this.#smooth || logged !== this.#logged;
     const done = begin();
     try {
-      const byRun = await ask({ runs: ids, key: this.key, x, px, kind: this.kind, window: null }, hurry);
+      const byRun = await ask({ runs: ids, key: this.key, x, px, kind: this.kind, window: null, smooth, logged }, isOutdated, hurry);
       if (x === this.#x) {
         const next = new Map(this.#known);
-        // A card that grew meanwhile needs finer points.
-        for (const [id, revision] of revisions) next.set(id, { revision: px < this.#px ? -1 : revision, lines: byRun.get(id) ?? [] });
+        // A card that grew meanwhile needs finer points, and one that was smoothed anew asks again; what came is shown until then.
+        for (const [id, revision] of revisions) next.set(id, { revision: px < this.#px || isOutdated() ? -1 : revision, lines: byRun.get(id) ?? [] });
         this.#known = next;
         this.loaded = true;
       }
       this.problem = null;
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      // A run that was deleted a moment ago: the list of runs will say so, and then the others are asked for.
-      this.problem = error.status === 404 ? null : error;
-      // Not again until something changes: a server that is away is asked by the live channel alone.
-      this.#wish = null;
+      if (error instanceof ApiError) {
+        // A run that was deleted a moment ago: the list of runs will say so, and then the others are asked for.
+        this.problem = error.status === 404 ? null : error;
+        // Not again until something changes: a server that is away is asked by the live channel alone.
+        this.#wish = null;
+      } else if (!(error instanceof Outdated)) throw error;
     } finally {
       this.#asking = false;
       done();
@@ -139,9 +153,11 @@ export class KeySeries {
   #zoom(): void {
     const wish = this.#wish;
     if (!wish) return;
-    const name = wish.window ? `${wish.x} ${wish.window.join(' ')} ${this.#px} ${wish.runs.map((id) => `${id}${wish.revision(id)}`).join()}` : '';
+    const subject = wish.window ? `${wish.x} ${wish.window.join(' ')} ${this.#px} ${wish.runs.map((id) => `${id}${wish.revision(id)}`).join()}` : '';
+    const name = subject && `${subject} ${this.#smooth} ${this.#logged}`;
     if (name === this.#detailed) return;
-    this.#detailed = name;
+    const isSmoothedAnew = subject === this.#subject;
+    [this.#detailed, this.#subject] = [name, subject];
     clearTimeout(this.#detailLater);
     this.#waits?.();
     if (!wish.window) {
@@ -149,21 +165,27 @@ export class KeySeries {
       return;
     }
     this.#waits = begin();
-    this.#detailLater = setTimeout(() => void this.#askDetail(name, wish), DETAIL_MS);
+    this.#detailLater = setTimeout(() => void this.#askDetail(name, subject, wish), isSmoothedAnew ? 0 : DETAIL_MS);
   }
 
-  async #askDetail(name: string, wish: Wish): Promise<void> {
+  async #askDetail(name: string, subject: string, wish: Wish): Promise<void> {
     // Where the overview has every point that was logged there is nothing finer to ask for.
-    const thinned = wish.runs.filter((id) => this.overview(id).some((line) => line.nLogged > line.x.length));
+    const thinned = wish.runs.filter((id) => this.#known.get(id)?.lines.some((line) => line.nLogged > line.x.length));
+    const turn = ++this.#turn;
     try {
       if (!thinned.length) return;
-      const lines = await ask({ runs: thinned, key: this.key, x: wish.x, px: this.#px, kind: this.kind, window: wish.window });
-      if (name === this.#detailed) this.#detail = { window: wish.window, lines };
+      const [smooth, logged] = [this.#smooth, this.#logged];
+      const want = { runs: thinned, key: this.key, x: wish.x, px: this.#px, kind: this.kind, window: wish.window, smooth, logged };
+      const lines = await ask(want, () => name !== this.#detailed);
+      // While the smoothing is being dragged every answer is shown, in the order in which they were asked for.
+      if (subject !== this.#subject || turn < this.#shownTurn) return;
+      this.#shownTurn = turn;
+      this.#detail = { window: wish.window, lines };
     } catch (error) {
       // The overview stays on screen; the live channel tells when the server is away.
-      if (!(error instanceof ApiError)) throw error;
+      if (!(error instanceof ApiError || error instanceof Outdated)) throw error;
     } finally {
-      this.#waits?.();
+      if (name === this.#detailed) this.#waits?.();
     }
   }
 }

@@ -10,15 +10,18 @@ const reply: Curves = {
     { ...info, run: 'b', start: 4, x_start: 0, n: 3 },
   ],
   x: Float64Array.of(10, 20, 30, 20),
-  y: new Float32Array(7),
+  y: Float32Array.of(0.1, 0.2, 0.3, 9, 0.4, 0.5, 0.6),
   time: Float32Array.of(1, 2, 3, 99, 4, 5, NaN),
 };
 
-test('every run has the time of its own point, also where runs share their x', () => {
-  expect([...pick(reply, new Map([['a', 20], ['b', 10]]))]).toEqual([['a', 2], ['b', 4]]);
+test('every run has what was logged at its own point, also where runs share their x', () => {
+  expect([...pick(reply, new Map([['a', 20], ['b', 10]]))]).toEqual([
+    ['a', { value: Math.fround(0.2), time: 2 }],
+    ['b', { value: Math.fround(0.4), time: 4 }],
+  ]);
 });
 
-test('no time is told of a point that is not there, or that nobody knows the time of', () => {
-  expect([...pick(reply, new Map([['a', 25], ['b', 30]]))]).toEqual([]);
-  expect([...pick({ ...reply, time: undefined }, new Map([['a', 20]]))]).toEqual([]);
+test('nothing is told of a point that is not there, and no time that nobody knows', () => {
+  expect([...pick(reply, new Map([['a', 25], ['b', 30]]))]).toEqual([['b', { value: Math.fround(0.6), time: undefined }]]);
+  expect(pick({ ...reply, time: undefined }, new Map([['a', 20]])).get('a')).toEqual({ value: Math.fround(0.2), time: undefined });
 });
