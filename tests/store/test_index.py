@@ -326,7 +326,9 @@ def test_an_index_that_cannot_be_written_any_more_keeps_points_in_memory(
     store = Store(tmp_path)
 
     def full(*_: object) -> None:
-        raise sql.exc.OperationalError("", None, sqlite3.OperationalError("database or disk is full"))
+        refusal = sqlite3.OperationalError("database or disk is full")
+        refusal.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise sql.exc.OperationalError("", None, refusal)
 
     monkeypatch.setattr(store._ingest.keeper.flusher, "_write", full)
     store.refresh(None)

@@ -13,6 +13,7 @@ import numpy as np
 from netscope.analyse.thin import pick
 from netscope.store import codec
 from netscope.store.head import Head
+from netscope.store.seals import seal
 from netscope.store.stitch import is_ascending
 from netscope.store.tail import Block, Counts, Histogram, KeySet, Line, Tail, join, key_id
 
@@ -34,18 +35,13 @@ def chunks(number: int, upto: int, tail: Tail, head: Head) -> dict[str, list[Row
             in_sets[keys.kind, key] += 1
     for keys, blocks in tail.rows.items():
         alone = [key for key in keys.column if in_sets[keys.kind, key] == 1]
-        for chunk, series in _columns(keys, join(blocks), alone):
-            place = {"journal": number, "upto": upto}
-            found["chunk"] += [{**row, **place} for row in chunk]
-            found["series"].append({**series, "journal": number})
+        _add(found, number, upto, keys, join(blocks), alone)
     for (kind, key), n in in_sets.items():
         if n > 1:
             points = tail.points(kind, key)
             if points is not None:
                 block = Block(points.steps, points.steps, points.times, points.values[:, None])
-                for chunk, series in _columns(KeySet(kind, (key,)), block, [key]):  # type: ignore[arg-type]
-                    found["chunk"] += [{**row, "journal": number, "upto": upto} for row in chunk]
-                    found["series"].append({**series, "journal": number})
+                _add(found, number, upto, KeySet(kind, (key,)), block, [key])  # type: ignore[arg-type]
     for table, things, encode in (
         ("bins", tail.bins, encode_counts),
         ("histogram", tail.histograms, encode_histograms),
@@ -53,49 +49,50 @@ def chunks(number: int, upto: int, tail: Tail, head: Head) -> dict[str, list[Row
         for key, some in things.items():
             name = key_id(table, key)
             for seq, part in enumerate(_parts(some, CHUNK)):
-                steps = [one.step for one in part]
-                at = {"key": name, "journal": number, "upto": upto, "seq": seq, "n": len(part)}
-                found[table].append({**at, "first_step": min(steps), "last_step": max(steps), "block": encode(part)})
+                body = seal(encode(part), name, number, upto, seq, len(part))
+                found[table].append(
+                    {"key": name, "journal": number, "upto": upto, "seq": seq, "n": len(part), "block": body}
+                )
     for seq, part in enumerate(_parts(tail.assets, CHUNK)):
-        body = codec.compress(msgspec.msgpack.encode(part))
+        body = seal(codec.compress(msgspec.msgpack.encode(part)), number, upto, seq)
         found["asset"].append({"journal": number, "upto": upto, "seq": seq, "body": body})
     start = head.n_lines - len(tail.lines)
     for part in _parts(tail.lines, LINES):
-        body = codec.compress(msgspec.msgpack.encode(part))
+        body = seal(codec.compress(msgspec.msgpack.encode(part)), number, upto, start, len(part))
         found["console"].append({"journal": number, "upto": upto, "start": start, "n": len(part), "block": body})
         start += len(part)
     return found
 
 
-def _columns(keys: KeySet, block: Block, names: list[str]) -> Iterator[tuple[list[Row], Row]]:
-    """Per key its chunks and its numbers, without the journal."""
+def _add(found: dict[str, list[Row]], number: int, upto: int, keys: KeySet, block: Block, names: list[str]) -> None:
+    """Per key its chunks and its numbers."""
     n, n_parts = len(block.at), -(-len(block.at) // CHUNK)
     parts = [slice(n * i // n_parts, n * (i + 1) // n_parts) for i in range(n_parts)]
     axes = [codec.axis(block.steps[part], block.times[part]) for part in parts]
-    first, last = [int(block.steps[p].min()) for p in parts], [int(block.steps[p].max()) for p in parts]
     latest = len(block.steps) - 1 - int(block.steps[::-1].argmax())  # of equal steps the later
+    last_step = int(block.steps[latest])
     columns = np.ascontiguousarray(block.values.T[[keys.column[name] for name in names]])
     outlines = [_outlines(block.steps[part], block.times[part], columns[:, part]) for part in parts]
     encoded = [codec.encode_all(axis, columns[:, part]) for part, axis in zip(parts, axes, strict=True)]
-    extents = [_extents(columns[:, part]) for part in parts]
-    for number, (name, values) in enumerate(zip(names, columns, strict=True)):
-        rows: list[Row] = []
+    extents = _extents(columns)
+    for i, name in enumerate(names):
+        key = key_id(keys.kind, name)
         for seq, axis in enumerate(axes):
-            rows.append(
+            place = key, number, upto, seq, axis.n
+            outline = outlines[seq][i]
+            found["chunk"].append(
                 {
-                    "key": key_id(keys.kind, name), "seq": seq, "n": axis.n,
-                    "first_step": first[seq], "last_step": last[seq],
-                    **extents[seq][number], "outline": outlines[seq][number], "block": encoded[seq][number],
+                    "key": key, "journal": number, "upto": upto, "seq": seq, "n": axis.n,
+                    "outline": None if outline is None else seal(outline, *place),
+                    "block": seal(encoded[seq][i], *place),
                 }
             )  # fmt: skip
-        lows, highs = [r["min"] for r in rows if r["min"] is not None], [r["max"] for r in rows if r["max"] is not None]
-        yield (
-            rows,
+        low, high = extents[i]
+        found["series"].append(
             {
-                "key": rows[0]["key"], "n": len(values), "first_step": min(first), "last_step": max(last),
-                "last": float(values[latest]), "min": min(lows, default=None), "max": max(highs, default=None),
-                "sum": float(sum(row["sum"] for row in rows)), "nonfinite": sum(row["nonfinite"] for row in rows),
-            },
+                "key": key, "journal": number, "last_step": last_step, "last": float(columns[i, latest]), "min": low,
+                "max": high,
+            }
         )  # fmt: skip
 
 
@@ -109,29 +106,23 @@ def _outlines(steps: np.ndarray, times: np.ndarray, columns: np.ndarray) -> list
     return [codec.encode(codec.axis(steps[at], times[at]), row[at]) for at, row in zip(kept, columns, strict=True)]
 
 
-def extent(values: np.ndarray) -> Row:
-    """Smallest, largest and sum of the finite values, and how many are not finite."""
+def extent(values: np.ndarray) -> tuple[float | None, float | None]:
+    """Smallest and largest of the finite values."""
     return _extents(values[None])[0]
 
 
-def _extents(columns: np.ndarray) -> list[Row]:
+def _extents(columns: np.ndarray) -> list[tuple[float | None, float | None]]:
     """`extent` of each column."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        numbers = np.column_stack((columns.min(axis=1), columns.max(axis=1), columns.sum(axis=1))).tolist()
+    numbers = np.column_stack((columns.min(axis=1), columns.max(axis=1))).tolist()
     return [
-        {"min": low, "max": high, "sum": total, "nonfinite": 0} if isfinite(low + high) else _of_finite(values)
-        for (low, high, total), values in zip(numbers, columns, strict=True)
+        (low, high) if isfinite(low) and isfinite(high) else _of_finite(values)
+        for (low, high), values in zip(numbers, columns, strict=True)
     ]
 
 
-def _of_finite(values: np.ndarray) -> Row:
+def _of_finite(values: np.ndarray) -> tuple[float | None, float | None]:
     finite = values[np.isfinite(values)]
-    nonfinite = len(values) - len(finite)
-    if not len(finite):
-        return {"min": None, "max": None, "sum": 0.0, "nonfinite": nonfinite}
-    with np.errstate(over="ignore"):
-        total = float(finite.sum())
-    return {"min": float(finite.min()), "max": float(finite.max()), "sum": total, "nonfinite": nonfinite}
+    return (float(finite.min()), float(finite.max())) if len(finite) else (None, None)
 
 
 def encode_counts(rows: list[Counts]) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import sqlalchemy as sql
 
-from netscope.errors import NotFoundError
+from netscope.errors import NotFoundError, StorageError
 from netscope.schema import Kind
 from netscope.store import codec, tables
 from netscope.store.cache import Cache
@@ -18,6 +18,7 @@ from netscope.store.index import BROKEN, is_most
 from netscope.store.ingest import Ingest
 from netscope.store.points import Points, concatenate
 from netscope.store.run_state import attempt_of
+from netscope.store.seals import IndexLost, unseal
 from netscope.store.stitch import Part, is_ascending, stitch
 from netscope.store.tail import Tail, key_id
 
@@ -84,6 +85,18 @@ class Piece(NamedTuple):
     indexed: int
     tail: Tail
     has_key: bool
+    n_indexed: int
+    """How many points, or other things, of the key the index has to have."""
+    is_redefined: bool
+
+    def check(self, found: int) -> None:
+        """Compare what the index gave with what it has to have.
+
+        Raises:
+            IndexLost: There is less of it, or more.
+        """
+        if found < self.n_indexed or (found > self.n_indexed and not self.is_redefined):
+            raise IndexLost(f"it gave {found:,} of {self.n_indexed:,} values")
 
 
 class Moment(NamedTuple):
@@ -125,7 +138,16 @@ class Reader:
             for run_id in run_ids:
                 followed = self.followed(run_id)
                 pieces = [
-                    Piece(f.number, attempt_of(f), f.head.start.rank or 0, f.indexed, f.tail, f.has(kind, key))
+                    Piece(
+                        f.number,
+                        attempt_of(f),
+                        f.head.start.rank or 0,
+                        f.indexed,
+                        f.tail,
+                        f.has(kind, key),
+                        f.n_indexed(kind, key),
+                        f.head.is_redefined,
+                    )
                     for f in followed.ordered
                 ]
                 found[run_id] = Moment(pieces, followed.forks, followed.revision)
@@ -153,7 +175,10 @@ class Reader:
             self._stitched.clear()
             self.ingest.start_over(str(error) or type(error).__name__, index)
             self.ingest.refresh(self.ingest.patience_s)
+        try:
             return read()
+        except BROKEN as error:
+            raise StorageError(f"the index was rebuilt and cannot be read all the same: {error}") from error
 
     def _columns(self, run_ids: Sequence[str], key: str, kind: str, view: View | None) -> dict[str, Columns]:
         result: dict[str, Columns] = {}
@@ -177,6 +202,8 @@ class Reader:
             chunks = self._chunks(wanted, key_id(kind, key), generation, outline)
             for run_id, moment in some.items():
                 pieces = [p for p in moment.pieces if p.has_key]
+                for piece in pieces:
+                    piece.check(chunks[piece.number].n if piece.number in chunks else 0)
                 every = [_joined(chunks.get(p.number), tails.get(p.number)) for p in pieces]
                 if not any(len(one.steps) for one in every) or (outline and not ascends(every[0].steps)):
                     continue
@@ -211,7 +238,7 @@ class Reader:
         blocks: dict[int, list[tuple[int, int, int, bytes]]] = {number: [] for number in ask}
         for number, upto, seq, n, body in self.rows(tables.chunk, ask, key, outline=outline):
             if number in blocks and since[number] < upto <= wanted[number]:
-                blocks[number].append((upto, seq, n, body))
+                blocks[number].append((upto, seq, n, unseal(body, key, number, upto, seq, n)))
         for rows in blocks.values():
             rows.sort(key=lambda row: row[:2])
         decoded = codec.decode_all([[row[3] for row in rows] for rows in blocks.values()])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,9 +15,11 @@ from netscope.store import codec, tables
 from netscope.store.blocks import Row, chunks
 from netscope.store.follow import Follower
 from netscope.store.head import Head, Memo
-from netscope.store.index import Index
-from netscope.store.tail import KeySet, journal_number, key_id
+from netscope.store.index import Index, batches
+from netscope.store.seals import check_of_summary, seal, unseal
+from netscope.store.tail import KeySet, journal_number
 
+SUMMARY = ("key", "journal", "last_step", "last", "min", "max")
 LARGE_BYTES, LARGE_ROWS, HUGE_BYTES = 1 << 20, 4096, 16 << 20
 
 
@@ -42,21 +45,22 @@ class Flusher:
     def __init__(self, index: Index, lock: threading.RLock) -> None:
         """Nothing is known to be there yet; `lock` is held where a tail and its offset change together."""
         self.index, self.lock = index, lock
-        self._known: dict[str, set[int]] = {"key": set(), "key_set": set()}
+        self._known: set[int] = set()
 
-    def load(self) -> Iterator[Saved]:
+    def load(self) -> list[Saved]:
         """All journals that the index knows."""
         query = sql.select(*(tables.journal.c[name] for name in ("id", "run", "name", "upto", "head")))
-        decode = msgspec.json.Decoder(Head).decode
         with self.index.reading() as connection:
-            for number, run, name, upto, head in connection.execute(query):
-                yield Saved(number, run, name, upto, decode(head))
+            rows = connection.execute(query).all()
+            return [
+                Saved(number, run, name, upto, read_head(head, number, upto)) for number, run, name, upto, head in rows
+            ]
 
     def key_sets(self) -> dict[int, KeySet]:
         """All key sets by id."""
         with self.index.reading() as connection:
             rows = connection.execute(sql.select(tables.key_set.c.id, tables.key_set.c.body)).all()
-        return {number: msgspec.msgpack.decode(codec.decompress(body), type=KeySet) for number, body in rows}
+            return {number: read_key_set(body, number) for number, body in rows}
 
     def saved(self, run: str, name: str) -> Saved | None:
         """What the index knows of one journal now."""
@@ -64,7 +68,7 @@ class Flusher:
         number = journal_number(run, name)
         with self.index.reading() as connection:
             row = connection.execute(query.where(tables.journal.c.id == number)).one_or_none()
-        return row and Saved(number, run, name, row.upto, msgspec.json.decode(row.head, type=Head))
+            return row and Saved(number, run, name, row.upto, read_head(row.head, number, row.upto))
 
     def flush(self, followers: Iterable[tuple[str, Follower]]) -> list[Follower]:
         """Write the tails of (run, follower) and empty them; those that somebody else has written meanwhile come back.
@@ -84,11 +88,11 @@ class Flusher:
                     for table, rows in chunks(number, follower.offset, follower.tail, follower.head).items():
                         writes[table] += rows
                     self._names(follower, writes)
+            self._add_up(connection, [n for n, (_, f) in due.items() if f.indexed and n not in lost], writes["series"])
             for table, rows in writes.items():
                 if rows:
                     self._write(connection, tables.metadata.tables[table], rows)
-        for name in self._known:
-            self._known[name].update(row["id"] for row in writes[name])
+        self._known.update(row["id"] for row in writes["key_set"])
         with self.lock:
             for number, (_, follower) in due.items():
                 if number not in lost:
@@ -98,10 +102,12 @@ class Flusher:
     def forget(self, numbers: list[int], runs: list[str]) -> None:
         """Remove all rows of some journals and runs."""
         with self.index.writing() as connection:
-            for table in tables.OF_JOURNAL:
-                connection.execute(table.delete().where(table.c.journal.in_(numbers)))
-            connection.execute(tables.journal.delete().where(tables.journal.c.id.in_(numbers)))
-            connection.execute(tables.run.delete().where(tables.run.c.id.in_(runs)))
+            for some in batches(numbers):
+                for table in tables.OF_JOURNAL:
+                    connection.execute(table.delete().where(table.c.journal.in_(some)))
+                connection.execute(tables.journal.delete().where(tables.journal.c.id.in_(some)))
+            for names in batches(runs):
+                connection.execute(tables.run.delete().where(tables.run.c.id.in_(names)))
 
     def forget_beyond(self, number: int, size: int) -> None:
         """Remove all rows of a journal if they are of more bytes than `size`."""
@@ -127,10 +133,15 @@ class Flusher:
         ]
         if fresh:
             connection.execute(self.index.insert(table).on_conflict_do_nothing(), fresh)
-        locked = sql.select(table.c.id, table.c.upto).where(table.c.id.in_(due)).order_by(table.c.id).with_for_update()
-        found = {row.id: row.upto for row in connection.execute(locked)}
+        query = sql.select(table.c.id, table.c.upto).order_by(table.c.id).with_for_update()
+        found: dict[int, int] = {}
+        for some in batches(sorted(due)):
+            found.update((row.id, row.upto) for row in connection.execute(query.where(table.c.id.in_(some))))
         won = [number for number, (_, f) in due.items() if found.get(number) == f.indexed]
-        moved = [{"b_id": n, "b_upto": due[n][1].offset, "b_head": msgspec.json.encode(due[n][1].head)} for n in won]
+        moved = [
+            {"b_id": n, "b_upto": f.offset, "b_head": write_head(f.head, n, f.offset)}
+            for n, f in ((n, due[n][1]) for n in won)
+        ]
         here = table.c.id == sql.bindparam("b_id")
         change = table.update().where(here)
         if moved:
@@ -139,43 +150,46 @@ class Flusher:
             memo = due[number][1].memo
             if memo.environment is not None or memo.layers is not None:
                 before = connection.execute(sql.select(table.c.memo).where(table.c.id == number)).scalar_one()
-                body = codec.compress(msgspec.json.encode(decode_memo(before).under(memo)))
+                known = decode_memo(before, number).under(memo)
+                body = seal(codec.compress(msgspec.json.encode(known)), number)
                 connection.execute(table.update().where(table.c.id == number).values(memo=body))
         return set(due) - set(won)
 
     def _names(self, follower: Follower, writes: dict[str, list[Row]]) -> None:
         for keys in follower.key_sets:
-            if keys.id not in self._known["key_set"]:
-                body = codec.compress(msgspec.msgpack.encode(keys))
+            if keys.id not in self._known:
+                body = seal(codec.compress(msgspec.msgpack.encode(keys)), keys.id)
                 writes["key_set"].append({"id": keys.id, "body": body})
-                for key in keys.keys:
-                    number = key_id(keys.kind, key)
-                    if number not in self._known["key"]:
-                        writes["key"].append({"id": number, "kind": keys.kind, "name": key.replace("\0", "�")})
+
+    def _add_up(self, connection: sql.Connection, numbers: list[int], rows: list[Row]) -> None:
+        """Join the numbers of series with those that the index has of these journals, and give them their checksum."""
+        before: dict[tuple[int, int], Row] = {}
+        for some in batches(numbers):
+            query = sql.select(tables.series).where(tables.series.c.journal.in_(some))
+            for known in connection.execute(query).mappings():
+                before[known["key"], known["journal"]] = dict(known)
+        for row in rows:
+            old = before.get((row["key"], row["journal"]))
+            if old is not None:
+                if old["last_step"] > row["last_step"]:
+                    row["last_step"], row["last"] = old["last_step"], old["last"]
+                row["min"] = min((x for x in (old["min"], row["min"]) if x is not None), default=None)
+                row["max"] = max((x for x in (old["max"], row["max"]) if x is not None), default=None)
+            row["check"] = check_of_summary(*(row[name] for name in SUMMARY))
 
     def _write(self, connection: sql.Connection, table: sql.Table, rows: list[Row]) -> None:
         insert = self.index.insert(table)
         new = insert.excluded
         if table is tables.series:
-            old = table.c
             insert = insert.on_conflict_do_update(
                 index_elements=["key", "journal"],
-                set_={
-                    "n": old.n + new.n,
-                    "first_step": sql.case((new.first_step < old.first_step, new.first_step), else_=old.first_step),
-                    "last_step": sql.case((new.last_step >= old.last_step, new.last_step), else_=old.last_step),
-                    "last": sql.case((new.last_step >= old.last_step, new.last), else_=old.last),
-                    "min": sql.case((old.min.is_(None) | (new.min < old.min), new.min), else_=old.min),
-                    "max": sql.case((old.max.is_(None) | (new.max > old.max), new.max), else_=old.max),
-                    "sum": old.sum + new.sum,
-                    "nonfinite": old.nonfinite + new.nonfinite,
-                },
+                set_={c.name: new[c.name] for c in table.c if not c.primary_key},
             )
         elif table is tables.run:
             insert = insert.on_conflict_do_update(
                 index_elements=["id"], set_={c.name: new[c.name] for c in table.c if c.name != "id"}
             )
-        elif table in (tables.key, tables.key_set):
+        elif table is tables.key_set:
             rows = sorted({row["id"]: row for row in rows}.values(), key=lambda row: int(row["id"]))
             insert = insert.on_conflict_do_nothing()
         else:
@@ -191,6 +205,34 @@ def _execute_many(connection: sql.Connection, statement: Any, rows: list[Row]) -
     connection.exec_driver_sql(str(compiled), values)
 
 
-def decode_memo(body: bytes | None) -> Memo:
-    """What `flush` wrote of the large things."""
-    return msgspec.json.decode(codec.decompress(body), type=Memo) if body else Memo()
+def write_head(head: Head, number: int, upto: int) -> bytes:
+    """A head as the index keeps it."""
+    body = msgspec.json.encode(head)
+    return seal(body, number, upto, zlib.crc32(body))
+
+
+def read_head(body: bytes, number: int, upto: int) -> Head:
+    """The inverse of `write_head`.
+
+    Raises:
+        IndexLost: It is damaged, or another journal's.
+    """
+    return msgspec.json.decode(unseal(body, number, upto, zlib.crc32(body[:-4])), type=Head)
+
+
+def read_key_set(body: bytes, number: int) -> KeySet:
+    """A key set of the index.
+
+    Raises:
+        IndexLost: It is damaged, or another one.
+    """
+    return msgspec.msgpack.decode(codec.decompress(unseal(body, number)), type=KeySet)
+
+
+def decode_memo(body: bytes | None, number: int) -> Memo:
+    """What `flush` wrote of the large things.
+
+    Raises:
+        IndexLost: It is damaged, or another journal's.
+    """
+    return msgspec.json.decode(codec.decompress(unseal(body, number)), type=Memo) if body else Memo()

@@ -80,6 +80,18 @@ class Follower:
         """Whether a series was announced."""
         return any(keys.kind == kind and key in keys.column for keys in self._sets.values())
 
+    def n_indexed(self, kind: str, key: str) -> int:
+        """How many points, bins, histograms or assets of a key the index has to have."""
+        head, tail = self.head, self.tail
+        if kind == "bins":
+            return head.n_bins.get(key, 0) - len(tail.bins.get(key, ()))
+        if kind == "histogram":
+            return head.n_histograms.get(key, 0) - len(tail.histograms.get(key, ()))
+        if kind == "asset":
+            return head.n_assets - len(tail.assets)
+        sets = {keys.id for keys in self._sets.values() if keys.kind == kind and key in keys.column}
+        return sum(head.n_rows.get(one, 0) for one in sets) - tail.n_points(kind, key)
+
     def define(self, number: int, keys: KeySet) -> None:
         """The head that this one began with knows a key set; this is it."""
         self._sets[number] = keys

@@ -67,9 +67,14 @@ class Head(msgspec.Struct):
     """What was wrong, in sentences; the first few."""
     key_sets: dict[int, int] = msgspec.field(default_factory=dict)
     """Number in this journal -> id of the key set."""
-    bins_keys: set[str] = msgspec.field(default_factory=set)
-    histogram_keys: set[str] = msgspec.field(default_factory=set)
-    """Of the user's own histograms."""
+    is_redefined: bool = False
+    """A number was given to a second key set."""
+    n_rows: dict[int, int] = msgspec.field(default_factory=dict)
+    """By id of a key set, how many rows there are of it. The index is checked against these and the following."""
+    n_bins: dict[str, int] = msgspec.field(default_factory=dict)
+    n_histograms: dict[str, int] = msgspec.field(default_factory=dict)
+    """By key, of the user's own histograms."""
+    n_assets: int = 0
     n_lines: int = 0
     """Whole lines of console."""
     open_lines: dict[int, tuple[float, str]] = msgspec.field(default_factory=dict)
@@ -79,7 +84,7 @@ class Head(msgspec.Struct):
     """Size of the file, and the bytes where reading stopped, when all behind them was last searched for frames."""
 
     def draft(self) -> Head:
-        """Another one to go on with while this one is still read; `key_sets` and `bins_keys` are shared."""
+        """Another one to go on with while this one is still read; `key_sets` are shared."""
         return msgspec.structs.replace(
             self,
             config=dict(self.config),
@@ -87,7 +92,9 @@ class Head(msgspec.Struct):
             edits=dict(self.edits),
             open_lines=dict(self.open_lines),
             faults=list(self.faults),
-            histogram_keys=set(self.histogram_keys),
+            n_rows=dict(self.n_rows),
+            n_bins=dict(self.n_bins),
+            n_histograms=dict(self.n_histograms),
         )
 
     def event(self, event: dict[str, Any], memo: Memo) -> None:

@@ -8,21 +8,24 @@ import os
 import re
 import secrets
 import sqlite3
+import struct
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 import sqlalchemy as sql
 import zstandard
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import DatabaseError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from netscope.errors import MissingExtraError, StorageError, UsageError
+from netscope.errors import MissingExtraError, NetscopeError, StorageError, UsageError
 from netscope.store import tables
+from netscope.store.seals import IndexLost
 
+T = TypeVar("T")
 Backend = Literal["sqlite", "postgresql", "memory"]
 FOLDER = ".netscope"
 FILE = f"index-{tables.VERSION}.sqlite"  # an older netscope that still runs has a file of its own
@@ -32,12 +35,19 @@ MOST_VARIABLES = 30_000  # of a statement; SQLite takes 32,766
 MOST_IN = 20  # above so many ids a query for most of a key reads all of it and drops what was not asked for
 
 
-class IndexLost(Exception):
-    """The database is damaged, of another version, or was deleted: it has to be opened anew. Never leaves the store."""
-
-
-BROKEN = (IndexLost, zstandard.ZstdError, msgspec.MsgspecError, UnicodeDecodeError)
+BROKEN = (IndexLost, zstandard.ZstdError, msgspec.MsgspecError)
 """What reading an index raises that has to be built anew: it is gone, or its blocks are damaged."""
+_DAMAGED = (
+    zstandard.ZstdError, msgspec.MsgspecError, struct.error, ArithmeticError, LookupError, TypeError, ValueError,
+    MemoryError,
+)  # fmt: skip
+"""What rows raise that are not what was written: a number in the place of a text, a text that is none."""
+_REFUSED = {
+    sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_AUTH,
+}  # fmt: skip
+"""What SQLite says where the machine refuses; whatever else it says, the file is damaged."""
 
 
 class Place(NamedTuple):
@@ -141,12 +151,11 @@ class Index:
     def _guard(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            cause = error.orig
+        except (DBAPIError, sqlite3.Error) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
             if isinstance(cause, sqlite3.Error):
-                code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-                missing = isinstance(error, DatabaseError) and "no such" in str(cause)
-                if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or missing:
+                code = getattr(cause, "sqlite_errorcode", 0)
+                if code & 0xFF not in _REFUSED or code == sqlite3.SQLITE_IOERR_SHORT_READ:
                     raise IndexLost(str(cause)) from error
                 raise StorageError(f"the index {self.path or 'in memory'} cannot be used: {cause}") from error
             if type(cause).__name__ in ("UndefinedTable", "UndefinedColumn", "InvalidSchemaName"):
@@ -154,6 +163,10 @@ class Index:
             raise StorageError(f"the index on PostgreSQL cannot be used: {str(cause).strip()}") from error
         except SQLAlchemyError as error:  # no connection became free in time
             raise StorageError(f"the index cannot be used: {error}") from error
+        except NetscopeError:
+            raise
+        except _DAMAGED as error:
+            raise IndexLost(f"what it holds cannot be read: {type(error).__name__}: {error}") from error
 
     def _connect(self, place: Place) -> sql.Engine:
         if place.backend == "postgresql":
@@ -183,6 +196,8 @@ class Index:
         found = {row.name: row.value for row in connection.execute(sql.select(tables.meta))}
         if found.get("version") != tables.VERSION:
             raise IndexLost(f"it is of version {found.get('version')}, this netscope makes version {tables.VERSION}")
+        if "generation" not in found:
+            raise IndexLost("it does not tell which it is")
         return str(found["generation"])
 
     def _stat(self) -> tuple[int, int] | None:
@@ -231,10 +246,13 @@ def put_aside(place: Place, schema: str, engine: sql.Engine | None = None) -> No
     if place.path is not None:
         if engine is not None:
             engine.dispose()
-        for suffix in ("-wal", "-shm"):
-            place.path.with_name(place.path.name + suffix).unlink(missing_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            place.path.replace(place.path.with_name("index.broken.sqlite"))
+        try:
+            for suffix in ("-wal", "-shm"):
+                place.path.with_name(place.path.name + suffix).unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                place.path.replace(place.path.with_name("index.broken.sqlite"))
+        except OSError as error:
+            raise StorageError(f"the broken index {place.path} cannot be set aside: {error.strerror}") from error
     elif schema:
         engine = engine or connect_postgresql(place.url, schema)
         with engine.begin() as connection:
@@ -310,6 +328,16 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             if not is_locked or time.monotonic() > until:  # a full disk, for instance, is not waited for
                 raise
             time.sleep(0.01)
+
+
+def batches(ids: Iterable[T], most: int = MOST_VARIABLES // 3) -> Iterator[list[T]]:
+    """As many ids at once as a statement takes.
+
+    >>> list(batches([1, 2, 3], 2))
+    [[1, 2], [3]]
+    """
+    every = list(ids)
+    yield from (every[at : at + most] for at in range(0, len(every), most))
 
 
 def is_most(ids: Sequence[Any], known: int) -> bool:

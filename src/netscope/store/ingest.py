@@ -158,7 +158,10 @@ class Ingest:
                 gone = [self.runs.pop(run_id) for run_id in run_ids if run_id in self.runs]
                 self.revision = max(self.revision + 1, int(time.time() * 1000))
                 self.removed += [(self.revision, followed.id) for followed in gone]
-            self.keeper.erase(run_ids)
+            try:
+                self.keeper.erase(run_ids)
+            except BROKEN as lost:
+                self.start_over(str(lost) or type(lost).__name__)
 
     def look_again(self, run_ids: Sequence[str]) -> None:
         """Read these runs now, whatever else waits."""

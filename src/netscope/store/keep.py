@@ -15,7 +15,8 @@ from netscope.store import tables
 from netscope.store.flush import Flusher, Saved
 from netscope.store.follow import Follower
 from netscope.store.followed import Followed
-from netscope.store.index import BROKEN, IndexLost, open_index
+from netscope.store.index import BROKEN, open_index
+from netscope.store.seals import IndexLost
 from netscope.store.tail import KeySet
 
 ERASED_AT_ONCE = 500  # runs; a query takes only so many names

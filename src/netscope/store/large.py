@@ -27,6 +27,8 @@ from netscope.store import blocks, codec, journal, tables
 from netscope.store.columns import Moment, Piece, Reader
 from netscope.store.flush import decode_memo
 from netscope.store.head import Memo, overprinted
+from netscope.store.index import batches
+from netscope.store.seals import IndexLost, unseal
 from netscope.store.stitch import Part, stitch
 from netscope.store.tail import Counts, Histogram, Line, key_id
 
@@ -104,10 +106,12 @@ class Large:
         return self.reader.retry(lambda: self._assets(run_id, key, kind))
 
     def _assets(self, run_id: str, key: str | None, kind: AssetKind | None) -> Assets:
-        moment = self._moment(run_id)
+        moment = self.reader.moments([run_id], "asset")[run_id]
         pieces: dict[int, list[Asset]] = {p.number: [] for p in moment.pieces}
         for number, body in self._asset_blocks(moment):
             pieces[number] += msgspec.msgpack.decode(codec.decompress(body), type=list[Asset])
+        for piece in moment.pieces:
+            piece.check(len(pieces[piece.number]))
         by_key: dict[tuple[str, str], dict[int, list[Logged]]] = {}
         for piece in moment.pieces:
             for asset in [*pieces[piece.number], *piece.tail.assets]:
@@ -127,13 +131,16 @@ class Large:
         self, run_id: str, key: str, table: str, decode: Callable[[bytes], list[R]], tail: Callable[[Piece], list[R]]
     ) -> list[R]:
         def read() -> list[R]:
-            moment = self._moment(run_id)
+            moment = self.reader.moments([run_id], table, key)[run_id]
             upto = {p.number: p.indexed for p in moment.pieces if p.indexed}
             rows = self.reader.rows(tables.metadata.tables[table], list(upto), key_id(table, key))
             found: dict[int, list[R]] = {}
             for row in sorted(rows, key=lambda row: tuple(row[:3])):
                 if row.upto <= upto.get(row.journal, 0):
-                    found.setdefault(row.journal, []).extend(decode(row.block))
+                    block = unseal(row.block, key_id(table, key), row.journal, row.upto, row.seq, row.n)
+                    found.setdefault(row.journal, []).extend(decode(block))
+            for piece in moment.pieces:
+                piece.check(len(found.get(piece.number, ())))
             for piece in moment.pieces:
                 if more := tail(piece):
                     found.setdefault(piece.number, []).extend(more)
@@ -179,10 +186,13 @@ class Large:
             if one.indexed:
                 inside = (c.journal == one.journal) & (c.upto <= one.indexed) & (c.start < high) & (c.start + c.n > low)
                 with self.reader.ingest.index.reading() as connection:
-                    for at, block in connection.execute(sql.select(c.start, c.block).where(inside)):
-                        here.update(enumerate(blocks.decode_lines(block), at))
+                    query = sql.select(c.start, c.upto, c.n, c.block).where(inside)
+                    for at, upto, n, block in connection.execute(query):
+                        here.update(enumerate(blocks.decode_lines(unseal(block, one.journal, upto, at, n)), at))
             here.update(enumerate(one.in_memory, one.n - len(one.in_memory)))
-            lines += [here[i] for i in range(low, high) if i in here]
+            if any(i not in here for i in range(low, high)):
+                raise IndexLost("lines of the console are missing")
+            lines += [here[i] for i in range(low, high)]
         return lines
 
     def memo(self, run_id: str) -> Memo:
@@ -194,14 +204,17 @@ class Large:
             followed = self.reader.followed(run_id)
             pending = [(f.number, f.memo) for f in followed.ordered if f.head.has_memo]
         c = tables.journal.c
-        query = sql.select(c.id, c.memo).where(c.id.in_([number for number, _ in pending]), c.memo.is_not(None))
+        query = sql.select(c.id, c.memo).where(c.memo.is_not(None))
         saved: dict[int, bytes] = {}
         if pending:
             with self.reader.ingest.index.reading() as connection:
-                saved = {row.id: row.memo for row in connection.execute(query)}
+                for some in batches(number for number, _ in pending):
+                    saved |= {row.id: row.memo for row in connection.execute(query.where(c.id.in_(some)))}
         memo = Memo()
         for number, one in pending:
-            memo = memo.under(decode_memo(saved.get(number))).under(one)
+            if number not in saved and one == Memo():
+                raise IndexLost("the environment or the layers of a run are missing")
+            memo = memo.under(decode_memo(saved.get(number), number)).under(one)
         return memo
 
     def environment(self, run_id: str) -> Environment:
@@ -248,17 +261,20 @@ class Large:
     def _column(self, run_id: str, key: str) -> list[Any]:
         return list(self.reader.columns([run_id], key, "layer").values())
 
-    def _moment(self, run_id: str) -> Moment:
-        return self.reader.moments([run_id])[run_id]
-
     def _asset_blocks(self, moment: Moment) -> list[tuple[int, bytes]]:
         """Number of the journal and block, in the order of logging."""
         upto = {p.number: p.indexed for p in moment.pieces if p.indexed}
         c = tables.asset.c
-        query = sql.select(c.journal, c.upto, c.body).where(c.journal.in_(upto)).order_by(c.journal, c.upto, c.seq)
+        query = sql.select(c.journal, c.upto, c.seq, c.body).order_by(c.journal, c.upto, c.seq)
+        rows: list[Any] = []
         with self.reader.ingest.index.reading() as connection:
-            rows = connection.execute(query).all() if upto else []
-        return [(row.journal, row.body) for row in rows if row.upto <= upto[row.journal]]
+            for some in batches(upto):
+                rows += connection.execute(query.where(c.journal.in_(some))).all()
+        return [
+            (row.journal, unseal(row.body, row.journal, row.upto, row.seq))
+            for row in rows
+            if row.upto <= upto[row.journal]
+        ]
 
 
 def _curve(moment: Moment, found: dict[int, list[Any]]) -> list[Any]:

@@ -129,11 +129,10 @@ class News:
         """From here on rows of this number have these keys."""
         if self.sets is self._shared:
             self.sets = dict(self.sets)
-            self.head.key_sets, self.head.bins_keys = dict(self.head.key_sets), set(self.head.bins_keys)
+            self.head.key_sets = dict(self.head.key_sets)
+        self.head.is_redefined |= self.sets.get(number, keys) != keys
         self.sets[number] = keys
         self.head.key_sets[number] = keys.id
-        if keys.kind == "bins":
-            self.head.bins_keys.update(keys.keys)
 
     def _take_rows(self, buffer: bytes, found: Iterable[tuple[KeySet, list[np.ndarray]]]) -> None:
         """Cut the rows of many key sets out of a buffer; those of few rows and equal width together."""
@@ -158,6 +157,7 @@ class News:
         for keys, n in sets:
             stop = start + n
             self.tail.add(keys, Block(at[start:stop], steps[start:stop], times[start:stop], values[start:stop]))
+            self.head.n_rows[keys.id] = self.head.n_rows.get(keys.id, 0) + n
             self.head.saw_step(int(steps[start:stop].min()), scalar=keys.kind == "scalar")
             if keys.kind == "scalar" and at[stop - 1] > self._last_row_at:  # key sets come in any order
                 self._last_row_at = int(at[stop - 1])
@@ -226,6 +226,7 @@ class News:
     def _counted(self, step: int, time: float, found: list[tuple[str, Counts]]) -> None:
         for key, counts in found:
             self.tail.bins.setdefault(key, []).append(counts)
+            self.head.n_bins[key] = self.head.n_bins.get(key, 0) + 1
         self.head.saw_step(step, scalar=False)
         self.head.heard(time)
 
@@ -237,6 +238,7 @@ class News:
         if asset.blob and not is_name(asset.blob):
             raise ValueError(f"{asset.blob!r:.80} is not the name of a blob")
         self.tail.assets.append(asset)
+        self.head.n_assets += 1
         self.head.saw_step(asset.step, scalar=False)
         self.head.heard(asset.time)
 
@@ -257,7 +259,7 @@ class News:
             raise ValueError("edges are one more than counts")
         time = self._time(time)
         self.tail.histograms.setdefault(key, []).append(Histogram(step, time, numbers[: n + 1], numbers[n + 1 :]))
-        self.head.histogram_keys.add(key)
+        self.head.n_histograms[key] = self.head.n_histograms.get(key, 0) + 1
         self.head.saw_step(step, scalar=False)
         self.head.heard(time)
 
@@ -268,6 +270,7 @@ class ValidAsset(msgspec.Struct):
     step: Step
     time: Time
     bytes: Count
+    item: Count | None
     shape: Annotated[list[Count], msgspec.Meta(max_length=64)]
 
 

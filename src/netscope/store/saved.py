@@ -13,15 +13,17 @@ import sqlalchemy as sql
 import zstandard
 
 from netscope.errors import NetscopeError
-from netscope.store import codec, tables
+from netscope.store import tables
+from netscope.store.flush import read_head, read_key_set
 from netscope.store.follow import Follower
 from netscope.store.head import Head
 from netscope.store.index import Place, connect_postgresql, places, schema_name
+from netscope.store.seals import IndexLost
 from netscope.store.tail import KeySet
 
 WAIT_S = 2.0
 UNUSABLE = (
-    NetscopeError, OSError, ValueError, sqlite3.Error, sql.exc.SQLAlchemyError, zstandard.ZstdError,
+    NetscopeError, IndexLost, OSError, ValueError, sqlite3.Error, sql.exc.SQLAlchemyError, zstandard.ZstdError,
     msgspec.MsgspecError,
 )  # fmt: skip
 """What an index raises that is damaged, locked, of another version or not reachable."""
@@ -75,9 +77,9 @@ def _read(connection: sql.Connection, run: str | None) -> dict[tuple[str, str], 
     if connection.execute(sql.select(c.value).where(c.name == "version")).scalar() != tables.VERSION:
         return {}
     c = tables.journal.c
-    query = sql.select(c.run, c.name, c.upto, c.head)
+    query = sql.select(c.id, c.run, c.name, c.upto, c.head)
     rows = connection.execute(query if run is None else query.where(c.run == run)).all()
-    heads = {(row.run, row.name): (row.upto, msgspec.json.decode(row.head, type=Head)) for row in rows}
+    heads = {(row.run, row.name): (row.upto, read_head(row.head, row.id, row.upto)) for row in rows}
     # The names of all runs are asked for without their rows, so key sets are of no use there.
     wanted = (
         {} if run is None else dict(_key_sets(connection, {n for _, h in heads.values() for n in h.key_sets.values()}))
@@ -94,7 +96,7 @@ def _key_sets(connection: sql.Connection, wanted: set[int]) -> Iterator[tuple[in
     c = tables.key_set.c
     for some in _batches(sorted(wanted)):
         for number, body in connection.execute(sql.select(c.id, c.body).where(c.id.in_(some))):
-            yield number, msgspec.msgpack.decode(codec.decompress(body), type=KeySet)
+            yield number, read_key_set(body, number)
 
 
 def _batches(numbers: list[int], n: int = 500) -> Iterator[list[int]]:

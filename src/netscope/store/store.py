@@ -183,7 +183,7 @@ class Store:
                 followed = self._ingest.runs.get(run_id)
                 if followed is not None:
                     sets = frozenset(keys for f in followed.followers for keys in f.key_sets)
-                    alike[sets, frozenset(key for f in followed.followers for key in f.head.histogram_keys)] += 1
+                    alike[sets, frozenset(key for f in followed.followers for key in f.head.n_histograms)] += 1
         found: Counter[tuple[str, Kind]] = Counter()
         for (sets, histograms), n in alike.items():
             names: set[tuple[str, Kind]] = set()

@@ -15,6 +15,7 @@ from netscope.store.blocks import extent
 from netscope.store.cache import Cache
 from netscope.store.columns import Columns, Reader
 from netscope.store.index import within
+from netscope.store.seals import IndexLost, check_of_summary
 from netscope.store.tail import Tail, key_id
 
 CACHE_BYTES = 256 << 20
@@ -33,6 +34,7 @@ class Simple(NamedTuple):
     number: int
     indexed: int
     tail: Tail
+    n_indexed: int
 
 
 def number(value: float | None) -> Number:
@@ -62,7 +64,7 @@ class Summaries:
 
     def _of(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
         before = self._kept.get(key) or {}
-        simple, others = self._stale(run_ids, before)
+        simple, others = self._stale(run_ids, before, key)
         kept = before
         if simple or others:
             # A new dict: other threads read the one before. It begins anew when most of it is of runs that are gone.
@@ -76,20 +78,24 @@ class Summaries:
                 if not has:
                     kept[run_id] = (moment.revision, None)
                 elif len(has) == 1 and not moment.forks:
-                    simple.append(Simple(run_id, moment.revision, has[0].number, has[0].indexed, has[0].tail))
+                    simple.append(
+                        Simple(run_id, moment.revision, has[0].number, has[0].indexed, has[0].tail, has[0].n_indexed)
+                    )
                 else:
                     many.append(run_id)
             columns = self.reader.columns(many, key)
             for run_id in many:
                 kept[run_id] = (moments[run_id].revision, _from_columns(columns.get(run_id)))
             known = self._known([one.number for one in simple if one.indexed], key)
-            for run_id, revision, number, _, tail in simple:
+            for run_id, revision, number, _, tail, n_indexed in simple:
+                if n_indexed > 0 and number not in known:
+                    raise IndexLost("the numbers of a series are missing")
                 kept[run_id] = (revision, _simple(known.get(number), tail, key))
             self._kept.put(key, kept, ENTRY_BYTES * len(kept) + len(key))
         found = ((run_id, kept.get(run_id, (0, None))[1]) for run_id in run_ids)
         return {run_id: summary for run_id, summary in found if summary is not None}
 
-    def _stale(self, run_ids: Sequence[str], before: Kept) -> tuple[list[Simple], list[str]]:
+    def _stale(self, run_ids: Sequence[str], before: Kept, key: str) -> tuple[list[Simple], list[str]]:
         """Which of the runs changed: those of one journal, nearly all there are, and the others."""
         simple: list[Simple] = []
         others: list[str] = []
@@ -101,7 +107,8 @@ class Summaries:
                     continue
                 if len(followed.ordered) == 1 and not followed.forks:
                     (only,) = followed.ordered
-                    simple.append(Simple(run_id, followed.revision, only.number, only.indexed, only.tail))
+                    n = only.n_indexed("scalar", key)
+                    simple.append(Simple(run_id, followed.revision, only.number, only.indexed, only.tail, n))
                 else:
                     others.append(run_id)
         return simple, others
@@ -110,12 +117,16 @@ class Summaries:
         if not numbers:
             return {}
         c = tables.series.c
-        query = sql.select(c.journal, c.last_step, c.last, c.min, c.max).where(c.key == key_id("scalar", key))
+        query = sql.select(c.journal, c.last_step, c.last, c.min, c.max, c.check).where(c.key == key_id("scalar", key))
         query = query.where(within(c.journal, numbers, len(self.reader.ingest.runs)))
         with self.reader.ingest.index.reading() as connection:
             # Plain tuples of numbers: of tens of thousands of other objects the garbage collector makes a pause.
             rows = connection.execute(query).cursor.fetchall()
-        return {row[0]: row[1:] for row in rows}
+        of_key = key_id("scalar", key)
+        for row in rows:
+            if check_of_summary(of_key, *row[:-1]) != row[-1]:
+                raise IndexLost("the numbers of a series are damaged")
+        return {row[0]: row[1:-1] for row in rows}
 
 
 def _simple(known: Known | None, tail: Tail, key: str) -> Summary | None:
@@ -125,7 +136,7 @@ def _simple(known: Known | None, tail: Tail, key: str) -> Summary | None:
     at = len(points.steps) - 1 - int(points.steps[::-1].argmax())
     step, last = int(points.steps[at]), float(points.values[at])
     numbers = extent(points.values)
-    low, high = numbers["min"], numbers["max"]
+    low, high = numbers
     if known:
         if known[0] > step:
             last = known[1] if known[1] is not None else math.nan

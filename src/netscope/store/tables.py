@@ -1,7 +1,8 @@
 """The tables of the index. Numbers, bytes and one composite key each: the same on SQLite, PostgreSQL and its kin.
 
 Names are kept as 64-bit digests (`tail.digest`), so that no writer has to ask for a number. `upto` is the offset of a
-journal up to which a row's transaction read: rows with `upto <= x` are exactly what stands before byte x.
+journal up to which a row's transaction read: rows with `upto <= x` are exactly what stands before byte x. Blocks, heads
+and memos end with a seal (`seals`) of their row.
 """
 
 from __future__ import annotations
@@ -38,26 +39,20 @@ journal = Table(
 
 key_set = Table("key_set", metadata, _number("id", key=True), Column("body", LargeBinary, nullable=False))
 
-key = Table(
-    "key", metadata, _number("id", key=True), Column("kind", Text, nullable=False), Column("name", Text, nullable=False)
-)
-
 series = Table(
     "series",
     metadata,
     _number("key", key=True),
     _number("journal", key=True),
-    _number("n"),
-    _number("first_step"),
     _number("last_step"),
     Column("last", Double),
     Column("min", Double),
     Column("max", Double),
-    Column("sum", Double, nullable=False),
-    _number("nonfinite"),
+    _number("check"),
     Index("series_of_journal", "journal"),
 )
-"""A series of one journal in a few numbers. `last` is the value at the largest step; NULL is NaN (SQLite has none)."""
+"""A series of one journal in a few numbers. `last` is the value at the largest step; NULL is NaN (SQLite has none).
+`check` is the checksum of the others."""
 
 
 def _chunks(name: str, *more: Column[Any]) -> Table:
@@ -69,22 +64,13 @@ def _chunks(name: str, *more: Column[Any]) -> Table:
         _number("upto", key=True),
         Column("seq", Integer, primary_key=True, autoincrement=False),
         Column("n", Integer, nullable=False),
-        _number("first_step"),
-        _number("last_step"),
         *more,
         Column("block", LargeBinary, nullable=False),
         Index(f"{name}_of_journal", "journal"),
     )
 
 
-chunk = _chunks(
-    "chunk",
-    Column("min", Double),
-    Column("max", Double),
-    Column("sum", Double, nullable=False),
-    Column("nonfinite", Integer, nullable=False),
-    Column("outline", LargeBinary),
-)
+chunk = _chunks("chunk", Column("outline", LargeBinary))
 """`outline` is the block of the extremes of each `blocks.BIN` points, for charts of far more points than pixels. It
 stands before the block, so that a database that keeps rows whole reads a page of a chunk and not all of them."""
 bins = _chunks("bins")

@@ -152,6 +152,11 @@ class Tail:
             steps, times, values = steps[order], times[order], values[order]
         return Points(steps, times, values)
 
+    def n_points(self, kind: str, key: str) -> int:
+        """How many points of one key there are."""
+        sets = (blocks for keys, blocks in tuple(self.rows.items()) if keys.kind == kind and key in keys.column)
+        return sum(len(block.at) for blocks in sets for block in tuple(blocks))
+
     def series(self) -> Iterator[tuple[str, str]]:
         """(kind, key) of all series with points here."""
         seen = {(keys.kind, key) for keys in self.rows for key in keys.keys}
