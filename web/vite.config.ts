@@ -27,5 +27,5 @@ export default defineConfig(({ mode }) => ({
   server: { host: '127.0.0.1', proxy: { '/api': { target: server, ws: true } } },
   // Svelte has a build for servers; tests want the one for browsers.
   resolve: mode === 'test' ? { conditions: ['browser'] } : {},
-  test: { environment: 'jsdom', include: ['src/**/*.test.ts'] },
+  test: { environment: 'jsdom', include: ['src/**/*.test.ts'], testTimeout: 20_000 },
 }));

@@ -325,6 +325,8 @@ class About(Noun):
     n_runs: int
     index: str
     """Where the index lives: "sqlite" or "postgresql", or "memory" for a folder that cannot be written."""
+    token: str
+    """The header X-Netscope-Token of requests that change something; a new one with every start of the server."""
 
 
 class Problem(Noun):

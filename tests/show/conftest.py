@@ -76,6 +76,7 @@ class Shown:
         self.store.refresh(None)
         self.app = application(self.store, **options)
         self.client = TestClient(self.app, base_url="http://127.0.0.1:6060", raise_server_exceptions=True)
+        self.client.headers["X-Netscope-Token"] = self.client.get("/api/about").json()["token"]
 
     def __enter__(self) -> Shown:
         self.client.__enter__()

@@ -13,6 +13,7 @@ from netscope.show.page import find
 from tests.fuzzing import examples
 
 LIVE = "ws://127.0.0.1:6060/api/live"
+AS_JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize(
@@ -39,8 +40,12 @@ def test_bound_to_all_addresses_any_address_in_digits_is_answered_but_no_name(sh
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "https://127.0.0.1.evil.example", "file://", "http://[", "x"]
-)
+    "origin",
+    [
+        "http://evil.example", "null", "https://127.0.0.1.evil.example", "file://", "http://[", "x",
+        "http://127.0.0.1:8888", "http://localhost:5173", "http://localhost:6060",
+    ],
+)  # fmt: skip
 def test_a_page_of_another_site_can_change_nothing(write, show, origin):
     write("a").end()
     client = show().client
@@ -49,7 +54,35 @@ def test_a_page_of_another_site_can_change_nothing(write, show, origin):
     assert client.get("/api/runs/a").status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null"])
+@pytest.mark.parametrize("route", ["edit", "delete", "restore"])
+@pytest.mark.parametrize("token", [None, "", "wrong", "é"])
+def test_without_the_token_nothing_changes(write, show, route, token):
+    write("a").end()
+    client = show().client
+    del client.headers["X-Netscope-Token"]
+    headers = {} if token is None else {"X-Netscope-Token": token.encode()}
+    reply = client.post(f"/api/runs/{route}", json={"runs": ["a"], "name": "b"}, headers=headers)
+    assert reply.status_code == 403
+    assert "/api/about" in reply.json()["error"]
+    assert client.get("/api/runs/a").json()["run"]["name"] == "name of a"
+
+
+@pytest.mark.parametrize("kind", ["text/plain;charset=UTF-8", "application/x-www-form-urlencoded", ""])
+def test_a_form_or_a_beacon_changes_nothing(write, show, kind):
+    write("a").end()
+    client = show().client
+    reply = client.post("/api/runs/delete", content=b'{"runs":["a"]}', headers={"Content-Type": kind})
+    assert reply.status_code == 415
+    assert "application/json" in reply.json()["error"]
+    assert client.get("/api/runs/a").status_code == 200
+
+
+def test_a_server_that_was_started_again_has_another_token(show):
+    tokens = {show().client.get("/api/about").json()["token"] for _ in range(2)}
+    assert len(tokens) == 2
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:8888", "http://localhost:6060"])
 def test_a_page_of_another_site_hears_nothing_live(show, origin):
     with pytest.raises(WebSocketDisconnect), show().client.websocket_connect(LIVE, headers={"Origin": origin}):
         pass
@@ -67,21 +100,37 @@ def test_a_foreign_name_hears_nothing_live(show):
         pass
 
 
-@pytest.mark.parametrize("origin", ["http://127.0.0.1:6060", "http://localhost:5173"])
-def test_own_pages_may_change_things(write, show, origin):
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:6060", "https://box.lan", "http://proxy.lan:8888"])
+def test_own_pages_and_allowed_ones_may_change_things(write, show, origin):
     write("a").end()
-    reply = show().client.post("/api/runs/edit", json={"runs": ["a"], "name": "b"}, headers={"Origin": origin})
+    reply = show(allow_hosts=["box.lan", "proxy.lan:8888"]).client.post(
+        "/api/runs/edit", json={"runs": ["a"], "name": "b"}, headers={"Origin": origin}
+    )
     assert reply.status_code == 200
 
 
 def test_a_giant_body_is_refused(show):
-    reply = show().client.post("/api/series", content=b"[" * (5 << 20))
+    reply = show().client.post("/api/series", content=b"[" * (5 << 20), headers=AS_JSON)
     assert reply.status_code == 413
     assert "MiB" in reply.json()["error"]
 
 
 def test_deep_json_is_refused(show):
-    assert show().client.post("/api/series", content=b'{"runs":' + b"[" * 100_000).status_code == 400
+    body = b'{"runs":' + b"[" * 100_000
+    assert show().client.post("/api/series", content=body, headers=AS_JSON).status_code == 400
+
+
+def test_a_body_that_is_not_utf_8_is_refused(show):
+    reply = show().client.post("/api/keys", content=b'{"runs":["\xff\xfe"]}', headers=AS_JSON)
+    assert reply.status_code == 400
+    assert "RunsRequest" in reply.json()["error"]
+
+
+def test_an_id_that_is_repeated_in_an_edit_counts_once(write, show):
+    write("a").end()
+    client = show().client
+    runs = client.post("/api/runs/edit", json={"runs": ["a", "a"], "add_tags": ["x"]}).json()
+    assert [(run["id"], run["tags"]) for run in runs] == [("a", ["x"])]
 
 
 def test_an_unknown_address_and_a_wrong_method_are_problems(show):
@@ -110,7 +159,7 @@ def test_no_body_makes_the_server_fail(data, fuzzed):
 
     route = data.draw(st.sampled_from(ROUTES))
     body = data.draw(st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
-    reply = fuzzed.post(f"/api/{route}", content=body)
+    reply = fuzzed.post(f"/api/{route}", content=body, headers=AS_JSON)
     assert reply.status_code in (200, 400, 404)
     if reply.status_code != 200:
         assert reply.json()["error"]

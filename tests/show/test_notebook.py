@@ -6,11 +6,17 @@ import re
 import subprocess
 import sys
 import threading
+import types
 import urllib.request
+from xml.etree import ElementTree
 
 import pytest
 
+import netscope
 from netscope.show import notebook
+from netscope.show.picture import picture
+
+SVG_TEXT = "{http://www.w3.org/2000/svg}text"
 
 
 @pytest.fixture(autouse=True)
@@ -21,9 +27,16 @@ def no_server_is_left():
 
 
 def source(html: str) -> str:
-    found = re.search(r'<iframe src="([^"]+)"', html)
+    found = re.search(r'data-page="([^"]+)"', html)
     assert found
     return found[1]
+
+
+def pictured(html: str) -> str:
+    """The texts of the still picture."""
+    found = re.search(r"<svg.*</svg>", html)
+    assert found
+    return " | ".join(node.text or "" for node in ElementTree.fromstring(found[0]).iter(SVG_TEXT))
 
 
 def test_a_frame_shows_the_folder(folder, write):
@@ -51,13 +64,120 @@ def test_a_kernel_that_ends_does_not_wait_for_its_server(folder, write):
         [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=30, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "<iframe" in done.stdout
+    assert "<svg" in done.stdout
 
 
 def test_a_store_shows_itself_in_a_notebook(folder, write):
-    import netscope
-
     write("a").end()
     with netscope.open(folder) as store:
-        assert "<iframe" in store._repr_html_()
+        assert "data-page" in store._repr_html_()
         assert "compare=a" in store.run("a")._repr_html_()
+
+
+def test_the_picture_tells_what_a_run_logged(folder, write):
+    run = write("a", name="wide <heron>")
+    for step in range(3000):
+        run.log({"loss": 3 - step / 1500, "train/acc": step / 3000}, step)
+    run.end()
+    said = pictured(notebook.frame(folder, "a"))
+    for part in ("wide <heron>: finished", "loss", "train/acc", "1.001", "step 2,999"):
+        assert part in said
+
+
+def test_the_picture_of_a_folder_has_the_newest_runs_and_says_how_many_there_are(folder, write):
+    for i in range(12):
+        write(f"r{i:02}", name=f"run {i}", created=1.7e9 + i).curve("loss", [i, i / 2]).end()
+    said = pictured(notebook.frame(folder))
+    assert "8 of 12 runs" in said
+    assert "run 11: finished" in said and "run 3:" not in said
+
+
+@pytest.mark.parametrize(
+    "values", [[], [float("nan")], [float("inf"), 1.0], [1e308, -1e308], [0.0], [5e-324, 0.0], [1.0, float("nan"), 2.0]]
+)
+def test_whatever_was_logged_has_a_picture(folder, write, values):
+    write("a\u202eb", name="\u202eevil\x00").curve("loss", values).end()
+    with netscope.open(folder) as store:
+        drawn = picture(store)
+    assert "nan" not in drawn.partition("<path")[2] and "\u202e" not in drawn
+    ElementTree.fromstring(drawn)
+
+
+def test_an_empty_folder_has_a_picture(folder):
+    with netscope.open(folder) as store:
+        assert "No points yet." in picture(store)
+
+
+def test_only_this_machine_and_the_notebooks_own_server_may_frame_it(folder, write, tmp_path, monkeypatch):
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    (runtime / "jpserver-7.json").write_text('{"url": "http://box.lan:8888/lab/"}')
+    paths = types.ModuleType("jupyter_core.paths")
+    paths.jupyter_runtime_dir = lambda: str(runtime)
+    monkeypatch.setitem(sys.modules, "jupyter_core", types.ModuleType("jupyter_core"))
+    monkeypatch.setitem(sys.modules, "jupyter_core.paths", paths)
+    monkeypatch.setenv("JPY_PARENT_PID", "7")
+    write("a").end()
+    with urllib.request.urlopen(source(notebook.frame(folder)), timeout=10) as reply:
+        policy = reply.headers["Content-Security-Policy"]
+    ancestors = policy.partition("frame-ancestors ")[2].split(";")[0].split()
+    assert ancestors == ["'self'", *notebook.LOCAL, "http://box.lan:8888"]
+
+
+def test_a_notebook_without_a_server_of_jupyters_is_local(monkeypatch):
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    assert notebook.notebook_origins() == []
+
+
+class Handle:
+    """What IPython gives for an output."""
+
+    def __init__(self) -> None:
+        self.shown: list[dict[str, str]] = []
+
+    def update(self, output: dict[str, str], raw: bool) -> None:
+        self.shown.append(output)
+
+
+@pytest.fixture
+def ipython(monkeypatch):
+    """IPython as far as a cell's output is concerned."""
+    handle, display, top = Handle(), types.ModuleType("IPython.display"), types.ModuleType("IPython")
+
+    def show(output: dict[str, str], raw: bool, display_id: bool = False) -> Handle:
+        handle.update(output, raw)
+        return handle
+
+    display.display, top.get_ipython = show, lambda: types.SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", top)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    handle.top = top
+    return handle
+
+
+def test_the_picture_of_a_run_is_made_again_when_it_has_ended(tmp_path, ipython):
+    run = netscope.init(dir=tmp_path / "runs", name="calm", watch_system=False, console=False)
+    run._ipython_display_()
+    run.log({"loss": 0.25})
+    run.finish()
+    begun, ended = (pictured(output["text/html"]) for output in ipython.shown)
+    assert "calm: running" in begun and "loss" not in begun
+    assert "calm: finished" in ended and "loss" in ended
+
+
+def test_a_notebook_that_is_gone_when_a_run_ends_is_a_warning(tmp_path, ipython):
+    run = netscope.init(dir=tmp_path / "runs", watch_system=False, console=False)
+    run._ipython_display_()
+    del ipython.shown
+    with pytest.warns(UserWarning, match="shown"):
+        run.finish()
+    with netscope.open(tmp_path / "runs") as store:
+        assert store.runs()[0].state == "finished"
+
+
+def test_a_terminal_is_shown_the_text_of_a_run_and_no_server_starts(tmp_path, ipython):
+    ipython.top.get_ipython = object
+    with netscope.init(dir=tmp_path / "runs", name="calm", watch_system=False, console=False) as run:
+        run._ipython_display_()
+    (output,) = ipython.shown
+    assert list(output) == ["text/plain"] and "calm" in output["text/plain"]

@@ -49,9 +49,9 @@ def test_only_scripts_of_the_page_run_and_nobody_frames_it(show, page):
     assert "frame-ancestors 'self'" in policy
 
 
-def test_a_notebook_may_frame_an_embedded_server(show, page):
-    policy = show(page_folder=page, embedded=True).client.get("/").headers["content-security-policy"]
-    assert "frame-ancestors *" in policy
+def test_a_notebook_may_frame_a_server_that_is_meant_for_it(show, page):
+    policy = show(page_folder=page, framed_by=["http://localhost:*"]).client.get("/").headers["content-security-policy"]
+    assert "frame-ancestors 'self' http://localhost:*" in policy
 
 
 @pytest.mark.parametrize("packing", ["zstd", "gzip"])

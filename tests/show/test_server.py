@@ -50,10 +50,11 @@ class Server:
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE_S)
         return self.process.stdout.readline() if ready else ""
 
-    def ask(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+    def ask(self, method: str, path: str, body: object = None, token: str = "") -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        headers = {"Content-Type": "application/json", "X-Netscope-Token": token}
         try:
-            connection.request(method, path, None if body is None else json.dumps(body))
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
             reply = connection.getresponse()
             return reply.status, reply.read()
         finally:
@@ -134,7 +135,8 @@ def test_two_servers_show_one_folder(folder, start, write):
     run.log({"loss": 3}, 2)
     for server in servers:
         until(lambda server=server: server.losses("a") == [1, 2, 3])
-    status, _ = servers[0].ask("POST", "/api/runs/edit", {"runs": ["a"], "name": "told once"})
+    token = json.loads(servers[0].ask("GET", "/api/about")[1])["token"]
+    status, _ = servers[0].ask("POST", "/api/runs/edit", {"runs": ["a"], "name": "told once"}, token)
     assert status == 200
     until(lambda: json.loads(servers[1].ask("GET", "/api/runs/a")[1])["run"]["name"] == "told once")
 

@@ -25,5 +25,7 @@ const patience = new Promise<void>((resolve) => setTimeout(resolve, PATIENCE_MS)
 const begun = first().finally(begin());
 void Promise.race([begun, patience]).then(() => {
   mount(App, { target: document.getElementById('page')! });
+  // A notebook shows its picture of the runs until the page in its frame answers.
+  if (window.parent !== window) window.parent.postMessage('netscope: here', '*');
   afterCharts(() => (document.querySelector<HTMLLinkElement>('link[rel=icon]')!.href = mark));
 });

@@ -195,12 +195,13 @@ def _compact_y(y: np.ndarray, infos: Sequence[SeriesInfo]) -> np.ndarray:
         short = y.astype(np.float32, copy=False)
     if y.dtype == np.float32 or np.array_equal(short, y, equal_nan=True):
         return short
-    starts = np.sort([info.start for info in infos if info.n])
     finite = np.isfinite(y)
+    if (np.isinf(short) & finite).any():
+        return y
+    starts = np.sort([info.start for info in infos if info.n])
     low = np.minimum.reduceat(np.where(finite, y, np.inf), starts)
     high = np.maximum.reduceat(np.where(finite, y, -np.inf), starts)
     size = np.maximum(np.abs(low), np.abs(high))
     some = high - low > size * _FLAT
     height, size = high[some] - low[some], size[some]
-    is_overflow = bool((np.isinf(short) & finite).any())
-    return y if is_overflow or (size * _F32_ERROR > height * _VISIBLE).any() else short
+    return y if (size * _F32_ERROR > height * _VISIBLE).any() else short

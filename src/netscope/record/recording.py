@@ -11,6 +11,7 @@ import importlib
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import netscope
 from netscope.errors import StorageError, UsageError
 from netscope.record import lives
+from netscope.record.caller import depth_of_caller
 from netscope.record.config import Config
 from netscope.record.heart import Heart
 from netscope.record.late import MANY, TOO_MANY, Late, Row
@@ -59,6 +61,7 @@ class Recording:
         self.every_beat: list[Callable[[], None]] = []
         """Called about every 2 s on the background thread."""
         self.at_finish: list[Callable[[], None]] = []
+        self.after_finish: list[Callable[[], None]] = []
         """Called by `finish`, before it says that the run is over."""
         self.in_child: list[Callable[[], None]] = []
         """Called in every forked child, before anything else there."""
@@ -262,6 +265,7 @@ class Recording:
                 return
         try:
             with contextlib.ExitStack() as steps:  # from the last to the first, whatever one of them raises
+                steps.callback(self._call_after_finish)
                 steps.callback(self._close, state, error)
                 steps.callback(self._settle)
                 if self._heart is not None:
@@ -274,6 +278,14 @@ class Recording:
         with contextlib.ExitStack() as calls:
             while self.at_finish:
                 calls.callback(self.at_finish.pop())
+
+    def _call_after_finish(self) -> None:
+        for call in self.after_finish:
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001  # a notebook that is gone, for instance; the run has ended well
+                warnings.warn(f"after the end of run {self.name!r}: {error}", stacklevel=depth_of_caller())
+        self.after_finish.clear()
 
     def _close(self, state: Literal["finished", "crashed"], error: str) -> None:
         self._look_for_folder()
@@ -307,7 +319,7 @@ class Recording:
 
     def forked(self) -> None:
         """In a forked child: no lock, thread or journal of the parent is used again."""
-        for calls in (self.pending, self.every_beat, self.at_finish, self.at_start):
+        for calls in (self.pending, self.every_beat, self.at_finish, self.after_finish, self.at_start):
             calls.clear()
         self._begin()
         for call in self.in_child:

@@ -350,6 +350,14 @@ class Run:
             return ""
         return str(importlib.import_module("netscope.show.notebook").frame(self.folder.parent, self.id))
 
+    def _ipython_display_(self) -> None:
+        """The page of this run in a notebook's cell; when the run ends, what a saved notebook keeps is made again."""
+        recording = self._recording
+        notebook = importlib.import_module("netscope.show.notebook")
+        show_end = notebook.show_run(self.folder.parent, self.id, repr(self))
+        if not (recording.is_off or recording.is_over):
+            recording.after_finish.append(show_end)
+
     def _media(self, kind: str, key: str, step: int | None, *args: Any, **options: Any) -> None:
         """Keep one thing of netscope.record.media, without a row and without a step of its own."""
         self._keep(key, step, lambda media: getattr(media, kind)(*args, **options))

@@ -27,7 +27,7 @@ def application(
     host: str = "127.0.0.1",
     allow_hosts: Sequence[str] = (),
     *,
-    embedded: bool = False,
+    framed_by: Sequence[str] = (),
     page_folder: Path = page.FOLDER,
 ) -> Starlette:
     """Serve a store.
@@ -36,7 +36,7 @@ def application(
         store: What to show; it stays the caller's to close.
         host: The address that the server is bound to.
         allow_hosts: Further names under which browsers may reach it; "*" for any.
-        embedded: Pages of other origins (a notebook) may show it in a frame.
+        framed_by: Origins of other pages (a notebook's) that may show it in a frame.
         page_folder: The built page.
     """
     live = Channel(store)
@@ -54,5 +54,6 @@ def application(
         lifespan=lifespan,
     )
     app.state.store, app.state.live, app.state.cache = store, live, Cache(CACHE_BYTES)
-    app.state.page, app.state.embedded, app.state.born = page_folder, embedded, secrets.token_hex(4)
+    app.state.page, app.state.framed_by, app.state.born = page_folder, tuple(framed_by), secrets.token_hex(4)
+    app.state.token = secrets.token_urlsafe(24)
     return app

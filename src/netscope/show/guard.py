@@ -1,17 +1,22 @@
 """Who may talk to the server: names it answers to, origins it trusts, and headers that keep pages apart.
 
 A page of another site can make a browser send requests here, and by giving its own name this machine's address (DNS
-rebinding) even read the replies. So the `Host` must be a name of this server, and an `Origin`, where the browser sends
-one with something that changes or stays open, must be a page of this server or of this machine.
+rebinding) even read the replies. So the `Host` must be a name of this server. An `Origin`, which browsers send with
+every POST and WebSocket, must be the origin of this server or one that the user allowed: another port of this machine
+is another program. Requests that change something also need a token that only this server's own pages can read
+(`check_token`).
 """
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from netscope.show.replies import problem
@@ -28,12 +33,13 @@ class Guard:
     """Refuses foreign hosts and origins before anything else happens."""
 
     def __init__(self, app: ASGIApp, bound: str = "127.0.0.1", allowed: Sequence[str] = ()) -> None:
-        """Answer to `bound`, to names of this machine and to `allowed` ("*": to any).
+        """Answer to `bound`, to names of this machine and to `allowed` (hosts, with or without a port; "*": any host).
 
         Bound to all addresses, any address in digits will do: rebinding needs a name.
         """
         self.app = app
-        self.allowed = {name.lower().strip("[]") for name in (bound, *allowed)}
+        self.origins = {name.lower() for name in allowed if name != "*"}
+        self.allowed = {host_name(name) or name.lower().strip("[]") for name in (bound, *allowed)}
         self.any_address = bound in ("0.0.0.0", "::", "")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,10 +63,8 @@ class Guard:
             return f"this server does not go by the name {host[:100]!r}; start it with --allow-host {name or 'NAME'}"
         origin = headers.get(b"origin", b"").decode("latin-1")
         is_plain = scope["type"] == "http" and scope["method"] in ("GET", "HEAD", "OPTIONS")
-        if not origin or is_plain or urlsplit_netloc(origin) == host.lower():
-            return ""
-        foreign = host_name(urlsplit_netloc(origin))
-        if foreign is not None and (is_loopback(foreign) or foreign in self.allowed):
+        netloc = urlsplit_netloc(origin)
+        if not origin or is_plain or netloc == host.lower() or {netloc, host_name(netloc)} & self.origins:
             return ""
         return f"a page of {origin[:100]!r} may not do this; start the server with --allow-host if it should"
 
@@ -72,6 +76,19 @@ class Guard:
             or is_loopback(name)
             or (self.any_address and _address(name) is not None)
         )
+
+
+def check_token(request: Request) -> None:
+    """Refuse a request that may not change anything.
+
+    The token is in the reply of /api/about, which browsers do not show to pages of other origins.
+
+    Raises:
+        HTTPException: 403, the header X-Netscope-Token is missing or wrong.
+    """
+    given = request.headers.get("x-netscope-token", "")
+    if not hmac.compare_digest(given.encode(), request.app.state.token.encode()):
+        raise HTTPException(403, "changes need the header X-Netscope-Token: the `token` of GET /api/about")
 
 
 def host_name(host: str) -> str | None:

@@ -1,37 +1,91 @@
 """The page inside a notebook: a frame onto a server in the kernel, one a folder, gone when the kernel is.
 
 The frame shows an address of the kernel's machine, so kernel and browser have to be on one machine, or the port
-forwarded.
+forwarded. Below it lies a still picture, which is seen wherever the frame does not answer: in a notebook that was saved
+and opened later, or converted.
 """
 
 from __future__ import annotations
 
 import atexit
 import html
+import json
 import os
+import secrets
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urlsplit
 
+from netscope.show.picture import picture
 from netscope.show.server import Serving, serve_in_thread
 
 HEIGHT_PX = 720
+LOCAL = ("http://localhost:*", "http://127.0.0.1:*", "https://localhost:*", "https://127.0.0.1:*", "vscode-webview:")
+"""Where notebooks are on a machine of one's own."""
+_SCRIPT = """
+for (const output of document.querySelectorAll('[data-netscope="%(name)s"]')) {
+  if (output.dataset.asked) continue;
+  output.dataset.asked = "yes";
+  const frame = document.createElement("iframe");
+  frame.src = output.dataset.page;
+  frame.title = "netscope";
+  frame.allow = "fullscreen; clipboard-write";
+  frame.style.cssText = "width:100%%;height:0;border:0;display:block";
+  const answered = (event) => {
+    if (event.source !== frame.contentWindow || event.data !== "netscope: here") return;
+    window.removeEventListener("message", answered);
+    output.firstElementChild.style.display = "none";
+    frame.style.cssText = "width:100%%;height:%(height)dpx;border:1px solid #8884;border-radius:6px";
+    const link = document.createElement("a");
+    link.href = link.textContent = frame.src;
+    link.target = "_blank";
+    link.rel = "noopener";
+    link.style.cssText = "font-size:smaller;opacity:.7";
+    output.append(link);
+  };
+  window.addEventListener("message", answered);
+  output.append(frame);
+}
+"""
 _servers: dict[tuple[int, Path], Serving] = {}
 _lock = threading.Lock()
 
 
 def frame(folder: str | os.PathLike[str], run_id: str | None = None, height_px: int = HEIGHT_PX) -> str:
     """HTML that shows a folder of runs, or one run of it, in the output of a cell."""
-    url = server(Path(folder)).url
+    serving = server(Path(folder))
+    url = serving.url
     if run_id is not None:
         name = quote(run_id, safe="")
         url += f"curves?run={name}#compare={name}"
-    source = html.escape(url, quote=True)
+    still = picture(serving.store, None if run_id is None else [run_id])
+    name = secrets.token_hex(4)
+    script = _SCRIPT % {"name": name, "height": height_px}
     return (
-        f'<iframe src="{source}" title="netscope" style="width:100%;height:{height_px}px;border:1px solid #8884;'
-        f'border-radius:6px" allow="fullscreen; clipboard-write"></iframe>'
-        f'<p style="font-size:smaller;opacity:.7"><a href="{source}" target="_blank" rel="noopener">{source}</a></p>'
+        f'<div data-netscope="{name}" data-page="{html.escape(url, quote=True)}"><div>{still}</div></div>'
+        f"<script>{{{script}}}</script>"
     )
+
+
+def show_run(folder: Path, run_id: str, text: str) -> Callable[[], None]:
+    """Put a run that is being recorded into the output of this cell; call what comes back when it has ended.
+
+    The picture is then made again: the one of the beginning has no curves yet. A terminal shows the text only.
+    """
+    from IPython import get_ipython  # noqa: PLC0415  (who displays something has it)
+    from IPython.display import display  # noqa: PLC0415
+
+    if not hasattr(get_ipython(), "kernel"):
+        display({"text/plain": text}, raw=True)
+        return lambda: None
+
+    def output() -> dict[str, Any]:
+        return {"text/html": frame(folder, run_id), "text/plain": text}
+
+    handle = display(output(), raw=True, display_id=True)
+    return lambda: handle.update(output(), raw=True)
 
 
 def server(folder: Path) -> Serving:
@@ -41,8 +95,21 @@ def server(folder: Path) -> Serving:
         if key not in _servers:
             if not any(pid == key[0] for pid, _ in _servers):
                 atexit.register(stop)
-            _servers[key] = serve_in_thread(key[1], embedded=True)
+            _servers[key] = serve_in_thread(key[1], framed_by=(*LOCAL, *notebook_origins()))
         return _servers[key]
+
+
+def notebook_origins() -> list[str]:
+    """The address of the Jupyter server that started this kernel, where it says so in its runtime folder."""
+    try:
+        from jupyter_core.paths import jupyter_runtime_dir  # noqa: PLC0415  (a kernel of Jupyter has it)
+
+        runtime = Path(jupyter_runtime_dir())
+        found = json.loads((runtime / f"jpserver-{os.environ['JPY_PARENT_PID']}.json").read_text("utf-8"))
+        parts = urlsplit(found["url"])
+    except (ImportError, KeyError, OSError, TypeError, ValueError):
+        return []
+    return [f"{parts.scheme}://{parts.netloc}"] if parts.scheme in ("http", "https") and parts.netloc else []
 
 
 def stop() -> None:

@@ -89,7 +89,7 @@ async def page(request: Request) -> Response:
         "Vary": "Accept-Encoding",
     }
     if file.media_type == "text/html":
-        headers["Content-Security-Policy"] = file.policy("*" if request.app.state.embedded else "'self'")
+        headers["Content-Security-Policy"] = file.policy(" ".join(("'self'", *request.app.state.framed_by)))
     if file.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     accepted = request.headers.get("accept-encoding", "")

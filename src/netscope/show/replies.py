@@ -64,12 +64,15 @@ async def body(request: Request, noun: type[Noun]) -> Noun:
 
     Raises:
         UsageError: Not JSON, or not of that form; names the field.
-        HTTPException: 413, over 4 MiB.
+        HTTPException: 413, over 4 MiB; 415, another content type.
     """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != JSON:  # a form or a beacon of another page cannot send JSON without asking
+        raise HTTPException(415, f"expected a body with Content-Type: {JSON}; found {media_type[:100] or 'none'}")
     try:
         return msgspec.json.decode(await raw_body(request), type=noun)
-    except msgspec.DecodeError as error:
-        raise UsageError(f"{noun.__name__} expected: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"expected a {noun.__name__} as JSON: {error}") from error
 
 
 async def raw_body(request: Request) -> bytes:

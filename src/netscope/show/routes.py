@@ -33,6 +33,7 @@ from netscope.schema import (
     Stat,
 )
 from netscope.show import replies
+from netscope.show.guard import check_token
 from netscope.show.page import page
 from netscope.show.replies import TENSORS, answer, done, number, whole_number, word
 from netscope.store.series import check_weight
@@ -53,7 +54,8 @@ def _revision(request: Request) -> int:
 async def about(request: Request) -> Response:
     """GET /api/about: what this server is."""
     store = _store(request)
-    noun = About(netscope.__version__, str(store.folder), store.writable, len(lines.everyone(store)), store.backend)
+    n_runs, token = len(lines.everyone(store)), request.app.state.token
+    noun = About(netscope.__version__, str(store.folder), store.writable, n_runs, store.backend, token)
     return await answer(request, store.revision, lambda: replies.json(noun))
 
 
@@ -79,18 +81,21 @@ async def run(request: Request) -> Response:
 
 async def edit(request: Request) -> Response:
     """POST /api/runs/edit: write names, notes, tags or the archived flag; the runs as they are now."""
+    check_token(request)
     store, asked = _store(request), await replies.body(request, EditRequest)
     return await done(lambda: store.edit(asked))
 
 
 async def delete(request: Request) -> Response:
     """POST /api/runs/delete: move runs to the trash; those that may still be written only with `force`."""
+    check_token(request)
     store, asked = _store(request), await replies.body(request, DeleteRequest)
     return await done(lambda: store.delete(asked.runs, asked.force))
 
 
 async def restore(request: Request) -> Response:
     """POST /api/runs/restore: move runs back from the trash."""
+    check_token(request)
     store, asked = _store(request), await replies.body(request, RunsRequest)
     return await done(lambda: store.restore(asked.runs))
 

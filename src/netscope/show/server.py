@@ -126,7 +126,7 @@ class Serving:
         port: int = 0,
         allow_hosts: Sequence[str] = (),
         *,
-        embedded: bool = False,
+        framed_by: Sequence[str] = (),
     ) -> None:
         """Bind and start; requests are answered from the moment this returns.
 
@@ -137,11 +137,11 @@ class Serving:
         self._socket = bind(host, port)
         self.url = address(self._socket)
         try:
-            self._store = netscope.open(folder)
+            self.store = netscope.open(folder)
         except BaseException:
             self._socket.close()
             raise
-        self._server = _server(application(self._store, host, allow_hosts, embedded=embedded))
+        self._server = _server(application(self.store, host, allow_hosts, framed_by=framed_by))
         self._thread = threading.Thread(target=self._run, name="netscope server", daemon=True)
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
@@ -155,7 +155,7 @@ class Serving:
         self._server.should_exit = True
         self._thread.join(GRACE_S + 3)
         self._socket.close()
-        self._store.close()
+        self.store.close()
 
     def __enter__(self) -> Serving:
         """For `with`: stopped at the end."""
@@ -172,7 +172,7 @@ def serve_in_thread(
     port: int = 0,
     allow_hosts: Sequence[str] = (),
     *,
-    embedded: bool = False,
+    framed_by: Sequence[str] = (),
 ) -> Serving:
     """Show a folder of runs from a thread of this process, beside training or a notebook."""
-    return Serving(folder, host, port, allow_hosts, embedded=embedded)
+    return Serving(folder, host, port, allow_hosts, framed_by=framed_by)

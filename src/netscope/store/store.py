@@ -336,22 +336,23 @@ class Store:
         return StoredRun(self, named[-1])
 
     def edit(self, request: EditRequest) -> list[Run]:
-        """Write names, notes, tags and the archived flag; the runs as they are then.
+        """Write names, notes, tags and the archived flag; the runs as they are then, each once.
 
         Raises:
             NotFoundError: One of the runs is not there; nothing is written.
             StorageError: The folder cannot be written.
         """
         self._need_writable("edited")
-        followed = [self._followed(run_id) for run_id in request.runs]
+        run_ids = list(dict.fromkeys(request.runs))
+        followed = [self._followed(run_id) for run_id in run_ids]
         for one in followed:
             changed = change(request, one.run)
             if changed:
                 with self._ingest.lock:
                     latest = [time for f in one.followers for time, _ in f.head.edits.values()]
                 self._editor.append(one.folder, changed, max(latest, default=0.0))
-        self._ingest.look_again(request.runs)
-        return [self._followed(run_id).run for run_id in request.runs]
+        self._ingest.look_again(run_ids)
+        return [self._followed(run_id).run for run_id in run_ids]
 
     def delete(self, run_ids: Sequence[str], force: bool = False) -> Deleted:
         """Move runs to the trash of the folder. Those that are written, or may still be, stay unless `force` is given.

@@ -120,6 +120,24 @@ async function post<T>(path: readonly string[], body: unknown, signal?: AbortSig
   return (await send(address(path), { ...posted(body), signal: signal ?? null })).json() as Promise<T>;
 }
 
+// Only pages of this server can read its token; without it nothing can be changed.
+let token: Promise<string> | undefined;
+
+/** Ask for a change. A server that was started again has another token. */
+async function change<T>(path: readonly string[], body: unknown): Promise<T> {
+  for (let isSecond = false; ; isSecond = true) {
+    token ??= get<About>(['about']).then((about) => about.token);
+    try {
+      const init = posted(body);
+      init.headers = { ...init.headers, 'X-Netscope-Token': await token };
+      return (await (await send(address(path), init)).json()) as T;
+    } catch (error) {
+      token = undefined;
+      if (isSecond || !(error instanceof ApiError && error.status === 403)) throw error;
+    }
+  }
+}
+
 function posted(body: unknown): RequestInit {
   return { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
 }
@@ -181,9 +199,9 @@ export const api = {
     withNumbers(detail.run);
     return detail;
   },
-  edit: async (request: EditRequest) => (await post<Run[]>(['runs', 'edit'], request)).map(withNumbers),
-  delete: (runs: readonly string[], force = false) => post<Deleted>(['runs', 'delete'], { runs, force }),
-  restore: (runs: readonly string[]) => post<Deleted>(['runs', 'restore'], { runs }),
+  edit: async (request: EditRequest) => (await change<Run[]>(['runs', 'edit'], request)).map(withNumbers),
+  delete: (runs: readonly string[], force = false) => change<Deleted>(['runs', 'delete'], { runs, force }),
+  restore: (runs: readonly string[]) => change<Deleted>(['runs', 'restore'], { runs }),
   keys: (runs: readonly string[], signal?: AbortSignal) => post<Keys>(['keys'], { runs }, signal),
   layers: (run: string, signal?: AbortSignal) => get<LayerTable>(['runs', run, 'layers'], {}, signal),
   assets: (run: string, query: { key?: string; kind?: AssetKind } = {}, signal?: AbortSignal) =>

@@ -286,6 +286,8 @@ export interface About {
   n_runs: number;
   /** Where the index lives: "sqlite" or "postgresql", or "memory" for a folder that cannot be written. */
   index: string;
+  /** The header X-Netscope-Token of requests that change something; a new one with every start of the server. */
+  token: string;
 }
 
 /** Body of every reply that is not a success. */

@@ -8,11 +8,15 @@ const reply = (body: unknown) => new Response(JSON.stringify(body), { headers: {
 const restored = () => Promise.resolve(reply({ runs: [], problems: [] }));
 const table = (revision: number, ids: string[]) => reply({ revision, runs: ids.map(run), removed: [] });
 
+/** A server that answers like this, and gives its token to who asks. */
+const serve = (answer: (address: string) => Promise<Response>) =>
+  vi.stubGlobal('fetch', (address: string) => (address.includes('about') ? Promise.resolve(reply({ token: 'secret' })) : answer(address)));
+
 afterEach(() => vi.unstubAllGlobals());
 
 test('a reply under way when a run is restored does not stand for the whole table', async () => {
   const part: { come?: (reply: Response) => void } = {};
-  vi.stubGlobal('fetch', (address: string) => {
+  serve((address) => {
     if (address.includes('restore')) return Promise.resolve(reply({ runs: ['c'], problems: [] }));
     if (address.includes('since=0')) return Promise.resolve(table(6, ['a', 'b', 'c']));
     return new Promise<Response>((resolve) => (part.come = resolve));
@@ -27,7 +31,7 @@ test('a reply under way when a run is restored does not stand for the whole tabl
 
 test('an act stands against a table that was asked for before it', async () => {
   const late: { come?: (reply: Response) => void } = {};
-  vi.stubGlobal('fetch', (address: string) => {
+  serve((address) => {
     if (address.includes('restore')) return restored();
     if (address.includes('edit')) return Promise.resolve(reply([{ ...run('a'), archived: true, revision: 2 }]));
     if (address.includes('delete')) return Promise.resolve(reply({ runs: ['b'], problems: ['c is still running'], written: ['c'] }));
@@ -51,7 +55,7 @@ test('an act stands against a table that was asked for before it', async () => {
 });
 
 test('an act that the server refuses is taken back', async () => {
-  vi.stubGlobal('fetch', (address: string) => {
+  serve((address) => {
     if (address.includes('restore')) return restored();
     if (address.includes('since=')) return Promise.resolve(table(6, ['a', 'b']));
     return Promise.resolve(new Response('{"error": "no room"}', { status: 507 }));
@@ -65,7 +69,7 @@ test('an act that the server refuses is taken back', async () => {
 });
 
 test('no other run stands for one that the address names and that is not here', async () => {
-  vi.stubGlobal('fetch', () => Promise.resolve(table(8, ['a', 'b'])));
+  serve(() => Promise.resolve(table(8, ['a', 'b'])));
   selection.replace({ run: 'gone' });
   await runs.restore([]);
   expect(runs.isMissing).toBe(true);
@@ -78,7 +82,7 @@ test('no other run stands for one that the address names and that is not here', 
 });
 
 test('all that pass the filter are those that pass the filter of the address', async () => {
-  vi.stubGlobal('fetch', () => Promise.resolve(table(9, ['cnn-1', 'vit-1', 'vit-2'])));
+  serve(() => Promise.resolve(table(9, ['cnn-1', 'vit-1', 'vit-2'])));
   const before = location.href;
   history.replaceState(null, '', '/runs?filter=vit#compare=*');
   dispatchEvent(new PopStateEvent('popstate'));

@@ -1,0 +1,26 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { api } from './client';
+
+const reply = (body: unknown, status = 200) => new Response(JSON.stringify(body), { status });
+
+afterEach(() => vi.unstubAllGlobals());
+
+test('a change carries the token of the server, and a new one after the server was started again', async () => {
+  let current = 'first';
+  const sent: (string | undefined)[] = [];
+  vi.stubGlobal('fetch', (address: string, init: RequestInit) => {
+    if (address.includes('about')) return Promise.resolve(reply({ token: current }));
+    const given = (init.headers as Record<string, string>)['X-Netscope-Token'];
+    sent.push(given);
+    return Promise.resolve(given === current ? reply({ runs: ['a'], problems: [] }) : reply({ error: 'no' }, 403));
+  });
+  await api.delete(['a']);
+  current = 'second';
+  expect((await api.delete(['a'])).runs).toEqual(['a']);
+  expect(sent).toEqual(['first', 'first', 'second']);
+});
+
+test('a refusal that a new token does not mend is told', async () => {
+  vi.stubGlobal('fetch', (address: string) => Promise.resolve(address.includes('about') ? reply({ token: 'x' }) : reply({ error: 'not allowed' }, 403)));
+  await expect(api.delete(['a'])).rejects.toThrow('not allowed');
+});
