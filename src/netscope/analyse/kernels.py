@@ -249,6 +249,32 @@ def table_32(addresses, before, sizes, rows, filled, places, counts):  # type: i
     return at
 
 
+@_compiled("i8(i8, i8, i8, f8[:, ::1], i8[::1], u2[::1], u4[::1], i8, i8)")
+def append_32(address, size, every, rows, filled, places, counts, row, at):  # type: ignore[no-untyped-def]
+    """Measure one float32 array like `table_32`, into row `row` and the places from `at` on. Returns their end.
+
+    Where `every` is above 1, mean, deviation and bins are of every `every`th value, unless one is not finite.
+    """
+    values = carray(_pointer(address), (size,), np.float32)
+    table, other = np.zeros(2048, np.uint32), np.zeros(2048, np.uint32)
+    is_sample = False
+    if every > 1:
+        found, sample = np.empty(3), np.empty((size + every - 1) // every, np.float32)
+        survey_32(values, every, sample, found)
+        if np.isfinite(found[1]) and np.isfinite(found[2]):
+            is_sample = True
+            _measure_32(sample, rows[row], table, other)
+            rows[row, 0], rows[row, 1], rows[row, 5], rows[row, 6] = size, found[0], found[1], found[2]
+    if not is_sample:
+        _measure_32(values, rows[row], table, other)
+    end = _take(table, places, counts, at)
+    if is_sample:
+        for i in range(at, end):
+            counts[i] *= np.uint32(every)
+    filled[row] = end - at
+    return end
+
+
 @_compiled("i8(i8[::1], i8[::1], i8[::1], f8[:, ::1], i8[::1], u2[::1], u4[::1])")
 def table_64(addresses, before, sizes, rows, filled, places, counts):  # type: ignore[no-untyped-def]
     """The same for float64."""

@@ -28,6 +28,7 @@ LARGE = 1 << 16
 """Of arrays with more values than this, `measure_sample` takes a sample."""
 SAMPLE = 1 << 14
 """Values in such a sample, at most: its mean is off by 0.8 % of the spread."""
+_FIRST_ROWS = 64
 _SAFE = 1e140  # float64 whose squares, and sums of them, are within range
 _C_TYPES: dict[Any, Any] = {np.float32: ctypes.c_float, np.float64: ctypes.c_double}
 _kernels: Any = None
@@ -96,6 +97,51 @@ def measure_table(
         for i in np.flatnonzero(~_is_safe(found)).tolist():
             found[i] = moments(_view(int(before[i] or addresses[i]), int(sizes[i]), dtype))
     return Measured(found, bins.Histograms(filled, places[:n].copy(), counts[:n].copy()))
+
+
+class Appending:
+    """Measures arrays that come one by one, into one table that grows."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._moments = np.empty((_FIRST_ROWS, 7))
+        self._filled = np.empty(_FIRST_ROWS, np.int64)
+        self._places = np.empty(_FIRST_ROWS * bins.N_BINS // 8, np.uint16)
+        self._counts = np.empty(len(self._places), np.uint32)
+        self._n = 0
+        self._end = 0
+
+    def __len__(self) -> int:
+        """How many arrays were measured."""
+        return self._n
+
+    def sample(self, address: int, size: int, dtype: type[np.float32 | np.float64]) -> None:
+        """Measure one array as `measure_sample` does; its values lie side by side from `address` on."""
+        if self._n == len(self._filled):
+            self._moments, self._filled = _doubled(self._moments), _doubled(self._filled)
+        if self._end + bins.N_BINS > len(self._places):
+            self._places, self._counts = _doubled(self._places), _doubled(self._counts)
+        if _kernels is not None and dtype == np.float32:
+            self._end = _kernels.append_32(
+                address, size, stride(size), self._moments, self._filled, self._places, self._counts, self._n, self._end
+            )
+        else:
+            counts = np.zeros(bins.N_BINS, np.uint32)
+            self._moments[self._n] = measure_sample(_view(address, size, dtype), counts)
+            places = np.flatnonzero(counts)
+            end = self._end + len(places)
+            self._places[self._end : end], self._counts[self._end : end] = places, counts[places]
+            self._filled[self._n], self._end = len(places), end
+        self._n += 1
+
+    def found(self) -> Measured:
+        """What was measured so far, in order."""
+        n, end = self._n, self._end
+        return Measured(self._moments[:n], bins.Histograms(self._filled[:n], self._places[:end], self._counts[:end]))
+
+
+def _doubled(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.concatenate([array, np.empty_like(array)])
 
 
 def _measure_views(

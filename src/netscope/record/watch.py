@@ -26,7 +26,7 @@ from netscope.record.watch_activations import Listener, is_recording_code
 from netscope.record.watch_layers import Watched, plan, unwrap
 from netscope.record.watch_manual import ByHand
 from netscope.record.watch_measure import Measurement, Path
-from netscope.record.watch_rows import Place, Recorder, tell_layers
+from netscope.record.watch_rows import Recorder, place_of, tell_layers
 from netscope.record.watch_schedule import Every, Schedule
 from netscope.record.watch_write import Writing
 from netscope.schema import Layer, Quantity
@@ -294,12 +294,12 @@ class Watch:
         """Measure the statistics of batch norms."""
         if "value" in self._quantities:
             for item in self._plan.buffers:
-                measurement.replace(Place(item.layer, item.name, "value"), item.tensor)
+                measurement.replace(place_of(item.layer, item.name, "value"), item.tensor)
 
     def see_value(self, measurement: Measurement, item: Watched) -> None:
         """Measure a parameter as it is."""
         if "value" in self._quantities:
-            measurement.replace(Place(item.layer, item.name, "value"), item.tensor)
+            measurement.replace(place_of(item.layer, item.name, "value"), item.tensor)
 
     def see_gradient(self, measurement: Measurement, item: Watched, scale: torch.Tensor | None) -> None:
         """Measure a gradient; fused optimisers get it still multiplied by the scale of mixed precision."""
@@ -307,12 +307,12 @@ class Watch:
         if gradient is not None and "gradient" in self._quantities:
             if scale is not None:
                 gradient = gradient / scale.to(gradient.device)
-            measurement.replace(Place(item.layer, item.name, "gradient"), gradient)
+            measurement.replace(place_of(item.layer, item.name, "gradient"), gradient)
 
     def see_update(self, measurement: Measurement, item: Watched, before: torch.Tensor) -> None:
         """Measure what a step changed; `before` may be overwritten."""
         if "update" in self._quantities:
-            measurement.replace(Place(item.layer, item.name, "update"), item.tensor, before)
+            measurement.replace(place_of(item.layer, item.name, "update"), item.tensor, before)
 
     def finish_step(self) -> None:
         """A step is over: hand on its measurement, prepare for the next."""

@@ -21,7 +21,7 @@ from torch.utils.hooks import RemovableHandle
 from netscope.analyse.measure import stride
 from netscope.record.watch_hook import Hook
 from netscope.record.watch_measure import Measurement
-from netscope.record.watch_rows import Place
+from netscope.record.watch_rows import place_of
 
 FLAT = 0.01
 """An activation is saturated where its slope is below this share of its steepest slope."""
@@ -136,7 +136,7 @@ class Listener:
         if self._is_deaf() or self._measurement is None or not args or not _measurable(args[0]):
             return
         begin = self._clock()
-        place = Place(path, "output", "activation")
+        place = place_of(path, "output", "activation")
         if not (_in_backward() and self._measurement.has(place)):
             values = args[0].detach().reshape(-1)
             values = values[:: stride(values.numel())]
@@ -158,7 +158,7 @@ class Listener:
             self._unit_axis = 1 - module.weight.dim()
         elif isinstance(module, _POINTWISE):
             self._unit_axis = -1
-        place = Place(path, "output", "activation")
+        place = place_of(path, "output", "activation")
         tensor = first_tensor(output)
         if tensor is not None and not (_in_backward() and self._measurement.has(place)):
             tensor = tensor.detach()

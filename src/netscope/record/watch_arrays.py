@@ -53,7 +53,7 @@ def watch_arrays(run: Recorder, arrays: Mapping[str, Mapping[str, Any]], step: i
         look = measure_sample if place.quantity == "activation" else measure
         moments[i] = look(values, counts[i])
     _tell(run, found)
-    made = rows(list(found), Measured(moments, Histograms.of(counts)), {})
+    made = rows(tuple(found), Measured(moments, Histograms.of(counts)), {})
     if made.keys:
         run.put_row("layer", made.keys, step, made.values)
         run.put_bins(made.bins_keys, step, made.bins)

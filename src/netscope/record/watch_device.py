@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from netscope.analyse.bins import N_BINS, Histograms
@@ -59,7 +60,7 @@ class DeviceTable:
         self._numbers: list[torch.Tensor] = []
         self._n_numbers = 0
         self._parcel: Parcel | None = None
-        self._row_of: dict[int, int] = {}
+        self._rows: npt.NDArray[np.int64] = np.arange(0)
 
     def measure(self, tensors: Sequence[torch.Tensor], before: Sequence[torch.Tensor], is_sampled: bool) -> int:
         """Measure contiguous tensors of one dtype, or, where there is a `before` of each, what changed since.
@@ -81,7 +82,7 @@ class DeviceTable:
         self, tensors: Sequence[torch.Tensor], before: Sequence[torch.Tensor], is_sampled: bool
     ) -> Batch | None:
         """By Triton; None where it fails, which ends its use in this process."""
-        if not all(type(tensor) is torch.Tensor for tensor in tensors):
+        if not all(type(tensor) in (torch.Tensor, torch.nn.Parameter) for tensor in tensors):
             return None  # of a subclass nobody knows where its values are
         global _is_triton_broken
         try:
@@ -119,12 +120,12 @@ class DeviceTable:
         self._n_numbers += numbers.numel()
         return first
 
-    def send(self, live: set[int]) -> None:
-        """Nothing more comes: begin to bring the rows in `live` (and some others) and all numbers to the host."""
-        batches = [one for one in self._batches if any(one.first + i in live for i in range(len(one.counts)))]
-        for batch in batches:
-            for i in range(len(batch.counts)):
-                self._row_of[batch.first + i] = len(self._row_of)
+    def send(self, live: npt.NDArray[np.int64]) -> None:
+        """Nothing more comes: begin to bring the rows in `live` and all numbers to the host."""
+        is_live = np.zeros(self._n + 1, bool)
+        is_live[live] = True
+        batches = [one for one in self._batches if is_live[one.first : one.first + len(one.counts)].any()]
+        self._rows = np.concatenate([np.arange(0), *(one.first + np.arange(len(one.counts)) for one in batches)])
         self._batches = []
         moments = _merged([batch.moments for batch in batches])
         if moments or self._numbers:
@@ -134,17 +135,18 @@ class DeviceTable:
         """Whether `open` would not wait long."""
         return self._parcel is None or self._parcel.is_here()
 
-    def open(self) -> tuple[Measured, dict[int, int], list[float]]:
-        """What was found, in which of its rows those that `measure` gave are, and all numbers; waits if need be."""
+    def open(self) -> tuple[Measured, list[float]]:
+        """What was found, in rows as `measure` gave them, and all single numbers; waits if need be."""
+        moments = np.full((self._n, 7), np.nan)
         if self._parcel is None:
-            return Measured(np.empty((0, 7)), Histograms.of(np.empty((0, N_BINS), np.uint32))), {}, []
+            return Measured(moments, Histograms.of(np.zeros((self._n, N_BINS), np.uint32))), []
         numbers, counts = self._parcel.open()
-        split = 7 * len(self._row_of)
-        return (
-            Measured(numbers[:split].reshape(-1, 7), Histograms.of(counts)),
-            self._row_of,
-            numbers[split:].tolist(),
-        )
+        split = 7 * len(self._rows)
+        moments[self._rows] = numbers[:split].reshape(-1, 7)
+        found = Histograms.of(counts)
+        sizes = np.zeros(self._n, np.int64)
+        sizes[self._rows] = found.sizes
+        return Measured(moments, Histograms(sizes, found.places, found.counts)), numbers[split:].tolist()
 
 
 def _merged(several: Sequence[torch.Tensor | Partial]) -> list[torch.Tensor]:
@@ -163,13 +165,14 @@ def _merged(several: Sequence[torch.Tensor | Partial]) -> list[torch.Tensor]:
 
 def copies(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """Copies of many tensors, all in one operation where they are alike."""
-    plain = [tensor.detach() for tensor in tensors]
-    if not all(type(tensor) is torch.Tensor and tensor.layout == torch.strided for tensor in plain):
-        return [tensor.clone() for tensor in plain]
-    made = [torch.empty_like(tensor) for tensor in plain]
-    if made:
-        torch._foreach_copy_(made, plain)
-    return made
+    plain = (torch.Tensor, torch.nn.Parameter)
+    with torch.no_grad():
+        if not all(type(tensor) in plain and tensor.layout is torch.strided for tensor in tensors):
+            return [tensor.detach().clone() for tensor in tensors]
+        made = [torch.empty_like(tensor) for tensor in tensors]
+        if made:
+            torch._foreach_copy_(made, list(tensors))
+        return made
 
 
 def n_never_positive(peaks: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from netscope.analyse import bins
 from netscope.analyse.bins import Histograms
-from netscope.analyse.measure import LARGE, Measured, measure_sample, measure_table
+from netscope.analyse.measure import LARGE, Appending, Measured, measure_table
 from netscope.analyse.moments import Moments, merge
 from netscope.record import watch_device
 from netscope.record.watch_device import DeviceTable, n_never_positive
@@ -25,21 +26,35 @@ from netscope.record.watch_rows import Place, Rows, rows
 from netscope.schema import Quantity, Stat
 
 Path = Literal["auto", "device", "triton"]
-Row = tuple[torch.device | None, int]
-"""Where the numbers of a tensor are: in the table of a device, or (None) of the host."""
+_HOST, _ONE_BY_ONE, _FIRST_DEVICE = 0, 1, 2
+_ROW_BITS = 40
+_MEASURED_HERE = (torch.float32, torch.float64)
+_MEASURED = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
-class _Given(NamedTuple):
-    """A tensor to measure, dense and in the order of memory."""
+class _Alike:
+    """Tensors of one device and dtype, dense and in the order of memory, to be measured together."""
 
-    place: Place
-    tensor: torch.Tensor
-    before: torch.Tensor | None
-    n_implicit: int
+    __slots__ = ("before", "places", "tensors")
+
+    def __init__(self) -> None:
+        self.places: list[Place] = []
+        self.tensors: list[torch.Tensor] = []
+        self.before: list[torch.Tensor] = []
+
+
+_Waiting = dict[tuple[torch.device, torch.dtype, bool, bool], _Alike]
+"""By device, dtype, whether they are sampled, and whether the difference from what was before is measured."""
 
 
 class Measurement:
-    """Collects; `seal` when nothing more comes; `rows` when `is_ready`."""
+    """Collects; `seal` when nothing more comes; `rows` when `is_ready`.
+
+    Nothing is made for a single tensor that Python's garbage collector would have to look at: with 14,000 of them it
+    would take more time than the measuring. So a row is a number: that of its table, and in the lower bits that of the
+    row in it.
+    """
 
     def __init__(self, path: Path = "auto") -> None:
         """`path="device"` measures tensors of the CPU as if they lay on a device, "triton" as if on a GPU."""
@@ -48,13 +63,14 @@ class Measurement:
         self.time = 0.0
         self.is_sealed = False
         self._path = path
-        self._rows: dict[Place, list[Row]] = {}
-        self._shares: dict[Place, dict[Stat, list[tuple[int | Row, int]]]] = {}
+        self._rows: dict[Place, int | list[int]] = {}
+        self._shares: dict[Place, dict[Stat, list[tuple[int, torch.device | None, int]]]] = {}
         self._peaks: dict[Place, dict[torch.device, torch.Tensor]] = {}
         self._host: list[Measured] = []
         self._n_host = 0
+        self._one_by_one = Appending()
         self._devices: dict[torch.device, DeviceTable] = {}
-        self._waiting: list[_Given] | None = None  # those to be measured together
+        self._waiting: _Waiting | None = None
         self._lock = threading.RLock()  # replicas of DataParallel call from threads
 
     def __bool__(self) -> bool:
@@ -77,7 +93,7 @@ class Measurement:
     def together(self) -> Iterator[None]:
         """Measure what is given inside at the end of it, in one call; until then the tensors must not change."""
         with self._lock:
-            self._waiting = []
+            self._waiting = {}
             try:
                 yield
             finally:
@@ -95,64 +111,78 @@ class Measurement:
 
     def add(self, place: Place, tensor: torch.Tensor, before: torch.Tensor | None = None) -> None:
         """Measure a tensor of any layout; what has no data or no floats is passed over. Of activations, a sample."""
-        if unfit(tensor):
-            return
-        given = _given(place, tensor.detach(), before)
         with self._lock:
-            if self._waiting is not None:
-                self._waiting.append(given)
-            else:
-                self._measure([given])
+            if not (
+                tensor.dtype in _MEASURED_HERE
+                and type(tensor) in _PLAIN
+                and tensor.layout is torch.strided
+                and tensor.is_contiguous()
+                and not tensor.is_neg()
+                and (before is None or (before.dtype is tensor.dtype and before.stride() == tensor.stride()))
+            ):
+                if unfit(tensor):
+                    return
+                with torch.no_grad():
+                    tensor, before, n_implicit = _dense(tensor, before)
+                if n_implicit:
+                    n = float(n_implicit)
+                    zeros = Histograms(np.ones(1, np.int64), np.zeros(1, np.uint16), np.array([n], np.uint32))
+                    self._keep([place], Measured(np.array([[n, n, 0.0, 0.0, 0.0, 0.0, 0.0]]), zeros))
+            device = tensor.device
+            size = tensor.numel()
+            is_activation = place.quantity == "activation"
+            if not size or device.type == "meta":
+                return
+            if is_activation and before is None and device.type == "cpu" and self._path == "auto":
+                self._put(place, (_ONE_BY_ONE << _ROW_BITS) + len(self._one_by_one))
+                dtype = np.float32 if tensor.dtype is torch.float32 else np.float64
+                self._one_by_one.sample(tensor.data_ptr(), size, dtype)
+                return
+            waiting = {} if self._waiting is None else self._waiting
+            kind = device, tensor.dtype, is_activation and size > LARGE, before is not None
+            alike = waiting.get(kind)
+            if alike is None:
+                alike = waiting[kind] = _Alike()
+            alike.places.append(place)
+            alike.tensors.append(tensor)
+            if before is not None:
+                alike.before.append(before)
+            if self._waiting is None:
+                self._measure(waiting)
 
-    def _measure(self, several: Sequence[_Given]) -> None:
-        alike: dict[tuple[torch.device, torch.dtype, bool, bool], list[_Given]] = {}
-        for given in several:
-            tensor = given.tensor
-            if tensor.numel():
-                is_sampled = given.place.quantity == "activation" and tensor.numel() > LARGE
-                kind = (tensor.device, tensor.dtype, is_sampled, given.before is not None)
-                alike.setdefault(kind, []).append(given)
-            if given.n_implicit:
-                n = float(given.n_implicit)
-                zero = Histograms(np.ones(1, np.int64), np.zeros(1, np.uint16), np.array([n], np.uint32))
-                self._keep([given], Measured(np.array([[n, n, 0.0, 0.0, 0.0, 0.0, 0.0]]), zero))
-        for (device, _, is_sampled, _), those in alike.items():
+    def _put(self, place: Place, row: int) -> None:
+        known = self._rows.setdefault(place, row)
+        if known is not row:
+            self._rows[place] = [*known, row] if isinstance(known, list) else [known, row]
+
+    def _measure(self, waiting: _Waiting) -> None:
+        for (device, dtype, is_sampled, _), alike in waiting.items():
             if device.type == "cpu" and self._path == "auto":
-                self._measure_here(those, is_sampled)
+                addresses = np.array([tensor.data_ptr() for tensor in alike.tensors], np.int64)
+                sizes = np.array([tensor.numel() for tensor in alike.tensors], np.int64)
+                before = np.array([tensor.data_ptr() for tensor in alike.before], np.int64) if alike.before else None
+                kind = np.float32 if dtype is torch.float32 else np.float64
+                self._keep(alike.places, measure_table(addresses, sizes, kind, before))
             else:
-                self._measure_there(device, those, is_sampled)
+                with torch.no_grad():
+                    self._measure_there(device, alike, is_sampled)
 
-    def _measure_here(self, several: Sequence[_Given], is_sampled: bool) -> None:
-        if is_sampled:
-            for given in several:
-                counts = np.zeros(bins.N_BINS, np.uint32)
-                found = measure_sample(given.tensor.numpy(), counts)
-                self._keep([given], Measured(np.array([found]), Histograms.of(counts[None])))
-            return
-        addresses = np.array([given.tensor.data_ptr() for given in several], np.int64)
-        sizes = np.array([given.tensor.numel() for given in several], np.int64)
-        before = None
-        if several[0].before is not None:
-            before = np.array([given.before.data_ptr() for given in several if given.before is not None], np.int64)
-        dtype = np.float32 if several[0].tensor.dtype == torch.float32 else np.float64
-        self._keep(several, measure_table(addresses, sizes, dtype, before))
-
-    def _keep(self, several: Sequence[_Given], found: Measured) -> None:
+    def _keep(self, places: Sequence[Place], found: Measured) -> None:
         self._host.append(found)
-        for i, given in enumerate(several, self._n_host):
-            self._rows.setdefault(given.place, []).append((None, i))
-        self._n_host += len(several)
+        for row, place in enumerate(places, (_HOST << _ROW_BITS) + self._n_host):
+            self._put(place, row)
+        self._n_host += len(places)
 
-    def _measure_there(self, device: torch.device, several: Sequence[_Given], is_sampled: bool) -> None:
+    def _measure_there(self, device: torch.device, alike: _Alike, is_sampled: bool) -> None:
         table = self._table(device)
-        before = [given.before for given in several if given.before is not None]
+        number = _FIRST_DEVICE + list(self._devices).index(device)
         try:
-            first = table.measure([given.tensor for given in several], before, is_sampled)
+            first = table.measure(alike.tensors, alike.before, is_sampled)
         except torch.OutOfMemoryError:
             watch_device.warn_full()
             return
-        for i, given in enumerate(several, first):
-            self._rows.setdefault(given.place, []).append((device, i))
+        for row, place in enumerate(alike.places, (number << _ROW_BITS) + first):
+            self._put(place, row)
 
     def _table(self, device: torch.device) -> DeviceTable:
         table = self._devices.get(device)
@@ -163,12 +193,14 @@ class Measurement:
     def share(self, place: Place, stat: Stat, hits: torch.Tensor, n: int) -> None:
         """Add to a share: `hits` (a tensor of one number) of n."""
         with self._lock:
-            hit: int | Row
             if hits.device.type == "cpu" and self._path == "auto":
-                hit = int(hits)
+                self._share(place, stat, int(hits), None, n)
             else:
-                hit = hits.device, self._table(hits.device).number(hits)
-            self._shares.setdefault(place, {}).setdefault(stat, []).append((hit, n))
+                self._share(place, stat, self._table(hits.device).number(hits), hits.device, n)
+
+    def _share(self, place: Place, stat: Stat, hits: int, device: torch.device | None, n: int) -> None:
+        """`hits` of n; where there is a device, the place among its numbers where they will be."""
+        self._shares.setdefault(place, {}).setdefault(stat, []).append((hits, device, n))
 
     def peak(self, place: Place, largest: torch.Tensor) -> None:
         """Note the largest output of each unit, over the batch; `dead` is told from those of all calls."""
@@ -191,15 +223,23 @@ class Measurement:
             is_here = device.type == "cpu" and self._path == "auto"
             first = 0 if is_here else self._table(device).number(hits)
             for i, (place, peak) in enumerate(several):
-                hit: int | Row = int(hits[i]) if is_here else (device, first + i)
-                self._shares.setdefault(place, {}).setdefault("dead", []).append((hit, peak.numel()))
-        live: dict[torch.device, set[int]] = {}
-        for parts in self._rows.values():
-            for where, row in parts:
-                if where is not None:
-                    live.setdefault(where, set()).add(row)
-        for device, table in self._devices.items():
-            table.send(live.get(device, set()))
+                if is_here:
+                    self._share(place, "dead", int(hits[i]), None, peak.numel())
+                else:
+                    self._share(place, "dead", first + i, device, peak.numel())
+        if self._devices:
+            rows = self._all_rows()
+            for number, table in enumerate(self._devices.values(), _FIRST_DEVICE):
+                table.send(rows[rows >> _ROW_BITS == number] & ((1 << _ROW_BITS) - 1))
+
+    def _all_rows(self) -> npt.NDArray[np.int64]:
+        found: list[int] = []
+        for row in self._rows.values():
+            if isinstance(row, list):
+                found += row
+            else:
+                found.append(row)
+        return np.array(found, np.int64)
 
     def is_ready(self) -> bool:
         """Whether `rows` need not wait for a device."""
@@ -207,45 +247,28 @@ class Measurement:
 
     def rows(self) -> Rows:
         """All numbers; waits for devices."""
-        tables = [*self._host]
-        offsets: dict[torch.device | None, int] = {None: 0}
-        n = self._n_host
-        numbers: dict[torch.device | None, list[float]] = {}
-        places_of: dict[torch.device | None, dict[int, int]] = {}
+        tables = [_joined(self._host), self._one_by_one.found()]
+        numbers: dict[torch.device, list[float]] = {}
         for device, table in self._devices.items():
-            found, row_numbers, numbers[device] = table.open()
-            offsets[device], places_of[device] = n, row_numbers
+            found, numbers[device] = table.open()
             tables.append(found)
-            n += len(found.moments)
-        self._devices = {}
-
-        def at(row: Row) -> int:
-            device, i = row
-            return offsets[device] + (i if device is None else places_of[device][i])
-
+        begins = np.cumsum([0, *(len(table.moments) for table in tables)])
         whole = _joined(tables)
-        first = np.array([at(parts[0]) for parts in self._rows.values()], np.int64)
-        extra: list[tuple[Moments, bins.Counts]] = []
-        for i, parts in enumerate(self._rows.values()):
-            if len(parts) > 1:
-                some = np.array([at(row) for row in parts], np.int64)
-                moments = merge(Moments(*row) for row in whole.moments[some].tolist())
-                counts = whole.histograms.take(some).dense().sum(axis=0, dtype=np.uint32)
-                first[i] = n + len(extra)
-                extra.append((moments, counts))
-        if extra:
-            whole = _joined(
-                [whole, Measured(np.array([m for m, _ in extra]), Histograms.of(np.stack([c for _, c in extra])))]
-            )
+        rows_of = self._all_rows()
+        index = begins[rows_of >> _ROW_BITS] + (rows_of & ((1 << _ROW_BITS) - 1))
+        sizes = [len(row) if isinstance(row, list) else 1 for row in self._rows.values()]
+        if len(index) > len(sizes):
+            whole, index = _merged(whole, index, sizes)
         shares = {
             place: {
-                stat: sum(hit if isinstance(hit, int) else int(numbers[hit[0]][hit[1]]) for hit, _ in several)
-                / sum(of for _, of in several)
+                stat: sum(hits if device is None else int(numbers[device][hits]) for hits, device, _ in several)
+                / sum(n for _, _, n in several)
                 for stat, several in stats.items()
             }
             for place, stats in self._shares.items()
         }
-        return rows(list(self._rows), Measured(whole.moments[first], whole.histograms.take(first)), shares)
+        found = Measured(whole.moments[index], whole.histograms.take(index))
+        return rows(tuple(self._rows), found, shares)
 
 
 def _joined(tables: Sequence[Measured]) -> Measured:
@@ -254,15 +277,39 @@ def _joined(tables: Sequence[Measured]) -> Measured:
     return Measured(np.concatenate([one.moments for one in tables]), bins.join([one.histograms for one in tables]))
 
 
-def _given(place: Place, tensor: torch.Tensor, before: torch.Tensor | None) -> _Given:
+def _merged(
+    whole: Measured, index: npt.NDArray[np.int64], sizes: Sequence[int]
+) -> tuple[Measured, npt.NDArray[np.int64]]:
+    """Add a row for each tensor that was measured several times; `index` has `sizes` rows of each tensor, side by side.
+
+    Returns:
+        The table, and per tensor its row.
+    """
+    moments: list[Moments] = []
+    counts: list[bins.Counts] = []
+    of: list[int] = []
+    end = 0
+    for size in sizes:
+        begin, end = end, end + size
+        of.append(int(index[begin]))
+        if size > 1:
+            some = index[begin:end]
+            of[-1] = len(whole.moments) + len(moments)
+            moments.append(merge(Moments(*row) for row in whole.moments[some].tolist()))
+            counts.append(whole.histograms.take(some).dense().sum(axis=0, dtype=np.uint32))
+    extra = Measured(np.array(moments), Histograms.of(np.stack(counts)))
+    return _joined([whole, extra]), np.array(of, np.int64)
+
+
+def _dense(tensor: torch.Tensor, before: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor | None, int]:
     """As floats of this process, dense, in the order of memory; with how many zeros a sparse one does not store."""
+    tensor = tensor.detach()
     if type(tensor) is not torch.Tensor and hasattr(tensor, "to_local"):
         tensor = tensor.to_local()
         before = before.to_local() if before is not None and hasattr(before, "to_local") else before
     n_implicit = 0
     if tensor.layout != torch.strided:
-        tensor = tensor if before is None else tensor - before
-        before = None
+        tensor, before = tensor if before is None else tensor - before, None
         n = tensor.numel()
         if tensor.layout == torch.sparse_coo:
             tensor = tensor.coalesce()
@@ -275,16 +322,9 @@ def _given(place: Place, tensor: torch.Tensor, before: torch.Tensor | None) -> _
         tensor = tensor.abs() if tensor.is_complex() else tensor.resolve_neg()
     if tensor.dtype not in (_MEASURED if tensor.device.type != "cpu" else _MEASURED_HERE):
         tensor, before = (tensor if before is None else tensor - before).float(), None
-    if tensor.is_contiguous():
-        return _Given(place, tensor, before, n_implicit)
-    dense = _in_memory_order(tensor)
-    if before is not None:
-        before = _in_memory_order(before)
-    return _Given(place, dense, before, n_implicit)
-
-
-_MEASURED_HERE = (torch.float32, torch.float64)
-_MEASURED = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+    if not tensor.is_contiguous():
+        tensor, before = _in_memory_order(tensor), None if before is None else _in_memory_order(before)
+    return tensor, before, n_implicit
 
 
 def _in_memory_order(tensor: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -49,6 +49,10 @@ class Place(NamedTuple):
     quantity: Quantity
 
 
+place_of = functools.lru_cache(1 << 16)(Place)
+"""The same `Place` for the same words: tens of thousands of new ones a measurement would keep the collector busy."""
+
+
 class Rows(NamedTuple):
     """A measurement as the journal takes it."""
 
@@ -61,7 +65,7 @@ class Rows(NamedTuple):
 _ALWAYS: tuple[Stat, ...] = ("mean", "std", "norm", "min", "max", "zeros", "nonfinite")
 
 
-def rows(places: Sequence[Place], found: Measured, shares: Mapping[Place, Mapping[Stat, float]]) -> Rows:
+def rows(places: tuple[Place, ...], found: Measured, shares: Mapping[Place, Mapping[Stat, float]]) -> Rows:
     """All series of a measurement; empty tensors have none.
 
     Updates get their `ratio` where the value of the same tensor is there too.
@@ -73,10 +77,10 @@ def rows(places: Sequence[Place], found: Measured, shares: Mapping[Place, Mappin
     """
     if not (found.moments[:, 0] > 0).all():
         kept = np.flatnonzero(found.moments[:, 0] > 0)
-        places = [places[i] for i in kept.tolist()]
+        places = tuple(places[i] for i in kept.tolist())
         found = Measured(found.moments[kept], found.histograms.take(kept))
     further = tuple((place, tuple(shares[place])) for place in places if place in shares)
-    order = _order(tuple(places), further)
+    order = _order(places, further)
     values = np.empty(len(order.keys))
     if len(places):
         stats = _statistics(found.moments)
@@ -115,7 +119,7 @@ class _Order(NamedTuple):
     """And which the value's."""
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=8)
 def _order(places: tuple[Place, ...], shares: tuple[tuple[Place, tuple[Stat, ...]], ...]) -> _Order:
     """The same from measurement to measurement, and dear to make where there are many."""
     shares_of = dict(shares)
