@@ -27,7 +27,17 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "RESULTS.md"
 KEPT = HERE / "results"  # one JSON a benchmark, so that one can be run again alone
-NAMES = ("log_cost", "lost_on_kill", "watch_cost", "watch_deep", "store_cost", "resume_cost", "serve_series", "draw_charts")
+NAMES = (
+    "log_cost",
+    "lost_on_kill",
+    "watch_cost",
+    "watch_deep",
+    "watch_gpu",
+    "store_cost",
+    "resume_cost",
+    "serve_series",
+    "draw_charts",
+)
 PACKAGES = ("netscope", "torch", "numpy", "tensorboard", "tensorboardX", "wandb", "trackio")
 
 

@@ -227,6 +227,8 @@ class LayerTable(Noun):
     tensors: list[LayerTensor]
     steps: list[int]
     """Steps at which anything was watched, ascending; at most 2,000, evenly chosen."""
+    sampled_above: int | None = None
+    """Histograms of activations with more values count a sample; on a CPU mean, std and norm are of it, too."""
 
 
 class LayerTensor(Noun):

@@ -168,7 +168,7 @@ def test_on_a_device_a_measurement_is_one_copy(monkeypatch):
         measurement = Measurement()
         for number, tensor in enumerate(values):
             measurement.add(PLACE._replace(layer=str(number)), tensor)
-        measurement.peak(PLACE, values[0])
+        measurement.units(PLACE, values[0], -1)
         measurement.share(PLACE, "saturated", (values[0] > 1).sum(), 35)
         assert crossings.found == []
         measurement.seal()

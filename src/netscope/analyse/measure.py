@@ -199,6 +199,20 @@ def measure_sample(values: npt.NDArray[np.floating], counts: Counts) -> Moments:
     return found._replace(n=float(flat.size), zeros=zeros, min=low, max=high)
 
 
+def mark_lively(address: int, shape: tuple[int, int, int], lively: npt.NDArray[np.bool_]) -> None:
+    """Mark the units of a float32 array [outer, unit, inner], side by side in memory, that are not always at most zero.
+
+    >>> values, lively = np.array([[0.0, 2.0, -1.0], [0.0, 0.0, np.nan]], np.float32), np.zeros(3, bool)
+    >>> mark_lively(values.ctypes.data, (2, 3, 1), lively)
+    >>> lively.tolist()
+    [False, True, True]
+    """
+    if _kernels is not None:
+        _kernels.lively_32(address, *shape, lively)
+    else:
+        lively |= ~(_view(address, math.prod(shape), np.float32).reshape(shape) <= 0).all(axis=(0, 2))
+
+
 @functools.lru_cache(maxsize=1024)
 def stride(n: int) -> int:
     """Every how manyth of n values a sample takes: 1, or the smallest prime that leaves at most `SAMPLE` of them.

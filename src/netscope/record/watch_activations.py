@@ -164,8 +164,7 @@ class Listener:
             tensor = tensor.detach()
             self._measurement.add(place, tensor)
             if isinstance(module, _SWITCHES) and tensor.dim() >= -self._unit_axis:
-                others = [axis for axis in range(tensor.dim()) if axis != tensor.dim() + self._unit_axis]
-                self._measurement.peak(place, tensor.amax(others) if others else tensor)
+                self._measurement.units(place, tensor, self._unit_axis)
         self._spent(self._clock() - begin)
 
 

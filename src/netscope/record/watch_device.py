@@ -175,11 +175,11 @@ def copies(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         return made
 
 
-def n_never_positive(peaks: Sequence[torch.Tensor]) -> torch.Tensor:
-    """How many elements of each tensor are not above zero; all are on one device."""
-    if len(peaks) == 1:
-        return (peaks[0] <= 0).sum().reshape(1)
-    so_far = torch.cumsum(torch.cat([peak.reshape(-1) for peak in peaks]) <= 0, 0)
-    ends = np.cumsum([peak.numel() for peak in peaks]) - 1
-    sums = so_far[upload(ends, peaks[0].device)]
+def n_false(several: Sequence[torch.Tensor]) -> torch.Tensor:
+    """How many elements of each tensor of booleans are false; all are on one device."""
+    if len(several) == 1:
+        return (~several[0]).sum().reshape(1)
+    so_far = torch.cumsum(~torch.cat(list(several)), 0)
+    ends = np.cumsum([one.numel() for one in several]) - 1
+    sums = so_far[upload(ends, several[0].device)]
     return torch.diff(sums, prepend=sums.new_zeros(1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -17,10 +18,10 @@ import torch
 
 from netscope.analyse import bins
 from netscope.analyse.bins import Histograms
-from netscope.analyse.measure import LARGE, Appending, Measured, measure_table
+from netscope.analyse.measure import LARGE, Appending, Measured, mark_lively, measure_table
 from netscope.analyse.moments import Moments, merge
 from netscope.record import watch_device
-from netscope.record.watch_device import DeviceTable, n_never_positive
+from netscope.record.watch_device import DeviceTable, n_false
 from netscope.record.watch_layers import unfit
 from netscope.record.watch_rows import Place, Rows, rows
 from netscope.schema import Quantity, Stat
@@ -65,7 +66,7 @@ class Measurement:
         self._path = path
         self._rows: dict[Place, int | list[int]] = {}
         self._shares: dict[Place, dict[Stat, list[tuple[int, torch.device | None, int]]]] = {}
-        self._peaks: dict[Place, dict[torch.device, torch.Tensor]] = {}
+        self._units: dict[Place, dict[torch.device, torch.Tensor]] = {}  # whether each was ever above zero
         self._host: list[Measured] = []
         self._n_host = 0
         self._one_by_one = Appending()
@@ -81,7 +82,7 @@ class Measurement:
         """Drop what was seen of one quantity: a newer batch replaces it."""
         with self._lock:
             places: Any
-            for places in (self._rows, self._shares, self._peaks):
+            for places in (self._rows, self._shares, self._units):
                 for place in [place for place in places if place.quantity == quantity]:
                     del places[place]
 
@@ -202,31 +203,47 @@ class Measurement:
         """`hits` of n; where there is a device, the place among its numbers where they will be."""
         self._shares.setdefault(place, {}).setdefault(stat, []).append((hits, device, n))
 
-    def peak(self, place: Place, largest: torch.Tensor) -> None:
-        """Note the largest output of each unit, over the batch; `dead` is told from those of all calls."""
+    def units(self, place: Place, tensor: torch.Tensor, axis: int) -> None:
+        """Note which units, along `axis` (negative), are above zero; `dead` are those that never are, in any call."""
+        axis += tensor.dim()
+        shape: tuple[int, ...] = tensor.shape
         with self._lock:
-            peaks = self._peaks.setdefault(place, {})
-            known = peaks.get(largest.device)
-            same = known is not None and known.shape == largest.shape
-            peaks[largest.device] = torch.maximum(known, largest) if same and known is not None else largest
+            known = self._units.setdefault(place, {}).get(tensor.device)
+            if known is not None and known.shape[0] != shape[axis]:
+                known = None
+            if (
+                tensor.device.type == "cpu"
+                and self._path == "auto"
+                and tensor.dtype is torch.float32
+                and type(tensor) in _PLAIN
+                and tensor.is_contiguous()
+            ):
+                lively = np.zeros(shape[axis], bool) if known is None else known.numpy()
+                mark_lively(tensor.data_ptr(), (prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])), lively)
+                found = torch.from_numpy(lively)
+            else:
+                others = [i for i in range(tensor.dim()) if i != axis]
+                peaks = tensor.detach().amax(others) if others else tensor.detach()
+                found = ~(peaks <= 0)
+                found = found if known is None else found | known
+            self._units[place][tensor.device] = found
 
     def seal(self) -> None:
         """Nothing more comes: begin to bring over what lies on devices, one copy each."""
         self.is_sealed = True
         by_device: dict[torch.device, list[tuple[Place, torch.Tensor]]] = {}
-        for place, peaks in self._peaks.items():
-            for device, peak in peaks.items():
-                by_device.setdefault(device, []).append((place, peak))
-        self._peaks = {}
-        for device, several in by_device.items():
-            hits = n_never_positive([peak for _, peak in several])
-            is_here = device.type == "cpu" and self._path == "auto"
-            first = 0 if is_here else self._table(device).number(hits)
-            for i, (place, peak) in enumerate(several):
-                if is_here:
-                    self._share(place, "dead", int(hits[i]), None, peak.numel())
+        for place, several in self._units.items():
+            for device, lively in several.items():
+                if device.type == "cpu" and self._path == "auto":
+                    n = len(lively)
+                    self._share(place, "dead", n - int(np.count_nonzero(lively.numpy())), None, n)
                 else:
-                    self._share(place, "dead", first + i, device, peak.numel())
+                    by_device.setdefault(device, []).append((place, lively))
+        self._units = {}
+        for device, those in by_device.items():
+            first = self._table(device).number(n_false([lively for _, lively in those]))
+            for i, (place, lively) in enumerate(those):
+                self._share(place, "dead", first + i, device, len(lively))
         if self._devices:
             rows = self._all_rows()
             for number, table in enumerate(self._devices.values(), _FIRST_DEVICE):

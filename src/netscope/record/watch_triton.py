@@ -29,11 +29,12 @@ from netscope.record.watch_transfer import upload
 class Variant(NamedTuple):
     """How a kernel is cut; `benchmarks/watch_gpu.py --variants` compares them."""
 
-    block: int = 8192
-    """Values a program looks at, at most 16,384: two counts of a block are packed in 32 bits."""
-    warps: int = 8
+    block: int = 2048
+    """Values a program looks at, at most 16,384: two counts of a block are packed in 32 bits. With few values a thread
+    needs fewer registers, so that more programs hide each other's waiting."""
+    warps: int = 4
     half: int = 64
-    """Bins of the window for each sign, the last of which takes what lies outside."""
+    """Slots of the window for each sign; two of them are for zeros and for what lies outside."""
     every: int = 8
     """Of large activations, one value of so many is counted in the bins."""
 
@@ -231,13 +232,7 @@ def _measure(
     tl.store(row + 5, low)
     tl.store(row + 6, high)
 
-    # Bins. Zeros and what is not finite are counted of all values, the others of one in `EVERY`.
-    positive_zero = is_there & (bits == 0)
-    negative_zero = is_there & (bits == -0x80000000)
-    packed = tl.sum(positive_zero.to(tl.int32) + (negative_zero.to(tl.int32) << 16), 0)
-    if packed > 0:
-        tl.atomic_add(own, packed & 0xFFFF, sem="relaxed")
-        tl.atomic_add(own + N_BINS // 2, packed >> 16, sem="relaxed")
+    # Bins. Infinities and NaN are counted of all values, the others of one in `EVERY`.
     is_odd = is_there & (_size_of(bits) >= 0x7F800000)
     n_odd = n - n_finite
     if IS_DOUBLE:
@@ -248,24 +243,26 @@ def _measure(
         number = tl.arange(0, 64)
         target = own + 1020 + (number & 3) + (number >> 2) * (N_BINS // 2)
         tl.atomic_add(target, odd, mask=(number < 8) & (odd > 0), sem="relaxed")
-    bits = tl.where(is_there & (_size_of(bits) < 0x7F800000), bits, 0)
+    bits = tl.where(is_there, bits, 0x7FFFFFFF)
     if EVERY > 1:
         # One of each group of neighbours, which one changes from group to group: a stride would see some columns only.
         group = tl.arange(0, BLOCK // EVERY)
         picked = (group * 5 + (group >> 5) + block * 3) & (EVERY - 1)
         is_picked = tl.arange(0, EVERY)[None, :] == picked[:, None]
         bits = tl.sum(tl.where(is_picked, tl.reshape(bits, (BLOCK // EVERY, EVERY)), 0), 1)
+    # The last slot of each sign is for zeros, the one before for what lies below the window or is counted above.
+    is_nonzero = (_size_of(bits) < 0x7F800000) & (_size_of(bits) != 0)
     magnitude = _size_of(bits) >> 21
+    top = tl.max(tl.where(is_nonzero, magnitude, 0), 0)
+    is_inside = is_nonzero & (top - magnitude < HALF - 2)
+    slot = tl.where(is_inside, top - magnitude, tl.where(_size_of(bits) == 0, HALF - 1, HALF - 2))
     sign = tl.where(bits < 0, 1, 0)
-    top = tl.max(magnitude, 0)
-    is_counted = _size_of(bits) != 0
-    is_inside = is_counted & (top - magnitude < HALF - 1)
-    found = tl.histogram(tl.where(is_inside, top - magnitude, HALF - 1) + sign * HALF, 2 * HALF)
-    slot = tl.arange(0, 2 * HALF)
-    below = slot & (HALF - 1)
-    target = own + top - below + tl.where(slot >= HALF, N_BINS // 2, 0)
-    tl.atomic_add(target, found * EVERY, mask=(below < HALF - 1) & (found > 0), sem="relaxed")
-    is_outside = is_counted & (top - magnitude >= HALF - 1)
+    found = tl.histogram(slot + sign * HALF, 2 * HALF)
+    slots = tl.arange(0, 2 * HALF)
+    below = slots & (HALF - 1)
+    target = own + tl.where(below == HALF - 1, 0, top - below) + tl.where(slots >= HALF, N_BINS // 2, 0)
+    tl.atomic_add(target, found * EVERY, mask=(below != HALF - 2) & (found > 0), sem="relaxed")
+    is_outside = is_nonzero & (top - magnitude >= HALF - 2)
     if tl.sum(is_outside.to(tl.int32), 0) > 0:
         ones = tl.full(magnitude.shape, EVERY, tl.int32)
         tl.atomic_add(own + magnitude + sign * (N_BINS // 2), ones, mask=is_outside, sem="relaxed")

@@ -125,6 +125,7 @@ class Head(msgspec.Struct):
             self.has_memo = True
         elif name == "layers":
             memo.layers = msgspec.convert(event["layers"], list[Layer])
+            memo.sampled_above = msgspec.convert(event.get("sampled_above"), int | None)
             self.has_memo = True
         elif name == "attempt":
             self.fork_step = msgspec.convert(event.get("fork_step"), Step | None)
@@ -181,12 +182,14 @@ class Memo(msgspec.Struct):
 
     environment: dict[str, Any] | None = None
     layers: list[Layer] | None = None
+    sampled_above: int | None = None
 
     def under(self, newer: Memo) -> Memo:
         """What is known with something newer: that, where it tells."""
         return Memo(
             newer.environment if newer.environment is not None else self.environment,
             newer.layers if newer.layers is not None else self.layers,
+            newer.sampled_above if newer.layers is not None else self.sampled_above,
         )
 
 

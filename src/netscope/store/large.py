@@ -227,7 +227,8 @@ class Large:
 
     def layers(self, run_id: str) -> LayerTable:
         """What was watched: modules in forward order, and per tensor what there is of it."""
-        layers: list[Layer] = self.memo(run_id).layers or []
+        memo = self.memo(run_id)
+        layers: list[Layer] = memo.layers or []
         stats: dict[tuple[str, str, str], set[str]] = {}
         binned: set[tuple[str, str, str]] = set()
         one_of_each: list[str] = []
@@ -256,7 +257,7 @@ class Large:
             for layer, tensor, quantity in tensors
             if quantity in QUANTITIES
         ]  # fmt: skip
-        return LayerTable(layers, known, every.tolist())
+        return LayerTable(layers, known, every.tolist(), memo.sampled_above)
 
     def _column(self, run_id: str, key: str) -> list[Any]:
         return list(self.reader.columns([run_id], key, "layer").values())

@@ -202,6 +202,8 @@ export interface LayerTable {
   tensors: LayerTensor[];
   /** Steps at which anything was watched, ascending; at most 2,000, evenly chosen. */
   steps: number[];
+  /** Histograms of activations with more values count a sample; on a CPU mean, std and norm are of it, too. */
+  sampled_above: number | null;
 }
 
 /** One watched tensor and what there is of it. */
