@@ -97,7 +97,9 @@ class DeviceTable:
             return None
         except Exception as reason:  # noqa: BLE001  # a compiler, a driver and a device: the training goes on
             self._use_triton, _is_triton_broken = False, True
-            warnings.warn(f"watching is slower than it could be: Triton does not work here ({reason})", stacklevel=2)
+            warnings.warn(
+                f"watching is slower than it could be: Triton does not work here ({reason!s:.300})", stacklevel=2
+            )
             return None
 
     def _new_counts(self, n: int) -> torch.Tensor:
@@ -178,8 +180,8 @@ def copies(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 def n_false(several: Sequence[torch.Tensor]) -> torch.Tensor:
     """How many elements of each tensor of booleans are false; all are on one device."""
     if len(several) == 1:
-        return (~several[0]).sum().reshape(1)
-    so_far = torch.cumsum(~torch.cat(list(several)), 0)
+        return torch.logical_not(several[0]).sum().reshape(1)
+    so_far = torch.cumsum(torch.logical_not(torch.cat(list(several))), 0)
     ends = np.cumsum([one.numel() for one in several]) - 1
     sums = so_far[upload(ends, several[0].device)]
     return torch.diff(sums, prepend=sums.new_zeros(1))

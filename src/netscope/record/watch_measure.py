@@ -224,7 +224,7 @@ class Measurement:
             else:
                 others = [i for i in range(tensor.dim()) if i != axis]
                 peaks = tensor.detach().amax(others) if others else tensor.detach()
-                found = ~(peaks <= 0)
+                found = torch.logical_not(peaks <= 0)
                 found = found if known is None else found | known
             self._units[place][tensor.device] = found
 
