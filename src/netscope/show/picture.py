@@ -16,6 +16,7 @@ from netscope.errors import NotFoundError
 from netscope.inspect.curves import curves
 from netscope.schema import Run, SeriesInfo, SeriesRequest
 from netscope.store.store import Store
+from netscope.store.text import visible
 
 MOST_RUNS = 8
 MOST_CHARTS = 6
@@ -88,7 +89,7 @@ def _cards(store: Store, runs: dict[str, Run], keys: list[str]) -> list[str]:
     cards = []
     for key in keys:
         lines = [info for info in found.reply.series if info.key == key and not info.ghost]
-        cards.append(_card(key, lines, found.x, found.y, colours))
+        cards.append(_card(key, lines, found.x, found.beside["y"], colours))
     return cards
 
 
@@ -137,5 +138,5 @@ def _text(x: float, y: float, text: str, more: str = "") -> str:
 
 def _short(text: str, n: int) -> str:
     """The end of a long name tells more than its beginning."""
-    plain = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    plain = visible(text)
     return plain if len(plain) <= n else "…" + plain[1 - n :]
