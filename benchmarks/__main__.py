@@ -36,6 +36,7 @@ NAMES = (
     "store_cost",
     "resume_cost",
     "serve_series",
+    "smooth_cost",
     "draw_charts",
 )
 PACKAGES = ("netscope", "torch", "numpy", "tensorboard", "tensorboardX", "wandb", "trackio")

@@ -4,7 +4,7 @@ import { listen, type Link } from '../api/live';
 import { isNumeric } from '../api/numbers';
 import { own } from '../api/own';
 import type { About, Deleted, EditRequest, Key, Live, Run } from '../api/schema.gen';
-import { assign, groupInk, ink, ramp } from '../ui/colours';
+import { assign, distinct, groupInk, ink, ramp } from '../ui/colours';
 import { groupRuns, parseField, sortRuns, summaryKeys, valueOf, type Field, type Group, type Sort } from './fields';
 import { understand, unknownName, type Query } from './query';
 import { selection } from './selection.svelte';
@@ -112,6 +112,14 @@ class Runs {
   });
   /** Changes when any of the compared runs grows. */
   readonly growth: string = $derived(this.compared.map((id) => this.all.get(id)?.revision ?? 0).join());
+  /** Colours of the compared runs; each keeps its own while it is compared, and over visits. */
+  #held: ReadonlyMap<string, number> = new Map(recall<[string, number][]>('comparedColours', []));
+  readonly #compared: ReadonlyMap<string, number> = $derived.by(() => {
+    if (!this.loaded) return this.#held;
+    this.#held = distinct(this.compared, this.#slots, this.#held);
+    keep('comparedColours', [...this.#held].slice(0, 3000));
+    return this.#held;
+  });
   readonly #legend: ReadonlyMap<string, string> | null = $derived.by(() => this.#colourByField());
 
   /** What is typed in the search box, shared by the Runs view and the side panel; in the address, as what is compared hangs on it. */
@@ -266,7 +274,7 @@ class Runs {
   colour(id: string): string {
     const chosen = own(this.#chosen, id);
     if (chosen) return chosen;
-    return this.#legend?.get(id) ?? ink(this.#slots.get(id) ?? 0, theme.shown);
+    return this.#legend?.get(id) ?? ink(this.#compared.get(id) ?? this.#slots.get(id) ?? 0, theme.shown);
   }
 
   setColour(id: string, colour: string | null): void {

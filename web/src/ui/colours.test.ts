@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { assign, hash, ink, PALETTE, rgb, SLOTS } from './colours';
+import { assign, distinct, hash, ink, PALETTE, rgb, SLOTS } from './colours';
 
 const linear = (c: number) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
 
@@ -88,4 +88,27 @@ test('the first choice comes from the id alone', () => {
 
 test('every slot has its own colour', () => {
   expect(new Set(Array.from({ length: SLOTS }, (_, slot) => ink(slot, 'light'))).size).toBe(SLOTS);
+});
+
+test.each([2, 12, 13, SLOTS])('%d shown runs that all began with one colour are shown in as many', (n) => {
+  const ids = Array.from({ length: n }, (_, i) => `run-${i}`);
+  const slots = distinct(ids, new Map(ids.map((id) => [id, 7])), new Map());
+  expect(new Set(slots.values()).size).toBe(n);
+  expect(slots.get('run-0')).toBe(7);
+});
+
+test('a run keeps its colour while it is shown, whoever comes and goes', () => {
+  const own = new Map([['a', 3], ['b', 3], ['c', 3]]);
+  const first = distinct(['b'], own, new Map());
+  const second = distinct(['a', 'b', 'c'], own, first);
+  expect(second.get('b')).toBe(3);
+  const third = distinct(['a', 'c'], own, second);
+  expect([third.get('a'), third.get('c')]).toEqual([second.get('a'), second.get('c')]);
+});
+
+test('more runs than colours share them', () => {
+  const ids = Array.from({ length: SLOTS + 5 }, (_, i) => `run-${i}`);
+  const slots = distinct(ids, assign(ids, new Map()), new Map());
+  expect(new Set(slots.values()).size).toBe(SLOTS);
+  expect(slots.size).toBe(ids.length);
 });

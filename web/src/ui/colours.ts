@@ -59,6 +59,40 @@ export function assign(ids: readonly string[], known: ReadonlyMap<string, number
   return slots;
 }
 
+/**
+ * Slots of the runs that are shown, no two alike while there are enough.
+ *
+ * Those shown before keep theirs (`held`). Another takes its own, from `assign`, if nobody shown has it, else the next free hue,
+ * else a lighter or darker one.
+ */
+export function distinct(shown: readonly string[], own: ReadonlyMap<string, number>, held: ReadonlyMap<string, number>): Map<string, number> {
+  const slots = new Map<string, number>();
+  const taken = new Set<number>();
+  const take = (id: string, slot: number) => {
+    slots.set(id, slot);
+    taken.add(slot);
+  };
+  for (const id of shown) {
+    const slot = held.get(id);
+    if (slot !== undefined && !taken.has(slot)) take(id, slot);
+  }
+  for (const id of shown) {
+    if (slots.has(id)) continue;
+    const first = own.get(id) ?? 0;
+    let slot = first;
+    for (let tries = 0; taken.has(slot) && tries < SLOTS; tries++) slot = nextSlot(slot, first);
+    take(id, taken.has(slot) ? first : slot);
+  }
+  return slots;
+}
+
+/** The slot to try after one: hue after hue from `first` on, then the same again darker, then lighter. */
+function nextSlot(slot: number, first: number): number {
+  const n = PALETTE.length;
+  const next = Math.floor(slot / n) * n + ((slot + 1) % n);
+  return next % n === first % n ? (next + n) % SLOTS : next;
+}
+
 /** The colour of a slot as #rrggbb. */
 export function ink(slot: number, theme: Theme): string {
   const base = PALETTE[slot % PALETTE.length]![theme];
