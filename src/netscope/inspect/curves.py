@@ -17,6 +17,7 @@ from netscope.store.store import Store
 _F32_ERROR = 2.0**-24  # of a value, when it is rounded
 BLOCK = 1 << 17  # points that are thinned together: as many as stay in a processor's cache
 _FLAT = 2.0**-44  # of a value: lower curves are rounding, and the page draws them flat
+_LARGEST_WHOLE = 2.0**53  # what is larger is whole by its format alone
 _VISIBLE = 1e-4  # of a curve's height: a tenth of a pixel on the tallest screen
 
 
@@ -190,11 +191,13 @@ def _compact_x(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def _compact_y(y: np.ndarray, infos: Sequence[SeriesInfo]) -> np.ndarray:
-    """As f32, unless a curve is so high above zero that one would see the steps of an f32."""
+    """As f32, unless that would change a whole number, or a curve is so high above zero that its steps would show."""
     with np.errstate(over="ignore"):
         short = y.astype(np.float32, copy=False)
     if y.dtype == np.float32 or np.array_equal(short, y, equal_nan=True):
         return short
+    if bool(np.any((short != y) & (np.abs(y) <= _LARGEST_WHOLE) & (y == np.rint(y)))):
+        return y
     finite = np.isfinite(y)
     if (np.isinf(short) & finite).any():
         return y

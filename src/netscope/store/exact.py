@@ -15,7 +15,7 @@ from typing import Any
 Path = list[str | int]
 """Keys and places in lists that lead to a value."""
 
-LARGEST_EXACT = 2**53  # up to here every whole number is a float of 64 bits
+LARGEST_EXACT = 2**53 - 1  # up to here every whole number is a float of 64 bits, and no other number is rounded to it
 SMALLEST, LARGEST = -(2**63), 2**64 - 1  # whole numbers that the index can hold
 MOST_DIGITS = 4000  # Python reads no more digits at once
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -23,7 +23,7 @@ _WHOLE = re.compile(rf"-?\d{{1,{MOST_DIGITS}}}", re.ASCII)
 
 
 class LargeInt(int):
-    """A whole number beyond 2**53: `tagged` and `plain` say it in JSON."""
+    """A whole number beyond 2**53 - 1: `tagged` and `plain` say it in JSON."""
 
 
 class OddFloat(float):

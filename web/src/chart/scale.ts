@@ -262,7 +262,7 @@ export function formatValue(value: number, digits = 4): string {
   if (value === 0) return '0';
   const size = Math.abs(value);
   const sign = value < 0 ? '−' : '';
-  if (Number.isInteger(value) && size < 1e9) return sign + thousands(size);
+  if (Number.isSafeInteger(value)) return sign + thousands(size);
   if (size < 1e-4 || size >= 1e7) return sign + exponent(size, digits - 1);
   if (size >= 10 ** digits) return sign + thousands(Math.round(size));
   return sign + size.toPrecision(digits);

@@ -22,6 +22,16 @@ test('both languages have the same messages, of the same kind', () => {
   for (const [path, value] of english) expect([path, typeof chinese.get(path)]).toEqual([path, typeof value]);
 });
 
+const sources = Object.entries(import.meta.glob<string>('../**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true }))
+  .filter(([path]) => !path.startsWith('./') && !path.includes('.test.'))
+  .map(([, text]) => text)
+  .join('\n');
+const used = new Set(sources.match(/\w+/g));
+
+test('no message is unused', () => {
+  expect(english.map(([path]) => path).filter((path) => !used.has(path.slice(path.lastIndexOf('.') + 1)))).toEqual([]);
+});
+
 test('no message is empty', () => {
   for (const [path, value] of [...english, ...chinese]) expect([path, spoken(value).trim()]).not.toEqual([path, '']);
 });

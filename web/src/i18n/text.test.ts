@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import shared from '../../../tests/data/names.json';
-import { byName, legible, oneLine, visible } from './text';
+import { byName, legible, oneLine, visible, visibleLines } from './text';
 
 test.each(shared.sorted)('names are sorted as a person would, as in store/text.py: %j', (...names: string[]) => {
   expect(names.toReversed().sort(byName)).toEqual(names);
@@ -14,6 +14,10 @@ test('a name that is written from right to left is kept apart from what is besid
   expect(legible('מודל')).toBe('\u2068מודל\u2069');
   expect(legible('model')).toBe('model');
   expect(legible('\u202eevil')).toBe('⟨U+202E⟩evil');
+});
+
+test('lines stay lines, and what is invisible in them is shown', () => {
+  expect(visibleLines('one\n\ttwo\u202e\n')).toBe('one\n\ttwo⟨U+202E⟩\n');
 });
 
 test('a note of several lines is one line in a cell', () => {

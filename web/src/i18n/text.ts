@@ -41,6 +41,11 @@ export function legible(text: string): string {
   return RIGHT_TO_LEFT.test(told) ? `\u2068${told}\u2069` : told;
 }
 
+/** Text of several lines, of which none turns the direction of another. */
+export function visibleLines(text: string): string {
+  return PLAIN.test(text) ? text : text.replace(/[^\r\n\t]+/g, visible);
+}
+
 /** Text of several lines in one: a note in a cell. */
 export function oneLine(text: string): string {
   return legible(text.replace(/\s+/g, ' ').trim());

@@ -16,30 +16,17 @@ export interface Command {
 }
 
 const commands = new Map<string, Command>();
-const listeners = new Set<() => void>();
 
 /** Add commands; the return value takes them away again (give it back from an `$effect`). */
 export function register(...added: Command[]): () => void {
   for (const command of added) commands.set(command.id, command);
-  tell();
   return () => {
     for (const command of added) if (commands.get(command.id) === command) commands.delete(command.id);
-    tell();
   };
 }
 
 export function all(): Command[] {
   return [...commands.values()];
-}
-
-/** Be called when the list changes. */
-export function onChange(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
-
-function tell(): void {
-  for (const listener of listeners) listener();
 }
 
 export const isMac = /mac|iphone|ipad/i.test(globalThis.navigator?.platform ?? '');

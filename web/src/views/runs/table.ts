@@ -3,6 +3,7 @@ import { isNumeric, isSame } from '../../api/numbers';
 import { own } from '../../api/own';
 import type { Key, Run, Scalar } from '../../api/schema.gen';
 import { byName } from '../../i18n/text';
+import { setting } from '../../ui/format';
 import { groupRuns, OWN_FIELDS, parseField, summaryField, valueOf, type Field, type Group } from '../../state/fields';
 
 export type Row = { kind: 'group'; id: string; group: Group; isFolded: boolean } | { kind: 'run'; id: string; run: Run; depth: number };
@@ -97,11 +98,20 @@ export function isNumberColumn(field: Field, runs: readonly Run[]): boolean {
   return false;
 }
 
-export function defaultWidth(field: Field): number {
+const MEASURED = 50;
+
+/** Wide enough for its title, and for the numbers of the first runs: seeds that differ in their last digit look different. */
+export function defaultWidth(field: Field, runs: readonly Run[] = []): number {
   const parsed = parseField(field);
   if (!parsed) return 110;
   if ('summary' in parsed) return Math.min(190, Math.max(138, 58 + parsed.summary.length * 7));
-  if ('config' in parsed) return Math.min(184, Math.max(84, 58 + parsed.config.length * 7));
+  if ('config' in parsed) {
+    const longest = runs.slice(0, MEASURED).reduce((most, run) => {
+      const value = own(run.config, parsed.config);
+      return isNumeric(value) ? Math.max(most, setting(value).length) : most;
+    }, 0);
+    return Math.min(184, Math.max(84, 58 + parsed.config.length * 7, 24 + longest * 7.4));
+  }
   return { name: 240, state: 104, created: 116, updated: 116, duration: 106, tags: 150, notes: 200, id: 190 }[parsed.own];
 }
 
