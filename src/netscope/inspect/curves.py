@@ -205,6 +205,8 @@ def _compact_y(y: np.ndarray, infos: Sequence[SeriesInfo]) -> np.ndarray:
     low = np.minimum.reduceat(np.where(finite, y, np.inf), starts)
     high = np.maximum.reduceat(np.where(finite, y, -np.inf), starts)
     size = np.maximum(np.abs(low), np.abs(high))
-    some = high - low > size * _FLAT
-    height, size = high[some] - low[some], size[some]
+    with np.errstate(over="ignore"):
+        heights = high - low
+    some = heights > size * _FLAT
+    height, size = heights[some], size[some]
     return y if (size * _F32_ERROR > height * _VISIBLE).any() else short

@@ -189,14 +189,18 @@ async def assets(request: Request) -> Response:
     return await answer(request, _revision(request), lambda: replies.json(store.assets(name, key, kind)))
 
 
+# No scripts, no origin, and nothing from elsewhere: an SVG may name pictures, fonts and styles of any server.
+BLOB_POLICY = "sandbox; default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; media-src 'self'"
+
+
 async def blob(request: Request) -> Response:
-    """GET /api/runs/{run}/blobs/{blob}: the bytes of an asset. They never change, and may not run as a page."""
+    """GET /api/runs/{run}/blobs/{blob}: the bytes of an asset. They never change, run nothing and load nothing."""
     store, run, name = _store(request), request.path_params["run"], request.path_params["blob"]
     path = await replies.in_thread(store.blob, run, name)
     if not path.is_file():
         raise NotFoundError(f"the bytes of {name} are gone from run {run!r}")
     media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    headers = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "sandbox"}
+    headers = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": BLOB_POLICY}
     return FileResponse(path, media_type=media_type, headers=headers)
 
 

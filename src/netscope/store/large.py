@@ -17,7 +17,6 @@ from netscope.schema import (
     Console,
     ConsoleLine,
     Environment,
-    Layer,
     LayerTable,
     LayerTensor,
     Quantity,
@@ -228,7 +227,7 @@ class Large:
     def layers(self, run_id: str) -> LayerTable:
         """What was watched: modules in forward order, and per tensor what there is of it."""
         memo = self.memo(run_id)
-        layers: list[Layer] = memo.layers or []
+        layers = list({layer.layer: layer for layer in memo.layers or []}.values())
         stats: dict[tuple[str, str, str], set[str]] = {}
         binned: set[tuple[str, str, str]] = set()
         one_of_each: list[str] = []

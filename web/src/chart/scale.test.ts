@@ -58,6 +58,16 @@ test.each([
   expect(niceStep(span, count)).toBeCloseTo(step, 12);
 });
 
+test('the largest floats are as far apart as the axis is long', () => {
+  const scale = makeScale('linear', ...pad('linear', -1e308, 1e308), 0, 100);
+  expect([scale.at(-1e308), scale.at(0), scale.at(1e308)]).toEqual([0, 50, 100]);
+});
+
+test('ticks beyond 2^53 do not repeat', () => {
+  const ticks = linearTicks(2 ** 60, 2 ** 60 + 512, 10);
+  expect(new Set(ticks).size).toBe(ticks.length);
+});
+
 test('ticks have no rounding dust', () => {
   expect(linearTicks(0, 1, 10)).toContain(0.3);
   expect(linearTicks(-0.2, 0.2, 4)).toContain(0);

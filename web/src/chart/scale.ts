@@ -47,7 +47,8 @@ function bends(kind: ScaleKind, low: number, high: number): [(v: number) => numb
 export function makeScale(kind: ScaleKind, low: number, high: number, from: number, to: number): Scale {
   const [bend, unbend] = bends(kind, low, high);
   const start = bend(low);
-  const factor = (to - from) / (bend(high) - start);
+  // Halves, because the distance between the largest floats is none.
+  const factor = (to - from) / 2 / (bend(high) / 2 - start / 2);
   const offset = from - factor * start;
   return {
     kind,
@@ -281,6 +282,7 @@ export function pad(kind: ScaleKind, low: number, high: number, share = 0.06): [
     const room = Math.abs(low) * 0.1;
     return [low - room, high + room];
   }
+  if (high - low === Infinity) return [low, high];
   const room = (high - low) * share;
   // A loss is not negative: below 0 there is just enough room to see a line that lies on it.
   const below = low >= 0 && low < room ? low + high * 0.015 : room;

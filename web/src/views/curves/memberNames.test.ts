@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { own } from '../../api/own';
+import { sectionsOf } from './sections';
+
+const NAMES = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
+
+test('sections may be called as members of an object are', () => {
+  const keys = NAMES.map((name) => ({ key: `${name}/x`, kind: 'scalar' as const, n_runs: 1 }));
+  const sections = sectionsOf(keys, { filter: null, pinned: [], hidden: [], folded: {}, order: {} });
+  expect(sections.map((section) => section.name).sort()).toEqual([...NAMES].sort());
+  expect(sections.every((section) => section.open && section.keys.length === 1)).toBe(true);
+});
+
+test('a dictionary has what it was given and nothing else', () => {
+  for (const name of NAMES) expect(own({}, name)).toBeUndefined();
+  expect(own(JSON.parse('{"__proto__": 1}') as Record<string, number>, '__proto__')).toBe(1);
+});
