@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -43,21 +44,23 @@ def begin(folder: Path, run: str, step: int) -> float:
 def measure(n_steps: int) -> dict[str, float]:
     """Seconds of each way to begin."""
     figures = {}
-    for name, is_indexed, is_resumed in (
-        ("new run, s", False, False),
-        ("resume with an index, s", True, True),
-        ("resume without an index, s", False, True),
-    ):
-        times = []
-        for _ in range(3):
-            with tempfile.TemporaryDirectory() as place:
-                folder = Path(place)
-                made = make_runs.write_run(folder, 0, 10, n_steps)
+    with tempfile.TemporaryDirectory() as place:
+        made = make_runs.write_run(Path(place) / "made", 0, 10, n_steps)
+        for name, is_indexed, is_resumed in (
+            ("new run, s", False, False),
+            ("resume with an index, s", True, True),
+            ("resume without an index, s", False, True),
+        ):
+            times = []
+            for number in range(3):
+                folder = Path(place) / f"{name}-{number}"
+                shutil.copytree(made.parent, folder)
                 if is_indexed:
                     with netscope.open(folder) as store:
                         store.refresh(None)
                 times.append(begin(folder, made.name if is_resumed else "", n_steps if is_resumed else 0))
-        figures[name] = min(times)
+                shutil.rmtree(folder)
+            figures[name] = min(times)
     return figures
 
 

@@ -459,7 +459,7 @@ def test_a_running_run_is_deleted_only_by_force(tmp_path: Path, opened: Open) ->
     assert store.run("r").state == "running"
     deleted = store.delete(["r"])
     assert (deleted.runs, deleted.written) == ([], ["r"])
-    with pytest.raises(StorageError, match=f"made may still be running: process {os.getpid()} on .* force"):
+    with pytest.raises(StorageError, match=f"made is still running: process {os.getpid()} on .* force"):
         store.run("r").delete()
     store.run("r").delete(force=True)
     assert store.runs() == []
@@ -475,7 +475,9 @@ def test_a_run_that_may_only_be_stopped_elsewhere_is_deleted_only_by_force(
     os.utime(path, (then, then))
     store = opened(tmp_path)
     assert store.run("r").state == "killed"
-    assert store.delete(["r"]).written == ["r"] * is_kept
+    deleted = store.delete(["r"])
+    assert (deleted.written, deleted.runs) == (["r"] * is_kept, ["r"] * (not is_kept))
+    assert all("made may still be running: process 7 on elsewhere was heard of" in text for text in deleted.problems)
     assert store.delete(["r"], force=True).runs == ["r"] * is_kept
 
 

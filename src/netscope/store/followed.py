@@ -77,7 +77,7 @@ class Followed:
         return Life.ALIVE in self.lives.values()
 
     def may_be_written(self, clock: FolderClock) -> str:
-        """Who writes it, or may go on to, in words; '' where nobody does."""
+        """That a process writes it, or may go on to, as the end of a sentence; '' where none does."""
         found = (may_be_written(f, self.lives[f.name], clock) for f in self.ordered if f.name in self.lives)
         return next(filter(None, found), "")
 

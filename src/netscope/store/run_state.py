@@ -100,31 +100,27 @@ def gave_sign(follower: Follower, clock: FolderClock) -> bool:
 
 
 def may_be_written(follower: Follower, life: Life, clock: FolderClock) -> str:
-    """Who writes a journal, or may go on to, in words; '' where nobody does."""
+    """That a process writes a journal, or may go on to, as the end of a sentence; '' where none does."""
     start = follower.head.start
-    who = f"process {start.pid} on {start.host}" if start.pid else "its process"
+    who = f"process {start.pid} on {start.host}" if start.pid else "a process that is not told"
     if life is Life.ALIVE:
-        return f"{who} writes it"
+        return f"is still running: {who} writes it"
     silence_s = max(clock.age(follower.mtime), 0.0)
     is_recent = silence_s < PATIENCE_S and abs(time.time() - follower.heartbeat) < 2 * PATIENCE_S
     if life is Life.SILENT and is_recent:
-        return f"{who} cannot be checked from here and was silent for {duration(silence_s)}; it may be stopped"
+        return f"may still be running: {who} was heard of {in_words(silence_s)} ago and cannot be checked from here"
     return ""
 
 
-def duration(seconds: float) -> str:
+def in_words(seconds: float) -> str:
     """A time for people.
 
-    >>> duration(40), duration(4000)
-    ('40 s', '67 min')
+    >>> in_words(40), in_words(4000), in_words(40_000)
+    ('40 s', '67 min', '11 h')
     """
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.0f} h"
-    )
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
 
 
 def attempt_of(follower: Follower) -> int:

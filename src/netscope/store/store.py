@@ -376,9 +376,7 @@ class Store:
                 problems.append(unknown_run(run_id, list(self._ingest.runs)))
             elif not force and (why := followed.may_be_written(self._ingest.clock)):
                 written.append(run_id)
-                problems.append(
-                    f"{followed.run.name} may still be running: {why}; stop it first, or delete it with force"
-                )
+                problems.append(f"{followed.run.name} {why}; stop it first, or delete it with force")
             else:
                 try:
                     trash.put(self.folder, run_id)
