@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Ingest:
         self._listed: int | None = None  # time stamp of the folder for which its runs are known, in ns
         self._listed_at = 0.0
         self._backlog: deque[Followed] = deque()
-        self._resting: deque[Followed] = deque()
+        self._resting: OrderedDict[str, Followed] = OrderedDict()  # the one that was looked at longest ago first
         self._no_runs: deque[str] = deque()
         self.keeper = Keeper(folder, url, self.lock)
         self.clock = FolderClock(folder)
@@ -77,34 +77,35 @@ class Ingest:
 
     def begin_with(self, run_ids: Sequence[str]) -> None:
         """Find these runs and read their beginnings, if their turn has not come yet."""
+        self.refresh(0.0)
         with self._refreshing:
-            self._discover(everything=True)
             waiting = {run_id for run_id in run_ids if run_id in self.runs and not self.runs[run_id].revision}
             for run_id in waiting:
                 for follower in self.runs[run_id].followers:
                     self.gather.grow(follower, 0.0, most=BEGINNING)
             self._touch(waiting)
 
-    def refresh(self, budget_s: float | None, *, everything: bool = False) -> set[str]:
+    def refresh(self, budget_s: float | None, *, everything: bool = False, first: Sequence[str] = ()) -> set[str]:
         """Follow what grew; ids of the runs that changed.
 
         Args:
             budget_s: Leave what is still to be read for the next call after so many seconds; None: read all.
             everything: Look at all runs at rest, not just at the next few.
+            first: Read these runs anew and whole, before others and however long it takes.
         """
         with self._refreshing:
             try:
-                return self._refresh(budget_s, everything=everything)
+                return self._refresh(budget_s, everything, first)
             except BROKEN as lost:
                 self.start_over(str(lost) or type(lost).__name__)
-                return self._refresh(budget_s, everything=everything)
+                return self._refresh(budget_s, everything, first)
             except StorageError:  # of a database that does not answer: what was being read waits for its turn again
                 waiting = set(self._backlog)
                 lost_sight = [f for f in self.runs.values() if f.phase is Phase.UNREAD and f not in waiting]
                 self._backlog.extend(lost_sight)
                 raise
 
-    def _refresh(self, budget_s: float | None, *, everything: bool) -> set[str]:
+    def _refresh(self, budget_s: float | None, everything: bool, first: Sequence[str]) -> set[str]:
         until = time.monotonic() + budget_s if budget_s is not None else float("inf")
         if not self.keeper.index.is_there():
             self.start_over("it was deleted")
@@ -115,14 +116,17 @@ class Ingest:
                 if self._keep_up(followed, until):
                     changed.add(followed.id)
             for _ in range(len(self._resting) if everything else min(len(self._resting), RESTING_AT_ONCE)):
-                followed = self._resting.popleft()
+                _, followed = self._resting.popitem(last=False)
                 if self.runs.get(followed.id) is not followed or followed.phase is not Phase.AT_REST:
                     continue
                 if self.gather.has_changed(followed):
                     self._read_again(followed)
                 else:
-                    self._resting.append(followed)
-            changed |= self._catch_up(until)
+                    self._resting[followed.id] = followed
+            for followed in [self.runs[run_id] for run_id in first if run_id in self.runs]:
+                followed.phase, followed.listed = Phase.UNREAD, None
+                self._backlog.appendleft(followed)
+            changed |= self._catch_up(until, frozenset(first))
         finally:  # what grew is told even where the database then fails
             self._touch(changed)
         return changed
@@ -162,18 +166,6 @@ class Ingest:
                 self.keeper.erase(run_ids)
             except BROKEN as lost:
                 self.start_over(str(lost) or type(lost).__name__)
-
-    def look_again(self, run_ids: Sequence[str]) -> None:
-        """Read these runs now, whatever else waits."""
-        with self._refreshing:
-            changed: set[str] = set()
-            finished: list[Followed] = []
-            for followed in [self.runs[run_id] for run_id in run_ids if run_id in self.runs]:
-                followed.phase, followed.listed = Phase.UNREAD, None
-                if self._read(followed, float("inf"), finished):
-                    changed.add(followed.id)
-            self.gather.rest(finished)
-            self._touch(changed)
 
     def _touch(self, changed: set[str]) -> None:
         if not changed:
@@ -278,8 +270,13 @@ class Ingest:
             self._read_again(followed)
         return followed.run.state != before
 
-    def _catch_up(self, until: float) -> set[str]:
-        """Read runs that are new or changed, newest first, and let those rest that nobody writes."""
+    def _catch_up(self, until: float, first: frozenset[str]) -> set[str]:
+        """Read runs that are new or changed, newest first, and let those rest that nobody writes.
+
+        Args:
+            until: Monotonic time.
+            first: These stand before the others, and are read to their end.
+        """
         changed: set[str] = set()
         finished: list[Followed] = []
         behind: list[Followed] = []
@@ -289,7 +286,10 @@ class Ingest:
             if self.runs.get(followed.id) is not followed or followed.phase is not Phase.UNREAD:
                 continue
             now = time.monotonic()
-            if self._read(followed, now + (until - now) / 2, finished):  # a long one leaves time for others
+            share = (
+                float("inf") if followed.id in first else now + (until - now) / 2
+            )  # a long one leaves time for others
+            if self._read(followed, share, finished):
                 changed.add(followed.id)
             if any(f.is_behind for f in followed.followers):
                 behind.append(followed)
@@ -298,7 +298,7 @@ class Ingest:
             if waiting > BATCH_BYTES:
                 self.gather.rest(finished)
                 finished, waiting = [], 0
-            if time.monotonic() > until:
+            if time.monotonic() > until and not (self._backlog and self._backlog[0].id in first):
                 break
         for followed in reversed(behind):
             self._backlog.insert(1, followed)  # another one has its turn first
@@ -338,7 +338,7 @@ class Ingest:
             if not is_known or followed.listed_at:  # else the index has noted the very same
                 finished.append(followed)
             followed.phase = Phase.AT_REST
-            self._resting.append(followed)
+            self._resting[followed.id] = followed
         state = followed.attempts[-1].state if followed.attempts else "killed"
         return grew or is_new or state != before
 

@@ -351,7 +351,7 @@ class Store:
                 with self._ingest.lock:
                     latest = [time for f in one.followers for time, _ in f.head.edits.values()]
                 self._editor.append(one.folder, changed, max(latest, default=0.0))
-        self._ingest.look_again(run_ids)
+        self._ingest.refresh(0.0, first=run_ids)
         return [self._followed(run_id).run for run_id in run_ids]
 
     def delete(self, run_ids: Sequence[str], force: bool = False) -> Deleted:
@@ -363,8 +363,7 @@ class Store:
         """
         _check_list(run_ids)
         self._need_writable("deleted")
-        self.refresh(0.0)  # finds those that are new
-        self._ingest.look_again(run_ids)
+        self._ingest.refresh(0.0, first=run_ids)
         done: list[str] = []
         problems: list[str] = []
         written: list[str] = []
