@@ -37,7 +37,7 @@ MOST_IN = 20  # above so many ids a query for most of a key reads all of it and 
 
 BROKEN = (IndexLost, zstandard.ZstdError, msgspec.MsgspecError)
 """What reading an index raises that has to be built anew: it is gone, or its blocks are damaged."""
-_DAMAGED = (
+DAMAGED = (
     zstandard.ZstdError, msgspec.MsgspecError, struct.error, ArithmeticError, LookupError, TypeError, ValueError,
     MemoryError,
 )  # fmt: skip
@@ -165,7 +165,7 @@ class Index:
             raise StorageError(f"the index cannot be used: {error}") from error
         except NetscopeError:
             raise
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise IndexLost(f"what it holds cannot be read: {type(error).__name__}: {error}") from error
 
     def _connect(self, place: Place) -> sql.Engine:

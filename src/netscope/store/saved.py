@@ -10,22 +10,18 @@ from urllib.parse import quote
 
 import msgspec
 import sqlalchemy as sql
-import zstandard
 
 from netscope.errors import NetscopeError
 from netscope.store import tables
 from netscope.store.flush import read_head, read_key_set
 from netscope.store.follow import Follower
 from netscope.store.head import Head
-from netscope.store.index import Place, connect_postgresql, places, schema_name
+from netscope.store.index import DAMAGED, Place, batches, connect_postgresql, places, schema_name
 from netscope.store.seals import IndexLost
 from netscope.store.tail import KeySet
 
 WAIT_S = 2.0
-UNUSABLE = (
-    NetscopeError, IndexLost, OSError, ValueError, sqlite3.Error, sql.exc.SQLAlchemyError, zstandard.ZstdError,
-    msgspec.MsgspecError,
-)  # fmt: skip
+UNUSABLE = (*DAMAGED, NetscopeError, IndexLost, OSError, sqlite3.Error, sql.exc.SQLAlchemyError)
 """What an index raises that is damaged, locked, of another version or not reachable."""
 
 
@@ -39,7 +35,10 @@ class SavedJournal(msgspec.Struct):
 
     def follower(self, place: str) -> Follower:
         """A follower that goes on where the index left off; from the start where the file is shorter than that."""
-        if os.stat(place).st_size < self.upto:
+        try:
+            if os.stat(place).st_size < self.upto:
+                return Follower(place)
+        except OSError:  # reading it says why
             return Follower(place)
         follower = Follower(place, self.head, self.upto)
         for number, keys in self.key_sets.items():
@@ -94,10 +93,6 @@ def _read(connection: sql.Connection, run: str | None) -> dict[tuple[str, str], 
 
 def _key_sets(connection: sql.Connection, wanted: set[int]) -> Iterator[tuple[int, KeySet]]:
     c = tables.key_set.c
-    for some in _batches(sorted(wanted)):
+    for some in batches(sorted(wanted)):
         for number, body in connection.execute(sql.select(c.id, c.body).where(c.id.in_(some))):
             yield number, read_key_set(body, number)
-
-
-def _batches(numbers: list[int], n: int = 500) -> Iterator[list[int]]:
-    yield from (numbers[start : start + n] for start in range(0, len(numbers), n))
