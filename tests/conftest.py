@@ -2,12 +2,14 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
+from netscope.record import beside, lives
 from tests.fuzzing import IS_FUZZING, examples
 
 ANALYSE = Path(__file__).resolve().parents[1] / "src/netscope/analyse"
@@ -43,3 +45,14 @@ for name in [name for name in os.environ if name.startswith("NETSCOPE_") and nam
 def root() -> Path:
     """The checkout."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def no_run_of_a_test_outlives_it() -> Iterator[None]:
+    """Else the next test's run would find it abandoned; and what is warned of once is warned of in each test."""
+    before = list(lives.living())
+    beside.forget_warnings()
+    yield
+    for run in lives.living():
+        if run not in before:
+            run.finish_at_exit()

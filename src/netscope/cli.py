@@ -1,7 +1,8 @@
-"""The command line: show, runs, export, demo. Results go to stdout, what went wrong to stderr in one line."""
+"""The command line: show, runs, console, export, demo. Results go to stdout, what went wrong to stderr in one line."""
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import unicodedata
@@ -9,7 +10,7 @@ import webbrowser
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import App, CycloptsError, Parameter
@@ -19,7 +20,9 @@ import netscope
 from netscope.errors import NetscopeError, NotFoundError, UsageError
 from netscope.schema import Run
 from netscope.store import exact
+from netscope.store.folder import folder_of
 from netscope.store.text import visible
+from netscope.store.words import COLOURS, plain
 
 WIDEST = 80  # characters of a cell
 WRONG = 2  # exit status of a command that could not be done
@@ -96,6 +99,8 @@ def runs(
         wanted = split(keys or (), known)
         last = {run.id: run.summary for run in store.table(keys=wanted).runs} if wanted else {}
         unreadable = {run.id: run.unreadable for run in found if run.state == "unreadable"}
+    if json:
+        write_data()
     nouns = [replace(run.noun, summary=last.get(run.id, {})) for run in found]
     say(listed(nouns) if json else table(lines(nouns, wanted)))
     if nouns and (unknown := [key for key in wanted if key not in known]):
@@ -137,17 +142,53 @@ def export(
         if output is not None:
             write(store, [found.id], wanted, output)
             return
+        write_data()
         for piece in rows(store, [found.id], wanted):
             sys.stdout.write(piece)
+
+
+@app.command
+def console(
+    folder: Folder,
+    run: str,
+    /,
+    *,
+    search: str = "",
+    stream: Literal["out", "err"] | None = None,
+    rank: int | None = None,
+    colour: Annotated[bool | None, Parameter(name=("--colour", "--color"))] = None,
+) -> None:
+    """Show what a run printed, as a terminal shows it in the end; lines of several processes by time.
+
+    Args:
+        folder: Folder of runs.
+        run: Id or name of a run.
+        search: Only lines that contain this, in capitals or not.
+        stream: Only what was printed to out (stdout) or err (stderr).
+        rank: Only what this rank printed.
+        colour: With colours; unless said, where stdout is a terminal.
+    """
+    there(folder)
+    with netscope.open(folder) as store:
+        lines = store.run(run).console(search, stream=stream, rank=rank, ansi=True)
+    is_coloured = sys.stdout.isatty() if colour is None else colour
+    write_data()
+    for line in lines:
+        sys.stdout.write(f"{coloured(line.text) if is_coloured else visible(plain(line.text))}\n")
+
+
+def coloured(line: str) -> str:
+    """A printed line with its colours, that does nothing else to a terminal."""
+    return "".join(piece if i % 2 else visible(piece) for i, piece in enumerate(COLOURS.split(line)))
 
 
 def there(folder: Path) -> None:
     """Refuse a folder that is not there: listing nothing would hide a slip of the pen.
 
     Raises:
-        UsageError: It is not.
+        UsageError: It is not, or no path of a folder can be it.
     """
-    if not folder.is_dir():
+    if not folder_of(folder, "the folder").is_dir():
         raise UsageError(f"no folder {str(folder)!r} here; name the one that netscope.init(dir=…) writes to")
 
 
@@ -227,6 +268,19 @@ def has_screen() -> bool:
     return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def replace_what_cannot_be_shown() -> None:
+    """Write question marks for letters that the terminal's encoding (ASCII, cp1252) lacks, rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def write_data() -> None:
+    """What follows on stdout is for programs: UTF-8 whatever the locale, unless a person looks at it."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+
+
 def say(text: str) -> None:
     """A line to stdout, at once: who waits for it may be reading a pipe."""
     sys.stdout.write(f"{text}\n")
@@ -240,6 +294,7 @@ def warn(text: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; the exit status is 0, or 2 with one line on stderr."""
+    replace_what_cannot_be_shown()
     try:
         app(arguments, exit_on_error=False, print_error=False)
     except (NetscopeError, CycloptsError) as error:

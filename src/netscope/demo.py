@@ -22,6 +22,7 @@ import numpy as np
 import netscope
 from netscope.cli import has_screen, say
 from netscope.errors import MissingExtraError, UsageError
+from netscope.store.folder import folder_of
 
 if TYPE_CHECKING:
     import torch
@@ -70,6 +71,7 @@ def demo(
         raise UsageError(f"epochs is {epochs}; at least 1 is needed to see anything")
     from netscope.show.server import serve_in_thread
 
+    folder = folder_of(folder, "the folder")
     folder.mkdir(parents=True, exist_ok=True)
     with serve_in_thread(folder, host, port) as serving:
         taken = f"port {port} is taken; " if port and f":{port}/" not in serving.url else ""

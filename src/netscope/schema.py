@@ -13,7 +13,7 @@ import msgspec
 
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
 Scalar = str | int | float | bool | None
-State = Literal["running", "finished", "crashed", "killed", "unreadable"]
+State = Literal["running", "finished", "crashed", "killed", "abandoned", "unreadable"]
 Kind = Literal["scalar", "layer", "system", "histogram"]
 """What a key is of: the user's own series, a watched layer's, the machine's, or the user's own histograms."""
 AssetKind = Literal["array", "image", "audio", "text", "table", "figure", "histogram"]
@@ -97,7 +97,13 @@ class Environment(Noun):
     directory: str = ""
     cpu: str = ""
     cpu_count: int = 0
+    """CPUs that the run may use: of its affinity, its cpuset and its container's quota, rounded up."""
+    cpu_limit: float = 0.0
+    """CPUs' worth of time that a container's quota allows, 0.5 for half of one; 0: no quota below the CPUs."""
     memory_bytes: int = 0
+    """Memory that the run may use: of the machine, or of the container where that is less."""
+    memory_limit_bytes: int = 0
+    """The container's limit; 0: none below what the machine has."""
     gpus: list[str] = []
     git_commit: str = ""
     git_branch: str = ""
@@ -268,11 +274,15 @@ class Assets(Noun):
 
 
 class ConsoleLine(Noun, array_like=True):
-    """One line that a process printed (time, stream, text)."""
+    """One line that a process printed (time, stream, text, rank, process)."""
 
     time: float
     stream: Literal["out", "err"]
     text: str
+    """As a terminal shows it; on the wire with the codes of its colours (SGR)."""
+    rank: int | None = None
+    process: str = ""
+    """Which of `Console.processes` printed it."""
 
 
 class Console(Noun):
@@ -281,6 +291,8 @@ class Console(Noun):
     start: int
     total: int
     lines: list[ConsoleLine]
+    processes: list[str] = []
+    """Of the whole run: "main", "rank 1", or a process of another kind by its number and host, "4711 on host"."""
 
 
 class EditRequest(Noun):

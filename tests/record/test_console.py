@@ -10,11 +10,9 @@ import sys
 import threading
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from netscope.record import console
-from netscope.record.console import Lines, Rate
+import netscope
+from netscope.record import console, terminal
 from tests.record.reading import read
 
 
@@ -67,22 +65,116 @@ def test_a_progress_bar_is_one_line(begin, journal_of, take_streams):
     assert told(journal_of(run)) == [(2, "100% |##########|")]
 
 
-@given(st.lists(st.sampled_from(["a", "bc", "\r", "\n", "\r\n", "\x1b[31m", "é"]), max_size=30), st.integers(1, 5))
-def test_how_the_text_is_cut_changes_nothing(parts, size):
-    text = "".join(parts)
+def shown(run) -> list[tuple[str, str]]:
+    """What is read of a run's console: stream and text."""
+    with netscope.open(run.folder.parent) as store:
+        return [(line.stream, line.text) for line in store.run(run.id).console()]
 
-    def lines(pieces):
-        one = Lines(Rate())
-        for piece in pieces:
-            one.feed(piece)
-        one.end()
-        return one.take().split("\n")[:-1]
 
-    whole = text.split("\n")
-    shown = [console.shown(line.removesuffix("\r")) for line in whole]
-    expected = shown if console.shown(whole[-1]) else shown[:-1]
-    assert lines([text]) == expected
-    assert lines([text[i : i + size] for i in range(0, len(text), size)]) == expected
+NESTED = (
+    "epoch 0%\n\rbatch 0%\x1b[A\n\rbatch 50%\x1b[A\repoch 50%\n\rbatch 99%\x1b[A\n\r         \r\x1b[A\repoch 100%\n"
+)
+
+
+@pytest.mark.parametrize("beats", [False, True])
+def test_bars_one_below_the_other_leave_what_a_terminal_shows(begin, take_streams, beats):
+    take_streams()
+    run = begin(console=True)
+    (console,) = consoles(run)
+    print("before")
+    for i in range(0, len(NESTED), 3):
+        sys.stdout.write(NESTED[i : i + 3])
+        if beats:
+            console.beat()
+    run.finish()
+    assert shown(run) == [("out", "before"), ("out", "epoch 100%")]
+
+
+def test_bars_are_seen_while_they_move(begin, take_streams):
+    take_streams()
+    run = begin(console=True)
+    (console,) = consoles(run)
+    print("loading")
+    for percent in (10, 20):
+        sys.stderr.write(f"epoch {percent}%\n\rbatch {percent}%\x1b[A\r")
+        console.beat()
+        assert shown(run) == [("out", "loading"), ("err", f"epoch {percent}%"), ("err", f"batch {percent}%")]
+    print("and printed to the other stream")
+    assert shown(run)[1] == ("out", "and printed to the other stream")
+    run.finish()
+    assert shown(run)[-2:] == [("err", "epoch 20%"), ("err", "batch 20%")]
+
+
+def test_a_line_without_end_is_seen_while_it_waits(begin, take_streams):
+    take_streams()
+    run = begin(console=True)
+    (console,) = consoles(run)
+    print("downloading… ", end="")
+    console.beat()
+    assert shown(run) == [("out", "downloading…")]
+    print("done")
+    assert shown(run) == [("out", "downloading… done")]
+
+
+def test_lines_are_kept_as_soon_as_they_are_whole(begin, journal_of, take_streams):
+    take_streams()
+    run = begin(console=True)
+    print("the last words")
+    assert told(journal_of(run)) == [(1, "the last words")]
+
+
+def test_lines_that_were_printed_over_long_ago_are_as_quick_as_others_again(
+    begin, journal_of, take_streams, monkeypatch
+):
+    take_streams()
+    run = begin(console=True)
+    print("a\nb")
+    sys.stdout.write("\x1b[2Anew\n\x1b[B")
+    print("while it may change")
+    assert told(journal_of(run)) == [(1, "a"), (1, "b")]
+    monkeypatch.setattr(console, "LIVE_S", -1.0)
+    print("at once")
+    assert [text for _, text in shown(run)] == ["new", "b", "while it may change", "at once"]
+    assert told(journal_of(run))[-4:] == [(1, "new"), (1, "b"), (1, "while it may change"), (1, "at once")]
+
+
+def test_colours_are_kept_and_read_without_codes(begin, take_streams):
+    take_streams()
+    run = begin(console=True)
+    print("\x1b[1;32mgood\x1b[0m news")
+    run.finish()
+    with netscope.open(run.folder.parent) as store:
+        one = store.run(run.id)
+        assert [line.text for line in one.console()] == ["good news"]
+        assert [line.text for line in one.console(ansi=True)] == ["\x1b[1;32mgood\x1b[0m news"]
+        assert [line.text for line in one.console("GOOD N")] == ["good news"]
+        assert one.console("32m") == []
+
+
+def test_tools_that_draw_in_a_terminal_leave_what_it_shows(begin, take_streams):
+    tqdm = pytest.importorskip("tqdm")
+    progress = pytest.importorskip("rich.progress")
+    take_streams()
+    run = begin(console=True)
+    for _ in tqdm.tqdm(range(3), desc="epoch", ncols=60, mininterval=0):
+        for _ in tqdm.tqdm(range(20), desc="batch", position=1, leave=False, ncols=60, mininterval=0):
+            pass
+    screen = progress.Console(file=sys.stdout, force_terminal=True, width=60)
+    with progress.Progress(console=screen) as bars:
+        tasks = [bars.add_task(name, total=20) for name in ("train", "val")]
+        for _ in range(20):
+            for task in tasks:
+                bars.advance(task)
+            bars.refresh()
+    run.finish()
+    lines = shown(run)
+    assert sorted(text.split()[0] for _, text in lines) == ["epoch:", "train", "val"]
+    assert all("100%" in text for _, text in lines)
+
+
+def consoles(run) -> list[console.Console]:
+    hooks = [getattr(hook, "__self__", None) for hook in run._recording.at_finish]
+    return [one for one in hooks if isinstance(one, console.Console)]
 
 
 def test_a_storm_of_prints_is_bounded_and_said(begin, journal_of, take_streams):
@@ -101,12 +193,13 @@ def test_a_storm_of_prints_is_bounded_and_said(begin, journal_of, take_streams):
 
 
 def test_a_line_without_end_does_not_fill_the_memory(begin, take_streams):
-    out, _ = take_streams()
+    take_streams()
     run = begin(console=True)
     for _ in range(1000):
         sys.stdout.write("x" * 10_000)
-    (lines,) = [hook.__self__._lines for hook in run._recording.at_finish if hook.__self__._stream is out]
-    assert len(lines._open) <= 2 * console.LONGEST_LINE + 100
+    (one,) = consoles(run)
+    (row,) = one._printed[1]._terminal.rows
+    assert len(row.cells) <= terminal.LONGEST_ROW
     run.finish()
 
 
@@ -217,11 +310,11 @@ def test_printing_while_another_thread_holds_the_run_never_hangs(begin, take_str
 def test_a_child_forked_while_a_thread_prints_can_print(begin, take_streams):
     take_streams()
     run = begin(console=True)
-    (captured,) = [hook.__self__ for hook in run._recording.at_finish if hook.__self__._stream is sys.stdout]
+    (one,) = consoles(run)
     is_held, is_forked = threading.Event(), threading.Event()
 
     def hold():
-        with captured._lock:
+        with one._lock:
             is_held.set()
             is_forked.wait(20)
 

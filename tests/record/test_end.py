@@ -101,14 +101,14 @@ def test_one_callback_that_fails_keeps_nothing_else_from_ending(begin, journal_o
     run = begin()
     called = []
     run._recording.at_finish += [lambda: called.append("first"), lambda: 1 / 0, lambda: called.append("last")]
-    with pytest.raises(ZeroDivisionError):
+    with pytest.warns(RuntimeWarning, match="what ends with a run failed, the training goes on: ZeroDivisionError"):
         run.finish()
     assert sorted(called) == ["first", "last"]
     assert journal_of(run).event("end")["state"] == "finished"
 
 
 def test_two_runs_of_one_process_both_end(tmp_path):
-    found, _ = play(tmp_path, BEGIN + BEGIN)
+    found, _ = play(tmp_path, BEGIN + BEGIN.replace("run", "other"))
     assert [one.event("end")["state"] for one in found] == ["finished", "finished"]
 
 
@@ -124,7 +124,7 @@ def test_the_background_thread_survives_a_call_that_fails(begin, monkeypatch):
 
     monkeypatch.setattr(heart, "BEAT_S", 0.01)
     told, beats = [], []
-    monkeypatch.setattr("threading.excepthook", lambda args: told.append(args.exc_type))
+    monkeypatch.setattr("netscope.record.beside.warn_once", lambda kind, sentence: told.append(sentence))
     run = begin()
 
     def fails():
@@ -138,4 +138,4 @@ def test_the_background_thread_survives_a_call_that_fails(begin, monkeypatch):
     while len(beats) < 3 and time.monotonic() < deadline:
         time.sleep(0.005)
     assert len(beats) >= 3
-    assert told == [ZeroDivisionError]
+    assert "ZeroDivisionError" in told[0]

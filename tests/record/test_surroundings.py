@@ -117,7 +117,7 @@ def test_system_figures_are_rows_of_their_own_kind(tmp_path, monkeypatch, journa
     wait_for(lambda: sum(row[0] == "system" for row in journal_of(run).rows) >= 3)
     run.finish()
     rows = [row for row in journal_of(run).rows if row[0] == "system"]
-    assert [row[1] for row in rows] == list(range(len(rows)))
+    assert [row[1] for row in rows] == [int(1e3 * row[2]) for row in rows]
     last = rows[-1][3]
     assert 0 <= last["memory/percent"] <= 100
     assert 0 <= last["cpu/percent"] <= 100
@@ -130,6 +130,46 @@ def test_system_figures_are_rows_of_their_own_kind(tmp_path, monkeypatch, journa
         "network/sent_mb_s",
     } <= last.keys()
     assert all(value >= 0 for value in last.values())
+
+
+def test_the_figures_of_ranks_are_told_apart(tmp_path, monkeypatch):
+    from netscope.store import machine
+
+    monkeypatch.setattr(heart, "BEAT_S", 0.02)
+    monkeypatch.setattr(system, "EVERY_S", 0.0)
+    host = machine.host()
+    runs = []
+    for rank in range(2):
+        monkeypatch.setenv("RANK", str(rank))
+        monkeypatch.setenv("LOCAL_RANK", str(rank))
+        runs.append(netscope.init(tmp_path, join="both", console=False))
+    with netscope.open(tmp_path) as store:
+        wait_for(lambda: {"process/threads@rank 0", "process/threads@rank 1"} <= set(store.run("both").keys("system")))
+        found = store.run("both").keys("system")
+    for run in runs:
+        run.finish()
+    assert f"cpu/percent@{host}" in found
+    assert not [key for key in found if "@" not in key]
+    machines = [key for key in found if not key.startswith("process/")]
+    assert {key.partition("@")[2] for key in machines} == {host}
+
+
+def test_the_figures_of_a_resumed_run_go_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(heart, "BEAT_S", 0.02)
+    monkeypatch.setattr(system, "EVERY_S", 0.0)
+
+    def figures() -> int:
+        with netscope.open(tmp_path) as store:
+            run = store.run("r")
+            return len(run.series("memory/percent", "system").steps) if run.keys("system") else 0
+
+    before = 0
+    for resume in (None, "r"):
+        run = netscope.init(tmp_path, None if resume else "r", resume=resume, console=False)
+        run.log({"loss": 1.0})
+        wait_for(lambda before=before: figures() >= before + 3)
+        run.finish()
+        before = figures()
 
 
 class Nvml:

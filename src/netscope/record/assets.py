@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netscope.record import frames
 from netscope.record.encoded import Encoded, Media
-from netscope.record.recording import Recording
+from netscope.record.recording import REFUSED, Recording
 from netscope.store import blobs, journal
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _write(recording: Recording, encoded: Encoded) -> str | None:
         for inside in encoded.inside:
             blobs.write(recording.folder, inside.data, inside.suffix)
         return blobs.write(recording.folder, encoded.data, encoded.suffix)
-    except OSError as error:
+    except REFUSED as error:
         with recording.lock:
             recording.losses.add(1, error)
         return None

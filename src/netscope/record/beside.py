@@ -1,22 +1,55 @@
-"""What the background thread captures once it runs: imported there, so that `init` does not wait for it."""
+"""The boundary beside a training: what netscope does there may fail, and the training goes on.
+
+No other place in `record` catches `Exception`.
+"""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
 
-import msgspec
+from netscope.errors import MissingExtraError, UsageError
+from netscope.record.caller import depth_of_caller
 
-if TYPE_CHECKING:
-    from netscope.record.recording import Recording
+T = TypeVar("T")
+D = TypeVar("D")
 
-
-def environment(recording: Recording) -> None:
-    """Where the run runs."""
-    found = importlib.import_module("netscope.record.environment").capture()
-    recording.put_event({"event": "environment", "environment": msgspec.to_builtins(found)})
+_warned: set[str] = set()
 
 
-def system(recording: Recording) -> None:
-    """What the machine does, from now on."""
-    importlib.import_module("netscope.record.system").watch(recording)
+def attempt(what: str, call: Callable[[], T], otherwise: D) -> T | D:
+    """Call something that the training can do without.
+
+    The first failure of each kind is warned of; later ones are silent, because most come back every few seconds.
+
+    Args:
+        what: What fails, as the subject of a sentence: "the system figures".
+        call: What to do.
+        otherwise: Given back where it failed.
+
+    Raises:
+        UsageError, MissingExtraError: What the user asked for cannot be done, and the user can mend it.
+
+    >>> attempt("the sum", lambda: 1 + 1, 0)
+    2
+    """
+    try:
+        return call()
+    except (UsageError, MissingExtraError):
+        raise
+    except Exception as error:  # noqa: BLE001  # the boundary
+        warn_once(what, f"{what} failed, the training goes on: {type(error).__name__}: {error}"[:1000])
+        return otherwise
+
+
+def forget_warnings() -> None:
+    """Warn of everything once more."""
+    _warned.clear()
+
+
+def warn_once(kind: str, sentence: str) -> None:
+    """Warn, in the user's line; only the first time of a kind in this process."""
+    if kind not in _warned:
+        _warned.add(kind)
+        warnings.warn(sentence, RuntimeWarning, stacklevel=depth_of_caller())

@@ -6,15 +6,19 @@ Environment variables are never recorded. Called once, on the run's background t
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import platform
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
+from netscope.record import beside
+from netscope.record.container import Container, cpus
 from netscope.record.gpus import Gpus
 from netscope.schema import Environment
 from netscope.store import machine
@@ -30,29 +34,56 @@ _KNOWN_TOKEN = re.compile(
 )
 _GIT_S = 5.0
 
+T = TypeVar("T")
+
 
 def capture() -> Environment:
     """Everything; what cannot be told is left empty."""
-    script = Path(getattr(sys.modules.get("__main__"), "__file__", None) or ".").absolute()
-    folder = script.parent if script.is_file() else Path.cwd()
-    source = git(folder)
+    container = Container()
+    host_bytes = _told(_memory, 0)
+    limit = _told(lambda: container.memory(host_bytes), None)
+    n_cpus = _told(lambda: len(cpus()), 0)
+    quota = _told(container.cpu_limit, None)
+    cpu_limit = quota if quota is not None and quota < n_cpus else 0.0
+    directory = _told(os.getcwd, "")
+    source = _told(lambda: git(_folder(directory)), {})
     return Environment(
-        host=machine.host(),
-        os=platform.platform(),
+        host=_told(machine.host, ""),
+        os=_told(platform.platform, ""),
         python=platform.python_version(),
         executable=sys.executable or "",
-        command=shlex.join(redact(getattr(sys, "orig_argv", sys.argv))),
-        directory=os.getcwd(),
-        cpu=_cpu(),
-        cpu_count=os.cpu_count() or 0,
-        memory_bytes=_memory(),
-        gpus=Gpus().names(),
+        command=_told(lambda: shlex.join(redact(getattr(sys, "orig_argv", sys.argv))), ""),
+        directory=directory,
+        cpu=_told(_cpu, ""),
+        cpu_count=math.ceil(cpu_limit) or n_cpus,
+        cpu_limit=cpu_limit,
+        memory_bytes=limit.limit if limit else host_bytes,
+        memory_limit_bytes=limit.limit if limit else 0,
+        gpus=_told(lambda: Gpus().names(), []),
         git_commit=source.get("commit", ""),
         git_branch=source.get("branch", ""),
         git_remote=without_user(source.get("remote", "")),
         git_dirty=bool(source.get("changes")),
-        packages=packages(sys.path),
+        packages=_told(lambda: packages(sys.path), {}),
     )
+
+
+def _told(ask: Callable[[], T], otherwise: T) -> T:
+    """What a machine tells of itself; one that hides it (a sandbox, a folder that is gone) is no reason to warn."""
+
+    def answer() -> T:
+        try:
+            return ask()
+        except (OSError, NotImplementedError):
+            return otherwise
+
+    return beside.attempt("a part of the environment", answer, otherwise)
+
+
+def _folder(directory: str) -> Path:
+    """Where the source is: with the script, or where the process was started."""
+    script = Path(getattr(sys.modules.get("__main__"), "__file__", None) or ".")
+    return script.absolute().parent if script.is_file() else Path(directory)
 
 
 def redact(arguments: Iterable[str]) -> list[str]:

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from netscope.record import beside
+
 BEAT_S = 2.0
 
 Call = Callable[[], None]
@@ -14,7 +16,7 @@ Call = Callable[[], None]
 class Heart:
     """Calls `often` every `interval_s`, and the calls of `every_beat` about every 2 s, until it is stopped.
 
-    A call that raises is told of by `threading.excepthook` and not called again; the heart goes on.
+    Where the system refuses another thread, whoever logs calls `turn` instead.
     """
 
     def __init__(self, name: str, first: list[Call], often: Call, every_beat: list[Call], interval_s: float) -> None:
@@ -26,14 +28,24 @@ class Heart:
         self._interval_s = min(interval_s, BEAT_S)
         self._over = threading.Event()
         self._awake = threading.Event()
-        self._failed: set[int] = set()
-        self._calling: Call | None = None
+        self._next_beat = time.monotonic() + BEAT_S
+        self._next_turn = 0.0
         self._thread: threading.Thread | None = None
 
+    @property
+    def has_thread(self) -> bool:
+        """Whether the system allowed one."""
+        return self._thread is not None
+
     def start(self) -> None:
-        """Begin. Daemonic: an interpreter that ends does not wait for it."""
-        self._thread = threading.Thread(target=self._live, name=f"netscope {self._name}", daemon=True)
-        self._thread.start()
+        """Begin. The thread is daemonic: an interpreter that ends does not wait for it."""
+        thread = threading.Thread(target=self._live, name=f"netscope {self._name}", daemon=True)
+
+        def start() -> threading.Thread:
+            thread.start()
+            return thread
+
+        self._thread = beside.attempt("starting the background thread of a run", start, None)
 
     def wake(self) -> None:
         """Do what can wait now."""
@@ -46,30 +58,33 @@ class Heart:
         if self._thread is not None and self._thread is not threading.current_thread() and self._thread.is_alive():
             self._thread.join(timeout_s)
 
-    def _live(self) -> None:
-        try:
-            while self._first:
-                self._call(self._first.pop(0))
-            next_beat = time.monotonic() + BEAT_S
-            while not self._over.is_set():
-                is_woken = self._awake.wait(max(0.0, min(self._interval_s, next_beat - time.monotonic())))
-                self._awake.clear()
-                if self._over.is_set():
-                    break
-                self._call(self._often)
-                if is_woken or time.monotonic() >= next_beat:
-                    next_beat = time.monotonic() + BEAT_S
-                    for call in list(self._every_beat):
-                        self._call(call)
-        finally:
-            if self._calling is not None:
-                self._failed.add(id(self._calling))
-                self._calling = None
-                if not self._over.is_set():
-                    self.start()
+    def turn_if_due(self) -> None:
+        """As `turn`, for who may come much more often than is needed."""
+        if self._awake.is_set() or time.monotonic() >= self._next_turn:
+            self.turn()
 
-    def _call(self, call: Call) -> None:
-        if id(call) not in self._failed:
-            self._calling = call
-            call()
-            self._calling = None
+    def turn(self) -> None:
+        """Do what can wait, and every 2 s what belongs to a beat."""
+        self._next_turn = time.monotonic() + self._interval_s
+        while self._first:
+            _call(self._first.pop(0))
+        is_woken = self._awake.is_set()
+        self._awake.clear()
+        _call(self._often)
+        if is_woken or time.monotonic() >= self._next_beat:
+            self._next_beat = time.monotonic() + BEAT_S
+            for call in list(self._every_beat):
+                _call(call)
+
+    def _live(self) -> None:
+        while self._first:
+            _call(self._first.pop(0))
+        while not self._over.is_set():
+            self._awake.wait(max(0.0, min(self._interval_s, self._next_beat - time.monotonic())))
+            if not self._over.is_set():
+                self.turn()
+
+
+def _call(call: Call) -> None:
+    name = getattr(call, "__qualname__", type(call).__qualname__)
+    beside.attempt(f"what netscope does in the background ({name})", call, None)

@@ -47,6 +47,11 @@ def forget(run: Life) -> None:
         _LIVING.remove(run)
 
 
+def living() -> list[Life]:
+    """Those of this process that are not over, oldest first."""
+    return list(_LIVING)
+
+
 def find(folder: str) -> Life | None:
     """The living run of a folder."""
     return next((run for run in _LIVING if str(run.folder) == folder), None)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
 """Set by torchrun, SLURM, Open MPI and MPICH; the first that is there counts."""
+
+
+LOCAL_RANKS = ("LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID")
+"""The place among those of one machine."""
 
 
 def started() -> float:
@@ -32,8 +37,25 @@ def start_ticks() -> int:
 
 def rank() -> int | None:
     """This process's place among those that train together, or None where nothing tells."""
-    for name in RANKS:
+    return _number(RANKS)
+
+
+def local_rank() -> int | None:
+    """This process's place among those of this machine, or None where nothing tells."""
+    return _number(LOCAL_RANKS)
+
+
+def _number(names: tuple[str, ...]) -> int | None:
+    """What the first of these variables says."""
+    for name in names:
         text = os.environ.get(name, "")
         if text.isdecimal():
             return int(text)
     return None
+
+
+def is_importing_main() -> bool:
+    """Whether this is a worker of multiprocessing, spawned, that imports the script now before its work begins."""
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    # What multiprocessing itself looks at to tell a script that it lacks `if __name__ == "__main__"`.
+    return multiprocessing is not None and bool(getattr(multiprocessing.current_process(), "_inheriting", False))

@@ -6,20 +6,17 @@ nothing of its parent's but the run's folder.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import threading
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import netscope
 from netscope.errors import StorageError, UsageError
-from netscope.record import lives
-from netscope.record.caller import depth_of_caller
+from netscope.record import beside, lives
 from netscope.record.config import Config
 from netscope.record.heart import Heart
 from netscope.record.late import MANY, TOO_MANY, Late, Row
@@ -32,9 +29,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from netscope.analyse.bins import Histograms
+    from netscope.record.abandoned import Cell
 
 MOST_KEYS = 2_000  # of one row: with keys and bins of any size it stays below the 16 MiB of a frame
 RETRY_S = 5.0
+REFUSED = (OSError, MemoryError)
+"""What writing raises where there is no room."""
+
+EndState = Literal["finished", "crashed", "abandoned"]
 
 _now = time.time
 
@@ -67,6 +69,14 @@ class Recording:
         """Called in every forked child, before anything else there."""
         self.is_off = is_off
         self.is_over = False
+        self.is_let_go = False
+        """Whether the last `Run` of it is gone."""
+        self.cell: Cell | None = None
+        """Where in a notebook it began."""
+        self._handles: set[int] = set()
+        self.ended_as: EndState = "finished"
+        """Once it is over."""
+        self._is_exiting = False
         self._crash = ""
         self._exit = (step, "")
         self._begin()
@@ -103,7 +113,7 @@ class Recording:
                     part: Any = values[start : start + MOST_KEYS]
                     (plan.write_array if hasattr(part, "tobytes") else plan.write)(step, time or _now(), part)
                     self.n_rows += 1
-                except OSError as error:
+                except REFUSED as error:
                     self.losses.add(1, error)
                 else:
                     if kind == "scalar" and len(keys) <= MOST_KEYS:
@@ -122,7 +132,7 @@ class Recording:
                     number = writer.plan("bins", some).key_set
                     part = counts.part(start, start + MOST_KEYS)
                     writer.journal.append(frames.bins_frame(number, step, _now(), part))
-                except OSError as error:
+                except REFUSED as error:
                     self.losses.add(1, error)
 
     def _put_config(self, change: dict[str, Any]) -> None:
@@ -141,7 +151,7 @@ class Recording:
             if writer is not None:
                 try:
                     writer.journal.append(frame)
-                except OSError as error:
+                except REFUSED as error:
                     self.losses.add(n_logged, error)
 
     def call_pending(self, step: int) -> None:
@@ -149,7 +159,34 @@ class Recording:
         calls = self.pending[:]
         self.pending.clear()
         for call in calls:
-            call(step)
+            beside.attempt("what belongs to a step", lambda call=call: call(step), None)  # type: ignore[misc]
+
+    def hold(self, handle: int) -> None:
+        """There is another `Run` of it."""
+        self._handles.add(handle)
+        self.is_let_go = False
+
+    def let_go(self, handle: int) -> None:
+        """A `Run` of it is gone."""
+        self._handles.discard(handle)
+        self.is_let_go = not self._handles
+        if self.is_abandoned and self._heart is not None:
+            self._heart.wake()  # a finaliser may run anywhere: the thread does the work
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether nobody can go on with it, and another run of this process took its place."""
+        return self.is_let_go and not self.is_over and lives.living()[-1:] != [self]
+
+    def abandon(self) -> None:
+        """End it, because nobody goes on with it; said once in a process."""
+        if self.has_journal:
+            beside.warn_once(
+                "abandoned",
+                f"run {self.name!r} was not finished when another took its place: it ends as abandoned. "
+                "run.finish() or `with netscope.init(…) as run` ends it in order; to record several at once, keep each",
+            )
+        self.finish("abandoned", "")
 
     @property
     def has_journal(self) -> bool:
@@ -162,8 +199,10 @@ class Recording:
         Raises:
             UsageError: The run is finished.
         """
-        if self.is_over:
-            raise UsageError(f"run {self.name!r} is finished; go on with netscope.init(resume={self.id!r})")
+        if self.is_over and self._is_exiting:
+            beside.warn_once("exit", f"the process ends and run {self.name!r} with it: what is logged now is dropped")
+        elif self.is_over:
+            raise UsageError(f"run {self.name!r} is {self.ended_as}; go on with netscope.init(resume={self.id!r})")
 
     def _current(self, n: int) -> Writer | None:
         """This process's writer, begun if need be; where there is none, `n` things are counted as lost."""
@@ -176,7 +215,7 @@ class Recording:
             return None
         try:
             return self._open()
-        except OSError as error:
+        except REFUSED as error:
             self._retry_at = time.monotonic() + RETRY_S
             self.losses.add(n, error)
             return None
@@ -203,7 +242,15 @@ class Recording:
             self.every_beat[:0] = [self._settle, self._pulse]
             self._heart = Heart(self.name, self.at_start, self._flush, self.every_beat, writer.journal.interval_s)
             self._heart.start()
+            if not self._heart.has_thread:
+                self._beat_by_hand(self.step)
         return writer
+
+    def _beat_by_hand(self, step: int) -> None:
+        """What the background thread would do, in a process that may not have one; again with the next `log`."""
+        if self._heart is not None and not self.is_over:
+            self._heart.turn_if_due()
+            self.pending.append(self._beat_by_hand)
 
     def _flush(self) -> None:
         writer = self._writer
@@ -211,6 +258,8 @@ class Recording:
             self._dare(writer.journal.flush)
 
     def _pulse(self) -> None:
+        if self.is_abandoned:
+            self.abandon()
         self._look_for_folder()
         writer = self._writer
         if writer is not None:
@@ -249,7 +298,7 @@ class Recording:
     def relieve(self) -> None:
         """Where the background thread cannot keep up, wait for the devices here; without the lock, which it needs."""
         if len(self._late) >= TOO_MANY:
-            self._settle()
+            beside.attempt("the copy of numbers from a device", self._settle, None)
 
     def _settle(self) -> None:
         def write(row: Row, numbers: list[float]) -> None:
@@ -258,48 +307,34 @@ class Recording:
         if len(self._late):
             self._late.settle(write)
 
-    def finish(self, state: Literal["finished", "crashed"], error: str) -> None:
+    def finish(self, state: EndState, error: str) -> None:
         """Write what waits, and how the run ended, and warn of what the disk refused; later calls do nothing."""
         with self.lock:
             if self.is_over:
                 return
-        try:
-            with contextlib.ExitStack() as steps:  # from the last to the first, whatever one of them raises
-                steps.callback(self._call_after_finish)
-                steps.callback(self._close, state, error)
-                steps.callback(self._settle)
-                if self._heart is not None:
-                    steps.callback(self._heart.stop)
-                steps.callback(self._call_at_finish)
-        finally:
-            self.losses.tell()
+        while self.at_finish:
+            beside.attempt("what ends with a run", self.at_finish.pop(), None)
+        if self._heart is not None:
+            beside.attempt("the end of the background thread", self._heart.stop, None)
+        beside.attempt("what was logged last", self._settle, None)
+        beside.attempt("the end of the journal", lambda: self._close(state, error), None)
+        self.losses.tell()
+        while self.after_finish:
+            beside.attempt("what follows the end of a run", self.after_finish.pop(0), None)
 
-    def _call_at_finish(self) -> None:
-        with contextlib.ExitStack() as calls:
-            while self.at_finish:
-                calls.callback(self.at_finish.pop())
-
-    def _call_after_finish(self) -> None:
-        for call in self.after_finish:
-            try:
-                call()
-            except Exception as error:  # noqa: BLE001  # a notebook that is gone, for instance; the run has ended well
-                warnings.warn(f"after the end of run {self.name!r}: {error}", stacklevel=depth_of_caller())
-        self.after_finish.clear()
-
-    def _close(self, state: Literal["finished", "crashed"], error: str) -> None:
+    def _close(self, state: EndState, error: str) -> None:
         self._look_for_folder()
         with self.lock:
             if self.is_over:
                 return
-            self.is_over = True
+            self.is_over, self.ended_as = True, state
             self.plans = {}
             lives.forget(self)
             writer, self._writer = self._writer, None
             if writer is not None:
                 try:
                     writer.close(state, error or self._crash, self.losses.n)
-                except OSError as problem:
+                except REFUSED as problem:
                     self.losses.add(1, problem)
 
     def crashed(self, error: BaseException) -> None:
@@ -311,11 +346,13 @@ class Recording:
         self._exit = (self.step, f"SystemExit: {code}")
 
     def finish_at_exit(self) -> None:
-        """As the process ends."""
+        """As the process ends; a daemon thread or another handler of its end may still log."""
+        self._is_exiting = True
         step, exit_text = self._exit
         if not self._crash and step == self.step:
             self._crash = exit_text
-        self.finish("crashed" if self._crash else "finished", self._crash)
+        state: EndState = "crashed" if self._crash else "abandoned" if self.is_abandoned else "finished"
+        self.finish(state, self._crash)
 
     def forked(self) -> None:
         """In a forked child: no lock, thread or journal of the parent is used again."""

@@ -17,8 +17,9 @@ from types import ModuleType, TracebackType
 from typing import Any, Literal
 
 from netscope.errors import UsageError
-from netscope.record import lives, process
-from netscope.record.recording import Recording, error_text
+from netscope.record import beside, lives, process
+from netscope.record.abandoned import end_abandoned
+from netscope.record.recording import REFUSED, Recording, error_text
 from netscope.record.values import LARGEST_STEP, PLAIN, SMALLEST_STEP, checked_key, sort_out, whole_step
 
 _now = time.time
@@ -35,6 +36,7 @@ class Run:
     def __init__(self, recording: Recording) -> None:
         """Use `netscope.init`."""
         self._recording = recording
+        recording.hold(id(self))
         self.id = recording.id
         self.name = recording.name
         self.folder = recording.folder
@@ -79,7 +81,7 @@ class Run:
                         recording.step = at + 1
                     except (OverflowError, struct.error):
                         plan = None  # a whole number beyond any float
-                    except OSError as error:
+                    except REFUSED as error:
                         recording.losses.add(1, error)
                         recording.step = at + 1
             if plan is not None:
@@ -298,6 +300,7 @@ class Run:
         self._recording.check_not_over()
         if self._recording.is_off:
             return NotWatching()
+        end_abandoned()  # one may watch this model still
         return importlib.import_module("netscope.record.watch").watch(self._recording, model, every, **options)
 
     def unwatch(self) -> None:
@@ -330,6 +333,12 @@ class Run:
         else:
             self._recording.finish("crashed", error_text(error))
 
+    def __del__(self) -> None:
+        """Nobody refers to it any more: where another run begins, this one ends as abandoned."""
+        recording = getattr(self, "_recording", None)
+        if recording is not None:
+            recording.let_go(id(self))
+
     def __reduce__(self) -> tuple[Any, ...]:
         return attach, (str(self.folder), self.name, self.attempt, self.step, self._recording.is_off)
 
@@ -341,7 +350,7 @@ class Run:
 
     def __repr__(self) -> str:
         recording = self._recording
-        state = "disabled" if recording.is_off else "finished" if recording.is_over else "running"
+        state = "disabled" if recording.is_off else recording.ended_as if recording.is_over else "running"
         return f"<netscope run {self.name!r} ({self.id}, {state}) in {self.folder.parent}>"
 
     def _repr_html_(self) -> str:
@@ -386,11 +395,12 @@ class Run:
         key = checked_key(key)
         at = whole_step(recording.step if step is None else step)
         recording.check_not_over()
+        module = importlib.import_module("netscope.record.media")
         try:
-            thing = make(importlib.import_module("netscope.record.media"))
+            thing = beside.attempt(f"logging {key!r}", lambda: make(module), None)
         except UsageError as error:
             raise UsageError(f"{key!r}: {error}") from None
-        if not recording.is_off:
+        if thing is not None and not recording.is_off:
             _assets().put(recording, _assets().keep(recording, key, thing), at, _now())
 
 

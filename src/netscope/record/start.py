@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import warnings
@@ -9,13 +10,18 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from netscope.errors import StorageError, UsageError
 from netscope.record import beside, names, process
+from netscope.record.abandoned import current_cell, end_abandoned
 from netscope.record.caller import depth_of_caller
 from netscope.record.config import plain_config
 from netscope.record.console import capture
 from netscope.record.recording import Recording
 from netscope.record.run import Run
+from netscope.store import machine
+from netscope.store.folder import folder_of
 from netscope.store.words import LONGEST_NAME, check_words
 
 DEFAULT_DIR = "runs"
@@ -46,26 +52,37 @@ def init(
         watch_system: Record what the machine does, every few seconds.
         console: Record what is printed, too.
 
-    With NETSCOPE_MODE=disabled in the environment calls are checked, and nothing is recorded.
+    With NETSCOPE_MODE=disabled in the environment calls are checked, and nothing is recorded. Nor is it where a worker
+    process that was spawned imports the script only to find its functions (a DataLoader's, on macOS and Windows): what
+    a worker itself calls, or a run that it is given, is recorded.
+
+    A run that nobody refers to any more, or whose notebook cell ran again, ends as "abandoned" when another begins.
 
     Raises:
         UsageError: Arguments that cannot mean anything, or a name that several runs have.
         NotFoundError: No run to resume.
         StorageError: The folder cannot be written.
     """
-    _check(dir, name, tags, notes, resume, join)
+    _check(name, tags, notes, resume, join)
     notes, tags = str.__str__(notes), [str.__str__(tag) for tag in tags]
     name, resume, join = (None if text is None else str.__str__(text) for text in (name, resume, join))
     values = plain_config(config if config is not None else {})
-    root = Path(dir if dir is not None else os.environ.get("NETSCOPE_DIR") or DEFAULT_DIR).expanduser().absolute()
-    if _is_disabled():
+    root = _root(dir)
+    is_imported = process.is_importing_main()
+    if is_imported or _is_disabled():
         off = Recording(root / (join or names.an_id()), name or "disabled", is_off=True)
         off.config.update(values)
+        if is_imported:
+            off.pending.append(_tell_of_import)
         return Run(off)
-    recording, is_first = _place(root, name, resume, join)
-    recording.at_start.append(lambda: beside.environment(recording))
-    if watch_system and is_first:  # ranks of one machine would tell the same
-        recording.at_start.append(lambda: beside.system(recording))
+    cell = current_cell()
+    end_abandoned(cell)
+    recording = _place(root, name, resume, join)
+    recording.cell = cell
+    recording.at_start.append(lambda: _environment(recording))
+    if watch_system:
+        ends = _system_names(recording, join is not None)
+        recording.at_start.append(lambda: _system(recording, *ends))
     recording.open()
     if resume is not None:
         recording.put_event({"event": "attempt", "fork_step": None})
@@ -74,12 +91,49 @@ def init(
         recording.put_event({"event": "edit", **{field: value for field, value in edit.items() if value is not None}})
     recording.config.update(values)
     if console:
-        capture(recording)
+        beside.attempt("the capture of the console", lambda: capture(recording), None)
     return Run(recording)
 
 
-def _place(root: Path, name: str | None, resume: str | None, join: str | None) -> tuple[Recording, bool]:
-    """The recording in its folder, and whether this process made it."""
+def _tell_of_import(step: int) -> None:
+    beside.warn_once(
+        "import",
+        "this run records nothing: it was made while a spawned worker imported the script. Give the worker the run of "
+        "the main process as an argument, or call netscope.init where the worker works",
+    )
+
+
+def _environment(recording: Recording) -> None:
+    """Where the run runs. On the background thread, which imports this for itself: `init` does not wait for it."""
+    found = importlib.import_module("netscope.record.environment").capture()
+    recording.put_event({"event": "environment", "environment": msgspec.to_builtins(found)})
+
+
+def _system(recording: Recording, of_machine: str | None, of_process: str) -> None:
+    """What the machine does, from now on."""
+    module = importlib.import_module("netscope.record.system")
+    module.watch(recording, module.Names(of_machine, of_process))
+
+
+def _system_names(recording: Recording, is_shared: bool) -> tuple[str | None, str]:
+    """What tells this machine and this process apart in the figures; no machine where another process tells of it."""
+    if not is_shared:
+        return "", ""
+    local = process.local_rank()
+    is_told = machine.has_written(recording.folder) if local is None else local > 0
+    own = f"{os.getpid()} on {machine.host()}" if recording.rank is None else f"rank {recording.rank}"
+    return None if is_told else f"@{machine.host()}", f"@{own}"
+
+
+def _root(dir: object) -> Path:
+    """The folder of all runs."""
+    if dir is None and (of_environment := os.environ.get("NETSCOPE_DIR")):
+        return folder_of(of_environment, "NETSCOPE_DIR")
+    return folder_of(DEFAULT_DIR if dir is None else dir)
+
+
+def _place(root: Path, name: str | None, resume: str | None, join: str | None) -> Recording:
+    """The recording in its folder."""
     rank = process.rank()
     if resume is not None:
         from netscope.store import resume as so_far  # noqa: PLC0415  (loads numpy and sqlalchemy)
@@ -95,7 +149,7 @@ def _place(root: Path, name: str | None, resume: str | None, join: str | None) -
             )
         recording = Recording(folder, name or before.name, before.attempt + 1, rank=rank, step=before.step)
         recording.config.remember(before.config)
-        return recording, True
+        return recording
     try:
         root.mkdir(parents=True, exist_ok=True)
         if join is not None:
@@ -106,22 +160,20 @@ def _place(root: Path, name: str | None, resume: str | None, join: str | None) -
                 from netscope.store import resume as so_far  # noqa: PLC0415
 
                 known, attempt = so_far.joined(folder)
-                return Recording(folder, known or name or join, max(attempt, 1), rank=rank), False
-            return Recording(folder, name or join, rank=rank), True
+                return Recording(folder, known or name or join, max(attempt, 1), rank=rank)
+            return Recording(folder, name or join, rank=rank)
         while True:
             folder = root / names.an_id()
             try:
                 folder.mkdir()
             except FileExistsError:
                 continue  # someone began within the same second and drew the same letters
-            return Recording(folder, name or names.a_name(), rank=rank), True
+            return Recording(folder, name or names.a_name(), rank=rank)
     except OSError as error:
         raise StorageError(f"no run can be recorded in {root}: {error.strerror or error}") from error
 
 
-def _check(dir: Any, name: Any, tags: Any, notes: Any, resume: Any, join: Any) -> None:
-    if dir is not None and (not isinstance(dir, str | os.PathLike) or not dir or "\0" in os.fsdecode(dir)):
-        raise UsageError(f"dir is the path of a folder, found {dir!r:.80}")
+def _check(name: Any, tags: Any, notes: Any, resume: Any, join: Any) -> None:
     if name is not None and (not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME):
         raise UsageError(f"name is a text of 1 to {LONGEST_NAME} characters, found {name!r:.80}")
     if isinstance(tags, str) or not isinstance(tags, Collection) or not all(isinstance(tag, str) for tag in tags):

@@ -1,80 +1,150 @@
-"""What the machine does while it trains: processor, memory, disk, network and NVIDIA GPUs, every few seconds."""
+"""What the machine does while it trains: processor, memory, disk, network and NVIDIA GPUs, every few seconds.
+
+In a container "the machine" is what the container may use: its memory limit, its CPUs. Of a run that several processes
+write, one process of each machine tells of it, under "cpu/percent@host", and each of itself, "process/threads@rank 1".
+"""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
+from netscope.record import beside
+from netscope.record.container import Container, cpus
 from netscope.record.gpus import MB, Gpus
 
 if TYPE_CHECKING:
     from netscope.record.recording import Recording
 
 EVERY_S = 3.5  # with beats about 2 s apart: every second one
+HIDDEN = (psutil.Error, OSError, NotImplementedError)
+"""What psutil raises in a sandbox that hides its machine: those figures are left out without a word."""
 
 
 class System:
-    """Samples of this machine; a row's step is its number in the sequence."""
+    """Samples of this machine."""
 
-    def __init__(self) -> None:
-        """Begin to count."""
-        self._process = psutil.Process()
-        self._gpus = Gpus()
+    def __init__(self, container: Container | None = None, *, is_of_machine: bool = True) -> None:
+        """Begin to count; unless `is_of_machine`, of this process only."""
+        self._container = container or Container()
+        self._parts: dict[str, Callable[[float], dict[str, float]]] = {
+            "processor": self._processor, "memory": self._memory, "process": self._process, "disk": self._disk,
+            "network": self._network, "GPUs": self._gpus,
+        }  # fmt: skip
+        if not is_of_machine:
+            self._parts = {"process": self._process}
+        self._own: psutil.Process | None = None
+        self._nvidia: Gpus | None = None
         self._before: dict[str, float] = {}
         self._at = time.monotonic()
         self.sample()
 
     def sample(self) -> dict[str, float]:
         """The figures by key; those of disk and network are per second since the last sample."""
-        found = {"cpu/percent": psutil.cpu_percent(), "memory/percent": psutil.virtual_memory().percent}
+        now = time.monotonic()
+        seconds, self._at = max(now - self._at, 1e-3), now
+        found: dict[str, float] = {}
+        for name, part in self._parts.items():
+            found |= beside.attempt(f"the figures of the {name}", lambda part=part: _shown(part, seconds), {})  # type: ignore[misc]
+        return found
+
+    def _processor(self, seconds: float) -> dict[str, float]:
+        mine = cpus()
+        quota = self._container.cpu_limit()
+        if quota is not None and quota < len(mine):
+            used = self._per_second("cpu", self._container.cpu_seconds() or 0.0, seconds)
+            return {} if used is None else {"cpu/percent": min(100.0, 100 * used / quota)}
+        each = psutil.cpu_percent(percpu=True)
+        allowed = [each[cpu] for cpu in mine if cpu < len(each)] or each
+        return {"cpu/percent": sum(allowed) / len(allowed)}
+
+    def _memory(self, seconds: float) -> dict[str, float]:
+        whole = psutil.virtual_memory()
+        limit = self._container.memory(whole.total)
+        found = {"memory/percent": whole.percent if limit is None else 100 * limit.used / limit.limit}
         swap = psutil.swap_memory()
         if swap.total:
             found["memory/swap_percent"] = swap.percent
-        with self._process.oneshot():
-            found["process/cpu_percent"] = self._process.cpu_percent()
-            found["process/memory_mb"] = self._process.memory_info().rss / MB
-            found["process/threads"] = self._process.num_threads()
-        now = time.monotonic()
-        seconds, self._at = max(now - self._at, 1e-3), now
-        for key, count in _counters().items():
-            if key in self._before:
-                found[key] = max(0.0, count - self._before[key]) / MB / seconds
-            self._before[key] = count
-        found.update(self._gpus.sample())
         return found
 
+    def _process(self, seconds: float) -> dict[str, float]:
+        self._own = own = self._own or psutil.Process()
+        with own.oneshot():
+            return {
+                "process/cpu_percent": own.cpu_percent(),
+                "process/memory_mb": own.memory_info().rss / MB,
+                "process/threads": own.num_threads(),
+            }
 
-def watch(recording: Recording) -> None:
-    """Sample at every other beat of the run; called on its background thread."""
+    def _disk(self, seconds: float) -> dict[str, float]:
+        disk = psutil.disk_io_counters()
+        return self._mb_s(
+            {} if disk is None else {"disk/read": disk.read_bytes, "disk/written": disk.write_bytes}, seconds
+        )
+
+    def _network(self, seconds: float) -> dict[str, float]:
+        net = psutil.net_io_counters()
+        return self._mb_s(
+            {} if net is None else {"network/received": net.bytes_recv, "network/sent": net.bytes_sent}, seconds
+        )
+
+    def _gpus(self, seconds: float) -> dict[str, float]:
+        self._nvidia = self._nvidia or Gpus()
+        return self._nvidia.sample()
+
+    def _mb_s(self, counts: dict[str, int], seconds: float) -> dict[str, float]:
+        rates = {key: self._per_second(key, count, seconds) for key, count in counts.items()}
+        return {f"{key}_mb_s": rate / MB for key, rate in rates.items() if rate is not None}
+
+    def _per_second(self, key: str, count: float, seconds: float) -> float | None:
+        """How fast a counter grew since the last sample; None at the first."""
+        before, self._before[key] = self._before.get(key), count
+        return None if before is None else max(0.0, count - before) / seconds
+
+
+def _shown(part: Callable[[float], dict[str, float]], seconds: float) -> dict[str, float]:
     try:
-        system = System()
-    except (psutil.Error, OSError):
-        return  # a sandbox that hides its machine
-    state = {"step": 0, "next": time.monotonic()}
+        return part(seconds)
+    except HIDDEN:
+        return {}
+
+
+class Names(NamedTuple):
+    """What goes behind the keys, to tell machines and processes of one run apart."""
+
+    machine: str | None = ""
+    """None: another process tells of this machine."""
+    process: str = ""
+
+    def of(self, key: str) -> str:
+        """The key as it is recorded."""
+        return key + (self.process if key.startswith("process/") else self.machine or "")
+
+
+def watch(recording: Recording, names: Names) -> None:
+    """Sample at every other beat of the run; called on its background thread.
+
+    The step of a row is its time in milliseconds: attempts and processes follow each other.
+    """
+    system = System(is_of_machine=names.machine is not None)
+    state = {"next": time.monotonic(), "rows": 0}
 
     def beat() -> None:
         if time.monotonic() < state["next"]:
             return
         state["next"] = time.monotonic() + EVERY_S
-        try:
-            found = system.sample()
-        except (psutil.Error, OSError):
-            return
-        recording.put_row("system", tuple(found), int(state["step"]), list(found.values()))
-        state["step"] += 1
+        found = system.sample()
+        if found:
+            now = time.time()
+            state["rows"] += 1
+            recording.put_row("system", tuple(map(names.of, found)), int(1e3 * now), list(found.values()), now)
+
+    def last() -> None:
+        if not state["rows"]:  # a run of two seconds
+            beat()
 
     recording.every_beat.append(beat)
-
-
-def _counters() -> dict[str, float]:
-    """Bytes since boot."""
-    found: dict[str, float] = {}
-    disk = psutil.disk_io_counters()
-    if disk is not None:
-        found |= {"disk/read_mb_s": disk.read_bytes, "disk/written_mb_s": disk.write_bytes}
-    network = psutil.net_io_counters()
-    if network is not None:
-        found |= {"network/received_mb_s": network.bytes_recv, "network/sent_mb_s": network.bytes_sent}
-    return found
+    recording.at_finish.append(last)

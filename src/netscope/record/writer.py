@@ -75,11 +75,11 @@ class Losses:
         self.n = 0
         self.problem = ""
 
-    def add(self, n: int, error: OSError) -> None:
+    def add(self, n: int, error: OSError | MemoryError) -> None:
         """Count `n` things that were not written."""
         self.n += n
         if not self.problem:
-            self.problem = error.strerror or str(error)
+            self.problem = getattr(error, "strerror", None) or str(error) or "no memory"
             warnings.warn(
                 f"netscope cannot write to {self.folder} ({self.problem}); training goes on, what is logged is dropped "
                 "until the disk takes it again, and finish() will say how much that was",
@@ -134,7 +134,7 @@ class Writer:
         with contextlib.suppress(OSError):
             self.journal.close(b"")
 
-    def close(self, state: Literal["finished", "crashed"], error: str, dropped: int) -> None:
+    def close(self, state: Literal["finished", "crashed", "abandoned"], error: str, dropped: int) -> None:
         """Say how it ended, and cut.
 
         Raises:

@@ -36,6 +36,7 @@ from netscope.show import replies
 from netscope.show.guard import check_token
 from netscope.show.page import page
 from netscope.show.replies import TENSORS, answer, done, number, whole_number, word
+from netscope.store.printed import Stream
 from netscope.store.series import check_weight
 from netscope.store.store import Store
 
@@ -205,10 +206,18 @@ async def blob(request: Request) -> Response:
 
 
 async def console(request: Request) -> Response:
-    """GET /api/runs/{run}/console?start=0&n=1000&search=: what the run printed; a negative start is from the end."""
+    """GET /api/runs/{run}/console?start=0&n=1000&search=&stream=&process=: what its processes printed, by time.
+
+    A negative start is from the end.
+    """
     store, name, search = _store(request), request.path_params["run"], request.query_params.get("search", "")
     start, n = whole_number(request, "start", 0, least=-(1 << 53)), whole_number(request, "n", 1000, most=100_000)
-    return await answer(request, _revision(request), lambda: replies.json(store.console(name, start, n, search)))
+    stream, process = word(request, "stream", get_args(Stream)), request.query_params.get("process", "")
+
+    def make() -> bytes:
+        return replies.json(store.console(name, start, n, search, stream, process))
+
+    return await answer(request, _revision(request), make)
 
 
 async def series_csv(request: Request) -> Response:

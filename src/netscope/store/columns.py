@@ -150,7 +150,8 @@ class Reader:
                     )
                     for f in followed.ordered
                 ]
-                found[run_id] = Moment(pieces, followed.forks, followed.revision)
+                forks = {} if kind == "system" else followed.forks  # a machine's time goes on in each attempt
+                found[run_id] = Moment(pieces, forks, followed.revision)
         return found
 
     def followed(self, run_id: str) -> Followed:

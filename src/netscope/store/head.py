@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from netscope.schema import Layer
-from netscope.store import exact
+from netscope.store import exact, journal
 from netscope.store.tail import Line
 from netscope.store.words import LONGEST_NAME, shortened
 
@@ -56,7 +56,7 @@ class Head(msgspec.Struct):
     last_row: tuple[float, int] | None = None
     """Time and step of the last row of scalars in the file."""
     last_time: float = 0.0
-    ended: Literal["", "finished", "crashed"] = ""
+    ended: Literal["", "finished", "crashed", "abandoned"] = ""
     """How it was closed; "": it was not."""
     error: str = ""
     dropped: int = 0
@@ -77,8 +77,12 @@ class Head(msgspec.Struct):
     n_assets: int = 0
     n_lines: int = 0
     """Whole lines of console."""
+    recent: list[Line] = msgspec.field(default_factory=list)
+    """The last lines of the console, which live rows may take back; `n_lines` does not count them."""
     open_lines: dict[int, tuple[float, str]] = msgspec.field(default_factory=dict)
     """Per stream the line that has no end yet."""
+    live_rows: dict[int, tuple[float, list[str]]] = msgspec.field(default_factory=dict)
+    """Per stream the rows below its lines that can still change."""
     has_memo: bool = False
     searched: tuple[int, bytes] | None = None
     """Size of the file, and the bytes where reading stopped, when all behind them was last searched for frames."""
@@ -90,11 +94,13 @@ class Head(msgspec.Struct):
             config=dict(self.config),
             numbers=dict(self.numbers),
             edits=dict(self.edits),
+            recent=list(self.recent),
             open_lines=dict(self.open_lines),
             faults=list(self.faults),
             n_rows=dict(self.n_rows),
             n_bins=dict(self.n_bins),
             n_histograms=dict(self.n_histograms),
+            live_rows=dict(self.live_rows),
         )
 
     def event(self, event: dict[str, Any], memo: Memo) -> None:
@@ -130,7 +136,8 @@ class Head(msgspec.Struct):
         elif name == "attempt":
             self.fork_step = msgspec.convert(event.get("fork_step"), Step | None)
         elif name == "end":
-            self.ended = "crashed" if event.get("state") == "crashed" else "finished"
+            state = event.get("state")
+            self.ended = state if state in ("crashed", "abandoned") else "finished"
             self.error, self.dropped = str(event.get("error") or ""), msgspec.convert(event.get("dropped") or 0, Count)
 
     def heard(self, time: float) -> None:
@@ -164,7 +171,7 @@ class Head(msgspec.Struct):
             self.first_other = step if self.first_other is None else min(step, self.first_other)
 
     def print(self, time: float, stream: int, text: str) -> list[Line]:
-        """Join what was printed into lines; gives those that are whole now."""
+        """Join what was printed into lines; gives those that are whole and stay."""
         began, before = self.open_lines.pop(stream, (time, ""))
         *whole, rest = (before + text).split("\n")
         if "\r" in rest:  # of a progress bar that is printed over for hours only the last is kept
@@ -173,8 +180,39 @@ class Head(msgspec.Struct):
             whole, rest = [*whole, rest], ""
         if rest:
             self.open_lines[stream] = (began if not whole else time, rest)
-        self.n_lines += len(whole)
-        return [Line(began if i == 0 else time, stream, overprinted(line)) for i, line in enumerate(whole)]
+        self.recent += [Line(began if i == 0 else time, stream, overprinted(line)) for i, line in enumerate(whole)]
+        return self._settled(journal.MOST_TAKEN_BACK)
+
+    def animate(self, time: float, stream: int, n_back: int, text: str) -> None:
+        """Take back the last lines of a stream, and know its live rows as they are now."""
+        for i in reversed(range(len(self.recent))):
+            if n_back and self.recent[i].stream == stream:
+                del self.recent[i]
+                n_back -= 1
+        self.live_rows.pop(stream, None)
+        if text:
+            self.live_rows[stream] = (time, text.split("\n")[:MOST_LIVE])
+
+    def settle(self) -> list[Line]:
+        """The journal has ended: all lines stay as they are."""
+        rows = [Line(time, stream, row) for stream, (time, rows) in sorted(self.live_rows.items()) for row in rows]
+        self.recent += rows
+        self.live_rows.clear()
+        return self._settled(0)
+
+    def _settled(self, n_kept: int) -> list[Line]:
+        """Lines that cannot be taken back any more, all but so many."""
+        n = max(0, len(self.recent) - n_kept)
+        found, self.recent = self.recent[:n], self.recent[n:]
+        self.n_lines += n
+        return found
+
+    @property
+    def unsettled(self) -> list[Line]:
+        """What was printed last, in the order of a terminal: lines that may be taken back, open ones, live rows."""
+        rows = [Line(time, stream, overprinted(text)) for stream, (time, text) in sorted(self.open_lines.items())]
+        live = [Line(time, stream, row) for stream, (time, rows) in sorted(self.live_rows.items()) for row in rows]
+        return [*self.recent, *rows, *live]
 
 
 class Memo(msgspec.Struct):
@@ -193,6 +231,7 @@ class Memo(msgspec.Struct):
         )
 
 
+MOST_LIVE = 200  # rows of a stream
 EDITABLE: dict[str, Any] = {"name": str, "notes": str, "tags": list[str], "archived": bool}
 
 

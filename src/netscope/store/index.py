@@ -69,8 +69,10 @@ def places(folder: Path, url: str | None) -> Iterator[Place]:
     beside = folder / FOLDER / FILE
     if is_writable(folder):
         yield Place(f"sqlite:///{beside}", "sqlite", beside)
-    cached = cache_folder() / hashlib.blake2b(bytes(folder), digest_size=8).hexdigest() / FILE
-    yield Place(f"sqlite:///{cached}", "sqlite", cached)
+    cache = cache_folder()
+    if cache is not None:
+        cached = cache / hashlib.blake2b(bytes(folder), digest_size=8).hexdigest() / FILE
+        yield Place(f"sqlite:///{cached}", "sqlite", cached)
     yield Place("sqlite://", "memory", None)
 
 
@@ -80,9 +82,12 @@ def is_writable(folder: Path) -> bool:
     return os.access(folder, os.W_OK | os.X_OK) and (not inner.exists() or os.access(inner, os.W_OK | os.X_OK))
 
 
-def cache_folder() -> Path:
-    """This user's place for what can be made again."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path("~/.cache").expanduser())
+def cache_folder() -> Path | None:
+    """This user's place for what can be made again; None for a user without a home."""
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path("~/.cache").expanduser())
+    except RuntimeError:
+        return None
     return Path(base) / "netscope"
 
 

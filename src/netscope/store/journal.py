@@ -26,7 +26,7 @@ NO_PREFIX = 0x800  # kind, padding of at most 7 and two zero bytes, read as one 
 SEARCHED_AT_ONCE = 1 << 16
 ENOUGH = 2  # times the bytes of a buffer are summed for one frame after the other
 
-START, KEY_SET, ROW, EVENT, BINS, ASSET, CONSOLE, HISTOGRAM, SPARSE_BINS = range(1, 10)
+START, KEY_SET, ROW, EVENT, BINS, ASSET, CONSOLE, HISTOGRAM, SPARSE_BINS, LIVE_ROWS = range(1, 11)
 
 FRAME = struct.Struct("<II")
 CLAIM = struct.Struct("<III")  # a frame and the first half of its prefix
@@ -34,6 +34,8 @@ PREFIX = struct.Struct("<BBHI")
 FRAME_HEAD = struct.Struct("<IIBBHI")  # a frame and the prefix of its body
 POINT = struct.Struct("<qd")
 CONSOLE_HEAD = struct.Struct("<dB")
+LIVE_HEAD = struct.Struct("<dBB")
+MOST_TAKEN_BACK = 24  # lines of a journal's console that a frame of live rows may take back
 STREAMS = {1: "out", 2: "err"}
 SetKind = Literal["scalar", "layer", "system", "bins"]
 """What a key set is of."""

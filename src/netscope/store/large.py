@@ -1,4 +1,4 @@
-"""Read what is larger than a number: bins, histograms, assets, the console, and which layers were watched."""
+"""Read what is larger than a number: bins, histograms, assets, and which layers were watched."""
 
 from __future__ import annotations
 
@@ -14,22 +14,20 @@ from netscope.schema import (
     Asset,
     AssetKind,
     Assets,
-    Console,
-    ConsoleLine,
     Environment,
     LayerTable,
     LayerTensor,
     Quantity,
     Stat,
 )
-from netscope.store import blocks, codec, journal, tables
+from netscope.store import blocks, codec, tables
 from netscope.store.columns import Moment, Piece, Reader
 from netscope.store.flush import decode_memo
-from netscope.store.head import Memo, overprinted
+from netscope.store.head import Memo
 from netscope.store.index import batches
 from netscope.store.seals import IndexLost, unseal
 from netscope.store.stitch import Part, stitch
-from netscope.store.tail import Counts, Histogram, Line, key_id
+from netscope.store.tail import Counts, Histogram, key_id
 
 MOST_STEPS = 2000
 STATS: tuple[Stat, ...] = get_args(Stat)  # in the order of the schema
@@ -52,16 +50,6 @@ class Bins(NamedTuple):
         for row, first, counts in zip(table, self.first.tolist(), self.counts, strict=True):
             row[first : first + len(counts)] = counts
         return table
-
-
-class Printed(NamedTuple):
-    """What one writer printed: its lines in the index with `upto <= indexed`, then those in memory."""
-
-    journal: int
-    indexed: int
-    n: int
-    """How many lines there are, the ones without an end among them."""
-    in_memory: list[Line]
 
 
 class Logged(NamedTuple):
@@ -146,53 +134,6 @@ class Large:
             return _curve(moment, found)
 
         return self.reader.retry(read)
-
-    def console(self, run_id: str, start: int = 0, n: int = 1000, search: str = "") -> Console:
-        """A window of what was printed; `start` < 0 counts from the end, `search` keeps the lines that contain it."""
-        return self.reader.retry(lambda: self._console(run_id, start, n, search.lower()))
-
-    def _console(self, run_id: str, start: int, n: int, wanted: str) -> Console:
-        printed = self._printed(run_id)
-        if wanted:
-            lines = [line for line in self._lines(printed, 0, 1 << 62) if wanted in line.text.lower()]
-            first = max(len(lines) + start, 0) if start < 0 else start
-            return Console(first, len(lines), [_noun(line) for line in lines[first : first + n]])
-        total = sum(one.n for one in printed)
-        first = max(total + start, 0) if start < 0 else start
-        return Console(first, total, [_noun(line) for line in self._lines(printed, first, first + max(n, 0))])
-
-    def _printed(self, run_id: str) -> list[Printed]:
-        """What each writer of a run printed, at one moment."""
-        with self.reader.ingest.lock:
-            found = []
-            for f in self.reader.followed(run_id).ordered:
-                rest = [Line(t, s, overprinted(text)) for s, (t, text) in sorted(f.head.open_lines.items())]
-                in_memory = [*f.tail.lines, *rest]
-                found.append(Printed(f.number, f.indexed, f.head.n_lines + len(rest), in_memory))
-            return found
-
-    def _lines(self, printed: list[Printed], begin: int, end: int) -> list[Line]:
-        """Lines from `begin` to `end`, the writers one after the other."""
-        lines: list[Line] = []
-        before = 0
-        c = tables.console.c
-        for one in printed:
-            low, high = max(begin - before, 0), min(end - before, one.n)
-            before += one.n
-            if low >= high:
-                continue
-            here: dict[int, Line] = {}
-            if one.indexed:
-                inside = (c.journal == one.journal) & (c.upto <= one.indexed) & (c.start < high) & (c.start + c.n > low)
-                with self.reader.ingest.index.reading() as connection:
-                    query = sql.select(c.start, c.upto, c.n, c.block).where(inside)
-                    for at, upto, n, block in connection.execute(query):
-                        here.update(enumerate(blocks.decode_lines(unseal(block, one.journal, upto, at, n)), at))
-            here.update(enumerate(one.in_memory, one.n - len(one.in_memory)))
-            if any(i not in here for i in range(low, high)):
-                raise IndexLost("lines of the console are missing")
-            lines += [here[i] for i in range(low, high)]
-        return lines
 
     def memo(self, run_id: str) -> Memo:
         """Environment and layers of the latest attempt that told them."""
@@ -289,7 +230,3 @@ def _curve(moment: Moment, found: dict[int, list[Any]]) -> list[Any]:
         for p in pieces
     ]  # fmt: skip
     return [rows[i] for i in stitch(parts, moment.forks).curve.tolist()]
-
-
-def _noun(line: Line) -> ConsoleLine:
-    return ConsoleLine(line.time, cast(Any, journal.STREAMS.get(line.stream, "out")), line.text)

@@ -37,5 +37,14 @@ def pid_namespace() -> int:
 
 def journal_name(attempt: int) -> str:
     """A new name for a journal of this process: attempt, host, process id, 4 random characters."""
-    short = re.sub(r"[^A-Za-z0-9.]+", "-", host())[:40].strip("-.") or "host"
-    return f"{attempt}-{short}-{os.getpid()}-{secrets.token_hex(2)}.journal"
+    return f"{attempt}-{_short()}-{os.getpid()}-{secrets.token_hex(2)}.journal"
+
+
+def has_written(folder: Path) -> bool:
+    """Whether a process of this machine writes the run in `folder`, or wrote it."""
+    return any(not path.name.startswith("0-") for path in folder.glob(f"*-{_short()}-*.journal"))
+
+
+def _short() -> str:
+    """The machine's name as it stands in a file's name."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", host())[:40].strip("-.") or "host"

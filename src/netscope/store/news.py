@@ -199,6 +199,8 @@ class News:
         if _depth(event) > DEEPEST:
             raise ValueError("what is nested so deep cannot be shown")
         self.head.event(event, self.memo)
+        if event.get("event") == "end":
+            self.tail.lines += self.head.settle()
 
     def _bins(self, frame: Frame) -> None:
         step, time = journal.POINT.unpack_from(frame.body)
@@ -245,9 +247,18 @@ class News:
     def _console(self, frame: Frame) -> None:
         time, stream = journal.CONSOLE_HEAD.unpack_from(frame.body)
         text = bytes(frame.body[journal.CONSOLE_HEAD.size :]).decode("utf-8", "replace")
+        self.tail.lines += self.head.print(self._printed_at(time), 2 if stream == 2 else 1, text)
+
+    def _live_rows(self, frame: Frame) -> None:
+        time, stream, n_back = journal.LIVE_HEAD.unpack_from(frame.body)
+        text = bytes(frame.body[journal.LIVE_HEAD.size :]).decode("utf-8", "replace")
+        self.head.animate(self._printed_at(time), 2 if stream == 2 else 1, n_back, text)
+
+    def _printed_at(self, time: float) -> float:
+        """When something was printed; a time that is none is that of what was heard before."""
         time = self._time(time)
-        self.tail.lines += self.head.print(self.head.last_time if time != time else time, 2 if stream == 2 else 1, text)
         self.head.heard(time)
+        return self.head.last_time if time != time else time
 
     def _histogram(self, frame: Frame) -> None:
         step, time, n_key = HISTOGRAM_HEAD.unpack_from(frame.body)
@@ -289,6 +300,7 @@ TAKE: dict[int, Callable[[News, Frame], None]] = {
     journal.SPARSE_BINS: News._sparse_bins,
     journal.ASSET: News._asset,
     journal.CONSOLE: News._console,
+    journal.LIVE_ROWS: News._live_rows,
     journal.HISTOGRAM: News._histogram,
 }
 

@@ -33,10 +33,12 @@ from netscope.store.columns import Columns, Reader, View, unknown_run
 from netscope.store.compose import config_of, problems_of, writer_of
 from netscope.store.edit import Editor, change
 from netscope.store.exact import json_text
+from netscope.store.folder import folder_of
 from netscope.store.followed import Followed
 from netscope.store.index import Backend, is_writable
 from netscope.store.ingest import Ingest
 from netscope.store.large import Bins, Large
+from netscope.store.printed import Consoles, Stream, Wanted
 from netscope.store.run_state import attempt_of, unreadable
 from netscope.store.smoothed import Means, Smoother
 from netscope.store.stored import StoredRun
@@ -80,9 +82,7 @@ class Store:
             UsageError: Not a path, or the folder of one run.
             NotFoundError: No such folder.
         """
-        if not (isinstance(folder, str | os.PathLike) and folder):
-            raise UsageError(f"a store is opened by the path of a folder, found {folder!r:.80}")
-        self.folder = Path(folder).expanduser().resolve()
+        self.folder = folder_of(folder, "the folder of a store").resolve()
         if not self.folder.is_dir():
             raise NotFoundError(f"no folder {str(folder)!r}; netscope.init(dir={str(folder)!r}) makes it")
         listing = Followed(self.folder.name, self.folder.parent).look()
@@ -96,6 +96,7 @@ class Store:
         self._summaries = Summaries(self._reader)
         self._smoother = Smoother()
         self._large = Large(self._reader)
+        self._consoles = Consoles(self._reader)
         self._editor = Editor()
 
     def __enter__(self) -> Store:
@@ -284,13 +285,29 @@ class Store:
         """
         return blobs.path_inside(self._followed(run_id).folder, name)
 
-    def console(self, run_id: str, start: int = 0, n: int = 1000, search: str = "") -> Console:
-        """A window of what a run printed; `start` < 0 counts from the end, `search` keeps the lines that contain it.
+    def console(
+        self,
+        run_id: str,
+        start: int = 0,
+        n: int = 1000,
+        search: str = "",
+        stream: Stream | None = None,
+        process: str = "",
+    ) -> Console:
+        """A window of what the processes of a run printed, by time and with colours; `start` < 0 counts from the end.
+
+        Args:
+            run_id: Of which run.
+            start: The first line, of those that are wanted.
+            n: At most so many.
+            search: Only lines that contain this.
+            stream: Only lines of "out" or "err".
+            process: Only lines of one of `Console.processes`.
 
         Raises:
-            NotFoundError: No such run.
+            NotFoundError: No such run, or no such process in it.
         """
-        return self._large.console(run_id, start, n, search)
+        return self._consoles.read(run_id, start, n, Wanted(search, stream, process))
 
     def runs(self, where: str | Callable[[StoredRun], bool] | None = None, sort: str | None = None) -> list[StoredRun]:
         """The runs as of now, oldest first.

@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
+
 from netscope.errors import NotFoundError, StorageError, UsageError
 from netscope.schema import (
     Asset,
@@ -32,8 +34,10 @@ from netscope.store import media
 from netscope.store.columns import Columns
 from netscope.store.large import Bins
 from netscope.store.media import Array, Audio, Image, Table, Text
+from netscope.store.printed import Stream
 from netscope.store.series import Series
 from netscope.store.tail import Histogram
+from netscope.store.words import plain
 
 
 class _Shelf(Protocol):
@@ -51,7 +55,15 @@ class _Shelf(Protocol):
     def bins(self, run_id: str, key: str) -> Bins: ...
     def assets(self, run_id: str, key: str | None = None, kind: AssetKind | None = None) -> Assets: ...
     def blob(self, run_id: str, name: str) -> Path: ...
-    def console(self, run_id: str, start: int = 0, n: int = 1000, search: str = "") -> Console: ...
+    def console(
+        self,
+        run_id: str,
+        start: int = 0,
+        n: int = 1000,
+        search: str = "",
+        stream: Stream | None = None,
+        process: str = "",
+    ) -> Console: ...
     def edit(self, request: EditRequest) -> list[Run]: ...
     def delete(self, run_ids: Sequence[str], force: bool = False) -> Deleted: ...
 
@@ -82,7 +94,7 @@ class StoredRun:
 
     @property
     def state(self) -> State:
-        """Running, finished, crashed, killed or unreadable."""
+        """Running, finished, crashed, killed, abandoned or unreadable."""
         return self._run.state
 
     @property
@@ -213,15 +225,35 @@ class StoredRun:
         """The tables logged under a key: step, time, path; `.value` are its columns by name, `.to_pandas()` a frame."""
         return [Table(one.step, one.time, self._blob(one), one.item) for one in self._logged(key, "table")]
 
-    def console(self, search: str = "", start: int = 0, n: int | None = None) -> list[ConsoleLine]:
-        """What it printed, line by line: time, stream ("out" or "err"), text.
+    def console(
+        self,
+        search: str = "",
+        start: int = 0,
+        n: int | None = None,
+        *,
+        stream: Stream | None = None,
+        rank: int | None = None,
+        ansi: bool = False,
+    ) -> list[ConsoleLine]:
+        """What it printed, line by line as a terminal shows it: time, stream ("out" or "err"), text, rank, process.
+
+        The lines of several processes are merged by time.
 
         Args:
             search: Only lines that contain this, in capitals or not.
             start: The first of those; negative: from the end.
             n: At most so many; None: all.
+            stream: Only lines of "out" or "err".
+            rank: Only lines of this rank.
+            ansi: With the codes of their colours.
+
+        Raises:
+            NotFoundError: No such rank; the message lists those there are.
         """
-        return self._store.console(self.id, start, sys.maxsize if n is None else n, search).lines
+        process = "" if rank is None else f"rank {rank}"
+        most = sys.maxsize if n is None else n
+        lines = self._store.console(self.id, start, most, search, stream, process).lines
+        return lines if ansi else [msgspec.structs.replace(line, text=plain(line.text)) for line in lines]
 
     def _logged(self, key: str, kind: AssetKind) -> list[Asset]:
         every = self._store.assets(self.id, kind=kind).assets

@@ -1,8 +1,9 @@
-"""Names, tags and notes of a run: texts that a journal can hold and a table can show, whoever writes them."""
+"""Texts of a run: names, tags and notes that a journal can hold and a table can show, and what was printed."""
 
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Collection
 
 from netscope.errors import UsageError
@@ -50,3 +51,15 @@ def check_words(what: str, texts: Collection[str], most: int = LONGEST) -> None:
             raise UsageError(f"{what}: {text!r:.80} is no valid Unicode: {error.reason}") from None
     if (size := sum(map(len, texts))) > most:
         raise UsageError(f"{what}: {size:,} characters, the most are {most:,}; run.text(…) logs what is longer")
+
+
+COLOURS = re.compile(r"(\x1b\[[0-9;:]*m)")
+
+
+def plain(text: str) -> str:
+    r"""A printed line without the codes of its colours.
+
+    >>> plain("\x1b[31mred\x1b[0m")
+    'red'
+    """
+    return COLOURS.sub("", text) if "\x1b" in text else text

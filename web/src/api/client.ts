@@ -214,7 +214,7 @@ export const api = {
   /** Whole numbers beyond 2^53 are bigints in it. */
   blobJson: async <T>(run: string, blob: string, signal?: AbortSignal) =>
     parseExact(await (await send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null })).text()) as T,
-  console: (run: string, query: { start: number; n: number; search?: string }, signal?: AbortSignal) =>
+  console: (run: string, query: { start: number; n: number; search?: string; stream?: string; process?: string }, signal?: AbortSignal) =>
     get<Console>(['runs', run, 'console'], query, signal),
   /** With the running mean beside the values where it is drawn. */
   csv: (runs: readonly string[], keys: readonly string[], smooth: number) => address(['series.csv'], { run: runs, key: keys, smooth: smooth || null }),

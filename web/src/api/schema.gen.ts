@@ -4,7 +4,7 @@ export type Number = number | 'NaN' | 'Infinity' | '-Infinity';
 
 export type Scalar = string | number | bigint | boolean | null;
 
-export type State = 'running' | 'finished' | 'crashed' | 'killed' | 'unreadable';
+export type State = 'running' | 'finished' | 'crashed' | 'killed' | 'abandoned' | 'unreadable';
 
 /** What a key is of: the user's own series, a watched layer's, the machine's, or the user's own histograms. */
 export type Kind = 'scalar' | 'layer' | 'system' | 'histogram';
@@ -80,8 +80,14 @@ export interface Environment {
   command: string;
   directory: string;
   cpu: string;
+  /** CPUs that the run may use: of its affinity, its cpuset and its container's quota, rounded up. */
   cpu_count: number;
+  /** CPUs' worth of time that a container's quota allows, 0.5 for half of one; 0: no quota below the CPUs. */
+  cpu_limit: number;
+  /** Memory that the run may use: of the machine, or of the container where that is less. */
   memory_bytes: number;
+  /** The container's limit; 0: none below what the machine has. */
+  memory_limit_bytes: number;
   gpus: string[];
   git_commit: string;
   git_branch: string;
@@ -239,14 +245,16 @@ export interface Assets {
   assets: Asset[];
 }
 
-/** One line that a process printed (time, stream, text). */
-export type ConsoleLine = [time: number, stream: 'out' | 'err', text: string];
+/** One line that a process printed (time, stream, text, rank, process). */
+export type ConsoleLine = [time: number, stream: 'out' | 'err', text: string, rank: number | null, process: string];
 
 /** A window of a run's console. */
 export interface Console {
   start: number;
   total: number;
   lines: ConsoleLine[];
+  /** Of the whole run: "main", "rank 1", or a process of another kind by its number and host, "4711 on host". */
+  processes: string[];
 }
 
 /** What a person writes on runs by hand; None leaves a field alone. */

@@ -152,6 +152,7 @@ export const en = {
     empty: 'No figures of the machine were recorded for these runs.',
     emptyHint: 'They are, every few seconds, unless watch_system=False was given:',
     noRuns: 'No run is ticked.',
+    processes: 'Processes and machines',
   },
   scrubber: {
     title: 'Step',
@@ -318,6 +319,7 @@ export const zh: typeof en = {
     empty: '这些运行没有记录机器指标。',
     emptyHint: '默认每隔几秒记录一次，除非设置了 watch_system=False：',
     noRuns: '没有勾选任何运行。',
+    processes: '进程与机器',
   },
   scrubber: {
     title: '步',

@@ -16,7 +16,7 @@ export const en = {
     overview: 'Overview',
   },
 
-  state: { running: 'running', finished: 'finished', crashed: 'crashed', killed: 'killed', unreadable: 'unreadable' },
+  state: { running: 'running', finished: 'finished', crashed: 'crashed', killed: 'killed', abandoned: 'abandoned', unreadable: 'unreadable' },
   reading: (percent: number) => `reading ${percent} %`,
   readingHint: 'Its journals are being read; what there is so far is shown',
   stateHint: {
@@ -24,6 +24,7 @@ export const en = {
     finished: 'Ended in order',
     crashed: 'Ended with an exception',
     killed: 'The process is gone without saying why',
+    abandoned: 'Another run took its place before it was finished, as when a notebook cell runs again',
     unreadable: 'Its journal cannot be read; Overview tells why',
   },
 
@@ -231,7 +232,9 @@ export const en = {
     directory: 'Directory',
     cpu: 'Processor',
     cores: (n: number) => plural(n, 'core', 'cores'),
+    cpuLimit: (n: number) => `limited by the container to ${n}`,
     memory: 'Memory',
+    memoryLimit: 'the container’s limit',
     gpus: 'GPU',
     git: 'Git',
     dirty: 'uncommitted changes',
@@ -256,6 +259,15 @@ export const en = {
     times: 'Times',
     download: 'Download',
     stderr: 'stderr',
+    stream: 'Stream',
+    streams: { all: 'All output', out: 'stdout', err: 'stderr' },
+    process: 'Process',
+    allProcesses: 'All processes',
+    processes: {
+      main: 'main process',
+      rank: (n: string) => `rank ${n}`,
+      other: (pid: string, host: string) => `process ${pid} on ${host}`,
+    },
     toEnd: 'To the end',
   },
 

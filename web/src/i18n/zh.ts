@@ -15,7 +15,7 @@ export const zh: Messages = {
     overview: '概览',
   },
 
-  state: { running: '运行中', finished: '已完成', crashed: '已崩溃', killed: '已中止', unreadable: '无法读取' },
+  state: { running: '运行中', finished: '已完成', crashed: '已崩溃', killed: '已中止', abandoned: '已弃置', unreadable: '无法读取' },
   reading: (percent) => `读取中 ${percent}%`,
   readingHint: '正在读取日志，先显示已读取的部分',
   stateHint: {
@@ -23,6 +23,7 @@ export const zh: Messages = {
     finished: '正常结束',
     crashed: '因异常结束',
     killed: '进程消失，没有留下原因',
+    abandoned: '未结束就被另一次运行取代，例如重新执行了笔记本单元格',
     unreadable: '日志无法读取，原因见概览',
   },
 
@@ -225,7 +226,9 @@ export const zh: Messages = {
     directory: '目录',
     cpu: '处理器',
     cores: (n) => `${n} 核`,
+    cpuLimit: (n) => `容器限制为 ${n} 核`,
     memory: '内存',
+    memoryLimit: '容器上限',
     gpus: 'GPU',
     git: 'Git',
     dirty: '有未提交的修改',
@@ -250,6 +253,15 @@ export const zh: Messages = {
     times: '时间',
     download: '下载',
     stderr: 'stderr',
+    stream: '输出流',
+    streams: { all: '全部输出', out: 'stdout', err: 'stderr' },
+    process: '进程',
+    allProcesses: '全部进程',
+    processes: {
+      main: '主进程',
+      rank: (n) => `rank ${n}`,
+      other: (pid, host) => `${host} 上的进程 ${pid}`,
+    },
     toEnd: '到末尾',
   },
 

@@ -3,14 +3,27 @@ import { marked, pieces, plain } from './ansi';
 
 test('colours and weights become looks, and end where they are reset', () => {
   expect(pieces('\u001b[1;32mok\u001b[0m then \u001b[91mbad')).toEqual([
-    { text: 'ok', look: 'c2 bold', colour: null },
-    { text: ' then ', look: '', colour: null },
-    { text: 'bad', look: 'c9', colour: null },
+    { text: 'ok', look: 'c2 bold', style: '' },
+    { text: ' then ', look: '', style: '' },
+    { text: 'bad', look: 'c9', style: '' },
   ]);
 });
 
 test('colours beyond the sixteen are given as they are', () => {
-  expect(pieces('\u001b[38;5;196mx\u001b[38;2;1;2;3my').map((piece) => piece.colour)).toEqual(['rgb(255 0 0)', 'rgb(1 2 3)']);
+  expect(pieces('\u001b[38;5;196mx\u001b[38;2;1;2;3my').map((piece) => piece.style)).toEqual(['--own:rgb(255 0 0)', '--own:rgb(1 2 3)']);
+});
+
+test('what is behind the text is shown, and inverse text changes places with it', () => {
+  expect(pieces('\u001b[31;44mx\u001b[7my\u001b[0;7mz\u001b[0;48;5;196;9mw')).toEqual([
+    { text: 'x', look: 'c1 b4', style: '' },
+    { text: 'y', look: 'c4 b1', style: '' },
+    { text: 'z', look: 'inverse', style: '' },
+    { text: 'w', look: 'behind struck', style: '--behind:rgb(255 0 0)' },
+  ]);
+});
+
+test('numbers of a colour that are none do no harm', () => {
+  expect(pieces('\u001b[38;2;999;;xm\u001b[38;2;999;1mx').map((piece) => piece.style)).toEqual(['--own:rgb(255 0 0)', '--own:rgb(255 1 0)']);
 });
 
 test('a progress bar shows its last state only', () => {

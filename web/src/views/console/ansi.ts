@@ -1,11 +1,11 @@
-/** Terminal colours: a line with escape codes as pieces of text with a look. */
+/** Terminal colours: a line with codes (SGR) as pieces of text with a look. */
 
 export interface Piece {
   text: string;
-  /** Class names: "c1" to "c15" the colour of the text, "bold", "dim", "italic", "under". */
+  /** Class names: "c1" to "c15" the colour of the text, "b0" to "b15" that behind it, "bold", "dim", "italic", "under", "struck". */
   look: string;
-  /** A colour of the 256 or 16 million, where it is none of the sixteen. */
-  colour: string | null;
+  /** Colours of the 256 or 16 million, as properties that the class "own" or "behind" reads; '' for none. */
+  style: string;
 }
 
 // CSI sequences, OSC (titles, links) and lone escapes; only CSI … m changes the look.
@@ -14,13 +14,16 @@ const ESCAPE = /\u001b\[([0-9;:?]*)([@-~])|\u001b\][^\u0007\u001b]*(?:\u0007|\u0
 
 interface Look {
   colour: number | string | null;
+  behind: number | string | null;
+  inverse: boolean;
+  struck: boolean;
   bold: boolean;
   dim: boolean;
   italic: boolean;
   under: boolean;
 }
 
-const PLAIN: Look = { colour: null, bold: false, dim: false, italic: false, under: false };
+const PLAIN: Look = { colour: null, behind: null, inverse: false, struck: false, bold: false, dim: false, italic: false, under: false };
 
 /** What a carriage return leaves visible: the last thing written over the line. */
 export function overwritten(text: string): string {
@@ -48,14 +51,23 @@ export function plain(line: string): string {
 }
 
 function piece(text: string, look: Look): Piece {
+  // Text in the colour behind it is seen on a ground of its own.
+  const [front, behind] = look.inverse ? [look.behind, look.colour] : [look.colour, look.behind];
   const classes = [
-    typeof look.colour === 'number' ? `c${look.colour}` : '',
+    look.inverse && front === null && behind === null ? 'inverse' : '',
+    typeof front === 'number' ? `c${front}` : front ? 'own' : '',
+    typeof behind === 'number' ? `b${behind}` : behind ? 'behind' : '',
+    look.struck ? 'struck' : '',
     look.bold ? 'bold' : '',
     look.dim ? 'dim' : '',
     look.italic ? 'italic' : '',
     look.under ? 'under' : '',
   ];
-  return { text, look: classes.filter(Boolean).join(' '), colour: typeof look.colour === 'string' ? look.colour : null };
+  const properties = [
+    typeof front === 'string' ? `--own:${front}` : '',
+    typeof behind === 'string' ? `--behind:${behind}` : '',
+  ];
+  return { text, look: classes.filter(Boolean).join(' '), style: properties.filter(Boolean).join(';') };
 }
 
 function changed(look: Look, codes: string): Look {
@@ -68,26 +80,36 @@ function changed(look: Look, codes: string): Look {
     else if (code === 2) next.dim = true;
     else if (code === 3) next.italic = true;
     else if (code === 4) next.under = true;
+    else if (code === 7) next.inverse = true;
+    else if (code === 9) next.struck = true;
+    else if (code === 21) next.under = true;
+    else if (code === 27) next.inverse = false;
+    else if (code === 29) next.struck = false;
     else if (code === 22) next.bold = next.dim = false;
     else if (code === 23) next.italic = false;
     else if (code === 24) next.under = false;
     else if (code >= 30 && code <= 37) next.colour = code - 30;
     else if (code >= 90 && code <= 97) next.colour = code - 82;
     else if (code === 39) next.colour = null;
+    else if (code >= 40 && code <= 47) next.behind = code - 40;
+    else if (code >= 100 && code <= 107) next.behind = code - 92;
+    else if (code === 49) next.behind = null;
     else if (code === 38 || code === 48) {
       const isText = code === 38;
       if (list[i + 1] === 5) {
-        if (isText) next.colour = of256(list[i + 2] ?? 7);
+        next[isText ? 'colour' : 'behind'] = of256(list[i + 2] ?? 7);
         i += 2;
       } else if (list[i + 1] === 2) {
         const [r = 0, g = 0, b = 0] = list.slice(i + 2, i + 5);
-        if (isText) next.colour = `rgb(${r} ${g} ${b})`;
+        next[isText ? 'colour' : 'behind'] = `rgb(${byte(r)} ${byte(g)} ${byte(b)})`;
         i += 4;
       }
     }
   }
   return next;
 }
+
+const byte = (n: number) => Math.min(255, Math.trunc(n) || 0);
 
 function of256(n: number): number | string {
   if (n < 16) return n;

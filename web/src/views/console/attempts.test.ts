@@ -3,7 +3,7 @@ import type { Attempt, ConsoleLine } from '../../api/schema.gen';
 import { beginning } from './attempts';
 
 const attempt = (number: number, created: number): Attempt => ({ number, created, updated: created + 5, state: 'finished', fork_step: null, error: '' });
-const line = (time: number): ConsoleLine => [time, 'out', 'x'];
+const line = (time: number): ConsoleLine => [time, 'out', 'x', null, 'main'];
 const two = [attempt(1, 100), attempt(2, 200)];
 
 test('the first line after an attempt began is its beginning', () => {

@@ -3,6 +3,8 @@ import { api } from '../../api/client';
 import type { ConsoleLine } from '../../api/schema.gen';
 
 export const PAGE = 500;
+/** Lines at the end that may change: a bar that moves, or a rank that told a line later. */
+const UNSETTLED = 100;
 /** Pages kept; a long log is scrolled through, not held. */
 const MOST = 40;
 
@@ -11,13 +13,15 @@ export class Pages {
   /** False until the first answer. */
   loaded = $state(false);
   problem = $state.raw<unknown>(null);
+  /** Who printed, in the whole run. */
+  processes = $state.raw<readonly string[]>([]);
   #pages = $state.raw<ReadonlyMap<number, readonly ConsoleLine[]>>(new Map());
   #asked = new Set<number>();
   #stop = new AbortController();
 
   constructor(
     readonly run: string,
-    readonly search: string,
+    readonly asked: { search?: string; stream?: string; process?: string },
   ) {}
 
   /** Line i, if it has come. */
@@ -34,9 +38,11 @@ export class Pages {
     }
   }
 
-  /** Ask how long it is now; the last page is fetched with it. */
+  /** Ask how long it is now; the last page is fetched with it, and what may have changed before. */
   async grow(): Promise<void> {
-    await this.#fetch(Math.max(0, Math.floor((this.total - 1) / PAGE)));
+    const [first, last] = [this.total - UNSETTLED, this.total - 1].map((line) => Math.max(0, Math.floor(line / PAGE)));
+    if (first !== last && this.#pages.has(first!)) await this.#fetch(first!);
+    await this.#fetch(last!);
   }
 
   end(): void {
@@ -46,13 +52,14 @@ export class Pages {
   async #fetch(page: number): Promise<void> {
     this.#asked.add(page);
     try {
-      const reply = await api.console(this.run, { start: page * PAGE, n: PAGE, search: this.search }, this.#stop.signal);
+      const reply = await api.console(this.run, { start: page * PAGE, n: PAGE, ...this.asked }, this.#stop.signal);
       const next = new Map(this.#pages);
       next.delete(page);
       next.set(page, reply.lines);
       if (next.size > MOST) next.delete(next.keys().next().value!);
       this.#pages = next;
       this.total = reply.total;
+      this.processes = reply.processes;
       this.loaded = true;
       this.problem = null;
     } catch (error) {

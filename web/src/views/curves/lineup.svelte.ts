@@ -38,5 +38,5 @@ class RunLineup {
   lit = $state<string | null>(null);
 }
 
-export type Lineup = RunLineup;
+export type Lineup = Pick<RunLineup, 'runs' | 'pens' | 'groups' | 'revision' | 'lit'>;
 export const lineup = new RunLineup();

@@ -27,6 +27,15 @@ export interface Wish {
   smooth: number;
 }
 
+/** The points of one key, as a card asks for them. */
+export type KeyedSeries = Pick<KeySeries, 'problem' | 'loaded' | 'lines' | 'overview' | 'update' | 'rest'>;
+
+/** Where a card finds them. */
+export interface SeriesSource {
+  readonly kind: Kind;
+  get(key: string): KeyedSeries;
+}
+
 export class KeySeries {
   readonly key: string;
   readonly kind: Kind;

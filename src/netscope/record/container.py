@@ -1,0 +1,159 @@
+"""What this process may use of its machine: the limits of its control groups (Linux, version 1 and 2) and its CPUs.
+
+A container is a control group with limits. The narrowest limit of a group and of those above it holds; the memory that
+counts is that of the group which has it.
+Source: the kernel's Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+HUGE = 1 << 60
+"""What version 1 says where there is no limit is above it."""
+
+
+class Memory(NamedTuple):
+    """Of the group whose limit is the narrowest, in bytes."""
+
+    limit: int
+    used: int
+    """Without file pages that can be dropped at once."""
+
+
+class Group(NamedTuple):
+    """One control group of this process for one controller."""
+
+    folder: Path
+    version: int
+
+
+class Container:
+    """The control groups of this process."""
+
+    def __init__(self, proc: Path = Path("/proc/self"), root: Path = Path("/")) -> None:
+        """Find them; `root` is where the mount points of `proc` lie."""
+        self._groups = _groups(proc, root)
+
+    def memory(self, host_bytes: int) -> Memory | None:
+        """The limit of the memory, where one is below that of the host."""
+        limits = [
+            (limit, group)
+            for group in self._upwards("memory")
+            if (limit := _number(group, "memory.max", "memory.limit_in_bytes")) is not None and limit < host_bytes
+        ]
+        if not limits:
+            return None
+        limit, group = min(limits, key=lambda one: one[0])
+        used = _number(group, "memory.current", "memory.usage_in_bytes") or 0
+        cache = _fields(group.folder / "memory.stat").get(
+            "inactive_file" if group.version == 2 else "total_inactive_file", 0
+        )
+        return Memory(limit, max(0, used - cache))
+
+    def cpu_limit(self) -> float | None:
+        """CPUs' worth of time that may be used, 0.5 for a half of one; None without a limit."""
+        return min((quota for group in self._upwards("cpu") if (quota := _quota(group)) is not None), default=None)
+
+    def cpu_seconds(self) -> float | None:
+        """Time of CPUs that was used in the group whose quota is the narrowest, since it was made."""
+        limited = [(quota, group) for group in self._upwards("cpu") if (quota := _quota(group)) is not None]
+        if not limited:
+            return None
+        group = min(limited, key=lambda one: one[0])[1]
+        if group.version == 2:
+            micro = _fields(group.folder / "cpu.stat").get("usage_usec")
+            return None if micro is None else micro / 1e6
+        for folder in (group.folder, *(one.folder for one in self._upwards("cpuacct"))):
+            nano = _whole(folder / "cpuacct.usage")
+            if nano is not None:
+                return nano / 1e9
+        return None
+
+    def _upwards(self, controller: str) -> Iterator[Group]:
+        """The group of this process and those above it, as far as they are seen from here."""
+        found = self._groups.get(controller) or self._groups.get("")
+        if found is not None:
+            top, inner, version = found
+            for folder in (inner, *inner.parents):
+                yield Group(folder, version)
+                if folder == top:
+                    return
+
+
+def cpus() -> list[int]:
+    """Numbers of the CPUs that this process may run on: its affinity, which a cpuset narrows too."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def _groups(proc: Path, root: Path) -> dict[str, tuple[Path, Path, int]]:
+    """Per controller ("" for version 2) the top folder that is seen, the folder of the group, and the version."""
+    try:
+        mounts = (proc / "mountinfo").read_text("utf-8", "surrogateescape").splitlines()
+        lines = (proc / "cgroup").read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return {}
+    tops: dict[str, tuple[str, Path, int]] = {}
+    for line in mounts:
+        before, _, after = line.partition(" - ")
+        fields, kind = before.split(" "), after.split(" ")
+        if len(fields) < 5 or len(kind) < 3 or kind[0] not in ("cgroup", "cgroup2"):
+            continue
+        top = root / _unescaped(fields[4]).lstrip("/")
+        names = [""] if kind[0] == "cgroup2" else kind[2].split(",")
+        tops |= {name: (_unescaped(fields[3]), top, 2 if kind[0] == "cgroup2" else 1) for name in names}
+    found = {}
+    for line in lines:
+        _, names, path = [*line.split(":", 2), "", ""][:3]
+        for name in names.split(","):
+            if name in tops:
+                mounted, top, version = tops[name]
+                inner = top / os.path.relpath(path, mounted)
+                is_seen = (
+                    ".." not in inner.parts and inner.is_dir()
+                )  # else the container shows its own group as the top
+                found[name] = (top, inner if is_seen else top, version)
+    return found
+
+
+def _unescaped(path: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
+
+
+def _quota(group: Group) -> float | None:
+    if group.version == 2:
+        quota, _, period = _text(group.folder / "cpu.max").partition(" ")
+    else:
+        quota, period = (_text(group.folder / f"cpu.cfs_{what}_us") for what in ("quota", "period"))
+    if not (quota.isdecimal() and period.isdecimal() and int(quota) and int(period)):  # "max", "-1", or not told
+        return None
+    return int(quota) / int(period)
+
+
+def _number(group: Group, second: str, first: str) -> int | None:
+    """The number of a file, by the version of the group; None for "max", and where there is none."""
+    number = _whole(group.folder / (second if group.version == 2 else first))
+    return number if number is not None and number < HUGE else None
+
+
+def _fields(path: Path) -> dict[str, int]:
+    pairs = (line.split(" ") for line in _text(path).splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}
+
+
+def _whole(path: Path) -> int | None:
+    text = _text(path)
+    return int(text) if text.isdecimal() else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("ascii", "replace").strip()
+    except OSError:
+        return ""

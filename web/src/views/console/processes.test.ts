@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest';
+import { en } from '../../i18n/en';
+import { processName } from './processes';
+
+test.each([
+  ['main', 'main process'],
+  ['rank 12', 'rank 12'],
+  ['4711 on node-3', 'process 4711 on node-3'],
+  ['something else', 'something else'],
+])('%s is called %s', (process, name) => {
+  expect(processName(process, en.console.processes)).toBe(name);
+});

@@ -1,0 +1,15 @@
+/** What the processes of a run are called, from the server's words for them: "main", "rank 1", "4711 on host". */
+
+interface Words {
+  main: string;
+  rank: (n: string) => string;
+  other: (pid: string, host: string) => string;
+}
+
+export function processName(process: string, words: Words): string {
+  if (process === 'main') return words.main;
+  const rank = /^rank (\d+)$/.exec(process);
+  if (rank) return words.rank(rank[1]!);
+  const other = /^(\d+) on (.*)$/s.exec(process);
+  return other ? words.other(other[1]!, other[2]!) : process;
+}

@@ -1,0 +1,107 @@
+/** The figures of several processes and machines of a run: one chart a figure, one curve for each that tells of it. */
+import type { Key } from '../../api/schema.gen';
+import { PALETTE } from '../../ui/colours';
+import { byName } from '../../i18n/text';
+import { theme } from '../../state/theme.svelte';
+import type { Pen } from '../curves/drawn';
+import { lineup, type Lineup } from '../curves/lineup.svelte';
+import type { KeyedSeries, SeriesCache, SeriesSource, Wish } from '../curves/series.svelte';
+
+const BETWEEN = '\u0000';
+
+/** "process/threads@rank 1" is the figure "process/threads" of "rank 1"; a run of one process has no such ending. */
+export function partOf(key: string): { figure: string; part: string } {
+  const at = key.indexOf('@');
+  return at < 0 ? { figure: key, part: '' } : { figure: key.slice(0, at), part: key.slice(at + 1) };
+}
+
+/** The figures, each once, and how often the runs have it. */
+export function figuresOf(keys: readonly Key[]): Key[] {
+  const found = new Map<string, Key>();
+  for (const key of keys) {
+    const { figure } = partOf(key.key);
+    const before = found.get(figure);
+    found.set(figure, { ...key, key: figure, n_runs: Math.max(before?.n_runs ?? 0, key.n_runs) });
+  }
+  return [...found.values()];
+}
+
+/** Which processes and machines tell of a figure, in natural order. */
+export function partsOf(keys: readonly Key[], figure?: string): string[] {
+  const all = keys.map((key) => partOf(key.key)).filter((one) => figure === undefined || one.figure === figure);
+  return [...new Set(all.map((one) => one.part))].sort(byName);
+}
+
+/** The curves of one figure, asked for together. */
+class Together implements KeyedSeries {
+  readonly #of: ReadonlyMap<string, KeyedSeries>;
+
+  constructor(of: ReadonlyMap<string, KeyedSeries>) {
+    this.#of = of;
+  }
+
+  get problem() {
+    return [...this.#of.values()].find((one) => one.problem)?.problem ?? null;
+  }
+
+  get loaded() {
+    return [...this.#of.values()].every((one) => one.loaded);
+  }
+
+  lines(pen: string) {
+    const [run, part] = pen.split(BETWEEN);
+    return this.#of.get(part ?? '')?.lines(run!) ?? [];
+  }
+
+  overview(pen: string) {
+    const [run, part] = pen.split(BETWEEN);
+    return this.#of.get(part ?? '')?.overview(run!) ?? [];
+  }
+
+  update(wish: Wish) {
+    for (const one of this.#of.values()) one.update(wish);
+  }
+
+  rest() {
+    for (const one of this.#of.values()) one.rest();
+  }
+}
+
+/** The series of figures, each of all its processes. */
+export function together(cache: SeriesCache, keys: () => readonly Key[]): SeriesSource {
+  return {
+    kind: cache.kind,
+    get: (figure) => new Together(new Map(partsOf(keys(), figure).map((part) => [part, cache.get(part ? `${figure}@${part}` : figure)]))),
+  };
+}
+
+/** A pen for each process of each compared run. With one run each process has a colour of its own. */
+export class ProcessLineup implements Lineup {
+  readonly #keys: () => readonly Key[];
+  lit = $state<string | null>(null);
+  readonly groups = [];
+
+  constructor(keys: () => readonly Key[]) {
+    this.#keys = keys;
+  }
+
+  get runs() {
+    return lineup.runs;
+  }
+
+  get revision() {
+    return lineup.revision;
+  }
+
+  get pens(): readonly Pen[] {
+    const parts = partsOf(this.#keys());
+    const isOne = lineup.pens.length === 1 && parts.length > 1;
+    return lineup.pens.flatMap((pen) =>
+      parts.map((part, i) => ({
+        id: `${pen.id}${BETWEEN}${part}`,
+        name: !part ? pen.name : isOne ? part : `${pen.name} · ${part}`,
+        color: isOne ? PALETTE[i % PALETTE.length]![theme.shown] : pen.color,
+      })),
+    );
+  }
+}
