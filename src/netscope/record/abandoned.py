@@ -28,17 +28,21 @@ class Cell(NamedTuple):
     """The run in the variable that the new one will be stored in."""
 
 
-def end_abandoned(cell: Cell | None = None) -> None:
-    """End the runs of this process that nobody goes on with, before another begins in `cell` or takes over a model."""
-    living = [run for run in lives.living() if isinstance(run, Recording)]
-    if living and cell is not None:
-        for run in living:
-            if run.cell is not None and run.cell.execution != cell.execution:
-                if run is cell.replaced or run.cell.place == cell.place:
-                    run.abandon()
-    if any(not run.is_let_go for run in living):
+def end_abandoned(cell: Cell | None = None, but: Recording | None = None) -> None:
+    """End the runs of this process that nobody goes on with, before another begins in `cell`, or watches a model.
+
+    Args:
+        cell: Where the next run begins.
+        but: The run that goes on.
+    """
+    others = [run for run in lives.living() if isinstance(run, Recording) and run is not but]
+    for run in others:
+        if cell is not None and run.cell is not None and run.cell.execution != cell.execution:
+            if run is cell.replaced or run.cell.place == cell.place:
+                run.abandon()
+    if any(not run.is_let_go for run in others):
         gc.collect()  # one may be held by a circle of dead objects alone
-    for run in living:
+    for run in others:
         if run.is_let_go:
             run.abandon()
 

@@ -300,7 +300,7 @@ class Run:
         self._recording.check_not_over()
         if self._recording.is_off:
             return NotWatching()
-        end_abandoned()  # one may watch this model still
+        end_abandoned(but=self._recording)  # one may watch this model still
         return importlib.import_module("netscope.record.watch").watch(self._recording, model, every, **options)
 
     def unwatch(self) -> None:
