@@ -158,7 +158,9 @@ def console(
     rank: int | None = None,
     colour: Annotated[bool | None, Parameter(name=("--colour", "--color"))] = None,
 ) -> None:
-    """Show what a run printed, as a terminal shows it in the end; lines of several processes by time.
+    """Show what a run printed.
+
+    It is as a terminal shows it in the end; lines of several processes are in the order of time.
 
     Args:
         folder: Folder of runs.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ import pytest
 
 import netscope
 from netscope import cli
+from tests.store.journals import Script
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -183,7 +185,7 @@ def test_help_names_every_command(capsys):
 def test_help_says_of_every_command_what_it_does(capsys):
     _, out, _ = run(capsys, "--help")
     commands = [line for line in out.splitlines() if line.startswith("│ ") and "--" not in line]
-    assert len(commands) == 4
+    assert len(commands) == 5
     assert all(len(line.strip("│ ").split()) > 3 for line in commands)
 
 
@@ -209,3 +211,47 @@ def test_a_browser_is_opened_only_where_somebody_sees_it(monkeypatch, environmen
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
     assert cli.has_screen() is is_shown
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_terminal_that_lacks_letters_shows_others_in_their_place(folder, write, encoding):
+    write("a", name="größe-🎉").curve("précision", [1.0]).end()
+    command = [sys.executable, "-m", "netscope.cli", "runs", str(folder), "--keys", "précision"]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert (done.returncode, done.stderr) == (0, b"")
+    shown = "gr??e-?" if encoding == "ascii" else "größe-?"
+    assert shown in done.stdout.decode(encoding)
+
+
+def test_data_is_utf_8_whatever_the_terminal(folder, write):
+    write("a", name="größe-🎉").curve("précision", [1.0]).end()
+    for command in (["export", str(folder), "a"], ["runs", str(folder), "--json"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "netscope.cli", *command],
+            capture_output=True,
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert ("précision" if command[0] == "export" else "größe-🎉") in done.stdout.decode()
+
+
+@pytest.mark.parametrize("command", ["runs", "show", "export"])
+def test_an_address_in_place_of_a_folder_is_refused_with_the_way_out(capsys, command):
+    arguments = [command, "s3://bucket/runs", *(["a"] if command == "export" else [])]
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert "found the address 's3:/bucket/runs'; mount it as a folder, or log to a folder here and copy that" in err
+
+
+def test_what_a_run_printed_is_shown_in_plain_text_or_with_colours(tmp_path, capsys):
+    first, second = Script(rank=0), Script(rank=1)
+    first.print("\x1b[32mgood\x1b[0m\n\x1b]0;title\x07bad\n", time=1.0).print("late\n", stream=2, time=9.0)
+    second.print("between\n", time=5.0)
+    for rank, script in enumerate((first, second)):
+        script.end().write(tmp_path / "r", f"1-h-{rank}-a.journal")
+    assert run(capsys, "console", str(tmp_path), "r")[1] == "good\n⟨U+001B⟩]0;title⟨U+0007⟩bad\nbetween\nlate\n"
+    assert run(capsys, "console", str(tmp_path), "r", "--search", "GOOD", "--colour")[1] == "\x1b[32mgood\x1b[0m\n"
+    assert run(capsys, "console", str(tmp_path), "r", "--rank", "0", "--stream", "err")[1] == "late\n"
+    status, out, err = run(capsys, "console", str(tmp_path), "r", "--rank", "5")
+    assert (status, out) == (2, "")
+    assert "it has: 'rank 0', 'rank 1'" in err
