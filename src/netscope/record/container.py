@@ -110,8 +110,9 @@ def _groups(proc: Path, root: Path) -> dict[str, tuple[Path, Path, int]]:
         tops |= {name: (_unescaped(fields[3]), top, 2 if kind[0] == "cgroup2" else 1) for name in names}
     found = {}
     for line in lines:
-        _, names, path = [*line.split(":", 2), "", ""][:3]
-        for name in names.split(","):
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        for name in controllers.split(","):
             if name in tops:
                 mounted, top, version = tops[name]
                 inner = top / os.path.relpath(path, mounted)

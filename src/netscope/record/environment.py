@@ -46,7 +46,8 @@ def capture() -> Environment:
     quota = _told(container.cpu_limit, None)
     cpu_limit = quota if quota is not None and quota < n_cpus else 0.0
     directory = _told(os.getcwd, "")
-    source = _told(lambda: git(_folder(directory)), {})
+    nothing: dict[str, str] = {}
+    source = _told(lambda: git(_folder(directory)), nothing)
     return Environment(
         host=_told(machine.host, ""),
         os=_told(platform.platform, ""),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from netscope.analyse.bins import Histograms
-    from netscope.record.abandoned import Cell
+    from netscope.record.cell import Cell
 
 MOST_KEYS = 2_000  # of one row: with keys and bins of any size it stays below the 16 MiB of a frame
 RETRY_S = 5.0

@@ -14,8 +14,9 @@ import msgspec
 
 from netscope.errors import StorageError, UsageError
 from netscope.record import beside, names, process
-from netscope.record.abandoned import current_cell, end_abandoned
+from netscope.record.abandoned import end_abandoned
 from netscope.record.caller import depth_of_caller
+from netscope.record.cell import current_cell
 from netscope.record.config import plain_config
 from netscope.record.console import capture
 from netscope.record.recording import Recording

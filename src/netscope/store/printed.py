@@ -134,7 +134,8 @@ def _by_time(lines: list[tuple[Line, Printed]]) -> list[int]:
     for writer in np.unique(writers):
         own = writers == writer
         times[own] = np.maximum.accumulate(times[own])  # a clock may be set back
-    return np.argsort(times, kind="stable").tolist()
+    order: list[int] = np.argsort(times, kind="stable").tolist()
+    return order
 
 
 def _process(f: Follower, ordered: list[Follower]) -> str:
