@@ -23,7 +23,7 @@ test('what is behind the text is shown, and inverse text changes places with it'
 });
 
 test('numbers of a colour that are none do no harm', () => {
-  expect(pieces('\u001b[38;2;999;;xm\u001b[38;2;999;1mx').map((piece) => piece.style)).toEqual(['--own:rgb(255 0 0)', '--own:rgb(255 1 0)']);
+  expect(pieces('\u001b[38;2;999;;mx\u001b[38;2;999;1mx').map((piece) => piece.style)).toEqual(['--own:rgb(255 0 0)', '--own:rgb(255 1 0)']);
 });
 
 test('a progress bar shows its last state only', () => {
