@@ -265,6 +265,7 @@ export const en = {
     allProcesses: 'All processes',
     processes: {
       main: 'main process',
+      mainShort: 'main',
       rank: (n: string) => `rank ${n}`,
       other: (pid: string, host: string) => `process ${pid} on ${host}`,
     },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { en } from '../../i18n/en';
-import { processName } from './processes';
+import { processName, shortName } from './processes';
 
 test.each([
   ['main', 'main process'],
@@ -9,4 +9,9 @@ test.each([
   ['something else', 'something else'],
 ])('%s is called %s', (process, name) => {
   expect(processName(process, en.console.processes)).toBe(name);
+});
+
+test('in a narrow column names are short', () => {
+  const words = en.console.processes;
+  expect(['main', 'rank 12', '4711 on node-3'].map((one) => shortName(one, words))).toEqual(['main', 'rank 12', '4711']);
 });
