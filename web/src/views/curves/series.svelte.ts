@@ -28,7 +28,7 @@ export interface Wish {
 }
 
 /** The points of one key, as a card asks for them. */
-export type KeyedSeries = Pick<KeySeries, 'problem' | 'loaded' | 'lines' | 'overview' | 'update' | 'rest'>;
+export type KeyedSeries = Pick<KeySeries, 'problem' | 'loaded' | 'lines' | 'update' | 'rest'>;
 
 /** Where a card finds them. */
 export interface SeriesSource {

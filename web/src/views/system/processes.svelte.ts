@@ -53,11 +53,6 @@ class Together implements KeyedSeries {
     return this.#of.get(part ?? '')?.lines(run!) ?? [];
   }
 
-  overview(pen: string) {
-    const [run, part] = pen.split(BETWEEN);
-    return this.#of.get(part ?? '')?.overview(run!) ?? [];
-  }
-
   update(wish: Wish) {
     for (const one of this.#of.values()) one.update(wish);
   }
