@@ -30,14 +30,15 @@ def current_cell() -> Cell | None:
 
 
 def _cell(shell: Any) -> Cell | None:
+    names = getattr(shell, "user_global_ns", None)  # of code at the top of a cell
     caller = frame = sys._getframe(depth_of_caller() - 1)
-    while frame.f_code.co_name != "<module>" or frame.f_globals is not shell.user_global_ns:
+    while frame.f_code.co_name != "<module>" or frame.f_globals is not names:
         if frame.f_back is None:
             return None  # called by something else in this process
         frame = frame.f_back
     parent = shell.get_parent() if hasattr(shell, "get_parent") else {}  # the message that asked to run the cell
     place = (parent.get("metadata") or {}).get("cellId") or frame.f_code.co_filename
-    replaced = shell.user_ns.get(_stored_in(caller)) if caller.f_globals is shell.user_global_ns else None
+    replaced = shell.user_ns.get(_stored_in(caller)) if caller.f_globals is names else None
     return Cell(str(place), int(shell.execution_count), getattr(replaced, "_recording", None))
 
 
