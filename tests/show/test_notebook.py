@@ -169,7 +169,7 @@ def test_a_notebook_that_is_gone_when_a_run_ends_is_a_warning(tmp_path, ipython)
     run = netscope.init(dir=tmp_path / "runs", watch_system=False, console=False)
     run._ipython_display_()
     del ipython.shown
-    with pytest.warns(UserWarning, match="shown"):
+    with pytest.warns(RuntimeWarning, match="shown"):
         run.finish()
     with netscope.open(tmp_path / "runs") as store:
         assert store.runs()[0].state == "finished"
