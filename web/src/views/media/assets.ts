@@ -1,34 +1,41 @@
 /** Large things by key, and which of them is shown at a step. */
-import { byName } from '../../i18n/text';
 import type { Asset, AssetKind } from '../../api/schema.gen';
+import { byName } from '../../i18n/text';
+
+/** What one call logged under a key: one thing, or a list of them in its order. */
+export interface Logged {
+  step: number;
+  time: number;
+  items: Asset[];
+}
 
 export interface Shelf {
   key: string;
   kind: AssetKind;
-  /** Per run, its assets in the order of steps. */
-  byRun: Map<string, Asset[]>;
+  /** Per run, what it logged in the order of steps. */
+  byRun: Map<string, Logged[]>;
   /** Every step at which any run has something, ascending. */
   steps: number[];
 }
 
-/** One shelf a key and kind, in the order of keys. */
+/** One shelf a key and kind, in the natural order of keys: 2 before 10. */
 export function shelves(assets: ReadonlyMap<string, readonly Asset[]>): Shelf[] {
   const found = new Map<string, Shelf>();
   for (const [run, list] of assets) {
-    for (const asset of list) {
+    const inOrder = [...list].sort((a, b) => a.step - b.step || a.time - b.time || (a.item ?? 0) - (b.item ?? 0));
+    for (const asset of inOrder) {
       const id = `${asset.key}\n${asset.kind}`;
       const shelf: Shelf = found.get(id) ?? { key: asset.key, kind: asset.kind, byRun: new Map(), steps: [] };
       found.set(id, shelf);
-      const own = shelf.byRun.get(run);
-      if (own) own.push(asset);
-      else shelf.byRun.set(run, [asset]);
+      const own = shelf.byRun.get(run) ?? [];
+      shelf.byRun.set(run, own);
+      const last = own.at(-1);
+      if (last && asset.item !== null && last.items[0]!.item !== null && last.step === asset.step && last.time === asset.time) last.items.push(asset);
+      else own.push({ step: asset.step, time: asset.time, items: [asset] });
       shelf.steps.push(asset.step);
     }
   }
-  for (const shelf of found.values()) {
-    shelf.steps = [...new Set(shelf.steps)].sort((a, b) => a - b);
-    for (const list of shelf.byRun.values()) list.sort((a, b) => a.step - b.step || a.time - b.time);
-  }
+  for (const shelf of found.values()) shelf.steps = [...new Set(shelf.steps)].sort((a, b) => a - b);
   return [...found.values()].sort((a, b) => byName(a.key, b.key));
 }
 
@@ -44,8 +51,8 @@ export function lastUpTo(steps: readonly number[], step: number): number {
 }
 
 /** What a run shows at a step: the latest that was logged by then (of equal steps the later); null: the last of all. */
-export function at(list: readonly Asset[], step: number | null): Asset | null {
+export function at(list: readonly Logged[], step: number | null): Logged | null {
   if (step === null) return list.at(-1) ?? null;
-  const index = lastUpTo(list.map((asset) => asset.step), step);
+  const index = lastUpTo(list.map((logged) => logged.step), step);
   return index < 0 ? null : list[index]!;
 }

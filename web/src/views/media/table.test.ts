@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { csv, readTable, rowsOf, shown } from './table';
+
+const TEXT = JSON.stringify({
+  columns: ['name', 'f1', 'picture'],
+  values: [
+    ['b10', 'b2', 'a, "quoted"'],
+    [0.5, 'NaN', -2],
+    [{ kind: 'image', blob: 'ab.png', text: 'a cat', shape: [2, 2, 3] }, null, null],
+  ],
+});
+
+test('columns of numbers, texts and pictures are told apart', () => {
+  const columns = readTable(TEXT);
+  expect(columns.map((column) => [column.isNumbers, column.hasMedia])).toEqual([[false, false], [true, false], [false, true]]);
+  expect(columns[1]!.cells).toEqual([0.5, NaN, -2]);
+});
+
+test('whole numbers are whole, beyond 2^53 too', () => {
+  expect(shown(20240117)).toBe('20240117');
+  expect(shown(-3)).toBe('−3');
+  const [column] = readTable('{"columns": ["seed"], "values": [[9007199254740993, 3]]}');
+  expect(column!.cells).toEqual([9007199254740993n, 3]);
+});
+
+test('rows are sorted naturally, what is not a number last either way', () => {
+  const columns = readTable(TEXT);
+  expect(rowsOf(columns, '', null)).toEqual([0, 1, 2]);
+  expect(rowsOf(columns, '', { column: 0, descending: false })).toEqual([2, 1, 0]);
+  expect(rowsOf(columns, '', { column: 1, descending: false })).toEqual([2, 0, 1]);
+  expect(rowsOf(columns, '', { column: 1, descending: true })).toEqual([0, 2, 1]);
+});
+
+test('rows that contain a text are found in every column, captions of pictures too', () => {
+  const columns = readTable(TEXT);
+  expect(rowsOf(columns, 'B', null)).toEqual([0, 1]);
+  expect(rowsOf(columns, 'cat', null)).toEqual([0]);
+  expect(rowsOf(columns, 'nothing', null)).toEqual([]);
+});
+
+test('a table is saved as CSV with all its digits', () => {
+  expect(csv(readTable(TEXT))).toBe('name,f1,picture\r\nb10,0.5,a cat\r\nb2,NaN,\r\n"a, ""quoted""",-2,\r\n');
+});
