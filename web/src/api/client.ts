@@ -1,5 +1,5 @@
 /** Every request the page makes, typed; a reply that is not a success becomes an `ApiError` with the server's own sentence. */
-import { numberOf, parseExact } from './numbers';
+import { numberOf } from './numbers';
 import { parse, type Tensors } from './safetensors';
 import type {
   About,
@@ -211,9 +211,6 @@ export const api = {
     getTensors(['runs', run, 'blobs', blob], {}, signal),
   blobText: async (run: string, blob: string, signal?: AbortSignal) =>
     (await send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null })).text(),
-  /** Whole numbers beyond 2^53 are bigints in it. */
-  blobJson: async <T>(run: string, blob: string, signal?: AbortSignal) =>
-    parseExact(await (await send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null })).text()) as T,
   console: (run: string, query: { start: number; n: number; search?: string; stream?: string; process?: string }, signal?: AbortSignal) =>
     get<Console>(['runs', run, 'console'], query, signal),
   /** With the running mean beside the values where it is drawn. */
