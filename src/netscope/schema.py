@@ -226,10 +226,25 @@ class Layer(Noun):
     """Shape per parameter name."""
 
 
+class LayerChange(Noun):
+    """What became of a layer while it was watched."""
+
+    layer: str
+    change: Literal["added", "removed", "replaced", "parameters", "frozen", "unfrozen"]
+    """`parameters`: the layer has others than before (assigned, pruned, parametrised, of another type)."""
+    detail: str = ""
+    """For instance "Linear 10×8 → Linear 3×8", or the names of the parameters if not all are meant."""
+    step: int = 0
+    """The first step measured after it."""
+
+
 class LayerTable(Noun):
     """What `watch` saw of a run."""
 
     layers: list[Layer]
+    """Those that were watched at any time, in forward order."""
+    changes: list[LayerChange]
+    """In the order in which they were noticed."""
     tensors: list[LayerTensor]
     steps: list[int]
     """Steps at which anything was watched, ascending; at most 2,000, evenly chosen."""

@@ -14,6 +14,7 @@ class Recorder:
     """Behaves as `Run` does towards `watch`."""
 
     def __init__(self) -> None:
+        self.name = "test"
         self.step = 0
         self.pending: list[Callable[[int], None]] = []
         self.every_beat: list[Callable[[], None]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import math
 import threading
 
@@ -39,6 +40,10 @@ def once(model: nn.Module, *inputs: torch.Tensor, wrapped: nn.Module | None = No
 
 class TestCompiled:
     """torch.compile, with the backend that needs no C++ compiler."""
+
+    @pytest.fixture(autouse=True)
+    def no_other_watch(self):
+        gc.collect()  # those of earlier tests end with their models, and with the last one eager mode does
 
     def test_measured_steps_see_all_layers_and_nothing_is_compiled_anew(self):
         import torch._dynamo
@@ -421,8 +426,9 @@ class TestOutputs:
 
     def test_a_model_without_parameters(self):
         run = Recorder()
-        watching = watch(run, nn.Sequential(nn.ReLU()), every=1)
-        watching.root(torch.ones(1, requires_grad=True)).sum().backward()
+        model = nn.Sequential(nn.ReLU())
+        watch(run, model, every=1)
+        model(torch.ones(1, requires_grad=True)).sum().backward()
         run.log(0)
         run.finish()
         assert run.rows == []

@@ -136,7 +136,7 @@ def test_a_measurement_reads_no_single_number():
     watching._by_hand = None
     with Counting() as counted:
         step(model)
-        run.log(0)
+        run.log(1)
     assert (counted.n_items, counted.n_copies) == (0, 0)
     assert len(run.rows) == 2  # both in one run: the first log came late
 

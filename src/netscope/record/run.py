@@ -281,8 +281,8 @@ class Run:
         Of each: mean, standard deviation, norm, extremes, share of zeros, count of NaN and infinities, a histogram;
         of updates also their norm over that of the value; of activation modules the shares of saturated outputs and
         dead units. They are written under the step of the next `log`. Activations of more than 65,536 values are
-        sampled. Functions (`F.relu`) are not seen; write `nn.ReLU()`. Ends with `unwatch`, `finish`, or `.remove()` of
-        what is returned.
+        sampled. Functions that a `forward` calls are layers too. Ends with `unwatch`, `finish`, `.remove()` of
+        what is returned, or when the model is deleted.
 
         Args:
             model: A module, plain or wrapped (DataParallel, DistributedDataParallel, torch.compile).

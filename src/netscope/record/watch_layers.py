@@ -1,16 +1,20 @@
-"""What there is to watch in a module: its layers with their paths, and its tensors with their owners."""
+"""What there is to watch in a module: its layers, its tensors with their owners, and what changed since last time.
+
+Nothing here keeps a module or tensor alive.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import weakref
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from netscope.schema import Layer
+from netscope.frameworks.torch_modules import STATISTICS, key_part, signature, walk
+from netscope.record.watch_rows import Place
+from netscope.schema import Layer, LayerChange
 
-WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-_WRAPPER_PARTS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 _SILENT = (
     nn.Identity,
     nn.Flatten,
@@ -22,76 +26,84 @@ _SILENT = (
     nn.ModuleDict,
 )
 """Modules whose output, without parameters of their own, says nothing new."""
-_BUFFERS = ("running_mean", "running_var")
 
 
-class Watched(NamedTuple):
+class Watched:
     """A tensor that persists: a parameter or the statistic of a batch norm."""
 
-    layer: str
-    name: str
-    tensor: torch.Tensor
+    __slots__ = ("dtype", "gradient", "is_trained", "layer", "name", "tensor", "update", "value")
+
+    def __init__(self, layer: str, name: str, tensor: torch.Tensor) -> None:
+        """`tensor` is held weakly: call it."""
+        self.layer = layer
+        self.name = name
+        self.tensor: weakref.ref[torch.Tensor] = weakref.ref(tensor)
+        self.dtype = str(tensor.dtype).removeprefix("torch.")
+        self.is_trained = tensor.requires_grad
+        self.value = Place(layer, name, "value")
+        self.gradient = Place(layer, name, "gradient")
+        self.update = Place(layer, name, "update")
 
 
 class Plan(NamedTuple):
     """A module seen as layers."""
 
-    modules: dict[str, nn.Module]
+    modules: dict[str, weakref.ref[nn.Module]]
     """By path, in the order of registration; those whose output is measured."""
     layers: dict[str, Layer]
     parameters: list[Watched]
     """Each once, under its first owner."""
     buffers: list[Watched]
+    ids: frozenset[int]
+    """Of all parameters, lazy ones and those that are not measured too."""
+    trained: frozenset[int]
+    """Of those that require a gradient."""
     notes: list[str]
     """What is not measured, or elsewhere, in sentences."""
-    is_complete: bool
-    """False while lazy modules wait for their first input."""
+    lazy: set[str]
+    """Layers that wait for their first input."""
+    signature: list[Any]
 
-
-def unwrap(model: nn.Module) -> nn.Module:
-    """The user's module inside DataParallel, DistributedDataParallel and torch.compile."""
-    while True:
-        if isinstance(model, WRAPPERS):
-            model = model.module
-        elif isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
-            model = inner
-        else:
-            return model
+    def is_of(self, root: nn.Module) -> bool:
+        """Whether the module still is what this plan says."""
+        return (
+            self.signature == signature(root)
+            and all(item.tensor() is not None for item in self.parameters)
+            and all(module() is not None for module in self.modules.values())
+        )
 
 
 def plan(model: nn.Module, prefix: str = "") -> Plan:
     """Walk an unwrapped module. Paths are those of `named_modules`, without what wrappers add to them."""
-    found = Plan({}, {}, [], [], [], True)
+    every = list(model.parameters())
+    ids = frozenset(map(id, every))
+    trained = frozenset(id(tensor) for tensor in every if tensor.requires_grad)
+    found = Plan({}, {}, [], [], ids, trained, [], set(), signature(model))
     owners: dict[int, str] = {}
     seen: dict[int, str] = {}
-    is_complete = True
-    for raw, module in model.named_modules(remove_duplicate=False):
-        path = _path(model, raw) or type(model).__name__
-        path = f"{prefix}.{path}" if prefix and raw else prefix or path
+    for inner, raw, module in walk(model):
+        path = _prefixed(prefix, inner) or type(model).__name__
         if id(module) in seen:
             if path != seen[id(module)] and not module._modules:
                 found.notes.append(f"{path} is the same module as {seen[id(module)]}, and is shown there")
             continue
         seen[id(module)] = path
         direct = {name: tensor for name, tensor in module._parameters.items() if tensor is not None}
-        buffers = {
-            name: module._buffers[name]
-            for name in _BUFFERS
-            if name in module._buffers and module._buffers[name] is not None
-        }
+        here = [name for name in STATISTICS if name in module._buffers]  # a scripted module's have no `get`
+        buffers = {name: tensor for name in here if (tensor := module._buffers[name]) is not None}
         is_leaf = not module._modules and not isinstance(module, _SILENT)
         if not direct and not buffers and not is_leaf:
             continue
         if "parametrizations" not in raw.split("."):
             if not isinstance(module, torch.jit.ScriptModule):  # which takes no hooks
-                found.modules[path] = module
+                found.modules[path] = weakref.ref(module)
         elif not direct:
             continue
         shapes: dict[str, list[int]] = {}
         for name, tensor in direct.items():
-            name = _word(name)
+            name = key_part(name)
             if nn.parameter.is_lazy(tensor):
-                is_complete = False
+                found.lazy.add(path)  # type: ignore[unreachable]  # torch types lazy parameters as none at all
                 continue
             shapes[name] = list(tensor.shape)
             where = f"{path}.{name}"
@@ -106,10 +118,10 @@ def plan(model: nn.Module, prefix: str = "") -> Plan:
                 found.notes.append(f"{where} is spread over ranks: each rank measures its own part")
             found.parameters.append(Watched(path, name, tensor))
         for name, buffer in buffers.items():
-            if buffer is not None and not nn.parameter.is_lazy(buffer) and not unfit(buffer):
+            if not nn.parameter.is_lazy(buffer) and not unfit(buffer):
                 found.buffers.append(Watched(path, name, buffer))
         found.layers[path] = Layer(layer=path, type=type(module).__name__, parameters=shapes)
-    return found._replace(is_complete=is_complete)
+    return found
 
 
 def unfit(tensor: torch.Tensor) -> str:
@@ -118,23 +130,65 @@ def unfit(tensor: torch.Tensor) -> str:
         return "it has no data (meta device)"
     if tensor.is_quantized or not (tensor.is_floating_point() or tensor.is_complex()):
         return f"its numbers are {str(tensor.dtype).removeprefix('torch.')}, not floats"
+    if tensor.is_nested:
+        return "it is a nested tensor"
     return ""
 
 
-def _path(root: nn.Module, raw: str) -> str:
-    """Leave out the parts that wrappers add: `encoder.module.conv` is `encoder.conv` in a DataParallel encoder."""
-    parts: list[str] = []
-    module = root
-    for part in raw.split(".") if raw else []:
-        is_wrapper = part in _WRAPPER_PARTS or (part == "module" and isinstance(module, WRAPPERS))
-        inner = module._modules[part]
-        assert inner is not None  # named_modules came this way
-        module = inner
-        if not is_wrapper:
-            parts.append(_word(part))
-    return ".".join(parts)
+def _prefixed(prefix: str, path: str) -> str:
+    return f"{prefix}.{path}" if prefix and path else prefix or path
 
 
-def _word(name: str) -> str:
-    """A path may hold a slash, a key must not: it separates layer, tensor and quantity."""
-    return name.replace("/", "\N{DIVISION SLASH}")
+def changes(before: Plan, now: Plan) -> list[LayerChange]:
+    """What became of the layers from one plan of a model to the next."""
+    found = [LayerChange(layer=path, change="removed") for path in before.layers if path not in now.layers]
+    old, new = _by_layer(before), _by_layer(now)
+    for path, layer in now.layers.items():
+        if path in before.lazy:
+            continue
+        if path not in before.layers:
+            found.append(LayerChange(layer=path, change="added", detail=_said(layer)))
+        elif _module(before, path) is not _module(now, path):
+            detail = f"{_said(before.layers[path])} → {_said(layer)}"
+            found.append(LayerChange(layer=path, change="replaced", detail=detail))
+        else:
+            found += _changed_tensors(path, old.get(path, {}), new.get(path, {}))
+    return found
+
+
+def _by_layer(of: Plan) -> dict[str, dict[str, Watched]]:
+    found: dict[str, dict[str, Watched]] = {}
+    for item in of.parameters:
+        found.setdefault(item.layer, {})[item.name] = item
+    return found
+
+
+def _module(of: Plan, path: str) -> nn.Module | None:
+    return of.modules[path]() if path in of.modules else None
+
+
+def _said(layer: Layer) -> str:
+    """A layer in short.
+
+    >>> _said(Layer(layer="fc", type="Linear", parameters={"weight": [3, 8], "bias": [3]}))
+    'Linear 3×8'
+    """
+    shape = next(iter(layer.parameters.values()), [])
+    return " ".join([layer.type, *["×".join(map(str, shape))] * bool(shape)])
+
+
+def _changed_tensors(path: str, old: dict[str, Watched], new: dict[str, Watched]) -> list[LayerChange]:
+    """What became of the parameters of one module."""
+    if old.keys() != new.keys():
+        gone, come = (", ".join(a.keys() - b.keys()) or "–" for a, b in ((old, new), (new, old)))
+        return [LayerChange(layer=path, change="parameters", detail=f"{gone} → {come}")]
+    exchanged = [name for name in new if new[name].tensor() is not old[name].tensor()]
+    found = [LayerChange(layer=path, change="parameters", detail=", ".join(exchanged))] if exchanged else []
+    for was, now in sorted({(old[n].dtype, new[n].dtype) for n in new if old[n].dtype != new[n].dtype}):
+        found.append(LayerChange(layer=path, change="parameters", detail=f"{was} → {now}"))
+    for change, is_trained in (("unfrozen", True), ("frozen", False)):
+        turned = [n for n in new if new[n].is_trained is is_trained and old[n].is_trained is not is_trained]
+        if turned:
+            detail = "" if len(turned) == len(new) else ", ".join(turned)
+            found.append(LayerChange(layer=path, change=change, detail=detail))  # type: ignore[arg-type]
+    return found

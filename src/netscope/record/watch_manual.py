@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from netscope.record.watch_activations import Passes, is_recording_code
-from netscope.record.watch_hook import Hook
+from netscope.record.watch_hook import Guard, Hook
 from netscope.record.watch_layers import Watched
 from netscope.record.watch_measure import Measurement
 from netscope.record.watch_rows import Recorder
@@ -22,20 +22,21 @@ from netscope.record.watch_rows import Recorder
 class Watching(Protocol):
     """What of a `Watch` is needed here."""
 
-    root: nn.Module
     run: Recorder
 
     @property
     def parameters(self) -> list[Watched]:
         """The parameters that are measured."""
 
-    def see_value(self, measurement: Measurement, item: Watched) -> None:
+    def see_value(self, measurement: Measurement, item: Watched, tensor: torch.Tensor) -> None:
         """Measure a parameter."""
 
-    def see_gradient(self, measurement: Measurement, item: Watched, scale: torch.Tensor | None) -> None:
+    def see_gradient(
+        self, measurement: Measurement, item: Watched, tensor: torch.Tensor, scale: torch.Tensor | None
+    ) -> None:
         """Measure its gradient."""
 
-    def see_update(self, measurement: Measurement, item: Watched, before: torch.Tensor) -> None:
+    def see_update(self, measurement: Measurement, item: Watched, tensor: torch.Tensor, before: torch.Tensor) -> None:
         """Measure its change."""
 
     def see_buffers(self, measurement: Measurement) -> None:
@@ -51,11 +52,12 @@ class Watching(Protocol):
 class ByHand:
     """Stands in for the optimiser's hooks."""
 
-    def __init__(self, watch: Watching) -> None:
+    def __init__(self, watch: Watching, root: nn.Module, guard: Guard) -> None:
         """Begin at once."""
         self._watch = watch
+        self._guard = guard
         self._passes = Passes()
-        self._root_handle = watch.root.register_forward_pre_hook(Hook(self._begin_pass))
+        self._root_handle = root.register_forward_pre_hook(Hook(guard, self._begin_pass))
         self._handles: list[RemovableHandle] = []
         self._measurement: Measurement | None = None
         self._before: dict[int, torch.Tensor] = {}
@@ -64,13 +66,13 @@ class ByHand:
 
     def arm(self, measurement: Measurement) -> None:
         """Measure the coming gradients."""
+        self.disarm()
         self._measurement = measurement
-        self._before = {}
-        if not self._handles:
-            for item in self._watch.parameters:
-                if item.tensor.requires_grad and item.tensor.is_leaf:
-                    register: Any = item.tensor.register_post_accumulate_grad_hook
-                    self._handles.append(register(Hook(self._gradient, item)))
+        for item in self._watch.parameters:
+            tensor = item.tensor()
+            if tensor is not None and tensor.requires_grad and tensor.is_leaf:
+                register: Any = tensor.register_post_accumulate_grad_hook
+                self._handles.append(register(Hook(self._guard, self._gradient, item)))
 
     def disarm(self) -> None:
         """Leave gradients alone."""
@@ -88,9 +90,9 @@ class ByHand:
     def _gradient(self, item: Watched, parameter: torch.Tensor) -> None:
         if self._measurement is None or is_recording_code():
             return
-        self._watch.see_gradient(self._measurement, item, None)
+        self._watch.see_gradient(self._measurement, item, parameter, None)
         if id(parameter) not in self._before:
-            self._watch.see_value(self._measurement, item)
+            self._watch.see_value(self._measurement, item, parameter)
             self._before[id(parameter)] = parameter.detach().clone()
         if not self._asked:
             self._asked = True
@@ -98,6 +100,9 @@ class ByHand:
 
     def _logged(self, step: int) -> None:
         self._asked = False
+        self._guard(self._complete_at, step)
+
+    def _complete_at(self, step: int) -> None:
         if self._has_changed():
             self._complete()
             self._is_counted = True
@@ -113,21 +118,25 @@ class ByHand:
             self._watch.finish_step()
         self._is_counted = False
 
+    def _tensors(self) -> list[tuple[Watched, torch.Tensor]]:
+        pairs = ((item, item.tensor()) for item in self._watch.parameters)
+        return [(item, tensor) for item, tensor in pairs if tensor is not None]
+
     def _has_changed(self) -> bool:
         return any(
-            not torch.equal(item.tensor.detach(), self._before[id(item.tensor)])
-            for item in self._watch.parameters
-            if id(item.tensor) in self._before
+            not torch.equal(tensor.detach(), self._before[id(tensor)])
+            for _, tensor in self._tensors()
+            if id(tensor) in self._before
         )
 
     def _complete(self) -> None:
         assert self._measurement is not None  # it is what has changed since
         with self._measurement.together():
-            for item in self._watch.parameters:
-                if id(item.tensor) in self._before:
-                    self._watch.see_update(self._measurement, item, self._before[id(item.tensor)])
+            for item, tensor in self._tensors():
+                if id(tensor) in self._before:
+                    self._watch.see_update(self._measurement, item, tensor, self._before[id(tensor)])
                 else:
-                    self._watch.see_value(self._measurement, item)
+                    self._watch.see_value(self._measurement, item, tensor)
             self._watch.see_buffers(self._measurement)
         self.disarm()
         self._watch.finish_step()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -13,12 +13,13 @@ import numpy.typing as npt
 
 from netscope.analyse.bins import Histograms
 from netscope.analyse.measure import LARGE, Measured
-from netscope.schema import Kind, Layer, Quantity, Stat
+from netscope.schema import Kind, Layer, LayerChange, Quantity, Stat
 
 
 class Recorder(Protocol):
     """What of a `Run` watching needs."""
 
+    name: str
     step: int
     pending: list[Callable[[int], None]]
     every_beat: list[Callable[[], None]]
@@ -146,8 +147,12 @@ def _order(places: tuple[Place, ...], shares: tuple[tuple[Place, tuple[Stat, ...
 _told: weakref.WeakKeyDictionary[Recorder, dict[object, list[Layer]]] = weakref.WeakKeyDictionary()
 
 
-def tell_layers(run: Recorder, source: object, layers: list[Layer]) -> None:
+def tell_layers(
+    run: Recorder, source: object, layers: list[Layer], changes: Sequence[LayerChange] = (), step: int | None = None
+) -> None:
     """Write the layers of a source (a watched model, arrays) together with those of the run's other sources.
+
+    With `changes`, what became of layers since the last measurement, noticed in the one of `step`.
 
     `source` is kept as long as the run: a name or a mark, nothing that holds a model. Of layers of one name the last
     one told is the one that is: a model that is watched again has its layers once.
@@ -155,4 +160,8 @@ def tell_layers(run: Recorder, source: object, layers: list[Layer]) -> None:
     sources = _told.setdefault(run, {})
     sources[source] = layers
     every = {layer.layer: layer for several in sources.values() for layer in several}
-    run.put_event({"event": "layers", "layers": msgspec.to_builtins(list(every.values())), "sampled_above": LARGE})
+    event = {"event": "layers", "layers": msgspec.to_builtins(list(every.values())), "sampled_above": LARGE}
+    if changes:
+        noticed = [msgspec.structs.replace(change, step=step) for change in changes]
+        event |= {"changes": msgspec.to_builtins(noticed)}
+    run.put_event(event)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from netscope.schema import Layer
+from netscope.schema import Layer, LayerChange
 from netscope.store import exact, journal
 from netscope.store.tail import Line
 from netscope.store.words import LONGEST_NAME, shortened
@@ -130,7 +130,11 @@ class Head(msgspec.Struct):
             memo.environment = dict(event["environment"])
             self.has_memo = True
         elif name == "layers":
-            memo.layers = msgspec.convert(event["layers"], list[Layer])
+            told = msgspec.convert(event["layers"], list[Layer])
+            memo.layers = merged(memo.layers or [], told)
+            changes = msgspec.convert(event.get("changes") or [], list[LayerChange])
+            msgspec.convert([change.step for change in changes], list[Step])
+            memo.changes = _joined(memo.changes, changes)
             memo.sampled_above = msgspec.convert(event.get("sampled_above"), int | None)
             self.has_memo = True
         elif name == "attempt":
@@ -220,17 +224,44 @@ class Memo(msgspec.Struct):
 
     environment: dict[str, Any] | None = None
     layers: list[Layer] | None = None
+    """Those that were ever told of, in the order of the latest event."""
     sampled_above: int | None = None
+    changes: list[LayerChange] = []
 
     def under(self, newer: Memo) -> Memo:
         """What is known with something newer: that, where it tells."""
         return Memo(
             newer.environment if newer.environment is not None else self.environment,
-            newer.layers if newer.layers is not None else self.layers,
+            merged(self.layers or [], newer.layers) if newer.layers is not None else self.layers,
             newer.sampled_above if newer.layers is not None else self.sampled_above,
+            _joined(self.changes, newer.changes),
         )
 
 
+def _joined(before: list[LayerChange], now: list[LayerChange]) -> list[LayerChange]:
+    """Each once: every rank tells of them."""
+    return list(dict.fromkeys([*before, *now]))[-MOST_CHANGES:] if now else before
+
+
+def merged(before: list[Layer], now: list[Layer]) -> list[Layer]:
+    """The layers that are, and each one that is no more behind the one it followed.
+
+    >>> body, old, new = (Layer(layer=name, type="Linear", parameters={}) for name in ("body", "old", "new"))
+    >>> [layer.layer for layer in merged([body, old], [body, new])]
+    ['body', 'old', 'new']
+    """
+    names = {layer.layer for layer in now}
+    gone: dict[str, list[Layer]] = {}
+    last = ""
+    for layer in before:
+        if layer.layer in names:
+            last = layer.layer
+        else:
+            gone.setdefault(last, []).append(layer)
+    return gone.get("", []) + [one for layer in now for one in (layer, *gone.get(layer.layer, []))]
+
+
+MOST_CHANGES = 10_000
 MOST_LIVE = 200  # rows of a stream
 EDITABLE: dict[str, Any] = {"name": str, "notes": str, "tags": list[str], "archived": bool}
 

@@ -197,7 +197,7 @@ class Large:
             for layer, tensor, quantity in tensors
             if quantity in QUANTITIES
         ]  # fmt: skip
-        return LayerTable(layers, known, every.tolist(), memo.sampled_above)
+        return LayerTable(layers, memo.changes, known, every.tolist(), memo.sampled_above)
 
     def _column(self, run_id: str, key: str) -> list[Any]:
         return list(self.reader.columns([run_id], key, "layer").values())

@@ -202,9 +202,23 @@ export interface Layer {
   parameters: Record<string, number[]>;
 }
 
+/** What became of a layer while it was watched. */
+export interface LayerChange {
+  layer: string;
+  /** `parameters`: the layer has others than before (assigned, pruned, parametrised, of another type). */
+  change: 'added' | 'removed' | 'replaced' | 'parameters' | 'frozen' | 'unfrozen';
+  /** For instance "Linear 10×8 → Linear 3×8", or the names of the parameters if not all are meant. */
+  detail: string;
+  /** The first step measured after it. */
+  step: number;
+}
+
 /** What `watch` saw of a run. */
 export interface LayerTable {
+  /** Those that were watched at any time, in forward order. */
   layers: Layer[];
+  /** In the order in which they were noticed. */
+  changes: LayerChange[];
   tensors: LayerTensor[];
   /** Steps at which anything was watched, ascending; at most 2,000, evenly chosen. */
   steps: number[];

@@ -1,0 +1,24 @@
+/** What became of the layers, told shortly: changes of one kind at one step are one line. */
+import type { LayerChange } from '../../api/schema.gen';
+
+export interface ChangeLine {
+  step: number;
+  change: LayerChange['change'];
+  layers: string[];
+  /** Of the one layer; '' where there are several. */
+  detail: string;
+}
+
+/** In the order of steps, the newest first. */
+export function changeLines(changes: readonly LayerChange[]): ChangeLine[] {
+  const lines = new Map<string, ChangeLine>();
+  for (const one of changes) {
+    const key = `${one.step} ${one.change}`;
+    const line = lines.get(key);
+    if (line) {
+      line.layers.push(one.layer);
+      line.detail = '';
+    } else lines.set(key, { step: one.step, change: one.change, layers: [one.layer], detail: one.detail });
+  }
+  return [...lines.values()].sort((a, b) => b.step - a.step);
+}
