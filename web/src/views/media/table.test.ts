@@ -31,6 +31,12 @@ test('rows are sorted naturally, what is not a number last either way', () => {
   expect(rowsOf(columns, '', { column: 1, descending: true })).toEqual([0, 2, 1]);
 });
 
+test('a cell that is no file of the run is shown as its text', () => {
+  const [column] = readTable('{"columns": ["a"], "values": [[{"kind": "page"}, {"kind": "image", "blob": 3}, ["x"]]]}');
+  expect(column!.cells).toEqual(['{"kind":"page"}', '{"kind":"image","blob":3}', '["x"]']);
+  expect(column!.hasMedia).toBe(false);
+});
+
 test('rows that contain a text are found in every column, captions of pictures too', () => {
   const columns = readTable(TEXT);
   expect(rowsOf(columns, 'B', null)).toEqual([0, 1]);

@@ -32,7 +32,7 @@ const NOT_FINITE = new Map<unknown, number>([['NaN', NaN], ['Infinity', Infinity
 export function readTable(text: string): Column[] {
   const table = parseExact(text) as { columns: string[]; values: Cell[][] };
   return table.columns.map((name, i) => {
-    const cells = table.values[i] ?? [];
+    const cells = (table.values[i] ?? []).map((cell) => (typeof cell !== 'object' || cell === null || isWhole(cell) ? cell : JSON.stringify(cell)));
     const isNumbers = cells.some(isNumeric) && cells.every((cell) => cell === null || isNumeric(cell) || NOT_FINITE.has(cell));
     return {
       name,
@@ -41,6 +41,13 @@ export function readTable(text: string): Column[] {
       hasMedia: cells.some(isInside),
     };
   });
+}
+
+const KINDS: readonly unknown[] = ['image', 'figure', 'audio', 'array'];
+
+/** Whether it says all that a cell with a file says: someone else may have written the table. */
+function isWhole(cell: Partial<Inside>): boolean {
+  return KINDS.includes(cell.kind) && typeof cell.blob === 'string' && typeof cell.text === 'string' && Array.isArray(cell.shape);
 }
 
 export function isInside(cell: Cell | undefined): cell is Inside {
