@@ -8,6 +8,7 @@ import pytest
 
 import netscope
 from netscope.errors import UsageError
+from netscope.record.media import as_media
 
 mpl.use("Agg")
 
@@ -76,6 +77,8 @@ def test_what_belongs_to_a_figure_shows_the_figure():
     whole = netscope.Figure(figure).encoded.data
     for part in (axes[0], axes, line, picture, plt):
         assert netscope.Figure(part).encoded.data == whole
+    grid = type("FacetGrid", (), {"__module__": "seaborn.axisgrid", "figure": figure, "savefig": figure.savefig})()
+    assert as_media("grid", grid)["grid"].encoded.data == whole
     nested = plt.figure().subfigures(1, 2)[0]
     assert netscope.Figure(nested).encoded.data == netscope.Figure(nested.figure).encoded.data
 

@@ -48,7 +48,7 @@ class Figure(Media):
 
 def is_figure_like(value: Any) -> bool:
     """Whether `log` takes it as a figure without being told."""
-    return is_pyplot(value) or (origin(value) == "matplotlib" and hasattr(value, "savefig"))
+    return is_pyplot(value) or (origin(value) in ("matplotlib", "seaborn") and hasattr(value, "savefig"))
 
 
 def is_pyplot(value: Any) -> bool:
@@ -67,7 +67,7 @@ def _figure_of(value: Any) -> Any:
             raise UsageError("a figure is a matplotlib Figure; pyplot has none open")
         return value.gcf()
     found = value.flat[0] if isinstance(value, np.ndarray) and value.dtype == object and value.size else value
-    while not hasattr(found, "savefig"):  # axes, lines, subfigures and seaborn's grids know their figure
+    while not hasattr(found, "draw_without_rendering"):  # axes, lines, subfigures and seaborn's grids know their figure
         above = getattr(found, "figure", None)
         if above is None or above is found or callable(above):
             raise UsageError(f"a figure is a matplotlib Figure, or Axes of one, found {type(value).__name__}")
