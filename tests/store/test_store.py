@@ -631,3 +631,23 @@ def test_a_disk_that_fails_in_the_middle_of_a_journal_does_not_hold_up_the_other
         store.refresh(None, everything=True)
         assert store.detail(newer.name).problems == []
         assert len(store.columns([newer.name], "train/loss")[newer.name].points.steps) == 20_000
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_many_series_of_a_run_at_once_are_what_each_is_alone(tmp_path: Path, opened: Open, attempts: int) -> None:
+    for attempt in range(1, attempts + 1):
+        script = Script(attempt)
+        for step in range(30 * attempt):
+            script.log(step, {f"net.{i}/weight/value/mean": step + i for i in range(40)}, kind="layer")
+            script.log(step, {"net.0/weight/value/std": float("nan")}, kind="layer")
+        script.write(tmp_path / "r", f"{attempt}-made-7-0000.journal")
+    keys = [f"net.{i}/weight/value/mean" for i in range(41)] + ["net.0/weight/value/std"]
+    for _ in range(2):
+        store = opened(tmp_path)
+        found = store.columns_of_run("r", keys, "layer")
+        assert list(found) == [key for key in keys if key != "net.40/weight/value/mean"]
+        for key, columns in found.items():
+            alone = store.columns(["r"], key, "layer")["r"]
+            assert columns.steps.tolist() == alone.steps.tolist()
+            assert columns.times.tolist() == alone.times.tolist()
+            np.testing.assert_equal(columns.values, alone.values)

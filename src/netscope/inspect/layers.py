@@ -36,7 +36,8 @@ def matrix(
         there = sorted({f"{tensor.quantity}/{word}" for tensor in table.tensors for word in tensor.stats})
         raise NotFoundError(f"no {quantity}/{stat} was watched; the run has: {', '.join(there) or 'no watched layers'}")
     keys = [f"{row.layer}/{row.tensor}/{quantity}/{stat}" for row in rows]
-    series = [store.columns([run], key, "layer").get(run) for key in keys]
+    found = store.columns_of_run(run, keys, "layer")
+    series = [found.get(key) for key in keys]
     steps = np.unique(np.concatenate([one.steps for one in series if one is not None] or [np.zeros(0, np.int64)]))
     cut = lines.window(steps, low, high)
     steps = steps[cut]

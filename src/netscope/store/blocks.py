@@ -74,7 +74,7 @@ def _add(found: dict[str, list[Row]], number: int, upto: int, keys: KeySet, bloc
     columns = np.ascontiguousarray(block.values.T[[keys.column[name] for name in names]])
     outlines = [_outlines(block.steps[part], block.times[part], columns[:, part]) for part in parts]
     encoded = [codec.encode_all(axis, columns[:, part]) for part, axis in zip(parts, axes, strict=True)]
-    extents = _extents(columns)
+    extents = _extents(columns) if keys.kind == "scalar" else []  # nobody asks for summaries of other kinds
     for i, name in enumerate(names):
         key = key_id(keys.kind, name)
         for seq, axis in enumerate(axes):
@@ -87,6 +87,8 @@ def _add(found: dict[str, list[Row]], number: int, upto: int, keys: KeySet, bloc
                     "block": seal(encoded[seq][i], *place),
                 }
             )  # fmt: skip
+        if not extents:
+            continue
         low, high = extents[i]
         found["series"].append(
             {

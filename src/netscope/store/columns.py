@@ -13,8 +13,9 @@ from netscope.errors import NotFoundError, StorageError
 from netscope.schema import Kind
 from netscope.store import codec, tables
 from netscope.store.cache import Cache
+from netscope.store.follow import Follower
 from netscope.store.followed import Followed
-from netscope.store.index import BROKEN, is_most
+from netscope.store.index import BROKEN, batches, is_most
 from netscope.store.ingest import Ingest
 from netscope.store.points import Points, concatenate
 from netscope.store.run_state import attempt_of
@@ -127,6 +128,40 @@ class Reader:
         """The series of one key, or outlines that fill the view; runs that do not have it are left out."""
         return self.retry(lambda: self._columns(run_ids, key, kind, view))
 
+    def of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> dict[str, Columns]:
+        """Many series of one run in as few queries as there can be; those that it does not have are left out."""
+        return self.retry(lambda: self._of_run(run_id, keys, kind))
+
+    def _of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> dict[str, Columns]:
+        with self.ingest.lock:
+            followed = self.followed(run_id)
+            only = followed.ordered[0] if len(followed.ordered) == 1 and not followed.forks else None
+            if only is not None:
+                pieces = {key: _piece(only, kind, key) for key in keys if only.has(kind, key)}
+                tails = {key: only.tail.points(kind, key) for key in pieces}
+                revision = followed.revision
+        if only is None:
+            one_by_one = {key: self._columns([run_id], key, kind, None).get(run_id) for key in keys}
+            return {key: columns for key, columns in one_by_one.items() if columns is not None}
+        names = {key_id(kind, key): key for key in pieces}
+        blocks: dict[str, list[tuple[int, int, int, bytes]]] = {key: [] for key in pieces}
+        c = tables.chunk.c
+        query = sql.select(c.key, c.upto, c.seq, c.n, c.block).where(c.journal == only.number)
+        with self.ingest.index.reading() as connection:
+            for some in batches(names):
+                for key, upto, seq, n, body in connection.execute(query.where(c.key.in_(some))):
+                    if upto <= pieces[names[key]].indexed:
+                        block = unseal(body, key, only.number, upto, seq, n)
+                        blocks[names[key]].append((upto, seq, n, block))
+        decoded = codec.decode_all([[row[3] for row in sorted(rows)] for rows in blocks.values()])
+        ascends, found = _Ascends(), {}
+        for (key, rows), points in zip(blocks.items(), decoded, strict=True):
+            pieces[key].check(sum(row[2] for row in rows))
+            whole = _joined(points if rows else None, tails[key])
+            if len(whole.steps):
+                found[key] = _curve([pieces[key]], [whole], Moment([pieces[key]], {}, revision), ascends)
+        return found
+
     def moments(self, run_ids: Sequence[str], kind: str = "", key: str = "") -> dict[str, Moment]:
         """Runs as they are now.
 
@@ -137,19 +172,7 @@ class Reader:
         with self.ingest.lock:
             for run_id in run_ids:
                 followed = self.followed(run_id)
-                pieces = [
-                    Piece(
-                        f.number,
-                        attempt_of(f),
-                        f.head.start.rank or 0,
-                        f.indexed,
-                        f.tail,
-                        f.has(kind, key),
-                        f.n_indexed(kind, key),
-                        f.head.is_redefined,
-                    )
-                    for f in followed.ordered
-                ]
+                pieces = [_piece(f, kind, key) for f in followed.ordered]
                 forks = {} if kind == "system" else followed.forks  # a machine's time goes on in each attempt
                 found[run_id] = Moment(pieces, forks, followed.revision)
         return found
@@ -273,6 +296,13 @@ def unknown_run(run_id: str, known: list[str]) -> str:
         return f"no run {run_id!r}; the folder has no runs"
     more = f" and {len(known) - 8:,} more" if len(known) > 8 else ""
     return f"no run {run_id!r}; the folder has: {', '.join(sorted(known)[-8:])}{more}"
+
+
+def _piece(f: Follower, kind: str, key: str) -> Piece:
+    return Piece(
+        f.number, attempt_of(f), f.head.start.rank or 0, f.indexed, f.tail, f.has(kind, key), f.n_indexed(kind, key),
+        f.head.is_redefined,
+    )  # fmt: skip
 
 
 def _curve(pieces: list[Piece], points: list[Points], moment: Moment, ascends: Callable[[np.ndarray], bool]) -> Columns:

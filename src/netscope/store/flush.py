@@ -20,7 +20,7 @@ from netscope.store.seals import check_of_summary, seal, unseal
 from netscope.store.tail import KeySet, journal_number
 
 SUMMARY = ("key", "journal", "last_step", "last", "min", "max")
-LARGE_BYTES, LARGE_ROWS, HUGE_BYTES = 1 << 20, 4096, 16 << 20
+LARGE_BYTES, LARGE_ROWS, HUGE_BYTES = 1 << 20, 4096, 64 << 20
 
 
 class Saved(NamedTuple):

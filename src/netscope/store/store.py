@@ -214,6 +214,14 @@ class Store:
         """Running means over all points of series that `columns` gave without a view, by run."""
         return self._smoother.of(columns, key, kind, weight)
 
+    def columns_of_run(self, run_id: str, keys: Sequence[str], kind: Kind = "scalar") -> dict[str, Columns]:
+        """Many series of one run, by key; those that it does not have are left out.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        return self._reader.of_run(run_id, keys, kind)
+
     def summaries(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
         """Last, smallest and largest value of a key for each run that has it."""
         return self._summaries.of(run_ids, key)
