@@ -132,6 +132,13 @@ def test_system_figures_are_rows_of_their_own_kind(tmp_path, monkeypatch, journa
     assert all(value >= 0 for value in last.values())
 
 
+def test_a_run_that_ends_at_once_has_figures(tmp_path, journal_of):
+    run = netscope.init(tmp_path, console=False)
+    run.finish()
+    (row,) = [row for row in journal_of(run).rows if row[0] == "system"]
+    assert {"cpu/percent", "memory/percent", "process/memory_mb"} <= row[3].keys()
+
+
 def test_the_figures_of_ranks_are_told_apart(tmp_path, monkeypatch):
     from netscope.store import machine
 

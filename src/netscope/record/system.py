@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netscope.record.recording import Recording
 
 EVERY_S = 3.5  # with beats about 2 s apart: every second one
+FIRST_S = 0.1  # over which the first figures are taken
 HIDDEN = (psutil.Error, OSError, NotImplementedError)
 """What psutil raises in a sandbox that hides its machine: those figures are left out without a word."""
 
@@ -130,7 +131,7 @@ def watch(recording: Recording, names: Names) -> None:
     The step of a row is its time in milliseconds: attempts and processes follow each other.
     """
     system = System(is_of_machine=names.machine is not None)
-    state = {"next": time.monotonic(), "rows": 0}
+    state = {"next": time.monotonic()}
 
     def beat() -> None:
         if time.monotonic() < state["next"]:
@@ -139,12 +140,8 @@ def watch(recording: Recording, names: Names) -> None:
         found = system.sample()
         if found:
             now = time.time()
-            state["rows"] += 1
             recording.put_row("system", tuple(map(names.of, found)), int(1e3 * now), list(found.values()), now)
 
-    def last() -> None:
-        if not state["rows"]:  # a run of two seconds
-            beat()
-
+    time.sleep(FIRST_S)
+    beat()  # a run of a second has figures too
     recording.every_beat.append(beat)
-    recording.at_finish.append(last)
