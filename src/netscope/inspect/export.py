@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netscope.analyse.smooth import smooth as mean_of
+from netscope.analyse.smooth import smooth_ghost
 from netscope.errors import StorageError, UsageError
 from netscope.inspect import lines
 from netscope.store.extra import extra
@@ -76,13 +78,11 @@ def rows(store: Store, runs: Sequence[str], keys: Sequence[str], smooth: float =
 
 def _parts(store: Store, runs: Sequence[str], keys: Sequence[str], smooth: float = 0.0) -> Iterator[Part]:
     for key in dict.fromkeys(keys):
-        found = store.columns(runs, key)
-        means = store.means(found, key, "scalar", smooth) if smooth else {}
-        for run, series in found.items():
-            every = [series.points, *series.ghosts]
-            smoothed = [means[run].curve, *means[run].ghosts] if means else [None] * len(every)
-            for number, (points, mean) in enumerate(zip(every, smoothed, strict=True)):
-                yield Part(run, key, points, int(number > 0), mean)
+        for run, series in store.columns(runs, key).items():
+            yield Part(run, key, series.points, 0, mean_of(series.values, smooth) if smooth else None)
+            for ghost in series.ghosts:
+                mean = smooth_ghost(series.steps, series.values, ghost.steps, ghost.values, smooth) if smooth else None
+                yield Part(run, key, ghost, 1, mean)
 
 
 def _pieces(part: Part) -> Iterator[str]:

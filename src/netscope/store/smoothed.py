@@ -15,7 +15,7 @@ CACHE_BYTES = 128 << 20
 
 
 class Means(NamedTuple):
-    """The mean of a series, point by point, and those of its ghosts."""
+    """The mean of a series, point by point, and those of its ghosts; f32 where the values are f32, else f64."""
 
     curve: np.ndarray
     ghosts: list[np.ndarray]
@@ -53,17 +53,21 @@ class Smoother:
             waiting.setdefault((n_new, keep), []).append((run, known))
         for (n_new, keep), some in waiting.items():
             new = np.stack([columns[run].values[len(columns[run].values) - n_new :] for run, _ in some])
-            means, carry = running_mean(new, keep, _stacked([known for _, known in some]))
+            exact, carry = running_mean(new, keep, _stacked([known for _, known in some]))
+            means = exact.astype(new.dtype)  # as fine as the values: half the bytes to keep, to thin and to send
             for i, (run, known) in enumerate(some):
                 mean = means[i] if known is None else np.concatenate((known.mean, means[i]))
                 values, stands = columns[run].values, Carry(carry.total[i : i + 1], carry.n[i : i + 1])
-                self._known.put((run, key, kind, weight), _Known(values, keep, mean, stands), 16 * len(mean) + 500)
+                self._known.put((run, key, kind, weight), _Known(values, keep, mean, stands), 2 * mean.nbytes + 500)
                 found[run] = mean
         return {run: Means(found[run], _ghosts(series, weight)) for run, series in columns.items()}
 
 
 def _ghosts(series: Columns, weight: float) -> list[np.ndarray]:
-    return [smooth_ghost(series.steps, series.values, ghost.steps, ghost.values, weight) for ghost in series.ghosts]
+    return [
+        smooth_ghost(series.steps, series.values, ghost.steps, ghost.values, weight).astype(ghost.values.dtype)
+        for ghost in series.ghosts
+    ]
 
 
 def _begins_with(values: np.ndarray, first: np.ndarray) -> bool:
