@@ -164,8 +164,8 @@ class Watch:
         self._open: Measurement | None = None  # of the coming step
         self._next: Measurement | None = None  # of the one after it, where outputs of it come already
         self._running: list[Step] = []  # optimiser steps, the outermost first
-        self._stepped: set[int] = set()  # parameters stepped in this training step
-        self._stepped_last: set[int] = set()
+        self._stepped: frozenset[int] = frozenset()  # parameters stepped in this training step
+        self._stepped_last: frozenset[int] = frozenset()
         self._seen: set[int] = set()  # parameters measured in this training step
         self._gradients: dict[int, _State] = {}  # which were measured, by parameter
         self._before: dict[int, torch.Tensor | None] = {}  # weights before the optimiser's step
@@ -384,7 +384,7 @@ class Watch:
             return
         has_closure = self._running[inside[-1]].has_closure
         owned = self._owned_by(optimizer)
-        self._stepped |= owned.ids
+        self._stepped = self._stepped | owned.ids if self._stepped else owned.ids
         del self._running[inside[-1] :]
         if self._running:
             return  # the optimiser that called it comes
@@ -465,7 +465,7 @@ class Watch:
             self.schedule.stepped(now - self._last_step_at)
         self.count += 1
         self._cost_s = 0.0
-        self._stepped, self._stepped_last = set(), self._stepped
+        self._stepped, self._stepped_last = frozenset(), self._stepped
         self._seen, self._gradients, self._before = set(), {}, {}
         if measurement is not None or self.schedule.is_due(self.count):
             self._arm()
@@ -511,11 +511,13 @@ class _State:
 
     def __init__(self, tensor: torch.Tensor) -> None:
         self._tensor = weakref.ref(tensor)  # an address is used again
-        self._version = tensor._version
+        self._version = -1 if tensor.is_inference() else tensor._version
 
     def is_of(self, tensor: torch.Tensor) -> bool:
         """Whether it is that one and was not written to since; of tensors that are not plain this cannot be told."""
-        return type(tensor) is torch.Tensor and self._tensor() is tensor and self._version == tensor._version
+        if type(tensor) is not torch.Tensor or tensor.is_inference():
+            return False
+        return self._tensor() is tensor and self._version == tensor._version
 
 
 class _Owned(NamedTuple):
