@@ -83,7 +83,8 @@ def test_the_last_run_of_a_script_that_let_it_go_is_finished_at_its_end(tmp_path
 
 
 def test_what_watched_and_listened_for_an_abandoned_run_stops(tmp_path):
-    torch = pytest.importorskip("torch")
+    import torch
+
     model = torch.nn.Linear(2, 1)
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
 

@@ -152,8 +152,9 @@ def test_colours_are_kept_and_read_without_codes(begin, take_streams):
 
 
 def test_tools_that_draw_in_a_terminal_leave_what_it_shows(begin, take_streams):
-    tqdm = pytest.importorskip("tqdm")
-    progress = pytest.importorskip("rich.progress")
+    import rich.progress as progress
+    import tqdm
+
     take_streams()
     run = begin(console=True)
     for _ in tqdm.tqdm(range(3), desc="epoch", ncols=60, mininterval=0):

@@ -130,7 +130,8 @@ def test_rows_of_every_usual_shape_are_the_same_table(rows):
 
 
 def test_frames_of_polars_are_tables(begin):
-    polars = pytest.importorskip("polars")
+    import polars
+
     frame = polars.DataFrame({"a": [1, 2], "b": ["x", None]})
     assert table(frame) == {"a": [1, 2], "b": ["x", None]}
     assert table(frame["b"]) == {"b": ["x", None]}
