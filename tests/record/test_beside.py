@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ import pytest
 import netscope
 from netscope.errors import StorageError, UsageError
 from netscope.record import beside, environment, gpus, system
+from netscope.record.heart import Heart
 from tests.record.reading import read
 
 
@@ -44,6 +46,18 @@ def test_a_call_that_cannot_mean_anything_still_raises():
 
     with pytest.raises(UsageError):
         beside.attempt("x", call, None)
+
+
+def test_the_background_thread_goes_on_where_warnings_are_errors(monkeypatch):
+    told, has_gone_on = [], threading.Event()
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    heart = Heart("a run", [lambda: 1 / 0, has_gone_on.set], lambda: None, [], 0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        heart.start()
+        assert has_gone_on.wait(60)
+        heart.stop()
+    assert [one.exc_type for one in told] == [RuntimeWarning]
 
 
 def test_a_process_that_may_have_no_thread_records_all(tmp_path, no_threads, journal_of):

@@ -215,7 +215,7 @@ def mark_lively(address: int, shape: tuple[int, int, int], lively: npt.NDArray[n
 
 @functools.lru_cache(maxsize=1024)
 def stride(n: int) -> int:
-    """Every how manyth of n values a sample takes: 1, or the smallest prime that leaves at most `SAMPLE` of them.
+    """The stride of a sample of n values: 1, or the smallest prime that leaves at most `SAMPLE` of them.
 
     A prime, because a stride that divides the length of a row would see the same columns only.
     """

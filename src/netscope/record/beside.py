@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from netscope.errors import MissingExtraError, UsageError
 from netscope.record.caller import depth_of_caller
@@ -34,13 +34,26 @@ def attempt(what: str, call: Callable[[], T], otherwise: D) -> T | D:
     >>> attempt("the sum", lambda: 1 + 1, 0)
     2
     """
-    try:
-        return call()
-    except (UsageError, MissingExtraError):
-        raise
-    except Exception as error:  # noqa: BLE001  # the boundary
+
+    def failed(error: Exception) -> D:
+        if isinstance(error, UsageError | MissingExtraError):
+            raise error
         warn_once(what, f"{what} failed, the training goes on: {type(error).__name__}: {error}"[:1000])
         return otherwise
+
+    return call_or(failed, call)
+
+
+def call_or(failed: Callable[[Exception], D], call: Callable[..., T], *given: Any) -> T | D:
+    """What `call` returns or, where it raises, what `failed` makes of the exception.
+
+    >>> call_or(str, lambda: 1 / 0)
+    'division by zero'
+    """
+    try:
+        return call(*given)
+    except Exception as error:  # noqa: BLE001  # the boundary
+        return failed(error)
 
 
 def forget_warnings() -> None:

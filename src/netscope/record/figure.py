@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from netscope.errors import MissingExtraError, UsageError
+from netscope.record import beside
 from netscope.record.encoded import Encoded, Media, origin, warn
 
 MOST_GROWTH = 2.0
@@ -34,16 +35,18 @@ class Figure(Media):
 
     def __init__(self, figure: Any, caption: str = "") -> None:
         """Encode as PNG."""
-        drawn = _figure_of(figure)
-        try:
-            data = _png(drawn)
-        except Exception as error:  # noqa: BLE001  # drawing runs what the user put into it: labels, artists, callbacks
-            why = " ".join(f"{type(error).__name__}: {error}".split())
-            warn(f"the figure cannot be drawn and was not logged: {why:.300}")
+        # Drawing runs what the user put into the figure: labels, artists, callbacks.
+        data = beside.call_or(_warn_not_drawn, _png, _figure_of(figure))
+        if data is None:
             self.encoded = None
             return
         width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
         self.encoded = Encoded(data, "png", str(caption), [height, width, 4])
+
+
+def _warn_not_drawn(error: Exception) -> None:
+    why = " ".join(f"{type(error).__name__}: {error}".split())
+    warn(f"the figure cannot be drawn and was not logged: {why:.300}")
 
 
 def is_figure_like(value: Any) -> bool:

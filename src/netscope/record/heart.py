@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
 
+from netscope.errors import NetscopeError
 from netscope.record import beside
 
 BEAT_S = 2.0
@@ -87,4 +89,7 @@ class Heart:
 
 def _call(call: Call) -> None:
     name = getattr(call, "__qualname__", type(call).__qualname__)
-    beside.attempt(f"what netscope does in the background ({name})", call, None)
+    try:
+        beside.attempt(f"what netscope does in the background ({name})", call, None)
+    except (Warning, NetscopeError):  # warnings may be errors in this process; the thread goes on all the same
+        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))

@@ -16,6 +16,7 @@ from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 from netscope.errors import UsageError
+from netscope.record import beside
 from netscope.store.words import text_of
 
 DEEPEST = 32
@@ -258,7 +259,6 @@ def _attributes(value: Any) -> list[tuple[str, Any]] | None:
 
 def _read(get: Callable[..., Any], *arguments: Any, otherwise: Any = None) -> Any:
     """What `get` gives. Other people's objects may raise anything; then `otherwise`, or the name of the error."""
-    try:
-        return get(*arguments)
-    except Exception as error:  # noqa: BLE001
-        return f"({type(error).__name__})" if otherwise is None else otherwise
+    return beside.call_or(
+        lambda error: f"({type(error).__name__})" if otherwise is None else otherwise, get, *arguments
+    )

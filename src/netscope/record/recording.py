@@ -63,8 +63,9 @@ class Recording:
         self.every_beat: list[Callable[[], None]] = []
         """Called about every 2 s on the background thread."""
         self.at_finish: list[Callable[[], None]] = []
-        self.after_finish: list[Callable[[], None]] = []
         """Called by `finish`, before it says that the run is over."""
+        self.after_finish: list[Callable[[], None]] = []
+        """Called by `finish` once the run is over."""
         self.in_child: list[Callable[[], None]] = []
         """Called in every forked child, before anything else there."""
         self.is_off = is_off
@@ -167,11 +168,9 @@ class Recording:
         self.is_let_go = False
 
     def let_go(self, handle: int) -> None:
-        """A `Run` of it is gone."""
+        """A `Run` of it is gone; where the run is abandoned, the next beat ends it."""
         self._handles.discard(handle)
-        self.is_let_go = not self._handles
-        if self.is_abandoned and self._heart is not None:
-            self._heart.wake()  # a finaliser may run anywhere: the thread does the work
+        self.is_let_go = not self._handles  # no more: a finaliser may run anywhere, within a lock of ours too
 
     @property
     def is_abandoned(self) -> bool:

@@ -20,7 +20,8 @@ import torch
 
 from netscope.analyse.bins import N_BINS, Histograms
 from netscope.analyse.measure import Measured
-from netscope.record import watch_batched
+from netscope.record import beside, watch_batched
+from netscope.record.caller import depth_of_caller
 from netscope.record.watch_transfer import Parcel, upload
 
 if TYPE_CHECKING:
@@ -84,23 +85,26 @@ class DeviceTable:
         """By Triton; None where it fails, which ends its use in this process."""
         if not all(type(tensor) in (torch.Tensor, torch.nn.Parameter) for tensor in tensors):
             return None  # of a subclass nobody knows where its values are
-        global _is_triton_broken
-        try:
+
+        def launch() -> Batch:
             from netscope.record import watch_triton  # noqa: PLC0415  # importing Triton takes half a second
 
             counts = self._new_counts(len(tensors))
             return Batch(self._n, counts, watch_triton.measure(tensors, before, counts, is_sampled))
-        except torch.OutOfMemoryError:
-            raise
-        except ImportError:  # no Triton on this system
-            self._use_triton, _is_triton_broken = False, True
-            return None
-        except Exception as reason:  # noqa: BLE001  # a compiler, a driver and a device: the training goes on
-            self._use_triton, _is_triton_broken = False, True
+
+        return beside.call_or(self._give_up_triton, launch)
+
+    def _give_up_triton(self, reason: Exception) -> None:
+        """A compiler, a driver and a device are in it, and each may fail; the training goes on without Triton."""
+        global _is_triton_broken
+        if isinstance(reason, torch.OutOfMemoryError):
+            raise reason
+        self._use_triton, _is_triton_broken = False, True
+        if not isinstance(reason, ImportError):  # else there is none on this system
             warnings.warn(
-                f"watching is slower than it could be: Triton does not work here ({reason!s:.300})", stacklevel=2
+                f"watching is slower than it could be: Triton does not work here ({reason!s:.300})",
+                stacklevel=depth_of_caller(),
             )
-            return None
 
     def _new_counts(self, n: int) -> torch.Tensor:
         """Empty histograms; for tensors that come one by one, many are made at once."""

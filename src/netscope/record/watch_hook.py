@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 
+from netscope.record import beside
 from netscope.record.caller import depth_of_caller
 
 
@@ -25,28 +26,30 @@ class Guard:
         """What `call` returns, or None where it failed or the watch is over."""
         if self.is_over:
             return None
-        try:
-            # No mode sees what is done here: neither ours nor the user's, for instance that of a default device.
-            with torch._C.DisableTorchFunction():
-                return call(*given)
-        except Exception as error:  # noqa: BLE001  the named boundary: the training goes on
-            self.is_over = True
-            self._on_failure()
-            warnings.warn(
-                f"watching {self._subject} failed and ends here; the training goes on: {type(error).__name__}: {error}",
-                stacklevel=depth_of_caller(),
-            )
-            return None
+        return beside.call_or(self._fail, _without_modes, call, *given)
+
+    def _fail(self, error: Exception) -> None:
+        self.is_over = True
+        self._on_failure()
+        warnings.warn(
+            f"watching {self._subject} failed and ends here; the training goes on: {type(error).__name__}: {error}",
+            stacklevel=depth_of_caller(),
+        )
 
     def end(self, call: Callable[[], Any]) -> None:
         """Call for the last time, even where something failed before, which was said then."""
         has_failed, self.is_over = self.is_over, False
         if has_failed:
-            with suppress(Exception):
-                call()
+            beside.call_or(lambda error: None, call)
         else:
             self(call)
         self.is_over = True
+
+
+def _without_modes(call: Callable[..., Any], *given: Any) -> Any:
+    """Call where no mode sees what is done: neither ours nor the user's, for instance that of a default device."""
+    with torch._C.DisableTorchFunction():
+        return call(*given)
 
 
 class Hook:
