@@ -77,7 +77,7 @@ class Writing:
         self._counts_steps = False  # whether the user's steps count the optimiser's
         self._changes: list[LayerChange] = []
         self._has_dropped = self._has_said = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may log while its own thread writes
 
     def take(self, measurement: Measurement, changes: list[LayerChange]) -> None:
         """Hold a measurement until the next `log` tells its step."""
