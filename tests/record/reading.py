@@ -45,6 +45,7 @@ def read_journal(path: Path) -> Journal:
     journal.read_header(data, str(path))
     found = Journal(path, {}, [], [], [], [], [], 0, len(data))
     sets: dict[int, dict[str, Any]] = {}
+    live: dict[int, list[str]] = {}
     n_damaged = 0
     for item in journal.scan(data, journal.HEADER_BYTES):
         if isinstance(item, Damage):
@@ -63,13 +64,21 @@ def read_journal(path: Path) -> Journal:
         elif item.kind == journal.ASSET:
             found.assets.append(json.loads(bytes(item.body)))
         elif item.kind == journal.CONSOLE:
-            found.console.append((item.body[8], bytes(item.body[9:]).decode()))
+            stream, text = item.body[8], bytes(item.body[9:]).decode()
+            found.console.extend((stream, line) for line in text.splitlines(keepends=True))
+        elif item.kind == journal.LIVE_ROWS:  # written every 2 s, so on a busy machine in any test
+            _, stream, n_taken = journal.LIVE_HEAD.unpack_from(item.body)
+            places = [i for i, (of, _) in enumerate(found.console) if of == stream]
+            for place in reversed(places[len(places) - n_taken :]):
+                del found.console[place]
+            live[stream] = bytes(item.body[journal.LIVE_HEAD.size :]).decode().splitlines()
         elif item.kind == journal.HISTOGRAM:
             step, _ = journal.POINT.unpack_from(item.body)
             n = int.from_bytes(item.body[16:20], "little")
             numbers = np.frombuffer(item.body, "<f8", offset=20 + n + -n % 8)
             half = len(numbers) // 2 + 1
             found.histograms.append((bytes(item.body[20 : 20 + n]).decode(), step, numbers[:half], numbers[half:]))
+    found.console.extend((stream, line) for stream, lines in live.items() for line in lines)
     return found._replace(n_damaged=n_damaged)
 
 
