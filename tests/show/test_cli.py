@@ -240,7 +240,7 @@ def test_an_address_in_place_of_a_folder_is_refused_with_the_way_out(capsys, com
     arguments = [command, "s3://bucket/runs", *(["a"] if command == "export" else [])]
     status, out, err = run(capsys, *arguments)
     assert (status, out) == (2, "")
-    assert "found the address 's3:/bucket/runs'; mount it as a folder, or log to a folder here and copy that" in err
+    assert "found the address 's3://bucket/runs'; mount it as a folder, or log to a folder here and copy that" in err
 
 
 def test_what_a_run_printed_is_shown_in_plain_text_or_with_colours(tmp_path, capsys):

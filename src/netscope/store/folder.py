@@ -25,6 +25,8 @@ def folder_of(given: object, argument: str = "dir") -> Path:
     if not isinstance(given, str | os.PathLike) or not os.fspath(given) or "\0" in os.fsdecode(given):
         raise UsageError(f"{argument} is the path of a folder, found {given!r:.80}")
     text = os.fsdecode(given)
+    if isinstance(given, os.PathLike) and _SCHEME.match(text):
+        text = text.replace(":/", "://", 1)  # as it was written
     if text.lower().startswith("file:/"):
         raise UsageError(f"{argument}: expected a path, found the address {text!r:.200}; leave out the 'file://'")
     if _SCHEME.match(text):
