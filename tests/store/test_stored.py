@@ -32,6 +32,20 @@ def test_a_series_unpacks_into_three_arrays(store: Store) -> None:
     assert values.tolist() == [1.0, 0.5, 1 / 3]
 
 
+def test_a_key_of_which_damage_left_no_point_is_an_empty_series(tmp_path: Path) -> None:
+    script = Script().log(0, {"loss": 1.0}).end()
+    path = script.write(tmp_path / "r")
+    broken = bytearray(path.read_bytes())
+    broken[len(broken) - len(script.frames[-1]) - 3] ^= 1
+    path.write_bytes(broken)
+    run = netscope.open(tmp_path).run("r")
+    loss = run.series("loss")
+    assert (run.keys(), len(loss), loss.smoothed(0.6).values.tolist(), loss.ghosts) == (["loss"], 0, [], [])
+    assert repr(loss) == "<series 'loss': 0 points>"
+    with pytest.raises(NotFoundError, match="no series 'val'; it has: loss"):
+        run.series("val")
+
+
 def test_a_run_tells_of_itself(store: Store) -> None:
     run = store.run("calm")
     assert (run.id, run.state, run.config["opt.name"], run.keys()) == ("r", "finished", "adam", ["loss", "val/acc"])

@@ -34,6 +34,7 @@ from netscope.store import media
 from netscope.store.columns import Columns
 from netscope.store.large import Bins
 from netscope.store.media import Array, Audio, Image, Table, Text
+from netscope.store.points import concatenate
 from netscope.store.printed import Stream
 from netscope.store.series import Series
 from netscope.store.tail import Histogram
@@ -151,14 +152,17 @@ class StoredRun:
         return [key.key for key in self._store.keys([self.id], kind).keys]
 
     def series(self, key: str, kind: Kind = "scalar") -> Series:
-        """Every point logged under a key.
+        """Every point logged under a key; none where damage to the journal left only its name.
 
         Raises:
             NotFoundError: No such key; the message lists those there are.
         """
         found = self._store.columns([self.id], key, kind)
         if self.id not in found:
-            raise NotFoundError(_unknown(key, self.keys(kind), "series", self.name))
+            keys = self.keys(kind)
+            if key not in keys:
+                raise NotFoundError(_unknown(key, keys, "series", self.name))
+            return Series(key, concatenate([]))
         return Series(key, found[self.id].points, found[self.id].ghosts)
 
     def summary(self, key: str) -> tuple[float, float, float]:
