@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { csv, readTable, rowsOf, shown } from './table';
+import { csv, readTable, rowsOf, shown, widths } from './table';
 
 const TEXT = JSON.stringify({
   columns: ['name', 'f1', 'picture'],
@@ -46,4 +46,11 @@ test('rows that contain a text are found in every column, captions of pictures t
 
 test('a table is saved as CSV with all its digits', () => {
   expect(csv(readTable(TEXT))).toBe('name,f1,picture\r\nb10,0.5,a cat\r\nb2,NaN,\r\n"a, ""quoted""",-2,\r\n');
+});
+
+test('a column is as wide as the players and pictures in it', () => {
+  const file = (kind: string, shape: number[]) => [{ kind, blob: 'ab', text: '', shape }];
+  const values = [file('audio', [800, 1]), file('image', [28, 28, 1]), file('image', [10, 20, 1]), file('figure', [10, 900, 4]), file('array', [3]), [12]];
+  const columns = readTable(JSON.stringify({ columns: ['a', 'b', 'c', 'd', 'e', 'f'], values }));
+  expect(widths(columns)).toEqual([28, 9, 18, 25, 9, 4]);
 });

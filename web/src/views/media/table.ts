@@ -98,10 +98,20 @@ export function rowsOf(columns: readonly Column[], wanted: string, sorting: Sort
   return by ? rows.sort((a, b) => compare(by[a], by[b], sorting.descending) || a - b) : rows;
 }
 
+/** Pixels of a digit in a table, a little less than fonts have, so that nothing is cut off. */
+const CH = 6.5;
+
+/** Pixels that a cell's file takes, as Thumbnail draws it. */
+export function thumbnailWidth({ kind, shape }: Inside): number {
+  if (kind === 'audio') return 180;
+  const [height, width] = shape;
+  return kind === 'array' || !height || !width ? 56 : Math.min(160, Math.max(56, (56 * width) / height));
+}
+
 /** Widths of the columns in characters: of their names and what is in them, of the first rows. */
 export function widths(columns: readonly Column[], most = 44): number[] {
   return columns.map((column) => {
-    const texts = column.cells.slice(0, 300).map((cell) => (isInside(cell) ? 8 : shown(cell).length));
+    const texts = column.cells.slice(0, 300).map((cell) => (isInside(cell) ? Math.ceil(thumbnailWidth(cell) / CH) : shown(cell).length));
     return Math.min(most, Math.max(4, column.name.length + 2, ...texts));
   });
 }
