@@ -48,6 +48,7 @@ def record(folder: Path, name: str = "healthy") -> Path:
     script.event("attempt", fork_step=2)
     script.print("epoch 1\repoch 2\nloss \x1b[31m0.5\x1b[0m\n")
     script.print("careful\n", stream=2)
+    script.frames.append(journal.frame(journal.LIVE_ROWS, journal.LIVE_HEAD.pack(2.0, 1, 1) + b"50 %\nleft 3 s"))
     script.end()
     renumbered = [_renumber(frame) for frame in script.frames[1:]]
     path.write_bytes(path.read_bytes() + b"".join(renumbered))

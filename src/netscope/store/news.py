@@ -166,13 +166,13 @@ class News:
         self.head.heard(float(np.fmax.reduce(times)))
 
     def _take(self, frame: Frame) -> None:
-        take = TAKE.get(frame.kind)
-        if take is None:
+        if frame.kind not in TAKE:
             return
+        name, take = TAKE[frame.kind]
         try:
             take(self, frame)
         except SENSELESS as error:
-            where = f"{NAMES[frame.kind]} at byte {self.offset + frame.start:,}"
+            where = f"{name} at byte {self.offset + frame.start:,}"
             self.fault(frame.end - frame.start, f"{where}: {error or type(error).__name__}")
 
     def fault(self, n_bytes: int, sentence: str) -> None:
@@ -286,23 +286,19 @@ class ValidAsset(msgspec.Struct):
 
 
 _KEY_SET = msgspec.json.Decoder(KeySet)
-NAMES = {
-    journal.START: "start", journal.KEY_SET: "key set", journal.ROW: "row", journal.EVENT: "event",
-    journal.BINS: "bins", journal.SPARSE_BINS: "bins", journal.ASSET: "asset", journal.CONSOLE: "console",
-    journal.HISTOGRAM: "histogram",
-}  # fmt: skip
-TAKE: dict[int, Callable[[News, Frame], None]] = {
-    journal.START: News._start,
-    journal.KEY_SET: News._key_set,
-    journal.ROW: News._row,
-    journal.EVENT: News._event,
-    journal.BINS: News._bins,
-    journal.SPARSE_BINS: News._sparse_bins,
-    journal.ASSET: News._asset,
-    journal.CONSOLE: News._console,
-    journal.LIVE_ROWS: News._live_rows,
-    journal.HISTOGRAM: News._histogram,
+TAKE: dict[int, tuple[str, Callable[[News, Frame], None]]] = {
+    journal.START: ("start", News._start),
+    journal.KEY_SET: ("key set", News._key_set),
+    journal.ROW: ("row", News._row),
+    journal.EVENT: ("event", News._event),
+    journal.BINS: ("bins", News._bins),
+    journal.SPARSE_BINS: ("bins", News._sparse_bins),
+    journal.ASSET: ("asset", News._asset),
+    journal.CONSOLE: ("console", News._console),
+    journal.LIVE_ROWS: ("live rows", News._live_rows),
+    journal.HISTOGRAM: ("histogram", News._histogram),
 }
+"""What a kind of frame is called, and what takes it."""
 
 
 def _depth(value: Any) -> int:
