@@ -1,6 +1,7 @@
 """Every check of `make check` fails on what it is there for: each test plants one violation in a copy of the code."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -157,3 +158,10 @@ def test_a_fault_of_the_page_is_found(
     code, said = run(tmp_path, npm)
     assert code != 0
     assert said_then in said
+
+
+def test_every_exception_is_caught_in_one_place_only(root: Path) -> None:
+    blind = re.compile(r"except Exception\b|suppress\((Base)?Exception\b|except\s*:")
+    source = root / "src/netscope"
+    found = [file.relative_to(source) for file in source.rglob("*.py") if blind.search(file.read_text("utf-8"))]
+    assert found == [Path("record/beside.py")]

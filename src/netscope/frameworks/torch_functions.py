@@ -64,8 +64,8 @@ class Seen(NamedTuple):
     kwargs: dict[str, Any]
 
 
-class Listener(Protocol):
-    """Who wants to know; nothing of it may raise."""
+class FunctionListener(Protocol):
+    """Called at each call of a function; must not raise."""
 
     def before_function(self, seen: Seen) -> None:
         """A function is about to be called; it may work in place."""
@@ -104,7 +104,7 @@ _Site = tuple[tuple[CodeType, int], ...]
 class FunctionCapture:
     """Names the calls of functions; between `enter` and `leave` of a module they are its own."""
 
-    def __init__(self, listener: Listener, guard: Callable[..., Any], taken: Callable[[str], bool]) -> None:
+    def __init__(self, listener: FunctionListener, guard: Callable[..., Any], taken: Callable[[str], bool]) -> None:
         """`guard` is called with a function and its arguments; `taken` says whether something else has a path."""
         self.listener = listener
         self.guard = guard

@@ -32,7 +32,7 @@ class Journal(Protocol):
 
     path: Path
     interval_s: float
-    """How often `flush` wants to be called."""
+    """Seconds between two calls of `flush`."""
 
     def append(self, frame: bytes) -> None:
         """Add a frame."""

@@ -19,6 +19,7 @@ from netscope.record.figure import Figure, is_figure_like
 from netscope.record.histogram import Histogram
 from netscope.record.image import Image, is_image_like
 from netscope.record.table import Table, is_frame
+from netscope.store.words import valid
 
 __all__ = [
     "Array",
@@ -49,7 +50,7 @@ class Text(Media):
         """Check that it is text."""
         if not isinstance(text, str):
             raise UsageError(f"text is a str, found {type(text).__name__}")
-        text = text.encode("utf-8", "replace").decode()
+        text = valid(text)
         data = text.encode() if len(text) > SHORT_TEXT else b""
         if len(data) > LONGEST_TEXT:
             raise UsageError(f"a text of {len(data):,} bytes; the largest is {LONGEST_TEXT:,}")

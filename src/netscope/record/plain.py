@@ -17,7 +17,7 @@ from typing import Any
 
 from netscope.errors import UsageError
 from netscope.record import beside
-from netscope.store.words import text_of
+from netscope.store.words import text_of, valid
 
 DEEPEST = 32
 LONGEST_TEXT = 1000  # characters of what is shown as its text
@@ -54,7 +54,7 @@ def plain_value(value: Any, above: Above = ()) -> Any:
     if isinstance(value, enum.Enum):
         return plain_value(value.value if isinstance(value, int | float) else text_of(value), above)
     if isinstance(value, str):
-        return _text(value)
+        return valid(value)
     if isinstance(value, int):
         return _whole(int(value))
     if isinstance(value, float):
@@ -170,14 +170,14 @@ def _words(value: Any) -> str:
     if callable(value) and hasattr(value, "__qualname__"):
         is_there = getattr(sys.modules.get(value.__module__ or ""), value.__name__, None) is value  # torch.relu
         name = value.__name__ if is_there else value.__qualname__
-        return _text(f"{value.__module__}.{name}" if value.__module__ else name)
+        return valid(f"{value.__module__}.{name}" if value.__module__ else name)
     if isinstance(value, ModuleType):
         return value.__name__
     if isinstance(value, bytes | bytearray):
         return value.decode("utf-8", "replace")[:LONGEST_TEXT]
     text = _read(str, value)
     text = _ADDRESS.sub("", _OBJECT.sub(r"\1", text))
-    return _text(text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…")
+    return valid(text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…")
 
 
 def _named(named: Iterable[tuple[Any, Any]], above: Above) -> dict[str, Any]:
@@ -193,17 +193,7 @@ def _named(named: Iterable[tuple[Any, Any]], above: Above) -> dict[str, Any]:
 
 def _name(name: Any) -> str:
     text = text_of(name)
-    return _text(text) if isinstance(text, str) else _text(str(text))
-
-
-def _text(text: str) -> str:
-    """Valid Unicode: a lone half of a surrogate pair becomes �."""
-    text = str.__str__(text)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+    return valid(text) if isinstance(text, str) else valid(str(text))
 
 
 def fields(value: Any) -> Iterable[tuple[Any, Any]] | None:

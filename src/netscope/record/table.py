@@ -16,8 +16,8 @@ from netscope.record.array import Array
 from netscope.record.encoded import Blob, Encoded, Media, as_numpy, is_tensor, origin
 from netscope.record.figure import Figure, is_figure_like
 from netscope.record.image import Image, is_image_like
-from netscope.store import blobs
-from netscope.store.words import text_of
+from netscope.store import blobs, exact
+from netscope.store.words import text_of, valid
 
 LONGEST_IN_WORDS = 16  # values of a vector that are written into its cell; what is larger is kept as an array
 
@@ -38,8 +38,8 @@ class Table(Media):
         """Encode as JSON."""
         if isinstance(columns, str):
             raise UsageError(f"columns is a list of names, found {columns!r:.80}; write columns=[…]")
-        found = _columns(rows, None if columns is None else [_words(str(text_of(name))) for name in columns])
-        names = [_words(name) for name, _ in found]
+        found = _columns(rows, None if columns is None else [valid(str(text_of(name))) for name in columns])
+        names = [valid(name) for name, _ in found]
         if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
             raise UsageError(f"the columns of a table have names of their own, found {twice[0]!r:.80} twice")
         inside: list[Blob] = []
@@ -205,13 +205,11 @@ def _cell(value: Any, column: str, inside: list[Blob]) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return _words(value)
+        return valid(value)
     if isinstance(value, np.ndarray | np.generic) or is_tensor(value):
         value = _numbers(value)
     if isinstance(value, float):
-        return (
-            value if math.isfinite(value) else "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-        )
+        return value if math.isfinite(value) else exact.spelt(value)
     if isinstance(value, int):
         return int(value) if abs(value) <= 2**63 else str(int(value))
     if type(value).__name__ in ("NaTType", "NAType") and origin(value) == "pandas":
@@ -224,7 +222,7 @@ def _cell(value: Any, column: str, inside: list[Blob]) -> Any:
         return _kept(value, column, inside)
     if value is None:
         return None
-    return _words(str(text_of(value)))
+    return valid(str(text_of(value)))
 
 
 def _numbers(value: Any) -> Any:
@@ -251,8 +249,3 @@ def _kept(media: Media, column: str, inside: list[Blob]) -> Any:
     inside += [Blob(encoded.data, encoded.suffix)]
     name = blobs.name(encoded.data, encoded.suffix)
     return {"kind": media.kind, "blob": name, "text": encoded.text, "shape": encoded.shape}
-
-
-def _words(text: str) -> str:
-    """As UTF-8 has it: half a character (a lone surrogate) becomes a question mark."""
-    return str.__str__(text) if text.isascii() else text.encode("utf-8", "replace").decode()

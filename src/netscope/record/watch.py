@@ -77,10 +77,10 @@ def watch(
     """
     given: object = model
     if isinstance(given, Optimizer):
-        raise UsageError("watch wants the model, found its optimiser: run.watch(model)")
+        raise UsageError("watch takes the model, found its optimiser: run.watch(model)")
     if not isinstance(given, nn.Module):
         raise UsageError(
-            f"watch wants a torch.nn.Module, found {type(given).__name__}; "
+            f"watch takes a torch.nn.Module, found {type(given).__name__}; "
             "for other networks: run.watch_arrays({'layer1': {'weight': W, 'gradient': dW}})"
         )
     if isinstance(quantities, str) or not quantities:
@@ -173,7 +173,7 @@ class Watch:
         self._cost_s = 0.0
         self._last_step_at = clock()
         self._by_hand: ByHand | None = ByHand(self, root, self._guard)
-        steps.tell(self)
+        steps.add(self)
         self._hooks: list[tuple[list[Any], Callable[..., Any]]] = [
             (run.every_beat, self._beat),
             (run.at_finish, self.remove),
@@ -207,7 +207,7 @@ class Watch:
         if self._stepped and not self._running:
             self._guard(self.finish_step)  # the last one, which no log closed
         self._guard.end(self._writing.close)
-        steps.forget(self)
+        steps.remove(self)
         self._listener.detach()
         if self._by_hand is not None:
             self._by_hand.remove()
@@ -233,7 +233,7 @@ class Watch:
 
     def _end_later(self) -> None:
         """The model is gone, or something failed: hooks may be running now, so the watch ends at the next log."""
-        steps.drop(self)
+        steps.mute(self)
         self.run.pending.append(lambda step: self.remove())
 
     def _beat(self) -> None:

@@ -37,11 +37,11 @@ def watch_arrays(run: Recorder, arrays: Mapping[str, Mapping[str, Any]], step: i
     """
     step = whole_step(run.step if step is None else step)
     if not isinstance(arrays, Mapping):
-        raise UsageError(f"watch_arrays wants {{layer: {{name: array}}}}, found {type(arrays).__name__}")
+        raise UsageError(f"watch_arrays takes {{layer: {{name: array}}}}, found {type(arrays).__name__}")
     found: dict[Place, npt.NDArray[np.floating]] = {}
     for layer, named in arrays.items():
         if not isinstance(layer, str) or not isinstance(named, Mapping):
-            raise UsageError(f"watch_arrays wants {{layer: {{name: array}}}}, found {layer!r}: {type(named).__name__}")
+            raise UsageError(f"watch_arrays takes {{layer: {{name: array}}}}, found {layer!r}: {type(named).__name__}")
         for word, array in named.items():
             place = _place(layer, word)
             if place in found:

@@ -1,4 +1,4 @@
-"""Hear of every optimiser step in the process: when it begins, what its closure computed, when it is over."""
+"""Tell listeners of every optimiser step in the process: when it begins, when its closure has run, when it is over."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Step:
         return frame is not None and other._frame_id != self._frame_id
 
 
-class Listener(Protocol):
-    """Who is told; nothing of it may raise."""
+class StepListener(Protocol):
+    """Called at each step; must not raise."""
 
     def before_step(self, optimizer: Optimizer, step: Step) -> None:
         """A step begins, maybe inside another one."""
@@ -46,30 +46,30 @@ class Listener(Protocol):
 class OptimiserSteps:
     """One pair of torch's global hooks for all listeners.
 
-    It stays while a step is being told of, for torch walks over its hooks then.
+    The pair stays while listeners are being called, because torch iterates over its hooks then.
     """
 
     def __init__(self) -> None:
-        """Nobody listens yet."""
-        self._listeners: tuple[Listener, ...] = ()
+        """There are no listeners yet."""
+        self._listeners: tuple[StepListener, ...] = ()
         self._handles: list[RemovableHandle] = []
-        self._n_telling = 0
+        self._n_calling = 0
 
-    def tell(self, listener: Listener) -> None:
-        """Tell of all steps from now on."""
+    def add(self, listener: StepListener) -> None:
+        """Call a listener at all steps from now on."""
         self._listeners = (*self._listeners, listener)
         if not self._handles:
             before = register_optimizer_step_pre_hook(self._before)
             self._handles = [before, register_optimizer_step_post_hook(self._after)]
 
-    def drop(self, listener: Listener) -> None:
-        """Tell this one nothing more; may be called at any time, by a hook too."""
+    def mute(self, listener: StepListener) -> None:
+        """Call a listener no more; torch's hooks stay, so this may be called at any time, by a hook too."""
         self._listeners = tuple(other for other in self._listeners if other is not listener)
 
-    def forget(self, listener: Listener) -> None:
-        """The same, and take the hooks away if nobody listens any longer."""
-        self.drop(listener)
-        if not self._listeners and not self._n_telling:
+    def remove(self, listener: StepListener) -> None:
+        """Call a listener no more, and remove torch's hooks if it was the last one."""
+        self.mute(listener)
+        if not self._listeners and not self._n_calling:
             for handle in self._handles:
                 handle.remove()
             self._handles = []
@@ -77,16 +77,16 @@ class OptimiserSteps:
     def _before(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         closure = args[1] if len(args) > 1 else kwargs.get("closure")  # the optimiser is the first argument
         step = Step(optimizer, closure is not None)
-        self._n_telling += 1
+        self._n_calling += 1
         for listener in self._listeners:
             listener.before_step(optimizer, step)
-        self._n_telling -= 1
+        self._n_calling -= 1
         if closure is None or not self._listeners:
             return None
-        told = self._told(optimizer, closure)
-        return ((args[0], told, *args[2:]), kwargs) if len(args) > 1 else (args, {**kwargs, "closure": told})
+        wrapped = self._wrapped(optimizer, closure)
+        return ((args[0], wrapped, *args[2:]), kwargs) if len(args) > 1 else (args, {**kwargs, "closure": wrapped})
 
-    def _told(self, optimizer: Optimizer, closure: Callable[[], Any]) -> Callable[[], Any]:
+    def _wrapped(self, optimizer: Optimizer, closure: Callable[[], Any]) -> Callable[[], Any]:
         def with_gradients() -> Any:
             result = closure()
             for listener in self._listeners:
@@ -96,10 +96,10 @@ class OptimiserSteps:
         return with_gradients
 
     def _after(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._n_telling += 1
+        self._n_calling += 1
         for listener in self._listeners:
             listener.after_step(optimizer)
-        self._n_telling -= 1
+        self._n_calling -= 1
 
 
 steps = OptimiserSteps()

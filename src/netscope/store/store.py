@@ -49,7 +49,7 @@ from netscope.store.text import natural
 
 def _check_list(run_ids: Sequence[str]) -> None:
     if isinstance(run_ids, str):  # whose letters would be taken for ids
-        raise UsageError(f"a list of ids is wanted, found {run_ids!r:.80}; write [{run_ids!r:.80}]")
+        raise UsageError(f"expected a list of run ids, found {run_ids!r:.80}; write [{run_ids!r:.80}]")
 
 
 def open_store(dir: str | Path = "runs", index: str | None = None) -> Store:

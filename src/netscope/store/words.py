@@ -27,6 +27,20 @@ def text_of(word: object) -> object:
     return word
 
 
+def valid(text: str) -> str:
+    r"""A text as plain, valid Unicode: a lone half of a surrogate pair becomes �.
+
+    >>> valid("\ud83d\ude00 \ud800")
+    '😀 �'
+    """
+    text = str.__str__(text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 def shortened(text: str, most: int = LONGEST_NAME) -> str:
     """A text as it is, or its beginning where it is longer than any that netscope writes.
 
