@@ -120,9 +120,18 @@ def page(opened: Opener) -> Page:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The real demo, long enough that it still trains while it is looked at."""
+    """The real demo, which has ended when the later tests look at it."""
     folder = tmp_path_factory.mktemp("demo") / "runs"
-    site = start(folder, "demo", "--folder", str(folder), "--port", "0", "--epochs", "12")
+    site = start(folder, "demo", "--folder", str(folder), "--port", "0", "--epochs", "3")
+    yield site
+    site.stop()
+
+
+@pytest.fixture
+def training(tmp_path: Path) -> Iterator[Site]:
+    """The real demo, which trains as long as the test takes."""
+    folder = tmp_path / "runs"
+    site = start(folder, "demo", "--folder", str(folder), "--port", "0", "--epochs", "100")
     yield site
     site.stop()
 
