@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-import unicodedata
 import webbrowser
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +20,7 @@ from netscope.errors import NetscopeError, NotFoundError, UsageError
 from netscope.schema import Run
 from netscope.store import exact
 from netscope.store.folder import folder_of
-from netscope.store.text import visible
+from netscope.store.text import visible, width
 from netscope.store.words import COLOURS, plain
 
 WIDEST = 80  # characters of a cell
@@ -254,13 +253,7 @@ def printable(text: str, most: int = 1000) -> str:
 
 def columns(text: str) -> int:
     """How many columns of a terminal text takes: Chinese letters two each, accents and joiners none."""
-    return sum(_width(letter) for letter in text)
-
-
-def _width(letter: str) -> int:
-    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+    return sum(map(width, text))
 
 
 def has_screen() -> bool:

@@ -57,14 +57,15 @@ class Container:
 
     def cpu_limit(self) -> float | None:
         """CPUs' worth of time that may be used, 0.5 for a half of one; None without a limit."""
-        return min((quota for group in self._upwards("cpu") if (quota := _quota(group)) is not None), default=None)
+        narrowest = self._narrowest_quota()
+        return None if narrowest is None else narrowest[0]
 
     def cpu_seconds(self) -> float | None:
         """Time of CPUs that was used in the group whose quota is the narrowest, since it was made."""
-        limited = [(quota, group) for group in self._upwards("cpu") if (quota := _quota(group)) is not None]
-        if not limited:
+        narrowest = self._narrowest_quota()
+        if narrowest is None:
             return None
-        group = min(limited, key=lambda one: one[0])[1]
+        group = narrowest[1]
         if group.version == 2:
             micro = _fields(group.folder / "cpu.stat").get("usage_usec")
             return None if micro is None else micro / 1e6
@@ -73,6 +74,10 @@ class Container:
             if nano is not None:
                 return nano / 1e9
         return None
+
+    def _narrowest_quota(self) -> tuple[float, Group] | None:
+        limited = [(quota, group) for group in self._upwards("cpu") if (quota := _quota(group)) is not None]
+        return min(limited, key=lambda one: one[0], default=None)
 
     def _upwards(self, controller: str) -> Iterator[Group]:
         """The group of this process and those above it, as far as they are seen from here."""
@@ -116,9 +121,8 @@ def _groups(proc: Path, root: Path) -> dict[str, tuple[Path, Path, int]]:
             if name in tops:
                 mounted, top, version = tops[name]
                 inner = top / os.path.relpath(path, mounted)
-                is_seen = (
-                    ".." not in inner.parts and inner.is_dir()
-                )  # else the container shows its own group as the top
+                # Else the container shows its own group as the top.
+                is_seen = ".." not in inner.parts and inner.is_dir()
                 found[name] = (top, inner if is_seen else top, version)
     return found
 

@@ -56,7 +56,8 @@ class System:
         mine = cpus()
         quota = self._container.cpu_limit()
         if quota is not None and quota < len(mine):
-            used = self._per_second("cpu", self._container.cpu_seconds() or 0.0, seconds)
+            total = self._container.cpu_seconds()
+            used = None if total is None else self._per_second("cpu", total, seconds)
             return {} if used is None else {"cpu/percent": min(100.0, 100 * used / quota)}
         each = psutil.cpu_percent(percpu=True)
         allowed = [each[cpu] for cpu in mine if cpu < len(each)] or each

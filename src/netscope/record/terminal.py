@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import functools
 import re
-import unicodedata
 from collections.abc import Iterator
+
+from netscope.store.text import width
 
 ROWS = 50
 """How far back a row can still change; a terminal's height is less, most often."""
@@ -186,7 +187,7 @@ class Terminal:
         if self._is_away:
             return
         row = self._touched()
-        if self._x and not _NARROW.match(text[:1]) and _width(text[0]) == 0:
+        if self._x and not _NARROW.match(text[:1]) and width(text[0]) == 0:
             row.combine(self._x, text[0])
             text = text[1:]
         if text:
@@ -334,31 +335,23 @@ def _cells(text: str, look: str) -> list[Cell]:
     """Letters of any width as cells; a first one that combines stands for the letter before."""
     found: list[Cell] = []
     for letter in text:
-        width = _width(letter)
-        if width == 0 and found:
+        n = width(letter)
+        if n == 0 and found:
             at = -1 if found[-1][0] or len(found) < 2 else -2
             found[at] = (found[at][0] + letter, look)
-        elif width:
+        elif n:
             found.append((letter, look))
-            if width == 2:
+            if n == 2:
                 found.append(("", look))
     return found
 
 
 def _mend(cells: list[Cell], start: int, end: int) -> None:
     """Blank the halves of wide letters that were cut at the edges of what was written."""
-    if 0 < start < len(cells) and cells[start - 1][0] and _width(cells[start - 1][0][0]) == 2 and cells[start][0]:
+    if 0 < start < len(cells) and cells[start - 1][0] and width(cells[start - 1][0][0]) == 2 and cells[start][0]:
         cells[start - 1] = BLANK
     if end < len(cells) and not cells[end][0]:
         cells[end] = BLANK
-
-
-@functools.lru_cache(4096)
-def _width(letter: str) -> int:
-    """How many columns of a terminal a letter takes."""
-    if unicodedata.combining(letter) or unicodedata.category(letter) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def _joined(cells: list[Cell]) -> str:

@@ -286,9 +286,8 @@ class Ingest:
             if self.runs.get(followed.id) is not followed or followed.phase is not Phase.UNREAD:
                 continue
             now = time.monotonic()
-            share = (
-                float("inf") if followed.id in first else now + (until - now) / 2
-            )  # a long one leaves time for others
+            # A long one leaves time for others.
+            share = float("inf") if followed.id in first else now + (until - now) / 2
             if self._read(followed, share, finished):
                 changed.add(followed.id)
             if any(f.is_behind for f in followed.followers):

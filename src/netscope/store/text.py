@@ -1,10 +1,11 @@
-"""Names as people read them: in natural order, and with what is invisible in them made visible.
+"""Names as people read them: in natural order, as wide as they are, and with what is invisible in them made visible.
 
 `web/src/i18n/text.ts` is its twin; `tests/data/names.json` holds both to the same answers.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from typing import NamedTuple
@@ -46,6 +47,18 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _PIECES.sub(lambda found: found[1] or f"⟨U+{ord(found[0]):04X}⟩", text)
+
+
+@functools.lru_cache(4096)
+def width(letter: str) -> int:
+    """How many columns of a terminal a letter takes: Chinese letters two, accents and joiners none.
+
+    >>> [width(letter) for letter in "a网\u0301"]
+    [1, 2, 0]
+    """
+    if unicodedata.combining(letter) or unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 class Natural(NamedTuple):
