@@ -259,7 +259,7 @@ export const zh: Messages = {
     allProcesses: '全部进程',
     processes: {
       main: '主进程',
-      mainShort: '主',
+      mainShort: '主进程',
       rank: (n) => `rank ${n}`,
       other: (pid, host) => `${host} 上的进程 ${pid}`,
     },

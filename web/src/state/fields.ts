@@ -2,7 +2,8 @@
 import { own } from '../api/own';
 import type { Run, Scalar } from '../api/schema.gen';
 import { isNumeric, toNumber } from '../api/numbers';
-import { byName } from '../i18n/text';
+import { byName, legible } from '../i18n/text';
+import { setting } from '../ui/format';
 
 /** "name", "state", …, "config:optimizer.lr", "summary:loss" (last), "summary.min:loss", "summary.max:loss". */
 export type Field = string;
@@ -25,6 +26,12 @@ export function parseField(field: Field): Parsed | null {
 
 export function summaryField(key: string, part: Part = 'last'): Field {
   return part === 'last' ? `summary:${key}` : `summary.${part}:${key}`;
+}
+
+/** A value that somebody set, as people read it. */
+export function valueText(value: Scalar | undefined, missing = '–'): string {
+  if (value === undefined || value === null) return missing;
+  return isNumeric(value) ? setting(value) : legible(String(value));
 }
 
 /** The value of a field; undefined where the run has none. */

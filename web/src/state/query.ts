@@ -265,7 +265,7 @@ class Parser {
         return constant(Infinity);
       case 'config': {
         const key = this.#path(true);
-        return (run) => (own(run.config, key));
+        return (run) => own(run.config, key);
       }
       case 'summary': {
         const key = this.#path(false);

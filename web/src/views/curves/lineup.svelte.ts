@@ -1,19 +1,11 @@
 /** Whose curves are drawn, with which pen: the compared runs, or their groups. */
-import { isNumeric } from '../../api/numbers';
-import type { Scalar } from '../../api/schema.gen';
 import { legible } from '../../i18n/text';
-import { setting } from '../../ui/format';
-import { valueOf } from '../../state/fields';
+import { valueOf, valueText } from '../../state/fields';
 import { runs } from '../../state/runs.svelte';
 import { distinctNames, type Pen } from './drawn';
 
 export interface GroupPen extends Pen {
   runs: readonly string[];
-}
-
-/** The value of a field in a group's name. */
-function said(value: Scalar | undefined): string {
-  return isNumeric(value) ? setting(value) : value === undefined || value === null ? '–' : legible(String(value));
 }
 
 class RunLineup {
@@ -27,7 +19,7 @@ class RunLineup {
     if (!runs.groupBy.length) return [];
     return runs.groups.map((group) => ({
       id: group.id,
-      name: `${runs.groupBy.map((field) => said(valueOf(group.runs[0]!, field))).join(' · ')}${group.runs.length > 1 ? ` (${group.runs.length})` : ''}`,
+      name: `${runs.groupBy.map((field) => valueText(valueOf(group.runs[0]!, field))).join(' · ')}${group.runs.length > 1 ? ` (${group.runs.length})` : ''}`,
       color: runs.groupColour(group),
       runs: group.runs.map((run) => run.id),
     }));
