@@ -185,7 +185,7 @@ def test_where_numba_does_not_work_numpy_measures_and_says_so(monkeypatch):
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("n", [measure.LARGE, measure.LARGE + 1, 200_000])
-def test_a_sample_is_every_so_manyth_value_and_zeros_and_extremes_are_of_all(way, n, kind):
+def test_a_sample_is_evenly_spread_and_zeros_and_extremes_are_of_all(way, n, kind):
     values = np.random.default_rng(n).normal(0.1, 1, n).astype(kind)
     values[1::3] = 0  # seldom those that are looked at
     values[7], values[8] = -77, 99

@@ -1,4 +1,4 @@
-"""Runs that nobody goes on with: a notebook's cell ran again, or the last reference to a run is gone.
+"""End abandoned runs: their notebook cell ran again, or the last reference to them is gone.
 
 A run that was let go of stays open while no other run begins: a script may hold it for what it records by itself, or
 return from the function that trained. When another run begins in the same process, it ends as "abandoned".
@@ -14,7 +14,7 @@ from netscope.record.recording import Recording
 
 
 def end_abandoned(cell: Cell | None = None, but: Recording | None = None) -> None:
-    """End the runs of this process that nobody goes on with, before another begins in `cell`, or watches a model.
+    """End the abandoned runs of this process, before another one begins in `cell` or watches a model.
 
     Args:
         cell: Where the next run begins.

@@ -1,4 +1,4 @@
-"""Where in a notebook, or IPython, a run begins: a cell that runs again begins another in its place."""
+"""The notebook (or IPython) cell in which a run begins; when the cell runs again, the new run replaces the old one."""
 
 from __future__ import annotations
 

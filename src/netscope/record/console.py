@@ -84,14 +84,14 @@ class Printed:
                 self._keep(0 if self._is_moving else len(terminal.rows) - 1)
 
     def beat(self) -> None:
-        """Tell what is live, and what is no longer."""
+        """Write the live rows, and the lines that can no longer change."""
         self._keep(0 if self._is_moving else self._terminal.row)
         text = self._live_text()
         if text != self._live and self._rate.take(len(text)):
             self._tell_live(text)
 
     def end(self) -> None:
-        """Nothing more is printed: what is there is kept as it is."""
+        """Write everything that is left: nothing more is printed."""
         rows = self._terminal.rows
         self._keep(max((i + 1 for i, row in enumerate(rows) if row.text), default=0))
         if self._n_left_out:
@@ -195,7 +195,7 @@ class Console:
             self._drain()
 
     def beat(self) -> None:
-        """Tell what is live; called every two seconds."""
+        """Write the live rows; called every two seconds."""
         self._all(Printed.beat)
 
     def end(self) -> None:

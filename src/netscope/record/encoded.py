@@ -39,7 +39,7 @@ class Media:
 
     kind: AssetKind
     encoded: Encoded | None
-    """None where nothing is to be recorded, which a warning has said."""
+    """None if there is nothing to record; a warning has said why."""
 
 
 def as_numpy(data: Any) -> npt.NDArray[Any]:

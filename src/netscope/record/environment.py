@@ -70,7 +70,7 @@ def capture() -> Environment:
 
 
 def _told(ask: Callable[[], T], otherwise: T) -> T:
-    """What a machine tells of itself; one that hides it (a sandbox, a folder that is gone) is no reason to warn."""
+    """The answer of `ask`, or `otherwise` without a warning where the machine hides it (as a sandbox does)."""
 
     def answer() -> T:
         try:

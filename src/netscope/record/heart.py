@@ -36,7 +36,7 @@ class Heart:
 
     @property
     def has_thread(self) -> bool:
-        """Whether the system allowed one."""
+        """Whether the system allowed a background thread."""
         return self._thread is not None
 
     def start(self) -> None:
@@ -61,12 +61,12 @@ class Heart:
             self._thread.join(timeout_s)
 
     def turn_if_due(self) -> None:
-        """As `turn`, for who may come much more often than is needed."""
+        """Call `turn` if it is due; cheap enough to call with every `log`."""
         if self._awake.is_set() or time.monotonic() >= self._next_turn:
             self.turn()
 
     def turn(self) -> None:
-        """Do what can wait, and every 2 s what belongs to a beat."""
+        """Make the frequent calls and, every 2 s, those of a beat."""
         self._next_turn = time.monotonic() + self._interval_s
         while self._first:
             _call(self._first.pop(0))

@@ -1,4 +1,4 @@
-"""A configuration as JSON can say it: what people give as one, and what they put into it.
+"""Convert a configuration of any kind of object to plain dicts, lists, texts and numbers.
 
 Other libraries' objects are known by what they have, or by a library that is loaded already: nothing is imported.
 """
@@ -223,7 +223,7 @@ def fields(value: Any) -> Iterable[tuple[Any, Any]] | None:
 
 
 def _omegaconf(config: Any) -> Iterator[tuple[Any, Any]]:
-    """What is missing stays "???", what cannot be resolved as it is written."""
+    """Keys and values; missing values stay "???", and interpolations that cannot be resolved stay as written."""
     is_missing = sys.modules["omegaconf"].OmegaConf.is_missing
     for key, written in _container(config).items():
         yield key, written if is_missing(config, key) else _read(config.__getitem__, key, otherwise=written)

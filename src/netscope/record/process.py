@@ -28,7 +28,7 @@ def started() -> float:
 
 
 def start_ticks() -> int:
-    """When this process began, in clock ticks since boot, which no correction of the clock moves; 0: not told."""
+    """When this process began, in clock ticks since boot (not affected by clock corrections); 0 if unknown."""
     try:
         return int(Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()[19])
     except OSError:
@@ -41,7 +41,7 @@ def rank() -> int | None:
 
 
 def local_rank() -> int | None:
-    """This process's place among those of this machine, or None where nothing tells."""
+    """This process's rank among those of this machine, or None if no variable says."""
     return _number(LOCAL_RANKS)
 
 

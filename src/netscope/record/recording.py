@@ -163,7 +163,7 @@ class Recording:
             beside.attempt("what belongs to a step", lambda call=call: call(step), None)  # type: ignore[misc]
 
     def hold(self, handle: int) -> None:
-        """There is another `Run` of it."""
+        """Count another `Run` that refers to it."""
         self._handles.add(handle)
         self.is_let_go = False
 
@@ -174,11 +174,11 @@ class Recording:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether nobody can go on with it, and another run of this process took its place."""
+        """Whether no reference to it is left and another run of this process has begun since."""
         return self.is_let_go and not self.is_over and lives.living()[-1:] != [self]
 
     def abandon(self) -> None:
-        """End it, because nobody goes on with it; said once in a process."""
+        """End it as abandoned; warns once per process."""
         if self.has_journal:
             beside.warn_once(
                 "abandoned",

@@ -334,7 +334,7 @@ class Run:
             self._recording.finish("crashed", error_text(error))
 
     def __del__(self) -> None:
-        """Nobody refers to it any more: where another run begins, this one ends as abandoned."""
+        """Note that this reference is gone: if another run begins, this one ends as abandoned."""
         recording = getattr(self, "_recording", None)
         if recording is not None:
             recording.let_go(id(self))

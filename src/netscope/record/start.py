@@ -117,7 +117,7 @@ def _system(recording: Recording, of_machine: str | None, of_process: str) -> No
 
 
 def _system_names(recording: Recording, is_shared: bool) -> tuple[str | None, str]:
-    """What tells this machine and this process apart in the figures; no machine where another process tells of it."""
+    """Suffixes of the system keys, for machine and process; no machine if another process of it records its figures."""
     if not is_shared:
         return "", ""
     local = process.local_rank()

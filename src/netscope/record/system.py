@@ -29,7 +29,7 @@ class System:
     """Samples of this machine."""
 
     def __init__(self, container: Container | None = None, *, is_of_machine: bool = True) -> None:
-        """Begin to count; unless `is_of_machine`, of this process only."""
+        """Start counting; without `is_of_machine`, of this process only."""
         self._container = container or Container()
         self._parts: dict[str, Callable[[float], dict[str, float]]] = {
             "processor": self._processor, "memory": self._memory, "process": self._process, "disk": self._disk,
@@ -115,10 +115,10 @@ def _shown(part: Callable[[float], dict[str, float]], seconds: float) -> dict[st
 
 
 class Names(NamedTuple):
-    """What goes behind the keys, to tell machines and processes of one run apart."""
+    """Suffixes of the keys, which tell the machines and processes of one run apart."""
 
     machine: str | None = ""
-    """None: another process tells of this machine."""
+    """None: another process records this machine."""
     process: str = ""
 
     def of(self, key: str) -> str:

@@ -173,7 +173,7 @@ def _row(row: Any) -> Any:
 
 
 class Wrong:
-    """What is no row."""
+    """Stands for something that is not a row."""
 
     def __init__(self, row: Any) -> None:
         """Remember it for the message."""

@@ -1,4 +1,4 @@
-"""What a terminal shows of what is printed: rows that can still change, with their colours.
+"""Emulate a terminal: the rows that can still change, with their colours.
 
 One stream, without wrapping. Printing must stay cheap: text that is simply appended or overwritten, one column a letter
 and in the default look, is a `str` sliced as such; only colours and wide letters make a row a list of cells.
@@ -130,13 +130,13 @@ class Terminal:
         self.rows = [Row()]
         """Those that can still change, from the top."""
         self.lost: list[Row] = []
-        """Those that went out at the top since somebody took them."""
+        """Rows that scrolled out at the top since the list was last cleared."""
         self.changed = 0
-        """The first row that was written to since somebody set it back."""
+        """The first row that was written to since this was last reset."""
         self.n_begun = 1
-        """Rows since the beginning."""
+        """Number of rows since the beginning."""
         self.has_moved_up = False
-        """Whether the cursor went up since somebody set it back: rows that are left will change."""
+        """Whether the cursor moved up since this was last reset: the rows that it leaves will change."""
         self._y = self._x = 0
         self._look = ""
         self._saved = (0, 0)

@@ -256,7 +256,7 @@ class Watch:
         return [layers[path] for path in dict.fromkeys([*self._listener.order, *layers]) if path in layers]
 
     def look_again(self) -> None:
-        """Follow what became of the model since it was last looked at."""
+        """Update the plan if the model has changed since it was last looked at."""
         root = self.root
         if root is None or self._plan.is_of(root):
             return
@@ -295,7 +295,7 @@ class Watch:
             self._guard(self._before_step, optimizer, step)
 
     def after_closure(self, optimizer: Optimizer) -> None:
-        """It has computed the gradients anew."""
+        """The closure has computed new gradients."""
         if self._open is not None and not is_recording_code():
             self._guard(self._see_gradients_of, optimizer)
 
@@ -408,7 +408,7 @@ class Watch:
             self._expect_more()
 
     def _expect_more(self) -> None:
-        """Other optimisers may step yet, or the next training step may begin: what is called now is of either."""
+        """Listen on: other optimisers may follow in this training step, or the next one may begin."""
         root = self.root
         if self._next is None and self.schedule.is_due(self.count + 1):
             self._next = Measurement(self._path)

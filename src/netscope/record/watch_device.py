@@ -127,7 +127,7 @@ class DeviceTable:
         return first
 
     def send(self, live: npt.NDArray[np.int64]) -> None:
-        """Nothing more comes: begin to bring the rows in `live` and all numbers to the host."""
+        """Start the copy of the rows in `live` and of all numbers to the host; nothing is measured after this."""
         is_live = np.zeros(self._n + 1, bool)
         is_live[live] = True
         batches = [one for one in self._batches if is_live[one.first : one.first + len(one.counts)].any()]

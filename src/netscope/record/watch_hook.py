@@ -17,7 +17,7 @@ class Guard:
     """Calls what a watch does beside a training. The first exception ends the watch, with a warning."""
 
     def __init__(self, subject: str, on_failure: Callable[[], None]) -> None:
-        """`subject` says what is watched; `on_failure` is called once, where hooks must not be removed yet."""
+        """`subject` is what is watched; `on_failure` is called once and must not remove hooks, which may be running."""
         self.is_over = False
         self._subject = subject
         self._on_failure = on_failure
@@ -37,7 +37,7 @@ class Guard:
         )
 
     def end(self, call: Callable[[], Any]) -> None:
-        """Call for the last time, even where something failed before, which was said then."""
+        """Make the last call, even after a failure (which was warned of then)."""
         has_failed, self.is_over = self.is_over, False
         if has_failed:
             beside.call_or(lambda error: None, call)
@@ -47,7 +47,7 @@ class Guard:
 
 
 def _without_modes(call: Callable[..., Any], *given: Any) -> Any:
-    """Call where no mode sees what is done: neither ours nor the user's, for instance that of a default device."""
+    """Call with all function modes off: ours, and the user's (for instance a default device)."""
     with torch._C.DisableTorchFunction():
         return call(*given)
 

@@ -140,7 +140,7 @@ def _prefixed(prefix: str, path: str) -> str:
 
 
 def changes(before: Plan, now: Plan) -> list[LayerChange]:
-    """What became of the layers from one plan of a model to the next."""
+    """How the layers changed from one plan of a model to the next."""
     found = [LayerChange(layer=path, change="removed") for path in before.layers if path not in now.layers]
     old, new = _by_layer(before), _by_layer(now)
     for path, layer in now.layers.items():
@@ -178,7 +178,7 @@ def _said(layer: Layer) -> str:
 
 
 def _changed_tensors(path: str, old: dict[str, Watched], new: dict[str, Watched]) -> list[LayerChange]:
-    """What became of the parameters of one module."""
+    """How the parameters of one module changed."""
     if old.keys() != new.keys():
         gone, come = (", ".join(a.keys() - b.keys()) or "–" for a, b in ((old, new), (new, old)))
         return [LayerChange(layer=path, change="parameters", detail=f"{gone} → {come}")]

@@ -92,7 +92,7 @@ class Measurement:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Measure what is given inside at the end of it, in one call; until then the tensors must not change."""
+        """Measure all tensors given inside the block in one call at its end; until then they must not change."""
         with self._lock:
             self._waiting = {}
             try:

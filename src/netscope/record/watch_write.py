@@ -28,10 +28,10 @@ _trainers: weakref.WeakKeyDictionary[Recorder, set[int]] = weakref.WeakKeyDictio
 
 
 class LogThread:
-    """Tells whose `log` is for what a thread trained: its own, or where it never logs, that of one that only logs."""
+    """Decides whose `log` a measurement waits for: that of the thread that trained or, if it never logs, another's."""
 
     def __init__(self, run: Recorder) -> None:
-        """Nobody trained or logged yet."""
+        """No thread has trained or logged yet."""
         self._trainers = _trainers.setdefault(run, set())  # of all watches of the run
         self._trainer: int | None = None
         self._loggers: set[int] = set()

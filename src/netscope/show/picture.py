@@ -1,4 +1,4 @@
-"""A still picture of runs as SVG: small charts of what they logged, for places that no server reaches later.
+"""A still picture of runs as SVG: small charts of what they logged, for places without a server.
 
 A notebook that is saved, converted or mailed keeps it. Colours of text and axes are those of the document around it.
 """
@@ -137,6 +137,6 @@ def _text(x: float, y: float, text: str, more: str = "") -> str:
 
 
 def _short(text: str, n: int) -> str:
-    """The end of a long name tells more than its beginning."""
+    """Cut a long name at its beginning: its end tells more."""
     plain = visible(text)
     return plain if len(plain) <= n else "…" + plain[1 - n :]

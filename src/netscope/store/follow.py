@@ -102,7 +102,7 @@ class Follower:
             return self._beat(file)
 
     def has_changed(self) -> bool:
-        """Whether there may be something that was not there when all was read to the end, or the heartbeat moved.
+        """Whether there may be something new since everything was read, or the heartbeat moved.
 
         Raises:
             OSError: The file cannot be looked at.

@@ -70,7 +70,7 @@ class Followed:
         self.forks = forks(self.ordered)
 
     def judge(self, clock: FolderClock) -> bool:
-        """Tell the states of its writers and attempts anew; whether a writer is alive."""
+        """Determine the states of its writers and attempts; returns whether a writer is alive."""
         self.arrange()
         self.lives = {f.name: life_of(f, clock) for f in self.ordered if attempt_of(f)}
         self.attempts = attempts(self.ordered, self.forks, self.lives)

@@ -32,7 +32,7 @@ class Start(msgspec.Struct, frozen=True):
     pid: Small = 0
     started: Time = 0.0
     ticks: Count = 0
-    """When the process began, in clock ticks since boot; 0: not told."""
+    """When the process began, in clock ticks since boot; 0: unknown."""
     rank: Small | None = None
     version: str = ""
     name: str | None = None
@@ -163,7 +163,7 @@ class Head(msgspec.Struct):
         return shortened(given)
 
     def fault(self, sentence: str) -> None:
-        """Remember what is wrong, if it is not one of very many things."""
+        """Remember what is wrong; only the first few faults are kept."""
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(shortened(sentence, LONGEST_FAULT))
 
@@ -224,7 +224,7 @@ class Memo(msgspec.Struct):
 
     environment: dict[str, Any] | None = None
     layers: list[Layer] | None = None
-    """Those that were ever told of, in the order of the latest event."""
+    """All layers that were ever reported, in the order of the latest event."""
     sampled_above: int | None = None
     changes: list[LayerChange] = []
 
@@ -239,7 +239,7 @@ class Memo(msgspec.Struct):
 
 
 def _joined(before: list[LayerChange], now: list[LayerChange]) -> list[LayerChange]:
-    """Each once: every rank tells of them."""
+    """All changes, each once: every rank reports them."""
     return list(dict.fromkeys([*before, *now]))[-MOST_CHANGES:] if now else before
 
 

@@ -37,7 +37,7 @@ class Ingest:
         self.runs: dict[str, Followed] = {}
         self.removed: list[tuple[int, str]] = []
         self.patience_s: float | None = None
-        """How long a question waits for what is not read yet; None: until all is."""
+        """How long a query waits for journals that are not read yet; None: until all are."""
         self.revision = int(time.time() * 1000)  # larger than any that an earlier process gave
         self.lock = threading.RLock()
         self._refreshing = threading.RLock()
@@ -138,7 +138,7 @@ class Ingest:
 
     @property
     def generation(self) -> str:
-        """Another one after each change of what the index said of a journal before."""
+        """Changes whenever something that the index said of a journal before is no longer true."""
         return f"{self.index.generation}-{self.gather.n_replaced}"
 
     @property
@@ -261,7 +261,7 @@ class Ingest:
         return changed
 
     def _settle(self, followed: Followed) -> bool:
-        """Tell the state anew; whether it is another. A run that nobody writes any more is read to the very end."""
+        """Update the state; returns whether it changed. A run without a living writer is then read to its very end."""
         with self.lock:
             before = followed.run.state
             is_alive = followed.judge(self.clock)
@@ -271,7 +271,7 @@ class Ingest:
         return followed.run.state != before
 
     def _catch_up(self, until: float, first: frozenset[str]) -> set[str]:
-        """Read runs that are new or changed, newest first, and let those rest that nobody writes.
+        """Read runs that are new or changed, newest first; those without a living writer come to rest.
 
         Args:
             until: Monotonic time.

@@ -89,7 +89,7 @@ class Keeper:
             self._refused(error)
 
     def rest(self, runs: Sequence[Followed]) -> None:
-        """Note the folders of runs that nobody writes: their journals are known while the folder stays as it is."""
+        """Note the folders of runs without a living writer: while a folder is unchanged, its journals are known."""
         rows = [{"id": one.id, "folder_mtime": one.listed} for one in runs if one.listed is not None]
         if rows:
             try:

@@ -114,7 +114,7 @@ class News:
         return at
 
     def _time(self, seconds: float) -> float:
-        """A frame's time as the index keeps it; NaN where no clock can have told it."""
+        """A frame's time as the index keeps it; NaN if it is out of range."""
         time = float(_possible(np.array([seconds]))[0])
         if time != time:
             self.head.fault(f"{seconds:g} is no possible time")
@@ -255,7 +255,7 @@ class News:
         self.head.animate(self._printed_at(time), 2 if stream == 2 else 1, n_back, text)
 
     def _printed_at(self, time: float) -> float:
-        """When something was printed; a time that is none is that of what was heard before."""
+        """When something was printed; if that is out of range, the latest time so far."""
         time = self._time(time)
         self.head.heard(time)
         return self.head.last_time if time != time else time
@@ -354,7 +354,7 @@ def _stretch(words: np.ndarray, view: memoryview, at: int, length: int) -> int:
 
 
 def _possible(times: np.ndarray) -> np.ndarray:
-    """Times to the millisecond; NaN for those that no clock can have told."""
+    """Times to the millisecond; NaN for those out of range."""
     times = to_ms(times)
     is_possible = (times >= 0.0) & (times < LATEST)
     return times if is_possible.all() else np.where(is_possible, times, np.nan)

@@ -38,7 +38,7 @@ def exists(pid: int, started: float, ticks: int) -> bool | None:
 
 
 def has_open(pid: int, path: str) -> bool | None:
-    """Whether a process has a file open; None where nobody tells us."""
+    """Whether a process has a file open; None if the system does not say."""
     try:
         wanted = os.stat(path)
         descriptors = os.listdir(f"/proc/{pid}/fd")

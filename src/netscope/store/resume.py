@@ -1,4 +1,4 @@
-"""What a run was so far, for a process that goes on with it: name, attempt, next step, configuration, who writes it.
+"""What a process that resumes a run needs to know: name, attempt, next step, configuration, and who writes it.
 
 What the index knows of a journal is taken from there, and the rest of the journal is followed; without an index all of
 it is followed. The index is only read, never made, filled or waited for: a training must not depend on it.
@@ -140,7 +140,7 @@ def _follow(follower: Follower, *, thorough: bool = False) -> None:
 
 
 def _grow(follower: Follower, most: int, *, thorough: bool = False) -> int:
-    """Read about `most` bytes; how many it was. A journal that cannot be read tells nothing more."""
+    """Read about `most` bytes and return how many; a journal that cannot be read counts as read."""
     try:
         return follower.grow(most, thorough=thorough)
     except FormatError as error:

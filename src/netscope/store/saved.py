@@ -1,4 +1,4 @@
-"""What the index knows of journals, for a process that only reads it: nothing is made, and little is waited for."""
+"""Read what the index knows of journals, without creating it and without waiting long."""
 
 from __future__ import annotations
 

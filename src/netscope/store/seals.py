@@ -17,7 +17,7 @@ TAIL = 16  # bytes at the end of a block that the seal covers: the checksum of i
 
 
 class IndexLost(Exception):
-    """The database is damaged, of another version, or was deleted: it has to be opened anew. Never leaves the store."""
+    """The database is damaged, of another version or deleted, and must be reopened. Never leaves the store."""
 
 
 def seal(block: bytes, *row: int) -> bytes:

@@ -84,7 +84,7 @@ class Series:
 
 
 def check_weight(weight: float) -> None:
-    """Refuse what is no weight of a running mean.
+    """Check the weight of a running mean.
 
     Raises:
         UsageError: Not from 0 to below 1.

@@ -79,6 +79,6 @@ def _begins_with(values: np.ndarray, first: np.ndarray) -> bool:
 
 
 def _stacked(known: list[_Known | None]) -> Carry:
-    """Where the means of several series stand; a series of which nothing is known begins."""
+    """The state of the means of several series; an unknown series starts empty."""
     carries = [Carry(np.zeros(1), np.zeros(1, np.int64)) if one is None else one.carry for one in known]
     return Carry(*(np.concatenate(parts) for parts in zip(*carries, strict=True)))

@@ -148,7 +148,7 @@ class Store:
         self._ingest.index.close()
 
     def answer_within(self, seconds: float) -> None:
-        """From now on answer after about so long with what was read so far; `Run.total_bytes` tells of the rest."""
+        """Answer queries within about this time, with what was read so far; `Run.total_bytes` shows what is left."""
         self._ingest.patience_s = seconds
 
     def begin_with(self, run_ids: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-/** What became of the layers, told shortly: changes of one kind at one step are one line. */
+/** A short list of how layers changed: changes of one kind at one step are one line. */
 import type { LayerChange } from '../../api/schema.gen';
 
 export interface ChangeLine {
