@@ -84,10 +84,10 @@ class Runs {
       .slice(0, AUTO)
       .map((run) => run.id),
   );
-  /** Ids that are ticked, as a set: what the boxes show. */
+  /** Ids that are ticked, as a set: what the boxes show. Where nobody chose, the newest and the one that is opened. */
   readonly ticked: ReadonlySet<string> = $derived.by(() => {
     const wish = selection.compared;
-    if (wish === 'auto') return new Set(this.#newest);
+    if (wish === 'auto') return new Set(this.all.has(selection.run ?? '') ? [...this.#newest, selection.run!] : this.#newest);
     if ('ids' in wish) return new Set(wish.ids.filter((id) => this.all.has(id)));
     const except = new Set(wish.except);
     return new Set(this.visible.filter((run) => !except.has(run.id)).map((run) => run.id));

@@ -95,3 +95,18 @@ test('all that pass the filter are those that pass the filter of the address', a
   history.replaceState(null, '', before);
   dispatchEvent(new PopStateEvent('popstate'));
 });
+
+test('a run that is opened is compared where nobody chose what is', async () => {
+  const ids = Array.from({ length: 12 }, (_, i) => `run${i}`);
+  serve(() => Promise.resolve(reply({ revision: 10, runs: ids.map((id, i) => ({ ...run(id), created: i })), removed: [] })));
+  selection.replace({ run: null, compared: 'auto' });
+  await runs.restore([]);
+  expect(runs.ticked.has('run0')).toBe(false);
+  selection.replace({ run: 'run0' });
+  expect(runs.compared).toHaveLength(11);
+  expect(runs.compared).toContain('run0');
+  runs.tick(['run0'], false);
+  expect(runs.compared).toHaveLength(10);
+  expect(runs.compared).not.toContain('run0');
+  selection.replace({ run: null, compared: 'auto' });
+});

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Run } from '../../api/schema.gen';
 import { sortRuns } from '../../state/fields';
-import { configKeys, defaultColumns, differing, figures, moved, rowsOf, toCsv } from './table';
+import { configKeys, defaultColumns, differing, figure, figures, moved, rowsOf, toCsv } from './table';
 
 function run(id: string, config: Run['config'] = {}, loss?: number | 'NaN'): Run {
   const summary: Run['summary'] = loss === undefined ? {} : { loss: [loss, loss, loss] };
@@ -19,6 +19,15 @@ test('groups come before their runs, and folded ones hide them', () => {
 test('the figures of a group leave out NaN and what is missing', () => {
   expect(figures(RUNS, 'summary:loss')).toEqual({ n: 2, mean: 0.3, min: 0.1, max: 0.5 });
   expect(figures(RUNS, 'config:nothing')).toBeNull();
+});
+
+test('the figures of a group read as the cells of their column', () => {
+  const seeds = [run('a', { seed: 9007199254740993n }), run('b', { seed: 9007199254740992n }), run('c', { seed: 20240117 })];
+  const { min, max } = figures(seeds, 'config:seed')!;
+  expect([figure('config:seed', min, 2), figure('config:seed', max, 2)]).toEqual(['20240117', '9007199254740993']);
+  expect(figure('config:lr', 0.015, 2)).toBe('0.015');
+  expect(figure('summary:tokens', 1234567)).toBe('1,234,567');
+  expect(figure('duration', figures(seeds, 'duration')!.mean)).toBe('1 min 00');
 });
 
 test('what is missing or NaN is sorted last, up or down', () => {

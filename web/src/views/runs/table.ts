@@ -3,7 +3,7 @@ import { isNumeric, isSame } from '../../api/numbers';
 import { own } from '../../api/own';
 import type { Key, Run, Scalar } from '../../api/schema.gen';
 import { byName } from '../../i18n/text';
-import { setting } from '../../ui/format';
+import { duration, number, setting } from '../../ui/format';
 import { groupRuns, OWN_FIELDS, parseField, summaryField, valueOf, type Field, type Group } from '../../state/fields';
 
 export type Row = { kind: 'group'; id: string; group: Group; isFolded: boolean } | { kind: 'run'; id: string; run: Run; depth: number };
@@ -66,23 +66,31 @@ export function differing(columns: readonly Field[], config: ReadonlyMap<string,
 export interface Figures {
   n: number;
   mean: number;
-  min: number;
-  max: number;
+  /** Whole numbers beyond 2^53 are exact, as in the range. */
+  min: number | bigint;
+  max: number | bigint;
 }
 
 /** Mean, smallest and largest of a field over the runs where it is a finite number; null where it never is. */
 export function figures(runs: readonly Run[], field: Field): Figures | null {
-  let [n, sum, min, max] = [0, 0, Infinity, -Infinity];
+  let [n, sum] = [0, 0];
+  let [min, max]: (number | bigint)[] = [Infinity, -Infinity];
   for (const run of runs) {
     const found = valueOf(run, field);
-    const value = isNumeric(found) ? Number(found) : NaN;
-    if (!Number.isFinite(value)) continue;
+    if (!isNumeric(found) || !Number.isFinite(Number(found))) continue;
     n++;
-    sum += value;
-    min = Math.min(min, value);
-    max = Math.max(max, value);
+    sum += Number(found);
+    if (found < min!) min = found;
+    if (found > max!) max = found;
   }
-  return n ? { n, mean: sum / n, min, max } : null;
+  return n ? { n, mean: sum / n, min: min!, max: max! } : null;
+}
+
+/** A figure of a column as its cells show theirs: seconds as times, whole numbers of the configuration without commas. */
+export function figure(field: Field, value: number | bigint, digits?: number): string {
+  if (field === 'duration') return duration(Number(value));
+  if (field.startsWith('config:') && (typeof value === 'bigint' || Number.isInteger(value))) return setting(value);
+  return number(value, digits);
 }
 
 /** Whether a column is set flush right. */
