@@ -56,6 +56,16 @@ def test_a_run_tells_of_itself(store: Store) -> None:
     assert repr(run.series("loss")) == "<series 'loss': 3 points, last 0.333333 at step 2>"
 
 
+def test_a_run_tells_where_it_ran(tmp_path: Path) -> None:
+    told = {"host": "h", "cpu_count": 2, "memory_bytes": 2**34, "packages": {"numpy": "2"}}
+    Script().event("environment", environment=told).end().write(tmp_path / "told")
+    Script().end().write(tmp_path / "silent")
+    with netscope.open(tmp_path) as store:
+        where = store.run("told").environment
+        assert (where.host, where.cpu_count, where.memory_bytes, where.packages) == ("h", 2, 2**34, {"numpy": "2"})
+        assert store.run("silent").environment.packages == {}
+
+
 def test_what_is_deleted_twice_is_in_the_trash(store: Store) -> None:
     run = store.run("calm")
     run.delete()

@@ -21,6 +21,7 @@ from netscope.schema import (
     ConsoleLine,
     Deleted,
     EditRequest,
+    Environment,
     Keys,
     Kind,
     LayerTable,
@@ -142,6 +143,11 @@ class StoredRun:
     def noun(self) -> Run:
         """The row of the runs table."""
         return self._run
+
+    @property
+    def environment(self) -> Environment:
+        """Where it ran: host, Python, command, git, packages, CPUs, memory and GPUs."""
+        return self.detail().environment
 
     def detail(self) -> RunDetail:
         """Nested configuration, environment, attempts, writers and problems."""
