@@ -184,6 +184,27 @@ def test_a_resumption_without_a_fork_step_goes_on_from_its_smallest_step(tmp_pat
     assert [ghost.steps.tolist() for ghost in columns.ghosts] == [[4, 5, 6, 7, 8, 9], [6, 7]]
 
 
+def test_keys_that_count_in_different_steps_go_on_each_from_its_own(tmp_path: Path, opened: Open) -> None:
+    first = Script(attempt=1)
+    for batch in range(100):
+        first.log(batch, {"train/loss": 1.0})
+    for epoch in range(10):
+        first.log(epoch, {"val/loss": 1.0})
+    first.log(0, {"once": 1.0}).end().write(tmp_path / "r", "1-a-1-0000.journal")
+    second = Script(attempt=2).log(10, {"val/loss": 2.0})
+    for batch in range(90, 120):
+        second.log(batch, {"train/loss": 2.0})
+    second.end().write(tmp_path / "r", "2-a-1-0000.journal")
+    store = opened(tmp_path)
+    found = {key: store.columns(["r"], key)["r"] for key in ("train/loss", "val/loss", "once")}
+    assert found["train/loss"].values.tolist() == [1.0] * 90 + [2.0] * 30
+    assert [ghost.steps.tolist() for ghost in found["train/loss"].ghosts] == [list(range(90, 100))]
+    assert found["val/loss"].values.tolist() == [1.0] * 10 + [2.0]
+    assert found["once"].values.tolist() == [1.0]
+    assert not found["val/loss"].ghosts and not found["once"].ghosts
+    assert store.summaries(["r"], "once")["r"].last == 1.0
+
+
 def test_the_lowest_rank_that_has_a_key_is_shown(tmp_path: Path, opened: Open) -> None:
     for rank in (0, 1, 2):
         script = Script(rank=rank).log(0, {"loss": float(rank)})

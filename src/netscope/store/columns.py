@@ -105,6 +105,7 @@ class Moment(NamedTuple):
 
     pieces: list[Piece]
     forks: dict[int, int]
+    """Per attempt that says so, the step it goes on from."""
     revision: int
 
     @property
@@ -173,7 +174,7 @@ class Reader:
             for run_id in run_ids:
                 followed = self.followed(run_id)
                 pieces = [_piece(f, kind, key) for f in followed.ordered]
-                forks = {} if kind == "system" else followed.forks  # a machine's time goes on in each attempt
+                forks = {} if kind == "system" else followed.said_forks  # a machine's time goes on in each attempt
                 found[run_id] = Moment(pieces, forks, followed.revision)
         return found
 

@@ -11,7 +11,17 @@ from netscope.schema import Attempt, Run
 from netscope.store.compose import run_of
 from netscope.store.folder_clock import FolderClock
 from netscope.store.follow import Follower
-from netscope.store.run_state import Life, Phase, attempt_of, attempts, forks, in_order, life_of, may_be_written
+from netscope.store.run_state import (
+    Life,
+    Phase,
+    attempt_of,
+    attempts,
+    forks,
+    in_order,
+    life_of,
+    may_be_written,
+    said_forks,
+)
 
 SUFFIX = ".journal"
 FRESH_S = 2.0  # a folder that changed so recently may change again within its clock's tick
@@ -30,7 +40,7 @@ class Followed:
 
     __slots__ = (
         "attempts", "forks", "id", "journals", "listed", "listed_at", "lives", "looked", "ordered", "phase", "place",
-        "revision", "run",
+        "revision", "run", "said_forks",
     )  # fmt: skip
 
     def __init__(self, run_id: str, store: Path) -> None:
@@ -40,6 +50,7 @@ class Followed:
         self.ordered: list[Follower] = []
         """By attempt, rank and age."""
         self.forks: dict[int, int] = {}
+        self.said_forks: dict[int, int] = {}
         """Per attempt after the first, the step it goes on from."""
         self.run = Run(run_id, run_id, "killed", 0.0, 0.0, [], "", False, {}, {}, 0)
         self.attempts: list[Attempt] = []
@@ -68,6 +79,7 @@ class Followed:
         """Put the journals in order, after they came, went or said who wrote them."""
         self.ordered = in_order(self.followers)
         self.forks = forks(self.ordered)
+        self.said_forks = said_forks(self.ordered)
 
     def judge(self, clock: FolderClock) -> bool:
         """Determine the states of its writers and attempts; returns whether a writer is alive."""

@@ -142,8 +142,18 @@ def in_order(followers: list[Follower]) -> list[Follower]:
     return sorted(followers, key=place)
 
 
+def said_forks(followers: list[Follower]) -> dict[int, int]:
+    """Per attempt that says so, the step it goes on from."""
+    said: dict[int, int] = {}
+    for follower in followers:
+        step, number = follower.head.fork_step, attempt_of(follower)
+        if step is not None:
+            said[number] = min(step, said.get(number, step))
+    return said
+
+
 def forks(followers: list[Follower]) -> dict[int, int]:
-    """Per attempt after the first, the step it goes on from."""
+    """Per attempt after the first, the step it goes on from, or the first one it logged."""
     if len(followers) < 2:
         return {}
     found: dict[int, list[Follower]] = {}

@@ -30,11 +30,14 @@ class Stitched(NamedTuple):
 def stitch(parts: Sequence[Part], forks: dict[int, int]) -> Stitched:
     """Lowest rank that has the series; earlier attempts up to the fork of later ones; of equal steps the later.
 
+    An attempt that does not say where it goes on replaces what is there from its own first step in this series on: keys
+    may count in different steps (batches and epochs), so the first step of one says nothing about another.
+
     Within a journal the order of the file tells which is later (clocks jump), between journals the time.
 
     Args:
         parts: In the order of (attempt, rank, age).
-        forks: Per attempt the step it goes on from.
+        forks: Per attempt that says so, the step it goes on from.
     """
     lowest: dict[int, int] = {}
     for part in parts:
@@ -46,9 +49,13 @@ def stitch(parts: Sequence[Part], forks: dict[int, int]) -> Stitched:
             attempts.setdefault(part.attempt, []).append(i)
     curves: list[np.ndarray] = []
     ghosts: list[np.ndarray] = []
-    for attempt in sorted(attempts):
-        places, steps = _attempt([parts[i] for i in attempts[attempt]], [int(starts[i]) for i in attempts[attempt]])
-        cut = min((step for number, step in forks.items() if number > attempt), default=None)
+    found = {
+        attempt: _attempt([parts[i] for i in those], [int(starts[i]) for i in those])
+        for attempt, those in sorted(attempts.items())
+    }
+    goes_on = {attempt: int(steps[0]) for attempt, (_, steps) in found.items()} | forks
+    for attempt, (places, steps) in found.items():
+        cut = min((step for number, step in goes_on.items() if number > attempt), default=None)
         if cut is not None:
             n = int(np.searchsorted(steps, cut))
             if n < len(steps):
