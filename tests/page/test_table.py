@@ -121,8 +121,10 @@ def test_a_column_is_moved_widened_and_hidden_without_a_mouse(table: Page) -> No
     assert wider
     assert wider["width"] > box["width"]
     do("Move right")
+    expect(table.locator("[role=columnheader] .title span").nth(2)).to_have_text("State")
     assert titles(table)[1:3] == [before[2], "State"]
     do("Hide this column")
+    expect(column(table, "State")).to_have_count(0)
     assert "State" not in titles(table)
 
 
