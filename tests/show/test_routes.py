@@ -50,8 +50,8 @@ def test_a_run_whose_turn_to_be_read_has_not_come_is_answered(write, show):
     for i in range(3):
         write(f"r{i}").curve("loss", [3, 1]).end()
     for name in ("r0", "r1"):  # the newest is read first
-        reply = shown.client.get(f"/api/runs/{name}")
-        assert (reply.status_code, reply.json()["run"]["name"]) == (200, f"name of {name}")
+        assert shown.client.get(f"/api/runs/{name}").status_code == 200
+        shown.until(lambda name=name: shown.client.get(f"/api/runs/{name}").json()["run"]["name"] == f"name of {name}")
     assert shown.client.get("/api/runs/r9").status_code == 404
 
 
