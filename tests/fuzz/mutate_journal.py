@@ -51,13 +51,13 @@ def mutate(data: bytes, random: Random) -> bytes:
 
 def split(data: bytes) -> list[tuple[int, int, bytes]]:
     """Kind, key set and body of each valid frame."""
-    frames = journal.scan(data, journal.HEADER_BYTES)
-    return [(f.kind, f.key_set, bytes(f.body)) for f in frames if isinstance(f, journal.Frame)]
+    parts = journal.scan(data, journal.HEADER_BYTES)
+    return [(f.kind, f.key_set, bytes(f.body)) for f in parts if isinstance(f, journal.Frame)]
 
 
-def joined(head: bytes, frames: list[tuple[int, int, bytes]]) -> bytes:
+def joined(head: bytes, parts: list[tuple[int, int, bytes]]) -> bytes:
     """A journal of frames with valid checksums."""
-    return head + b"".join(journal.frame(kind, body, key_set) for kind, key_set, body in frames)
+    return head + b"".join(journal.frame(kind, body, key_set) for kind, key_set, body in parts)
 
 
 def flip_bits(data: bytes, random: Random) -> bytes:
@@ -92,41 +92,41 @@ def change_header(data: bytes, random: Random) -> bytes:
 
 def rearrange_frames(data: bytes, random: Random) -> bytes:
     """Frames are repeated, lost, or in another order."""
-    frames = split(data)
-    if not frames:
+    parts = split(data)
+    if not parts:
         return data
-    at = int(random.integers(len(frames)))
+    at = int(random.integers(len(parts)))
     what = random.integers(4)
     if what == 0:
-        del frames[at]
+        del parts[at]
     elif what == 1:
-        frames[at:at] = [frames[int(random.integers(len(frames)))]] * int(random.integers(1, 40))
+        parts[at:at] = [parts[int(random.integers(len(parts)))]] * int(random.integers(1, 40))
     elif what == 2:
-        other = int(random.integers(len(frames)))
-        frames[at], frames[other] = frames[other], frames[at]
+        other = int(random.integers(len(parts)))
+        parts[at], parts[other] = parts[other], parts[at]
     else:
-        _, key_set, body = frames[at]
-        frames[at] = int(random.integers(12)), key_set, body
-    return joined(data[: journal.HEADER_BYTES], frames)
+        _, key_set, body = parts[at]
+        parts[at] = int(random.integers(12)), key_set, body
+    return joined(data[: journal.HEADER_BYTES], parts)
 
 
 def change_frame(data: bytes, random: Random) -> bytes:
     """What one frame says; its checksum is right."""
-    frames = split(data)
-    if not frames:
+    parts = split(data)
+    if not parts:
         return data
-    kinds = sorted({kind for kind, _, _ in frames})
-    wanted = _pick(random, kinds)  # all kinds alike, though most frames are rows
-    at = _pick(random, [i for i, (kind, _, _) in enumerate(frames) if kind == wanted])
-    kind, key_set, body = frames[at]
+    kinds = sorted({kind for kind, _, _ in parts})
+    wanted = _pick(random, kinds)  # all kinds alike, though most parts are rows
+    at = _pick(random, [i for i, (kind, _, _) in enumerate(parts) if kind == wanted])
+    kind, key_set, body = parts[at]
     if body[:1] in (b"{", b"["):
         body = change_json(body, random)
     else:
         body = change_numbers(body, random)
     if random.random() < 0.05:
         key_set = int(_pick(random, [0, 1, 2, 1001, 2**31, 2**32 - 1]))
-    frames[at] = kind, key_set, body[: journal.LARGEST_BODY - 16]
-    return joined(data[: journal.HEADER_BYTES], frames)
+    parts[at] = kind, key_set, body[: journal.LARGEST_BODY - 16]
+    return joined(data[: journal.HEADER_BYTES], parts)
 
 
 def change_numbers(body: bytes, random: Random) -> bytes:

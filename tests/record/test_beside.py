@@ -51,12 +51,12 @@ def test_a_call_that_cannot_mean_anything_still_raises():
 def test_the_background_thread_goes_on_where_warnings_are_errors(monkeypatch):
     told, has_gone_on = [], threading.Event()
     monkeypatch.setattr(threading, "excepthook", told.append)
-    heart = Heart("a run", [lambda: 1 / 0, has_gone_on.set], lambda: None, [], 0.01)
+    thread = Heart("a run", [lambda: 1 / 0, has_gone_on.set], lambda: None, [], 0.01)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        heart.start()
+        thread.start()
         assert has_gone_on.wait(60)
-        heart.stop()
+        thread.stop()
     assert [one.exc_type for one in told] == [RuntimeWarning]
 
 

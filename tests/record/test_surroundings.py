@@ -144,7 +144,7 @@ def test_the_figures_of_ranks_are_told_apart(tmp_path, monkeypatch):
 
     monkeypatch.setattr(heart, "BEAT_S", 0.02)
     monkeypatch.setattr(system, "EVERY_S", 0.0)
-    host = machine.host()
+    name = machine.host()
     runs = []
     for rank in range(2):
         monkeypatch.setenv("RANK", str(rank))
@@ -155,10 +155,10 @@ def test_the_figures_of_ranks_are_told_apart(tmp_path, monkeypatch):
         found = store.run("both").keys("system")
     for run in runs:
         run.finish()
-    assert f"cpu/percent@{host}" in found
+    assert f"cpu/percent@{name}" in found
     assert not [key for key in found if "@" not in key]
     machines = [key for key in found if not key.startswith("process/")]
-    assert {key.partition("@")[2] for key in machines} == {host}
+    assert {key.partition("@")[2] for key in machines} == {name}
 
 
 def test_the_figures_of_a_resumed_run_go_on(tmp_path, monkeypatch):

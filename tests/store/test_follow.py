@@ -109,10 +109,10 @@ def test_a_journal_cut_at_any_byte_loses_at_most_its_last_frame(tmp_path: Path) 
 
 
 def test_a_flipped_bit_loses_one_frame_and_what_it_defined(tmp_path: Path) -> None:
-    frames = list(journal.scan(LOG, journal.HEADER_BYTES))
+    everything_read = list(journal.scan(LOG, journal.HEADER_BYTES))
     path = tmp_path / "flipped.journal"
     random = np.random.default_rng(0)
-    for frame in frames[:-1]:
+    for frame in everything_read[:-1]:
         for bit in random.integers(0, 8 * (frame.end - frame.start), 4).tolist():
             broken = bytearray(LOG)
             broken[frame.start + bit // 8] ^= 1 << bit % 8
@@ -168,11 +168,11 @@ def test_bytes_written_over_anywhere_never_break_the_reader(tmp_path: Path, at: 
 @example([(kind, 0, b"") for kind in range(13)])
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), st.binary(max_size=120)), max_size=30))
 def test_valid_frames_with_senseless_bodies_are_passed_over(
-    tmp_path: Path, frames: list[tuple[int, int, bytes]]
+    tmp_path: Path, bodies: list[tuple[int, int, bytes]]
 ) -> None:
     script = Script()
     script.log(0, {"loss": 1.0}).keys("bins", ["x/y/value"])
-    script.frames += [journal.frame(kind, body, number) for kind, number, body in frames]
+    script.frames += [journal.frame(kind, body, number) for kind, number, body in bodies]
     script.log(1, {"loss": 2.0})
     follower = follow(script.write(tmp_path))
     assert follower.offset == len(script.bytes)

@@ -97,7 +97,7 @@ def test_a_chart_reads_a_twelfth_of_the_bytes(tmp_path: Path, opened: Open, monk
     decode_all = codec.decode_all
 
     def counted(series: list[list[bytes]]) -> object:
-        read.append(sum(len(block) for blocks in series for block in blocks))
+        read.append(sum(len(block) for one in series for block in one))
         return decode_all(series)
 
     monkeypatch.setattr(codec, "decode_all", counted)

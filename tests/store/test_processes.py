@@ -51,9 +51,9 @@ def test_processes_that_index_one_growing_folder_agree(tmp_path: Path, index: st
     readers = [subprocess.Popen(command, **pipes, text=True) for _ in range(n_readers)]
     files = {}
     for run in runs:
-        host, boot = machine.host(), machine.boot()
+        name, boot = machine.host(), machine.boot()
         started = psutil.Process().create_time()
-        script = Script(host=host, boot=boot, pid=os.getpid(), started=started, created=time.time())
+        script = Script(host=name, boot=boot, pid=os.getpid(), started=started, created=time.time())
         script.keys("scalar", ["a", "b"])
         files[run] = script.write(tmp_path / run).open("ab", buffering=0)
     for step in range(N):

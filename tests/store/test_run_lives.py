@@ -190,9 +190,9 @@ class Lives(RuleBasedStateMachine):
         n = data.draw(st.integers(1, len(process.script.frames) - 1))
         self.time_goes_on(11.0)
         self.the_server_looks()
-        for frames in process.script.frames[:n], process.script.frames:
-            process.path.write_bytes(header + b"".join(frames))
-            process.ended = process.said if frames is process.script.frames else ""
+        for written in process.script.frames[:n], process.script.frames:
+            process.path.write_bytes(header + b"".join(written))
+            process.ended = process.said if written is process.script.frames else ""
             self.sign(process)
             self.a_server_that_looked_shows_all_points()
 

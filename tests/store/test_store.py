@@ -473,9 +473,9 @@ def test_a_crash_is_told_with_its_text(tmp_path: Path, opened: Open) -> None:
 
 
 def test_a_running_run_is_deleted_only_by_force(tmp_path: Path, opened: Open) -> None:
-    host, boot = machine.host(), machine.boot()
+    name, boot = machine.host(), machine.boot()
     started = psutil.Process().create_time()
-    Script(host=host, boot=boot, pid=os.getpid(), started=started, created=time.time()).write(tmp_path / "r")
+    Script(host=name, boot=boot, pid=os.getpid(), started=started, created=time.time()).write(tmp_path / "r")
     store = opened(tmp_path)
     assert store.run("r").state == "running"
     deleted = store.delete(["r"])

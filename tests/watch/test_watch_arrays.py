@@ -131,8 +131,8 @@ def test_arrays_reach_the_journal(tmp_path):
         run.log({"loss": 1.0})
         run.watch_arrays({"layer1": {"weight": W}})
     (path,) = run.folder.glob("*.journal")
-    frames = [f for f in journal.scan(path.read_bytes(), journal.HEADER_BYTES) if isinstance(f, journal.Frame)]
-    (histogram,) = [frame for frame in frames if frame.kind == journal.SPARSE_BINS]
+    found = [f for f in journal.scan(path.read_bytes(), journal.HEADER_BYTES) if isinstance(f, journal.Frame)]
+    (histogram,) = [frame for frame in found if frame.kind == journal.SPARSE_BINS]
     step, _ = journal.POINT.unpack_from(histogram.body)
     assert step == 1
     ((first, stretch),) = sparse.decode(histogram.body[journal.POINT.size :], 1)

@@ -122,7 +122,7 @@ class Recording:
 
     def put_bins(self, keys: tuple[str, ...], step: int, counts: Histograms) -> None:
         """Write one row of fixed bins, per key."""
-        frames = importlib.import_module("netscope.record.frames")
+        array_frames = importlib.import_module("netscope.record.frames")
         for start in range(0, len(keys), MOST_KEYS):
             some = keys[start : start + MOST_KEYS]
             with self.lock:
@@ -132,7 +132,7 @@ class Recording:
                 try:
                     number = writer.plan("bins", some).key_set
                     part = counts.part(start, start + MOST_KEYS)
-                    writer.journal.append(frames.bins_frame(number, step, _now(), part))
+                    writer.journal.append(array_frames.bins_frame(number, step, _now(), part))
                 except REFUSED as error:
                     self.losses.add(1, error)
 

@@ -50,8 +50,8 @@ class News:
             final: The file ends with the buffer: a frame that runs past it is none.
             thorough: Zeros may have frames behind them.
         """
-        frames = journal.Frames(buffer)
-        view, end, at = frames.view, len(buffer), 0
+        found = journal.Frames(buffer)
+        view, end, at = found.view, len(buffer), 0
         rows: dict[int, list[int]] = defaultdict(list)  # where they begin, per number of a key set
         stretches: dict[int, list[np.ndarray]] = {}  # those before them
         words = np.frombuffer(buffer, "<u4", len(buffer) // 4)
@@ -76,7 +76,7 @@ class News:
                 and length == keys.row_bytes
                 and not padding
                 and stop <= end
-                and (zlib.crc32(view[at + 8 : stop]) == crc if frames.every is None else frames.has(at))
+                and (zlib.crc32(view[at + 8 : stop]) == crc if found.every is None else found.has(at))
             ):
                 n_alike = n_alike + 1 if number == before else 1
                 before = number
@@ -93,9 +93,9 @@ class News:
             before = -1
             if stop > end and not final and journal.claimed(view, at):
                 break
-            frame = frames.read(at)
+            frame = found.read(at)
             if frame is None:
-                place, is_frame = frames.find(at + 8, final=final)
+                place, is_frame = found.find(at + 8, final=final)
                 if not is_frame:
                     break
                 self.damage(place - at)
