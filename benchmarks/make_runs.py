@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from netscope.store import journal
+from netscope.store.journal import frames
 
 KEYS = [
     "train/loss", "val/loss", "train/accuracy", "val/accuracy", "lr",
@@ -62,7 +62,7 @@ def rows(key_set: int, steps: np.ndarray, times: np.ndarray, values: np.ndarray)
     n, n_keys = values.shape
     length = 24 + 8 * n_keys
     table = np.zeros((n, (8 + length) // 8), "<u8")
-    table[:, 1] = journal.ROW | key_set << 32
+    table[:, 1] = frames.ROW | key_set << 32
     table[:, 2] = steps.astype("<i8").view("<u8")
     table[:, 3] = np.ascontiguousarray(times, "<f8").view("<u8")
     table[:, 4:] = np.ascontiguousarray(values, "<f8").view("<u8")
@@ -96,12 +96,12 @@ def write_run(folder: Path, number: int, n_keys: int, n_steps: int, seed: int = 
     }  # fmt: skip
     end = {"event": "end", "time": last, "state": "finished", "error": "", "dropped": 0}
     parts = [
-        journal.header(created, 1),
-        journal.json_frame(journal.START, start),
-        journal.json_frame(journal.EVENT, {"event": "config", "time": created, "config": config}),
-        journal.json_frame(journal.KEY_SET, {"kind": "scalar", "keys": keys}, 1),
+        frames.header(created, 1),
+        frames.json_frame(frames.START, start),
+        frames.json_frame(frames.EVENT, {"event": "config", "time": created, "config": config}),
+        frames.json_frame(frames.KEY_SET, {"kind": "scalar", "keys": keys}, 1),
         rows(1, np.arange(n_steps), times, curves(keys, n_steps, config, random)),
-        journal.json_frame(journal.EVENT, end),
+        frames.json_frame(frames.EVENT, end),
     ]
     place = folder / run_id
     place.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from benchmarks import make_runs
-from netscope.inspect.curves import curves
+from netscope.charts.curves import curves
 from netscope.schema import SeriesRequest
 from netscope.store.store import Store
 

@@ -325,8 +325,8 @@ def check() -> None:
     Raises:
         SystemExit: They differ.
     """
-    from netscope.record.watch_measure import Measurement
-    from netscope.record.watch_rows import Place
+    from netscope.record.watch.measurement import Measurement
+    from netscope.record.watch.rows import Place
 
     rng = np.random.default_rng(0)
     odd = [0.0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-45, 1.1754944e-38, 3.4028235e38, 1.0]
@@ -356,7 +356,7 @@ def check() -> None:
 
 def variants(json_file: Path | None) -> None:
     """Time the kernel alone, for each way to cut it: on GPT-2's weights, and on an activation of it and of a ReLU."""
-    from netscope.record import watch_triton
+    from netscope.record.watch import triton_kernels
 
     weights = [p.detach() for p in GPT2().to("cuda").parameters()]
     activation = torch.randn(8, 512, 3072, device="cuda", dtype=torch.bfloat16)
@@ -365,7 +365,7 @@ def variants(json_file: Path | None) -> None:
     given["relu, all bins"] = ([image], False)
     rows = []
     for block, warps, half, every in itertools.product((1024, 2048, 4096, 8192), (4, 8), (32, 64, 128), (8, 16)):
-        variant = watch_triton.Variant(block, warps, half, every)
+        variant = triton_kernels.Variant(block, warps, half, every)
         row: dict[str, Any] = variant._asdict()
         for name, (tensors, is_sampled) in given.items():
             if every == 16 and not is_sampled:
@@ -375,7 +375,7 @@ def variants(json_file: Path | None) -> None:
             for _ in range(8):
                 begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
                 begin.record()
-                watch_triton.measure(tensors, [], counts, is_sampled, variant)
+                triton_kernels.measure(tensors, [], counts, is_sampled, variant)
                 end.record()
                 torch.cuda.synchronize()
                 times.append(begin.elapsed_time(end))

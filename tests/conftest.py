@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
-from netscope.record import beside, lives
+from netscope.record import beside, process_hooks
 from tests.fuzzing import IS_FUZZING, examples
 
 ANALYSE = Path(__file__).resolve().parents[1] / "src/netscope/analyse"
@@ -56,9 +56,9 @@ def root() -> Path:
 @pytest.fixture(autouse=True)
 def no_run_of_a_test_outlives_it() -> Iterator[None]:
     """Else the next test's run would find it abandoned; and what is warned of once is warned of in each test."""
-    before = list(lives.living())
+    before = list(process_hooks.living())
     beside.forget_warnings()
     yield
-    for run in lives.living():
+    for run in process_hooks.living():
         if run not in before:
             run.finish_at_exit()

@@ -11,12 +11,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from netscope.version import __version__
 
 if TYPE_CHECKING:
-    from netscope.record.media import Array, Audio, Figure, Histogram, Image, Table, Text
+    from netscope.record.init import init
+    from netscope.record.media.types import Array, Audio, Figure, Histogram, Image, Table, Text
     from netscope.record.run import Run
-    from netscope.record.start import init
     from netscope.store.store import Store
     from netscope.store.store import open_store as open
 
@@ -37,12 +37,12 @@ __all__ = [
 
 # Imported when first asked for (PEP 562), so that `import netscope` costs next to nothing.
 _HOMES = {
-    "init": ("netscope.record.start", "init"),
+    "init": ("netscope.record.init", "init"),
     "open": ("netscope.store.store", "open_store"),
     "Run": ("netscope.record.run", "Run"),
     "Store": ("netscope.store.store", "Store"),
     **{
-        name: ("netscope.record.media", name)
+        name: ("netscope.record.media.types", name)
         for name in ("Array", "Audio", "Figure", "Histogram", "Image", "Table", "Text")
     },
 }

@@ -18,10 +18,10 @@ from msgspec.structs import asdict, replace
 import netscope
 from netscope.errors import NetscopeError, NotFoundError, UsageError
 from netscope.schema import Run
-from netscope.store import exact
 from netscope.store.folder import folder_of
-from netscope.store.text import visible, width
-from netscope.store.words import COLOURS, plain
+from netscope.store.journal import exact_numbers
+from netscope.store.journal.limits import COLOURS, plain
+from netscope.text import visible, width
 
 WIDEST = 80  # characters of a cell
 WRONG = 2  # exit status of a command that could not be done
@@ -127,7 +127,7 @@ def export(
         keys: Only this key; may be given several times, or as a list with commas.
         output: File to write, .csv or .parquet; CSV to stdout unless given.
     """
-    from netscope.inspect.export import rows, write  # noqa: PLC0415  (loads numpy)
+    from netscope.charts.export import rows, write  # noqa: PLC0415  (loads numpy)
 
     there(folder)
     with netscope.open(folder) as store:
@@ -209,13 +209,13 @@ def number(value: float) -> str:
     >>> number(20240117.0), number(0.123456789)
     ('20240117', '0.123457')
     """
-    return str(int(value)) if value.is_integer() and abs(value) <= exact.LARGEST_EXACT else f"{value:.6g}"
+    return str(int(value)) if value.is_integer() and abs(value) <= exact_numbers.LARGEST_EXACT else f"{value:.6g}"
 
 
 def listed(runs: Sequence[Run]) -> str:
     """Runs as a JSON list: the fields of the schema, summaries with names."""
     whole = [asdict(run) | {"summary": {key: asdict(value) for key, value in run.summary.items()}} for run in runs]
-    return msgspec.json.encode(whole, enc_hook=exact.plain).decode()
+    return msgspec.json.encode(whole, enc_hook=exact_numbers.plain).decode()
 
 
 def split(keys: Sequence[str], known: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 
 from netscope.analyse.grid import KEPT_BINS, MOST_BINS, common
-from netscope.record.histogram import Histogram
+from netscope.record.media.histogram import Histogram
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 PLACES = st.one_of(st.floats(-1e6, 1e6), st.floats(allow_nan=False, allow_infinity=False), st.integers(-3, 3))

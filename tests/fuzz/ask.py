@@ -15,12 +15,12 @@ import numpy as np
 from starlette.testclient import TestClient
 
 from netscope import cli
+from netscope.charts import export
 from netscope.errors import NetscopeError
-from netscope.inspect import export
 from netscope.schema import Assets, Console, Keys, Kind, LayerTable
 from netscope.show.app import application
 from netscope.store.store import Store
-from netscope.store.stored import StoredRun
+from netscope.store.stored_run import StoredRun
 
 FEW = 12  # keys of a kind that are asked for: a mutant may have a hundred thousand
 Fault = tuple[str, str, BaseException]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netscope.store import journal
+from netscope.store.journal import frames
 
 Random = np.random.Generator
 
@@ -51,13 +51,13 @@ def mutate(data: bytes, random: Random) -> bytes:
 
 def split(data: bytes) -> list[tuple[int, int, bytes]]:
     """Kind, key set and body of each valid frame."""
-    parts = journal.scan(data, journal.HEADER_BYTES)
-    return [(f.kind, f.key_set, bytes(f.body)) for f in parts if isinstance(f, journal.Frame)]
+    parts = frames.scan(data, frames.HEADER_BYTES)
+    return [(f.kind, f.key_set, bytes(f.body)) for f in parts if isinstance(f, frames.Frame)]
 
 
 def joined(head: bytes, parts: list[tuple[int, int, bytes]]) -> bytes:
     """A journal of frames with valid checksums."""
-    return head + b"".join(journal.frame(kind, body, key_set) for kind, key_set, body in parts)
+    return head + b"".join(frames.frame(kind, body, key_set) for kind, key_set, body in parts)
 
 
 def flip_bits(data: bytes, random: Random) -> bytes:
@@ -107,7 +107,7 @@ def rearrange_frames(data: bytes, random: Random) -> bytes:
     else:
         _, key_set, body = parts[at]
         parts[at] = int(random.integers(12)), key_set, body
-    return joined(data[: journal.HEADER_BYTES], parts)
+    return joined(data[: frames.HEADER_BYTES], parts)
 
 
 def change_frame(data: bytes, random: Random) -> bytes:
@@ -125,8 +125,8 @@ def change_frame(data: bytes, random: Random) -> bytes:
         body = change_numbers(body, random)
     if random.random() < 0.05:
         key_set = int(_pick(random, [0, 1, 2, 1001, 2**31, 2**32 - 1]))
-    parts[at] = kind, key_set, body[: journal.LARGEST_BODY - 16]
-    return joined(data[: journal.HEADER_BYTES], parts)
+    parts[at] = kind, key_set, body[: frames.LARGEST_BODY - 16]
+    return joined(data[: frames.HEADER_BYTES], parts)
 
 
 def change_numbers(body: bytes, random: Random) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import netscope
-from netscope.store import journal
+from netscope.store.journal import frames
 from tests.store.journals import Script
 
 CONFIG = {
@@ -48,7 +48,7 @@ def record(folder: Path, name: str = "healthy") -> Path:
     script.event("attempt", fork_step=2)
     script.print("epoch 1\repoch 2\nloss \x1b[31m0.5\x1b[0m\n")
     script.print("careful\n", stream=2)
-    script.frames.append(journal.frame(journal.LIVE_ROWS, journal.LIVE_HEAD.pack(2.0, 1, 1) + b"50 %\nleft 3 s"))
+    script.frames.append(frames.frame(frames.LIVE_ROWS, frames.LIVE_HEAD.pack(2.0, 1, 1) + b"50 %\nleft 3 s"))
     script.end()
     renumbered = [_renumber(frame) for frame in script.frames[1:]]
     path.write_bytes(path.read_bytes() + b"".join(renumbered))
@@ -57,6 +57,6 @@ def record(folder: Path, name: str = "healthy") -> Path:
 
 def _renumber(frame: bytes) -> bytes:
     """The same frame with a number of its key set that the SDK does not use."""
-    (found,) = journal.scan(frame)
-    assert isinstance(found, journal.Frame)
-    return journal.frame(found.kind, bytes(found.body), found.key_set + 1000 if found.key_set else 0)
+    (found,) = frames.scan(frame)
+    assert isinstance(found, frames.Frame)
+    return frames.frame(found.kind, bytes(found.body), found.key_set + 1000 if found.key_set else 0)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from netscope.errors import NetscopeError
-from netscope.store.index import FILE, FOLDER
+from netscope.store.index.database import FILE, FOLDER
 from netscope.store.store import Store
 from tests.fuzz import ask, originals
 from tests.fuzz.mutate_index import mutate

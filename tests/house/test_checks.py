@@ -49,7 +49,7 @@ def test_the_copy_itself_passes(copy: Path) -> None:
     [
         ("src/netscope/store/planted.py", "import netscope.show\n", "every import points down"),
         ("src/netscope/schema.py", "\nimport netscope.store\n", "every import points down"),
-        ("src/netscope/analyse/planted.py", "import netscope.store.codec\n", "every import points down"),
+        ("src/netscope/analyse/planted.py", "import netscope.store.index.codec\n", "every import points down"),
         ("src/netscope/misc/__init__.py", "", "every import points down"),
         ("src/netscope/analyse/planted.py", "import torch\n", "analyse has no I/O"),
         ("src/netscope/analyse/planted.py", "from pathlib import Path\n", "analyse has no I/O"),

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks import make_runs
-from netscope.store import blobs, journal
+from netscope.store.journal import blobs, frames
 from tests.page.conftest import Site, ready, show
 from tests.store.journals import Script
 
@@ -58,7 +58,7 @@ def write(folder: Path) -> None:
                     "key": f"{kind} {len(shape)}", "kind": kind, "step": step, "time": 1.772e9, "blob": name,
                     "bytes": 2**53, "text": "t" * 3000, "shape": shape,
                 }  # fmt: skip
-                odd.frames.append(journal.json_frame(journal.ASSET, body))
+                odd.frames.append(frames.json_frame(frames.ASSET, body))
     odd.end().write(place)
 
 

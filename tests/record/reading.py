@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from netscope.store import journal
-from netscope.store.journal import Damage
+from netscope.store.journal import frames
+from netscope.store.journal.frames import Damage
 
 
 class Journal(NamedTuple):
@@ -42,38 +42,38 @@ def read(folder: Path) -> list[Journal]:
 
 def read_journal(path: Path) -> Journal:
     data = path.read_bytes()
-    journal.read_header(data, str(path))
+    frames.read_header(data, str(path))
     found = Journal(path, {}, [], [], [], [], [], 0, len(data))
     sets: dict[int, dict[str, Any]] = {}
     live: dict[int, list[str]] = {}
     n_damaged = 0
-    for item in journal.scan(data, journal.HEADER_BYTES):
+    for item in frames.scan(data, frames.HEADER_BYTES):
         if isinstance(item, Damage):
             n_damaged += 1
-        elif item.kind == journal.START:
+        elif item.kind == frames.START:
             found.start.update(json.loads(bytes(item.body)))
-        elif item.kind == journal.KEY_SET:
+        elif item.kind == frames.KEY_SET:
             sets[item.key_set] = json.loads(bytes(item.body))
-        elif item.kind == journal.ROW:
-            step, time = journal.POINT.unpack_from(item.body)
+        elif item.kind == frames.ROW:
+            step, time = frames.POINT.unpack_from(item.body)
             of = sets[item.key_set]
             values = np.frombuffer(item.body, "<f8", offset=16).tolist()
             found.rows.append((of["kind"], step, time, dict(zip(of["keys"], values, strict=True))))
-        elif item.kind == journal.EVENT:
+        elif item.kind == frames.EVENT:
             found.events.append(json.loads(bytes(item.body)))
-        elif item.kind == journal.ASSET:
+        elif item.kind == frames.ASSET:
             found.assets.append(json.loads(bytes(item.body)))
-        elif item.kind == journal.CONSOLE:
+        elif item.kind == frames.CONSOLE:
             stream, text = item.body[8], bytes(item.body[9:]).decode()
             found.console.extend((stream, line) for line in text.splitlines(keepends=True))
-        elif item.kind == journal.LIVE_ROWS:  # written every 2 s, so on a busy machine in any test
-            _, stream, n_taken = journal.LIVE_HEAD.unpack_from(item.body)
+        elif item.kind == frames.LIVE_ROWS:  # written every 2 s, so on a busy machine in any test
+            _, stream, n_taken = frames.LIVE_HEAD.unpack_from(item.body)
             places = [i for i, (of, _) in enumerate(found.console) if of == stream]
             for place in reversed(places[len(places) - n_taken :]):
                 del found.console[place]
-            live[stream] = bytes(item.body[journal.LIVE_HEAD.size :]).decode().splitlines()
-        elif item.kind == journal.HISTOGRAM:
-            step, _ = journal.POINT.unpack_from(item.body)
+            live[stream] = bytes(item.body[frames.LIVE_HEAD.size :]).decode().splitlines()
+        elif item.kind == frames.HISTOGRAM:
+            step, _ = frames.POINT.unpack_from(item.body)
             n = int.from_bytes(item.body[16:20], "little")
             numbers = np.frombuffer(item.body, "<f8", offset=20 + n + -n % 8)
             half = len(numbers) // 2 + 1

@@ -37,9 +37,9 @@ def test_a_run_that_nobody_refers_to_is_abandoned_when_another_begins(tmp_path):
 
 
 def test_a_variable_that_takes_another_run_abandons_the_one_it_held(tmp_path, monkeypatch):
-    from netscope.record import heart
+    from netscope.record import heartbeat
 
-    monkeypatch.setattr(heart, "BEAT_S", 0.02)
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.02)
     told = []
     monkeypatch.setattr(beside, "warn_once", lambda kind, sentence: told.append(kind))
     run = begin(tmp_path, "first")

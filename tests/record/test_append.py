@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netscope.record import append
-from netscope.record.append import RESERVE, Batched, Mapped
-from netscope.store import journal
+from netscope.record.journal import journal_file
+from netscope.record.journal.journal_file import RESERVE, Batched, Mapped
+from netscope.store.journal import frames
 from tests.fuzzing import examples
 
 
@@ -18,12 +18,12 @@ def begin(way, folder: Path):
     path = folder / "j"
     path.unlink(missing_ok=True)
     made = way(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL), path)
-    made.append(journal.header(1.0, 2))
+    made.append(frames.header(1.0, 2))
     return made
 
 
 def bodies(path: Path) -> list[bytes]:
-    return [bytes(item.body) for item in journal.scan(path.read_bytes(), 64)]
+    return [bytes(item.body) for item in frames.scan(path.read_bytes(), 64)]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(40), deadline=None)
@@ -33,8 +33,8 @@ def test_frames_of_any_size_come_back_and_the_file_ends_with_the_last(tmp_path, 
     made = begin(way, tmp_path)
     expected = [bytes([i + 1]) * size for i, size in enumerate(sizes)]
     for body in expected:
-        made.append(journal.frame(4, body))
-    last = journal.frame(4, b"end")
+        made.append(frames.frame(4, body))
+    last = frames.frame(4, b"end")
     made.close(last)
     assert bodies(made.path) == [*expected, b"end"]
     assert made.path.read_bytes().endswith(last)
@@ -43,18 +43,18 @@ def test_frames_of_any_size_come_back_and_the_file_ends_with_the_last(tmp_path, 
 @pytest.mark.parametrize("way", [Mapped, Batched])
 def test_a_heartbeat_rewrites_the_header_alone(tmp_path, way):
     made = begin(way, tmp_path)
-    made.append(journal.frame(4, b"x" * 100))
+    made.append(frames.frame(4, b"x" * 100))
     made.flush()
     made.beat(5.0)
     made.beat(7.0)
-    assert journal.read_header(made.path.read_bytes(), "")[1:] == (7.0, 2, 2)
+    assert frames.read_header(made.path.read_bytes(), "")[1:] == (7.0, 2, 2)
     made.close(b"")
     assert bodies(made.path) == [b"x" * 100]
 
 
 def test_a_mapped_frame_is_in_the_file_when_append_returns(tmp_path):
     made = begin(Mapped, tmp_path)
-    made.append(journal.frame(4, b"now"))
+    made.append(frames.frame(4, b"now"))
     assert bodies(made.path) == [b"now"]
     made.close(b"")
 
@@ -62,15 +62,15 @@ def test_a_mapped_frame_is_in_the_file_when_append_returns(tmp_path):
 def test_the_window_stays_small_while_the_file_grows(tmp_path):
     made = begin(Mapped, tmp_path)
     for _ in range(40):
-        made.append(journal.frame(4, bytes(1 << 20)))
-    assert len(made._window) <= append.MOST_AT_ONCE + (1 << 20) + 2 * RESERVE
+        made.append(frames.frame(4, bytes(1 << 20)))
+    assert len(made._window) <= journal_file.MOST_AT_ONCE + (1 << 20) + 2 * RESERVE
     assert made.path.stat().st_size > 40 << 20
     made.close(b"")
 
 
 def test_space_is_allocated_before_it_is_mapped(tmp_path):
     made = begin(Mapped, tmp_path)
-    made.append(journal.frame(4, bytes(200_000)))
+    made.append(frames.frame(4, bytes(200_000)))
     stat = made.path.stat()
     assert stat.st_blocks * 512 >= stat.st_size  # a sparse file dies of SIGBUS on a full disk
     made.close(b"")
@@ -93,7 +93,7 @@ def test_zeros_that_are_written_in_part_are_written_to_the_end(tmp_path, monkeyp
     monkeypatch.delattr(os, "posix_fallocate")
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: real(fd, data[:1000], at))
     with (tmp_path / "file").open("wb") as file:
-        append.allocate(file.fileno(), 0, 5000)
+        journal_file.allocate(file.fileno(), 0, 5000)
         assert os.fstat(file.fileno()).st_size == 5000
 
 
@@ -112,24 +112,24 @@ def test_a_full_disk_takes_what_fits_then_refuses_then_takes_the_end(tmp_path, m
     n = 0
     with pytest.raises(OSError, match="No space"):
         for _ in range(1000):
-            made.append(journal.frame(4, bytes(1000)))
+            made.append(frames.frame(4, bytes(1000)))
             n += 1
     assert n >= (100_000 - 2 * RESERVE - 4096) // 1016
     with pytest.raises(OSError, match="No space"):
-        made.append(journal.frame(4, bytes(1000)))
-    made.close(journal.frame(4, b"end" * 100))
+        made.append(frames.frame(4, bytes(1000)))
+    made.close(frames.frame(4, b"end" * 100))
     assert bodies(made.path) == [bytes(1000)] * n + [b"end" * 100]
 
 
 def test_a_disk_that_has_room_again_is_written_again(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "posix_fallocate", full_after(65_536))
-    monkeypatch.setattr(append, "RETRY_S", 0.0)
+    monkeypatch.setattr(journal_file, "RETRY_S", 0.0)
     made = begin(Mapped, tmp_path)
     with pytest.raises(OSError, match="No space"):
-        made.append(journal.frame(4, bytes(100_000)))
+        made.append(frames.frame(4, bytes(100_000)))
     monkeypatch.setattr(os, "posix_fallocate", full_after(1 << 30))
-    made.append(journal.frame(4, b"again"))
-    made.append(journal.frame(4, bytes(100_000)))
+    made.append(frames.frame(4, b"again"))
+    made.append(frames.frame(4, bytes(100_000)))
     made.close(b"")
     assert bodies(made.path) == [b"again", bytes(100_000)]
 
@@ -143,12 +143,12 @@ def test_what_a_network_disk_refuses_waits_then_is_refused(tmp_path, monkeypatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "pwrite", full)
-    made.append(journal.frame(4, b"waits"))
+    made.append(frames.frame(4, b"waits"))
     with pytest.raises(OSError, match="No space"):
         made.flush()
     with pytest.raises(OSError, match="No space"):
         for _ in range(20):
-            made.append(journal.frame(4, bytes(1 << 20)))
+            made.append(frames.frame(4, bytes(1 << 20)))
     monkeypatch.setattr(os, "pwrite", real)
     made.flush()
     made.close(b"")
@@ -161,15 +161,15 @@ def test_short_writes_are_gone_on_with(tmp_path, monkeypatch):
     real = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: real(fd, data[:7], at))
     made = begin(Batched, tmp_path)
-    made.append(journal.frame(4, b"in sevens " * 9))
-    made.close(journal.frame(4, b"end"))
+    made.append(frames.frame(4, b"in sevens " * 9))
+    made.close(frames.frame(4, b"end"))
     assert bodies(made.path) == [b"in sevens " * 9, b"end"]
 
 
 def test_a_journal_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "posix_fallocate", full_after(10))
     with pytest.raises(OSError, match="No space"):
-        append.open_journal(tmp_path / "a.journal", journal.frame(1, b"{}"), 1.0)
+        journal_file.open_journal(tmp_path / "a.journal", frames.frame(1, b"{}"), 1.0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -180,12 +180,12 @@ def test_a_log_from_a_signals_handler_during_growth_loses_neither(tmp_path, monk
     def interrupted(fd, start, n):
         if not calls:
             calls.append(1)
-            made.append(journal.frame(4, b"handler"))
+            made.append(frames.frame(4, b"handler"))
         real(fd, start, n)
 
-    made.append(journal.frame(4, bytes(50_000)))
+    made.append(frames.frame(4, bytes(50_000)))
     monkeypatch.setattr(os, "posix_fallocate", interrupted)
-    made.append(journal.frame(4, bytes(20_000)))
+    made.append(frames.frame(4, bytes(20_000)))
     made.close(b"")
     assert sorted(map(len, bodies(made.path))) == [7, 20_000, 50_000]
 

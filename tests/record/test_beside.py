@@ -14,8 +14,9 @@ import pytest
 
 import netscope
 from netscope.errors import StorageError, UsageError
-from netscope.record import beside, environment, gpus, system
-from netscope.record.heart import Heart
+from netscope.record import beside
+from netscope.record.capture import environment, gpus, system
+from netscope.record.heartbeat import Heart
 from tests.record.reading import read
 
 
@@ -73,16 +74,16 @@ def test_a_process_that_may_have_no_thread_records_all(tmp_path, no_threads, jou
 
 
 def test_without_a_thread_logging_keeps_the_heart_beating(tmp_path, no_threads, monkeypatch):
-    from netscope.record import heart
-    from netscope.store import journal
+    from netscope.record import heartbeat
+    from netscope.store.journal import frames
 
-    monkeypatch.setattr(heart, "BEAT_S", 0.0)
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.0)
     with pytest.warns(RuntimeWarning, match="background thread"):
         run = netscope.init(tmp_path, console=False)
     for i in range(5):
         run.log({"loss": float(i)})
     (path,) = run.folder.glob("*.journal")
-    assert journal.read_header(path.read_bytes(), "").beats >= 4
+    assert frames.read_header(path.read_bytes(), "").beats >= 4
     run.finish()
     assert any(kind == "system" for kind, *_ in read(run.folder)[0].rows)
 
@@ -106,13 +107,13 @@ def test_a_row_for_which_there_is_no_memory_is_counted_as_lost(begin, journal_of
 
 
 def test_a_picture_for_which_there_is_no_memory_is_left_out(begin, journal_of, monkeypatch):
-    from netscope.record import media
+    from netscope.record.media import types
 
     def refuse(*_, **__):
         raise MemoryError
 
     run = begin()
-    monkeypatch.setattr(media, "Image", refuse)
+    monkeypatch.setattr(types, "Image", refuse)
     with pytest.warns(RuntimeWarning, match=r"logging 'x' failed, the training goes on: MemoryError"):
         run.image("x", [[0.0]])
     run.finish()
@@ -229,14 +230,14 @@ def test_a_current_folder_that_is_gone_is_said(tmp_path, monkeypatch):
 def test_runs_of_a_folder_are_read_by_a_user_without_a_home(tmp_path, monkeypatch):
     with netscope.init(tmp_path, name="a", watch_system=False, console=False) as run:
         run.log({"x": 1.0})
-    from netscope.store import index
+    from netscope.store.index import database
 
     def nobody(path):
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "expanduser", lambda path: nobody(path) if str(path).startswith("~") else path)
-    monkeypatch.setattr(index, "is_writable", lambda folder: False)
+    monkeypatch.setattr(database, "is_writable", lambda folder: False)
     with netscope.open(tmp_path) as store:
         assert store.run("a").series("x").values.tolist() == [1.0]
         assert store.backend == "memory"

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 import netscope
-from netscope.record import console, terminal
+from netscope.record.capture import console, terminal
 from tests.record.reading import read
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from netscope.record import environment, system
-from netscope.record.container import Container, Memory
+from netscope.record.capture import environment, system
+from netscope.record.capture.container import Container, Memory
 
 HOST = 64 << 30
 V2 = "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"

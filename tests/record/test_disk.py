@@ -15,8 +15,9 @@ import pytest
 
 import netscope
 from netscope.errors import StorageError
-from netscope.record import append, recording
-from netscope.store import blobs
+from netscope.record import session
+from netscope.record.journal import journal_file
+from netscope.store.journal import blobs
 from tests.record.reading import read
 
 WIDE = {f"k{i}": float(i) for i in range(500)}  # 4 kB a row
@@ -57,7 +58,7 @@ def test_a_full_disk_warns_once_counts_and_is_told_by_finish(begin, journal_of, 
 
 
 def test_room_again_is_used_again(begin, journal_of, monkeypatch):
-    monkeypatch.setattr(append, "RETRY_S", 0.0)
+    monkeypatch.setattr(journal_file, "RETRY_S", 0.0)
     run = begin()
     with full(monkeypatch, 100_000), pytest.warns(RuntimeWarning):
         for _ in range(50):
@@ -73,7 +74,7 @@ def test_room_again_is_used_again(begin, journal_of, monkeypatch):
 
 
 def test_a_key_set_that_was_refused_is_defined_before_its_next_row(begin, journal_of, monkeypatch):
-    monkeypatch.setattr(append, "RETRY_S", 0.0)
+    monkeypatch.setattr(journal_file, "RETRY_S", 0.0)
     run = begin()
     run.log({"a": 1.0})
     many = {f"very/long/key/number/{i}": 1.0 for i in range(4000)}
@@ -177,7 +178,7 @@ def test_a_disk_that_another_program_fills_does_not_kill_the_training(tmp_path):
 
 
 def test_a_vanished_folder_warns_once_and_counts_all_that_was_lost(begin, monkeypatch):
-    monkeypatch.setattr(recording, "RETRY_S", 0.0)
+    monkeypatch.setattr(session, "RETRY_S", 0.0)
     run = begin()
     for _ in range(10):
         run.log({"a": 1.0})
@@ -195,7 +196,7 @@ def test_a_vanished_folder_warns_once_and_counts_all_that_was_lost(begin, monkey
 
 
 def test_a_folder_that_is_back_is_written_again(begin, monkeypatch):
-    monkeypatch.setattr(recording, "RETRY_S", 0.0)
+    monkeypatch.setattr(session, "RETRY_S", 0.0)
     run = begin()
     run.log({"a": 1.0})
     shutil.rmtree(run.folder)
@@ -240,7 +241,7 @@ def test_a_full_disk_is_refused_by_init(tmp_path, monkeypatch):
 
 
 def test_a_network_disk_is_written_within_a_moment(begin, journal_of, monkeypatch):
-    monkeypatch.setattr(append, "is_networked", lambda path: True)
+    monkeypatch.setattr(journal_file, "is_networked", lambda path: True)
     run = begin()
     for i in range(100):
         run.log({"a": float(i)})

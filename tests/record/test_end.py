@@ -120,9 +120,9 @@ def test_a_traceback_without_end_is_recorded_by_its_end(begin, journal_of):
 
 
 def test_the_background_thread_survives_a_call_that_fails(begin, monkeypatch):
-    from netscope.record import heart
+    from netscope.record import heartbeat
 
-    monkeypatch.setattr(heart, "BEAT_S", 0.01)
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.01)
     told, beats = [], []
     monkeypatch.setattr("netscope.record.beside.warn_once", lambda kind, sentence: told.append(sentence))
     run = begin()

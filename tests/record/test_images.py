@@ -15,8 +15,8 @@ from hypothesis.extra import numpy as npst
 
 import netscope
 from netscope.errors import UsageError
-from netscope.record import png as written
-from netscope.store import png
+from netscope.formats import png_reader
+from netscope.formats import png_writer as written
 
 RAMP_16 = np.linspace(0, 65_535, 256).round().reshape(16, 16)
 COLOURS = np.random.default_rng(0).integers(0, 256, (6, 5, 3), dtype=np.uint8)
@@ -24,13 +24,13 @@ COLOURS = np.random.default_rng(0).integers(0, 256, (6, 5, 3), dtype=np.uint8)
 
 def pixels(data, **options) -> np.ndarray:
     """What a picture of `data` shows, [y, x, channel]."""
-    return png.decode(netscope.Image(data, **options).encoded.data)
+    return png_reader.decode(netscope.Image(data, **options).encoded.data)
 
 
 @settings(deadline=None)
 @given(npst.arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 2, 3, 4]))))
 def test_16_bits_are_kept(values):
-    assert png.decode(written.encode(values)).tolist() == values.tolist()
+    assert png_reader.decode(written.encode(values)).tolist() == values.tolist()
 
 
 def test_pillow_reads_16_bits_as_we_wrote_them():
@@ -94,7 +94,7 @@ def test_floats_from_minus_1_to_1_are_drawn_whole_with_a_warning():
     with pytest.warns(UserWarning, match=r"floats from -1 to 1: -1 is drawn black and 1 white; write low=-1") as told:
         shown = netscope.Image(tanh)
     assert told[0].filename == __file__
-    assert png.decode(shown.encoded.data).ravel().tolist() == list(range(256))
+    assert png_reader.decode(shown.encoded.data).ravel().tolist() == list(range(256))
     assert pixels(tanh, low=-1).ravel().tolist() == list(range(256))
     assert pixels(tanh, low=0).ravel().tolist()[:128] == [0] * 128
 

@@ -55,7 +55,7 @@ def test_finish_writes_what_waits(run, journal_of):
 
 
 def test_rows_do_not_pile_up_without_end(run, journal_of, monkeypatch):
-    monkeypatch.setattr("netscope.record.recording.TOO_MANY", 10)
+    monkeypatch.setattr("netscope.record.session.TOO_MANY", 10)
     for i in range(25):
         run.log({"loss": on_device(float(i))})
     assert len(journal_of(run).rows) >= 20

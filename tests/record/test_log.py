@@ -264,10 +264,10 @@ def test_bins_are_read_back_trimmed(run, journal_of):
     run._recording.put_bins(("a/b/value", "a/c/value", "a/d/value"), 5, Histograms.of(counts))
     run.finish()
     data = journal_of(run).path.read_bytes()
-    from netscope.store import journal, sparse
+    from netscope.store.journal import frames, sparse_bins
 
-    (frame,) = [item for item in journal.scan(data, 64) if item.kind == journal.SPARSE_BINS]
-    first, second, third = sparse.decode(frame.body[journal.POINT.size :], 3)
+    (frame,) = [item for item in frames.scan(data, 64) if item.kind == frames.SPARSE_BINS]
+    first, second, third = sparse_bins.decode(frame.body[frames.POINT.size :], 3)
     assert (first[0], len(first[1]), first[1][0], first[1][-1], first[1].sum()) == (508, 515, 3, 4, 7)
     assert second is third is None
     assert len(frame.body) == 16 + 3 * 2 + 2 * 4

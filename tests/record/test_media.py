@@ -15,8 +15,8 @@ from hypothesis.extra import numpy as npst
 
 import netscope
 from netscope.errors import UsageError
-from netscope.record import png
-from netscope.store import blobs, tensors
+from netscope.formats import png_writer, safetensors
+from netscope.store.journal import blobs
 
 mpl.use("Agg")
 
@@ -34,7 +34,7 @@ def picture(data: bytes) -> np.ndarray:
 @settings(deadline=None)
 @given(npst.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20), st.sampled_from([1, 2, 3, 4]))))
 def test_pillow_sees_the_pixels_that_were_encoded(pixels):
-    np.testing.assert_array_equal(picture(png.encode(pixels)).reshape(pixels.shape), pixels)
+    np.testing.assert_array_equal(picture(png_writer.encode(pixels)).reshape(pixels.shape), pixels)
 
 
 RAMP = np.arange(90, dtype=np.uint8).reshape(5, 6, 3)
@@ -189,7 +189,7 @@ def test_an_array_is_kept_exactly(run, journal_of, data):
     run.array("w", data)
     run.finish()
     (asset,) = journal_of(run).assets
-    read, _ = tensors.decode(blob(run, asset))
+    read, _ = safetensors.decode(blob(run, asset))
     np.testing.assert_array_equal(read["array"], np.asarray(data))
     assert read["array"].dtype == np.asarray(data).dtype
     assert asset["shape"] == list(np.shape(data))
@@ -211,7 +211,7 @@ def test_what_was_logged_is_not_changed_by_what_happens_to_the_array_later(run, 
     run.array("w", data)
     data[:] = 7
     run.finish()
-    assert tensors.decode(blob(run, journal_of(run).assets[0]))[0]["array"].sum() == 0
+    assert safetensors.decode(blob(run, journal_of(run).assets[0]))[0]["array"].sum() == 0
 
 
 def test_media_between_two_logs_belong_to_the_step_of_the_next(run, journal_of):
@@ -296,5 +296,5 @@ def test_what_has_no_pixels_is_said_in_its_own_words(run, data, said):
 def test_a_view_that_torch_has_not_computed_yet_is_an_array():
     mirrored = torch.tensor([1 + 2j]).conj().imag
     assert mirrored.is_neg()
-    (stored,) = tensors.decode(netscope.Array(mirrored).encoded.data)[0].values()
+    (stored,) = safetensors.decode(netscope.Array(mirrored).encoded.data)[0].values()
     assert stored.tolist() == [-2.0]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from netscope.record.mounts import file_system, is_networked
+from netscope.record.journal.filesystem import file_system, is_networked
 
 MOUNTS = r"""
 22 1 254:0 / / rw,relatime - ext4 /dev/vda rw

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 import netscope
-from netscope.store import journal
-from netscope.store.resume import read
+from netscope.store.ingest.resume import read
+from netscope.store.journal import frames
 from tests.store.journals import Script
 
 
@@ -30,7 +30,7 @@ def with_index(folder, path, script):
 
 def with_an_index_of_half_of_it(folder, path, script):
     half = len(script.frames) // 2
-    path.write_bytes(journal.header(0.0, 1) + b"".join(script.frames[:half]))
+    path.write_bytes(frames.header(0.0, 1) + b"".join(script.frames[:half]))
     open_and_read(folder)
     path.write_bytes(script.bytes)
 

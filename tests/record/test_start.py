@@ -19,8 +19,8 @@ import pytest
 
 import netscope
 from netscope.errors import NotFoundError, UsageError
-from netscope.record import names
-from netscope.store import journal
+from netscope.record import run_names
+from netscope.store.journal import frames
 from tests.record.reading import read
 
 
@@ -47,7 +47,7 @@ def test_a_run_begins_without_touching_the_users_randomness(begin):
 
 def test_an_id_that_is_taken_is_drawn_again(begin, monkeypatch, tmp_path):
     ids = iter(["taken", "taken", "free"])
-    monkeypatch.setattr(names, "an_id", lambda: next(ids))
+    monkeypatch.setattr(run_names, "an_id", lambda: next(ids))
     assert begin().id == "taken"
     assert begin().id == "free"
 
@@ -263,9 +263,9 @@ def test_a_name_of_two_runs_asks_for_an_id(begin):
 def test_a_run_is_found_by_the_name_a_person_gave_it_later(begin):
     run = begin(name="old")
     run.finish()
-    edit = journal.json_frame(journal.EVENT, {"event": "edit", "time": time.time() + 1, "name": "new"})
-    start = journal.json_frame(journal.START, {"run": run.id, "attempt": 0, "name": None})
-    (run.folder / "0-host-1-abcd.journal").write_bytes(journal.header(0.0, 1) + start + edit)
+    edit = frames.json_frame(frames.EVENT, {"event": "edit", "time": time.time() + 1, "name": "new"})
+    start = frames.json_frame(frames.START, {"run": run.id, "attempt": 0, "name": None})
+    (run.folder / "0-host-1-abcd.journal").write_bytes(frames.header(0.0, 1) + start + edit)
     assert begin(resume="new").id == run.id
     with pytest.raises(NotFoundError):
         begin(resume="old")

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 import netscope
-from netscope.record import environment, gpus, heart, system
+from netscope.record import heartbeat
+from netscope.record.capture import environment, gpus, system
 from netscope.schema import Environment
 
 
@@ -111,7 +112,7 @@ def test_only_what_is_secret_is_left_out_of_the_command(arguments, shown):
 
 
 def test_system_figures_are_rows_of_their_own_kind(tmp_path, monkeypatch, journal_of):
-    monkeypatch.setattr(heart, "BEAT_S", 0.02)
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.02)
     monkeypatch.setattr(system, "EVERY_S", 0.04)
     run = netscope.init(tmp_path, console=False)
     wait_for(lambda: sum(row[0] == "system" for row in journal_of(run).rows) >= 3)
@@ -140,11 +141,11 @@ def test_a_run_that_ends_at_once_has_figures(tmp_path, journal_of):
 
 
 def test_the_figures_of_ranks_are_told_apart(tmp_path, monkeypatch):
-    from netscope.store import machine
+    from netscope.store.journal import host
 
-    monkeypatch.setattr(heart, "BEAT_S", 0.02)
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.02)
     monkeypatch.setattr(system, "EVERY_S", 0.0)
-    name = machine.host()
+    name = host.host()
     runs = []
     for rank in range(2):
         monkeypatch.setenv("RANK", str(rank))
@@ -162,7 +163,7 @@ def test_the_figures_of_ranks_are_told_apart(tmp_path, monkeypatch):
 
 
 def test_the_figures_of_a_resumed_run_go_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(heart, "BEAT_S", 0.02)
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.02)
     monkeypatch.setattr(system, "EVERY_S", 0.0)
 
     def figures() -> int:
@@ -236,12 +237,12 @@ def test_a_machine_without_gpus_tells_of_none(monkeypatch):
 
 
 def test_the_heartbeat_moves_in_the_header(begin, journal_of, monkeypatch):
-    from netscope.store import journal
+    from netscope.store.journal import frames
 
-    monkeypatch.setattr(heart, "BEAT_S", 0.02)
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.02)
     run = begin()
     (path,) = run.folder.glob("*.journal")
-    wait_for(lambda: journal.read_header(path.read_bytes(), "").beats >= 2)
-    header = journal.read_header(path.read_bytes(), "")
+    wait_for(lambda: frames.read_header(path.read_bytes(), "").beats >= 2)
+    header = frames.read_header(path.read_bytes(), "")
     assert header.heartbeat > header.created
     assert header.pid == os.getpid()

@@ -20,7 +20,7 @@ import torch
 
 import netscope
 from netscope.errors import FormatError, UsageError
-from netscope.store import blobs
+from netscope.store.journal import blobs
 
 mpl.use("Agg")
 

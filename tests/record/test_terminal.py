@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from netscope.record import terminal
-from netscope.record.terminal import Terminal, changed_look
-from netscope.store.words import plain
+from netscope.record.capture import terminal
+from netscope.record.capture.terminal import Terminal, changed_look
+from netscope.store.journal.limits import plain
 
 MOVES = [
     "\r",

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from netscope.formats import safetensors
 from netscope.schema import SeriesReply
 from netscope.show.app import application
-from netscope.store import journal, tensors
+from netscope.store.journal import frames
 from netscope.store.store import Store
 
 CREATED = 1_760_000_000.0
@@ -33,7 +34,7 @@ class Written:
             "run": run, "attempt": attempt, "host": "elsewhere", "boot": "", "pid": os.getpid(), "started": 0.0,
             "rank": None, "version": "0", "name": f"name of {run}", "created": CREATED, **start,
         }  # fmt: skip
-        self.add(journal.header(CREATED, 1) + journal.json_frame(journal.START, told))
+        self.add(frames.header(CREATED, 1) + frames.json_frame(frames.START, told))
 
     def add(self, data: bytes) -> Written:
         with self.path.open("ab") as file:
@@ -44,16 +45,16 @@ class Written:
         keys = (kind, *values)
         if keys not in self.key_sets:
             self.key_sets[keys] = len(self.key_sets) + 1
-            self.add(journal.json_frame(journal.KEY_SET, {"kind": kind, "keys": list(values)}, self.key_sets[keys]))
+            self.add(frames.json_frame(frames.KEY_SET, {"kind": kind, "keys": list(values)}, self.key_sets[keys]))
         time_logged = CREATED + step if at is None else at
-        return self.add(journal.row(self.key_sets[keys], step, time_logged, list(values.values()))).beat()
+        return self.add(frames.row(self.key_sets[keys], step, time_logged, list(values.values()))).beat()
 
     def beat(self) -> Written:
         """A sign of life, as the writer's background thread gives it."""
         self.n_beats += 1
         with self.path.open("r+b") as file:
-            file.seek(journal.HEARTBEAT_AT)
-            file.write(journal.HEARTBEAT.pack(time.time(), self.n_beats))
+            file.seek(frames.HEARTBEAT_AT)
+            file.write(frames.HEARTBEAT.pack(time.time(), self.n_beats))
         return self
 
     def curve(self, key: str, values: Sequence[float]) -> Written:
@@ -62,7 +63,7 @@ class Written:
         return self
 
     def event(self, **event: Any) -> Written:
-        return self.add(journal.json_frame(journal.EVENT, {"time": time.time(), **event}))
+        return self.add(frames.json_frame(frames.EVENT, {"time": time.time(), **event}))
 
     def end(self, state: str = "finished", error: str = "") -> Written:
         return self.event(event="end", state=state, error=error, dropped=0)
@@ -102,7 +103,7 @@ def unpacked(content: bytes) -> list[tuple[Any, np.ndarray, np.ndarray]]:
     """A reply of /api/series: what it tells of each series, its x and its y."""
     import msgspec
 
-    arrays, metadata = tensors.decode(content)
+    arrays, metadata = safetensors.decode(content)
     infos = msgspec.json.decode(metadata["reply"], type=SeriesReply).series
     return [(i, arrays["x"][i.x_start : i.x_start + i.n], arrays["y"][i.start : i.start + i.n]) for i in infos]
 

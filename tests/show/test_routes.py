@@ -11,8 +11,9 @@ import pytest
 
 from netscope.analyse.bins import N_BINS
 from netscope.errors import NotFoundError
+from netscope.formats import safetensors
 from netscope.schema import LayerTensor
-from netscope.store import blobs, journal, tensors
+from netscope.store.journal import blobs, frames
 
 LAYERS = [{"layer": f"conv{i}", "type": "Conv2d", "parameters": {"weight": [8, 8]}} for i in (1, 2)]
 
@@ -123,7 +124,7 @@ def watched(run, n_steps=3):
 def test_a_statistic_of_all_layers_is_a_matrix_in_forward_order(write, show):
     watched(write("a")).end()
     reply = show().client.get("/api/runs/a/layers/gradient/norm")
-    arrays, metadata = tensors.decode(reply.content)
+    arrays, metadata = safetensors.decode(reply.content)
     rows = msgspec.json.decode(metadata["reply"], type=list[LayerTensor])
     assert [row.layer for row in rows] == ["conv1", "conv2"]
     assert arrays["steps"].tolist() == [0, 100, 200]
@@ -132,7 +133,7 @@ def test_a_statistic_of_all_layers_is_a_matrix_in_forward_order(write, show):
 
 def test_a_layer_that_was_not_watched_at_a_step_is_nan_there(write, show):
     watched(write("a"), 2).log({"conv1/weight/gradient/norm": 5}, 200, kind="layer").end()
-    arrays, _ = tensors.decode(show().client.get("/api/runs/a/layers/gradient/norm").content)
+    arrays, _ = safetensors.decode(show().client.get("/api/runs/a/layers/gradient/norm").content)
     assert np.isnan(arrays["values"]).tolist() == [[False, False, False], [False, False, True]]
 
 
@@ -140,7 +141,7 @@ def test_thinned_steps_keep_the_one_with_a_nan(write, show):
     run = write("a").event(event="layers", layers=LAYERS)
     for step in range(500):
         run.log({"conv1/weight/gradient/norm": float("nan") if step == 333 else 1.0}, step, kind="layer")
-    arrays, _ = tensors.decode(show().client.get("/api/runs/a/layers/gradient/norm", params={"px": 20}).content)
+    arrays, _ = safetensors.decode(show().client.get("/api/runs/a/layers/gradient/norm", params={"px": 20}).content)
     assert len(arrays["steps"]) == 20
     assert arrays["steps"][np.isnan(arrays["values"][0])].tolist() == [333]
 
@@ -148,7 +149,7 @@ def test_thinned_steps_keep_the_one_with_a_nan(write, show):
 def test_a_window_of_layers_has_one_step_on_either_side(write, show):
     watched(write("a"), 10).end()
     reply = show().client.get("/api/runs/a/layers/gradient/norm", params={"low": 250, "high": 450})
-    assert tensors.decode(reply.content)[0]["steps"].tolist() == [200, 300, 400, 500]
+    assert safetensors.decode(reply.content)[0]["steps"].tolist() == [200, 300, 400, 500]
 
 
 def test_a_statistic_that_was_not_watched_is_told_what_was(write, show):
@@ -163,11 +164,11 @@ def bins_row(run, key, values, step):
     counts = np.bincount(np.asarray(values, np.float32).view(np.uint32) >> 21, minlength=N_BINS).astype("<u4")
     first = int(np.flatnonzero(counts)[0])
     some = counts[first : np.flatnonzero(counts)[-1] + 1]
-    body = journal.POINT.pack(step, 1_760_000_000.0) + np.array([first, len(some)], "<u2").tobytes() + some.tobytes()
+    body = frames.POINT.pack(step, 1_760_000_000.0) + np.array([first, len(some)], "<u2").tobytes() + some.tobytes()
     if ("bins", key) not in run.key_sets:
         run.key_sets["bins", key] = len(run.key_sets) + 1
-        run.add(journal.json_frame(journal.KEY_SET, {"kind": "bins", "keys": [key]}, run.key_sets["bins", key]))
-    run.add(journal.frame(journal.BINS, body, run.key_sets["bins", key]))
+        run.add(frames.json_frame(frames.KEY_SET, {"kind": "bins", "keys": [key]}, run.key_sets["bins", key]))
+    run.add(frames.frame(frames.BINS, body, run.key_sets["bins", key]))
 
 
 def test_histograms_over_steps_share_ascending_edges(write, show):
@@ -175,7 +176,7 @@ def test_histograms_over_steps_share_ascending_edges(write, show):
     for step in range(30):
         bins_row(run, "conv1/weight/gradient", [0.5 + step, -1.0, 0.0, float("nan")], step)
     reply = show().client.get("/api/runs/a/bins", params={"key": "conv1/weight/gradient", "n": 10})
-    arrays, _ = tensors.decode(reply.content)
+    arrays, _ = safetensors.decode(reply.content)
     assert len(arrays["steps"]) == 10
     assert (np.diff(arrays["edges"]) > 0).all()
     assert arrays["counts"].shape == (10, len(arrays["edges"]) - 1)
@@ -192,13 +193,13 @@ def own_histogram(run, key, step, edges, counts):
     name = key.encode()
     numbers = np.array([*edges, *counts], "<f8").tobytes()
     body = struct.pack("<qdI", step, 1.0, len(name)) + name + bytes(-len(name) % 8) + numbers
-    run.add(journal.frame(journal.HISTOGRAM, body))
+    run.add(frames.frame(frames.HISTOGRAM, body))
 
 
 def own_histograms(client, key, **query):
     reply = client.get("/api/runs/a/histograms", params={"key": key, **query})
     assert reply.status_code == 200, reply.text
-    arrays, metadata = tensors.decode(reply.content)
+    arrays, metadata = safetensors.decode(reply.content)
     assert msgspec.json.decode(metadata["reply"]) == key
     return arrays
 
@@ -275,7 +276,7 @@ def test_an_image_is_listed_and_its_bytes_never_change(folder, write, show):
         "key": "sample", "kind": "image", "step": 3, "time": 1.0, "blob": name, "bytes": 15, "text": "a digit",
         "shape": [28, 28],
     }  # fmt: skip
-    run.add(journal.json_frame(journal.ASSET, asset)).end()
+    run.add(frames.json_frame(frames.ASSET, asset)).end()
     client = show().client
     [found] = client.get("/api/runs/a/assets", params={"kind": "image"}).json()["assets"]
     assert found["text"] == "a digit"
@@ -298,7 +299,7 @@ def test_a_blob_is_never_outside_its_run(write, show, name):
 def test_a_blob_that_is_a_link_to_another_file_is_not_served(folder, write, show, tmp_path):
     name = blobs.write(folder / "a", b"x", "txt")
     asset = {"key": "w", "kind": "array", "step": 0, "time": 1.0, "blob": name, "bytes": 1, "text": "", "shape": []}
-    write("a").add(journal.json_frame(journal.ASSET, asset)).end()
+    write("a").add(frames.json_frame(frames.ASSET, asset)).end()
     (tmp_path / "secret.txt").write_text("secret")
     blobs.path(folder / "a", name).unlink()
     blobs.path(folder / "a", name).symlink_to(tmp_path / "secret.txt")
@@ -319,7 +320,7 @@ def test_a_blob_with_a_script_cannot_run_as_a_page(folder, write, show):
 def test_the_console_is_a_window_of_lines(write, show):
     run = write("a")
     for i in range(20):
-        run.add(journal.frame(journal.CONSOLE, journal.struct.pack("<dB", 1.0, 1) + f"line {i}\n".encode()))
+        run.add(frames.frame(frames.CONSOLE, frames.struct.pack("<dB", 1.0, 1) + f"line {i}\n".encode()))
     run.end()
     client = show().client
     window = client.get("/api/runs/a/console", params={"start": -3, "n": 2}).json()

@@ -12,8 +12,8 @@ import pytest
 
 from netscope.analyse.smooth import retention
 from netscope.errors import UsageError
+from netscope.formats import safetensors
 from netscope.schema import SeriesReply
-from netscope.store import tensors
 
 
 def test_a_short_series_comes_back_as_it_was_logged(write, show):
@@ -109,7 +109,7 @@ def test_relative_x_counts_seconds_since_the_run_began(write, show):
 
 def timed(show, **request):
     reply = show().client.post("/api/series", json=request)
-    arrays, metadata = tensors.decode(reply.content)
+    arrays, metadata = safetensors.decode(reply.content)
     return arrays, msgspec.json.decode(metadata["reply"], type=SeriesReply).series
 
 
@@ -252,7 +252,7 @@ def test_a_group_is_a_mean_and_a_band(write, show):
     for run, shift in (("a", 0), ("b", 2), ("c", 10)):
         write(run).curve("loss", np.arange(5) + shift).end()
     asked = {"groups": [["a", "b"], ["c"], ["gone"]], "keys": ["loss"]}
-    arrays, metadata = tensors.decode(show().client.post("/api/groups", json=asked).content)
+    arrays, metadata = safetensors.decode(show().client.post("/api/groups", json=asked).content)
     first, second = msgspec.json.decode(metadata["reply"], type=SeriesReply).series
     assert (first.run, second.run, first.n_logged) == ("0", "1", 10)
     assert arrays["mean"][: first.n].tolist() == [1, 2, 3, 4, 5]
@@ -281,7 +281,7 @@ def smoothed(show, **request):
     """Per series: what is told of it, x, the values as logged and their running mean."""
     reply = show.client.post("/api/series", json=request)
     assert reply.status_code == 200, reply.text
-    arrays, metadata = tensors.decode(reply.content)
+    arrays, metadata = safetensors.decode(reply.content)
     infos = msgspec.json.decode(metadata["reply"], type=SeriesReply).series
     return [
         (i, arrays["x"][i.x_start :][: i.n], *(arrays[name][i.start :][: i.n] for name in ("y", "smoothed")))
@@ -325,7 +325,7 @@ def test_where_only_the_mean_is_drawn_the_values_do_not_come(write, show):
     values = np.random.default_rng(0).normal(size=5000)
     write("a").curve("loss", values).end()
     asked = {"runs": ["a"], "keys": ["loss"], "px": 50, "smooth": 0.6, "logged": False}
-    arrays, metadata = tensors.decode(show().client.post("/api/series", json=asked).content)
+    arrays, metadata = safetensors.decode(show().client.post("/api/series", json=asked).content)
     [info] = msgspec.json.decode(metadata["reply"], type=SeriesReply).series
     assert set(arrays) == {"x", "smoothed"}
     assert info.n <= 2 * 50 + 2
@@ -400,7 +400,7 @@ def test_a_group_is_of_the_running_means_of_its_runs_and_tells_how_many_count(wr
     for run, last in (("a", 7.0), ("b", math.nan)):
         write(run).curve("loss", [*np.sin(np.arange(200)), last]).end()
     asked = {"groups": [["a", "b"]], "keys": ["loss"], "smooth": 0.9}
-    arrays, metadata = tensors.decode(show().client.post("/api/groups", json=asked).content)
+    arrays, metadata = safetensors.decode(show().client.post("/api/groups", json=asked).content)
     [info] = msgspec.json.decode(metadata["reply"], type=SeriesReply).series
     true = mean_one_by_one([*np.sin(np.arange(200)), 7.0], retention(0.9, 201))
     np.testing.assert_allclose(arrays["smoothed"], true, rtol=1e-6)

@@ -18,9 +18,9 @@ import msgspec
 import pytest
 from websockets.sync.client import connect
 
+from netscope.formats import safetensors
 from netscope.schema import SeriesReply
 from netscope.show.server import bind, serve_in_thread
-from netscope.store import tensors
 
 PATIENCE_S = 20.0
 TRAIN = """
@@ -64,7 +64,7 @@ class Server:
         status, content = self.ask("POST", "/api/series", {"runs": [run], "keys": ["loss"]})
         if status != 200:
             return []
-        arrays, metadata = tensors.decode(content)
+        arrays, metadata = safetensors.decode(content)
         return arrays["y"].tolist() if msgspec.json.decode(metadata["reply"], type=SeriesReply).series else []
 
     def stop(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from netscope.store import journal
+from netscope.store.journal import frames
 
 BEGAN = 1_700_000_000.0
 
@@ -21,34 +21,34 @@ class Script:
             "run": "r", "attempt": attempt, "host": "elsewhere", "boot": "b", "pid": 7, "started": created,
             "rank": rank, "version": "0", "name": "made", "created": created, **start,
         }  # fmt: skip
-        self.frames = [journal.json_frame(journal.START, told)]
+        self.frames = [frames.json_frame(frames.START, told)]
 
     def keys(self, kind: str, keys: Sequence[str]) -> int:
         name = (kind, tuple(keys))
         if name not in self.sets:
             self.sets[name] = len(self.sets) + 1
             body = {"kind": kind, "keys": list(keys)}
-            self.frames.append(journal.json_frame(journal.KEY_SET, body, self.sets[name]))
+            self.frames.append(frames.json_frame(frames.KEY_SET, body, self.sets[name]))
         return self.sets[name]
 
     def log(self, step: int, values: dict[str, float], time: float | None = None, kind: str = "scalar") -> Script:
         number = self.keys(kind, list(values))
         at = self.created + step * 0.125 if time is None else time
-        self.frames.append(journal.row(number, step, at, list(values.values())))
+        self.frames.append(frames.row(number, step, at, list(values.values())))
         return self
 
     def event(self, event: str, time: float | None = None, **fields: Any) -> Script:
         body = {"event": event, "time": self.created if time is None else time, **fields}
-        self.frames.append(journal.json_frame(journal.EVENT, body))
+        self.frames.append(frames.json_frame(frames.EVENT, body))
         return self
 
     def bins(self, step: int, rows: dict[str, tuple[int, list[int]]]) -> Script:
         number = self.keys("bins", list(rows))
-        body = journal.POINT.pack(step, self.created + step)
+        body = frames.POINT.pack(step, self.created + step)
         for first, counts in rows.values():
             body += first.to_bytes(2, "little") + len(counts).to_bytes(2, "little")
             body += b"".join(n.to_bytes(4, "little") for n in counts)
-        self.frames.append(journal.frame(journal.BINS, body, number))
+        self.frames.append(frames.frame(frames.BINS, body, number))
         return self
 
     def histogram(self, step: int, key: str, edges: list[float], counts: list[float]) -> Script:
@@ -57,7 +57,7 @@ class Script:
         name = key.encode()
         body = struct.pack("<qdI", step, self.created + step, len(name)) + name + bytes(-len(name) % 8)
         body += struct.pack(f"<{len(edges) + len(counts)}d", *edges, *counts)
-        self.frames.append(journal.frame(journal.HISTOGRAM, body))
+        self.frames.append(frames.frame(frames.HISTOGRAM, body))
         return self
 
     def asset(self, step: int, key: str, kind: str = "text", text: str = "", blob: str = "", n: int = 0) -> Script:
@@ -65,14 +65,14 @@ class Script:
             "key": key, "kind": kind, "step": step, "time": self.created + step, "blob": blob, "bytes": n, "text": text,
             "shape": [],
         }  # fmt: skip
-        self.frames.append(journal.json_frame(journal.ASSET, body))
+        self.frames.append(frames.json_frame(frames.ASSET, body))
         return self
 
     def print(self, text: str, stream: int = 1, time: float | None = None) -> Script:
         import struct
 
         head = struct.pack("<dB", self.created if time is None else time, stream)
-        self.frames.append(journal.frame(journal.CONSOLE, head + text.encode()))
+        self.frames.append(frames.frame(frames.CONSOLE, head + text.encode()))
         return self
 
     def end(self, state: str = "finished", error: str = "", dropped: int = 0) -> Script:
@@ -80,7 +80,7 @@ class Script:
 
     @property
     def bytes(self) -> bytes:
-        return journal.header(self.created, 7) + b"".join(self.frames)
+        return frames.header(self.created, 7) + b"".join(self.frames)
 
     def write(self, folder: Path, name: str = "1-made-7-0000.journal", ahead: int = 0) -> Path:
         folder.mkdir(parents=True, exist_ok=True)

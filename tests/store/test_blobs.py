@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from netscope.errors import NotFoundError
-from netscope.store import blobs
+from netscope.store.journal import blobs
 
 
 def test_a_blob_is_named_by_its_bytes(tmp_path):

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from netscope.store import codec
+from netscope.store.index import codec
+from netscope.store.journal.points import to_ms
 
 STEPS = st.integers(-(2**63), 2**63 - 1)
 
@@ -40,15 +41,15 @@ def test_a_signalling_nan_keeps_its_bits() -> None:
 
 def test_a_noisy_float32_curve_costs_under_five_bytes_a_point() -> None:
     random = np.random.default_rng(0)
-    times = codec.to_ms(1.7e9 + np.cumsum(random.normal(0.05, 0.003, 4096)))
+    times = to_ms(1.7e9 + np.cumsum(random.normal(0.05, 0.003, 4096)))
     values = (np.exp(-np.arange(4096) / 1000) + random.normal(0, 0.05, 4096)).astype(np.float32).astype(np.float64)
     assert len(codec.encode(codec.axis(np.arange(4096), times), values)) < 5 * 4096
 
 
 @given(st.floats())
 def test_times_are_rounded_once_and_then_stay(time: float) -> None:
-    once = codec.to_ms(np.array([time]))
-    assert codec.to_ms(once).tobytes() == once.tobytes()
+    once = to_ms(np.array([time]))
+    assert to_ms(once).tobytes() == once.tobytes()
 
 
 @given(arrays.arrays(np.uint32, st.integers(0, 100)))

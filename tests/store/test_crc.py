@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netscope.store import crc, journal
+from netscope.store.journal import crc, frames
 
 
 @given(st.binary(max_size=400), st.data())
@@ -21,7 +21,7 @@ def test_every_stretch_has_the_checksum_of_zlib(data: bytes, draw: st.DataObject
 
 
 def test_a_stretch_may_be_as_long_as_the_largest_frame() -> None:
-    data = memoryview(np.random.default_rng(0).bytes(journal.LARGEST_BODY + 8))
-    starts, lengths = np.array([8, 0, 8]), np.array([journal.LARGEST_BODY, journal.LARGEST_BODY, 8])
+    data = memoryview(np.random.default_rng(0).bytes(frames.LARGEST_BODY + 8))
+    starts, lengths = np.array([8, 0, 8]), np.array([frames.LARGEST_BODY, frames.LARGEST_BODY, 8])
     expected = [zlib.crc32(data[start : start + n]) for start, n in zip(starts.tolist(), lengths.tolist(), strict=True)]
     assert crc.of_stretches(data, starts, lengths).tolist() == expected

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import netscope
-from netscope.store import exact
-from netscope.store.compose import flatten
+from netscope.store.ingest.run_row import flatten
+from netscope.store.journal import exact_numbers
 from tests.store.journals import Script
 
 numbers = st.integers() | st.floats() | st.integers(-(2**70), 2**70) | st.text() | st.none() | st.booleans()
@@ -27,15 +27,15 @@ def same(a: Any, b: Any) -> bool:
 
 @given(trees)
 def test_what_was_spelt_is_restored(value: Any) -> None:
-    spelt, places = exact.spell(value)
+    spelt, places = exact_numbers.spell(value)
     read = msgspec.json.decode(msgspec.json.encode([spelt, places]))
-    assert same(exact.restored(*read), value)
+    assert same(exact_numbers.restored(*read), value)
     msgspec.msgpack.encode(spelt)  # as the index keeps it
 
 
 @given(trees, st.lists(st.lists(st.text() | st.integers(-3, 3))))
 def test_places_that_lead_nowhere_are_passed_over(value: Any, places: list[list[str | int]]) -> None:
-    exact.restored(value, places)
+    exact_numbers.restored(value, places)
 
 
 @given(st.dictionaries(st.text('a."', max_size=3), trees, max_size=4))

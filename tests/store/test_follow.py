@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from netscope.errors import FormatError
-from netscope.store import follow as following
-from netscope.store import journal, news
-from netscope.store.follow import Follower
-from netscope.store.journal import Damage
-from netscope.store.tail import Block
+from netscope.store.journal import follower as following
+from netscope.store.journal import frames, parser
+from netscope.store.journal.follower import Follower
+from netscope.store.journal.frames import Damage
+from netscope.store.journal.memtable import Block
 from tests.fuzzing import examples
 from tests.store.journals import Script
 
@@ -45,7 +45,7 @@ def everything(n: int = 1) -> Script:
 
 
 LOG = everything().bytes
-ROWS = sum(len(frame) > 0 and frame[8] == journal.ROW for frame in everything().frames)
+ROWS = sum(len(frame) > 0 and frame[8] == frames.ROW for frame in everything().frames)
 
 
 def seen(follower: Follower) -> dict[str, object]:
@@ -94,12 +94,12 @@ def test_every_kind_of_frame_is_understood(tmp_path: Path) -> None:
 
 
 def test_a_journal_cut_at_any_byte_loses_at_most_its_last_frame(tmp_path: Path) -> None:
-    ends = [item.end for item in journal.scan(LOG, journal.HEADER_BYTES)]
+    ends = [item.end for item in frames.scan(LOG, frames.HEADER_BYTES)]
     path = tmp_path / "cut.journal"
     for cut in range(len(LOG)):
         path.write_bytes(LOG[:cut])
         follower = follow(path)
-        whole = max((end for end in ends if end <= cut), default=journal.HEADER_BYTES if cut >= 64 else 0)
+        whole = max((end for end in ends if end <= cut), default=frames.HEADER_BYTES if cut >= 64 else 0)
         assert follower.offset == whole
         assert follower.head.n_damaged == 0
         path.write_bytes(LOG)
@@ -109,7 +109,7 @@ def test_a_journal_cut_at_any_byte_loses_at_most_its_last_frame(tmp_path: Path) 
 
 
 def test_a_flipped_bit_loses_one_frame_and_what_it_defined(tmp_path: Path) -> None:
-    everything_read = list(journal.scan(LOG, journal.HEADER_BYTES))
+    everything_read = list(frames.scan(LOG, frames.HEADER_BYTES))
     path = tmp_path / "flipped.journal"
     random = np.random.default_rng(0)
     for frame in everything_read[:-1]:
@@ -119,10 +119,10 @@ def test_a_flipped_bit_loses_one_frame_and_what_it_defined(tmp_path: Path) -> No
             path.write_bytes(broken)
             follower = follow(path)
             assert follower.head.damaged_bytes >= frame.end - frame.start
-            if isinstance(frame, Damage) or frame.kind == journal.KEY_SET:
+            if isinstance(frame, Damage) or frame.kind == frames.KEY_SET:
                 continue
             assert follower.head.n_damaged == 1
-            assert n_rows(follower) == ROWS - (frame.kind == journal.ROW)
+            assert n_rows(follower) == ROWS - (frame.kind == frames.ROW)
 
 
 @quick
@@ -160,7 +160,7 @@ def test_bytes_written_over_anywhere_never_break_the_reader(tmp_path: Path, at: 
     path = tmp_path / "junk.journal"
     path.write_bytes(LOG[:at] + junk + LOG[at + len(junk) :])
     follower = follow(path)
-    damaged = [i for i in journal.scan(path.read_bytes(), journal.HEADER_BYTES) if isinstance(i, Damage)]
+    damaged = [i for i in frames.scan(path.read_bytes(), frames.HEADER_BYTES) if isinstance(i, Damage)]
     assert follower.head.n_damaged >= len(damaged)
 
 
@@ -172,7 +172,7 @@ def test_valid_frames_with_senseless_bodies_are_passed_over(
 ) -> None:
     script = Script()
     script.log(0, {"loss": 1.0}).keys("bins", ["x/y/value"])
-    script.frames += [journal.frame(kind, body, number) for kind, number, body in bodies]
+    script.frames += [frames.frame(kind, body, number) for kind, number, body in bodies]
     script.log(1, {"loss": 2.0})
     follower = follow(script.write(tmp_path))
     assert follower.offset == len(script.bytes)
@@ -182,7 +182,7 @@ def test_valid_frames_with_senseless_bodies_are_passed_over(
 @given(st.binary(max_size=2000))
 def test_random_files_are_refused_or_empty(tmp_path: Path, junk: bytes) -> None:
     path = tmp_path / "random.journal"
-    for content in (junk, journal.header(1.0, 1) + junk):
+    for content in (junk, frames.header(1.0, 1) + junk):
         path.write_bytes(content)
         follower = Follower(path)
         with contextlib.suppress(FormatError):
@@ -203,7 +203,7 @@ def test_space_allocated_ahead_is_not_read_again_and_again(tmp_path: Path) -> No
 def test_frames_behind_a_hole_are_found_when_the_writer_is_gone(tmp_path: Path) -> None:
     script = Script().log(0, {"loss": 1.0})
     path = tmp_path / "hole.journal"
-    path.write_bytes(script.bytes + bytes(4096) + journal.row(1, 1, 2.0, [3.0]))
+    path.write_bytes(script.bytes + bytes(4096) + frames.row(1, 1, 2.0, [3.0]))
     follower = Follower(path)
     follower.grow()
     assert n_rows(follower) == 1
@@ -215,7 +215,7 @@ def test_frames_behind_a_hole_are_found_when_the_writer_is_gone(tmp_path: Path) 
 def test_damage_beyond_a_piece_is_skipped_like_any_other(tmp_path: Path) -> None:
     path = tmp_path / "large.journal"
     junk = np.random.default_rng(0).bytes(3 << 20)
-    path.write_bytes(Script().log(0, {"loss": 1.0}).bytes + junk + journal.row(1, 1, 2.0, [3.0]))
+    path.write_bytes(Script().log(0, {"loss": 1.0}).bytes + junk + frames.row(1, 1, 2.0, [3.0]))
     follower = follow(path)
     assert n_rows(follower) == 2
     assert follower.head.damaged_bytes == len(junk)
@@ -230,7 +230,7 @@ def test_a_frame_larger_than_a_piece_is_read_whole(tmp_path: Path) -> None:
 
 def claim(length: int) -> bytes:
     """What looks like the beginning of a frame of `length` bytes, and is none."""
-    return journal.FRAME.pack(length, 1) + journal.PREFIX.pack(journal.EVENT, 0, 0, 0)
+    return frames.FRAME.pack(length, 1) + frames.PREFIX.pack(frames.EVENT, 0, 0, 0)
 
 
 @quick
@@ -239,7 +239,7 @@ def claim(length: int) -> bytes:
         st.one_of(
             st.integers(0, 3).map(lambda n: bytes(8 * n)),
             st.integers(1, 40).map(lambda n: claim(8 * n)),
-            st.integers(0, 9).map(lambda step: journal.row(1, step, 2.0, [3.0])),
+            st.integers(0, 9).map(lambda step: frames.row(1, step, 2.0, [3.0])),
             st.binary(min_size=8, max_size=8),
         ),
         max_size=60,
@@ -254,25 +254,25 @@ def test_the_size_of_the_pieces_changes_nothing(tmp_path: Path, parts: list[byte
         patch.setattr(following, "PIECE", 8 * size)
         patch.setattr(following, "LARGEST_PIECE", 16 * size)
         piecewise = follow(path)
-        patch.setattr(journal, "ENOUGH", 0)  # all frames of a piece are checked at once
+        patch.setattr(frames, "ENOUGH", 0)  # all frames of a piece are checked at once
         together = follow(path)
     assert (seen(piecewise), piecewise.offset) == (seen(at_once), at_once.offset)
     assert (seen(together), together.offset) == (seen(at_once), at_once.offset)
-    damage = [item for item in journal.scan(path.read_bytes(), journal.HEADER_BYTES) if isinstance(item, Damage)]
+    damage = [item for item in frames.scan(path.read_bytes(), frames.HEADER_BYTES) if isinstance(item, Damage)]
     assert at_once.head.n_damaged == len(damage)
 
 
-@pytest.mark.parametrize("between", [b"", journal.row(1, 1, 2.0, [3.0])], ids=["claims", "claims and rows"])
+@pytest.mark.parametrize("between", [b"", frames.row(1, 1, 2.0, [3.0])], ids=["claims", "claims and rows"])
 def test_frames_that_claim_the_same_bytes_are_not_summed_again_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: bytes
 ) -> None:
-    monkeypatch.setattr(journal, "LARGEST_BODY", 1 << 16)
+    monkeypatch.setattr(frames, "LARGEST_BODY", 1 << 16)
     monkeypatch.setattr(following, "PIECE", 1 << 10)
     monkeypatch.setattr(following, "LARGEST_PIECE", 1 << 14)
     path = tmp_path / "false.journal"
     n = 8192
     path.write_bytes(
-        Script().log(0, {"loss": 1.0}).bytes + (claim(1 << 16) + between) * n + journal.row(1, 9, 2.0, [3.0])
+        Script().log(0, {"loss": 1.0}).bytes + (claim(1 << 16) + between) * n + frames.row(1, 9, 2.0, [3.0])
     )
     n_bytes = [0]
     real = zlib.crc32
@@ -296,7 +296,7 @@ def test_a_torn_tail_is_searched_in_pieces_of_bounded_size(
 ) -> None:
     script = Script().log(0, {"loss": 1.0})
     path = tmp_path / "torn.journal"
-    begins = {"zeros": b"", "junk": b"\xff" * 8, "a claim": claim(journal.LARGEST_BODY)}
+    begins = {"zeros": b"", "junk": b"\xff" * 8, "a claim": claim(frames.LARGEST_BODY)}
     path.write_bytes(script.bytes + begins[torn] + bytes(48 << 20))
     asked: list[int] = []
     real = following._read
@@ -308,7 +308,7 @@ def test_a_torn_tail_is_searched_in_pieces_of_bounded_size(
     monkeypatch.setattr(following, "_read", count)
     follower = follow(path)
     assert follower.offset == len(script.bytes)
-    assert max(asked) <= (journal.LARGEST_BODY + 8 + (4 << 20) if torn == "a claim" else 4 << 20)
+    assert max(asked) <= (frames.LARGEST_BODY + 8 + (4 << 20) if torn == "a claim" else 4 << 20)
     assert sum(asked) < 2 * (48 << 20)
 
 
@@ -320,7 +320,7 @@ def test_a_hole_of_a_terabyte_is_passed_over(tmp_path: Path, has_end: bool) -> N
     with path.open("r+b") as file:
         if has_end:
             file.seek(0, os.SEEK_END)
-            file.write(journal.row(1, 1, 2.0, [3.0]))
+            file.write(frames.row(1, 1, 2.0, [3.0]))
     follower = follow(path)
     assert n_rows(follower) == 1 + has_end
     assert follower.bytes_read < 16 << 20
@@ -329,8 +329,8 @@ def test_a_hole_of_a_terabyte_is_passed_over(tmp_path: Path, has_end: bool) -> N
 def test_a_key_set_may_be_defined_anew(tmp_path: Path) -> None:
     script = Script()
     for keys in (["a"], ["b", "c"], ["b"]):
-        script.frames.append(journal.json_frame(journal.KEY_SET, {"kind": "scalar", "keys": keys}, 1))
-        script.frames += [journal.row(1, step, 1e9, [1.0] * len(keys)) for step in range(10)]
+        script.frames.append(frames.json_frame(frames.KEY_SET, {"kind": "scalar", "keys": keys}, 1))
+        script.frames += [frames.row(1, step, 1e9, [1.0] * len(keys)) for step in range(10)]
     follower = follow(script.write(tmp_path))
     lengths = {key: len(points.steps) for key in "abc" if (points := follower.tail.points("scalar", key))}
     assert lengths == {"a": 10, "b": 20, "c": 10}
@@ -342,8 +342,8 @@ def test_what_no_reader_could_hold_is_damage(tmp_path: Path) -> None:
     large = b'{"key": "k", "kind": "text", "step": 1%s, "time": 1, "blob": "", "bytes": 1, "text": "", "shape": []}'
     far = b'{"event": "attempt", "fork_step": 1%s}'
     script = Script().log(0, {"loss": 1.0})
-    bodies = [(journal.EVENT, deep), (journal.EVENT, deeper), (journal.ASSET, large), (journal.EVENT, far)]
-    script.frames += [journal.frame(kind, body.replace(b"%s", b"0" * 30)) for kind, body in bodies]
+    bodies = [(frames.EVENT, deep), (frames.EVENT, deeper), (frames.ASSET, large), (frames.EVENT, far)]
+    script.frames += [frames.frame(kind, body.replace(b"%s", b"0" * 30)) for kind, body in bodies]
     follower = follow(script.log(1, {"loss": 2.0}).write(tmp_path))
     assert follower.head.n_damaged == 4
     assert n_rows(follower) == 2
@@ -375,13 +375,13 @@ def test_rows_of_many_key_sets_are_cut_together(tmp_path: Path, monkeypatch: pyt
     for step in range(500):
         script.log(step, {f"a/{step}": step, f"b/{step}": -step})
     cuts: list[int] = []
-    real = news._cut
+    real = parser._cut
 
     def count(buffer: bytes, places: np.ndarray, n_keys: int) -> Block:
         cuts.append(len(places))
         return real(buffer, places, n_keys)
 
-    monkeypatch.setattr(news, "_cut", count)
+    monkeypatch.setattr(parser, "_cut", count)
     follower = follow(script.write(tmp_path))
     assert cuts == [500]
     for key, value in (("a/0", 0.0), ("b/499", -499.0)):

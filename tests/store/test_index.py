@@ -16,9 +16,9 @@ import sqlalchemy as sql
 from benchmarks import make_runs
 from netscope.errors import StorageError, UsageError
 from netscope.schema import EditRequest
-from netscope.store import tables
-from netscope.store.index import FILE
-from netscope.store.ingest import RESTING_AT_ONCE
+from netscope.store.index import tables
+from netscope.store.index.database import FILE
+from netscope.store.ingest.indexer import RESTING_AT_ONCE
 from netscope.store.store import Store
 from tests.store.journals import Script
 from tests.store.test_store import answers

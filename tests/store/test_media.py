@@ -16,9 +16,9 @@ from PIL import Image
 
 import netscope
 from netscope.errors import FormatError, NotFoundError, StorageError
-from netscope.record import png as written
-from netscope.store import png
-from netscope.store.stored import StoredRun
+from netscope.formats import png_reader
+from netscope.formats import png_writer as written
+from netscope.store.stored_run import StoredRun
 from tests.store.journals import Script
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -148,7 +148,7 @@ def test_what_others_write_is_read_as_pillow_reads_it(mode: str) -> None:
     picture = Image.fromarray(smooth[:, :, 0] if n == 1 else smooth[:, :, :n], mode)
     file = io.BytesIO()
     picture.save(file, "png", optimize=True)
-    assert png.decode(file.getvalue()).tolist() == np.asarray(picture).reshape(40, 50, n).tolist()
+    assert png_reader.decode(file.getvalue()).tolist() == np.asarray(picture).reshape(40, 50, n).tolist()
 
 
 @given(st.binary(min_size=60, max_size=60), st.lists(st.integers(0, 4), min_size=4, max_size=4), st.integers(1, 4))
@@ -157,24 +157,24 @@ def test_all_filters_are_undone_as_pillow_does(values: bytes, filters: list[int]
     rows = b"".join(bytes([kind]) + values[15 * y : 15 * y + width * n] for y, kind in enumerate(filters))
     data = picture(width, 4, {1: 0, 2: 4, 3: 2, 4: 6}[n], zlib.compress(rows))
     with Image.open(io.BytesIO(data)) as expected:
-        assert png.decode(data).tolist() == np.asarray(expected).reshape(4, width, n).tolist()
+        assert png_reader.decode(data).tolist() == np.asarray(expected).reshape(4, width, n).tolist()
 
 
 def picture(width: int, height: int, colour: int, body: bytes, bits: int = 8, interlaced: int = 0) -> bytes:
     head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)
     chunks = ((b"IHDR", head), (b"IDAT", body), (b"IEND", b""))
     parts = (struct.pack(">I", len(b)) + kind + b + struct.pack(">I", zlib.crc32(kind + b)) for kind, b in chunks)
-    return png.MAGIC + b"".join(parts)
+    return png_reader.MAGIC + b"".join(parts)
 
 
 def test_a_picture_that_unpacks_to_more_than_it_says_is_read_as_far_as_it_says() -> None:
     bomb = picture(2, 1, 0, zlib.compress(bytes(100 << 20)))
-    assert png.decode(bomb).tolist() == [[[0], [0]]]
+    assert png_reader.decode(bomb).tolist() == [[[0], [0]]]
 
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"GIF89a", png.MAGIC, picture(0, 0, 0, b""), picture(2, 0, 0, zlib.compress(b"")),
+    [b"", b"GIF89a", png_reader.MAGIC, picture(0, 0, 0, b""), picture(2, 0, 0, zlib.compress(b"")),
      picture(2, 2, 3, b""), picture(2, 2, 0, b"", bits=16), picture(2, 2, 0, b"", interlaced=1),
      picture(1 << 30, 1 << 30, 0, b""), picture(2, 2, 0, b"junk"),
      picture(2, 1, 0, zlib.compress(b"\5ab"))],
@@ -182,8 +182,8 @@ def test_a_picture_that_unpacks_to_more_than_it_says_is_read_as_far_as_it_says()
 )  # fmt: skip
 def test_what_is_no_picture_of_ours_is_refused(data: bytes) -> None:
     with pytest.raises(FormatError):
-        png.decode(data)
+        png_reader.decode(data)
 
 
 def test_what_was_encoded_is_decoded() -> None:
-    assert png.decode(written.encode(PIXELS)).tolist() == PIXELS.tolist()
+    assert png_reader.decode(written.encode(PIXELS)).tolist() == PIXELS.tolist()

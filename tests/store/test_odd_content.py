@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 import netscope
+from netscope.charts.curves import curves
 from netscope.errors import FormatError, StorageError
-from netscope.inspect.curves import curves
 from netscope.schema import SeriesRequest
-from netscope.store import blobs, journal
-from netscope.store.follow import Follower
+from netscope.store.journal import blobs, frames
+from netscope.store.journal.follower import Follower
+from netscope.store.journal.limits import LONGEST_NAME
 from netscope.store.store import Store
-from netscope.store.words import LONGEST_NAME
 from tests.store.journals import BEGAN, Script
 
 Open = Callable[[Path], Store]
@@ -45,7 +45,7 @@ def test_a_start_out_of_range_is_said_and_its_run_is_listed_with_the_journals_ow
 ) -> None:
     script = Script().log(0, {"x": 1.0}).end()
     told = {"run": "r", "attempt": 1, "name": "made", "created": created}
-    script.frames[0] = journal.json_frame(journal.START, told)
+    script.frames[0] = frames.json_frame(frames.START, told)
     script.write(tmp_path / "r")
     with read(tmp_path) as store:
         (run,) = store.runs()
@@ -109,7 +109,7 @@ def test_a_key_of_megabytes_is_damage(tmp_path: Path) -> None:
 def test_an_asset_that_cannot_be_is_damage(tmp_path: Path, change: dict[str, object]) -> None:
     body = {"key": "k", "kind": "image", "step": 1, "time": 1.0, "blob": "", "bytes": 1, "text": "", "shape": []}
     script = Script()
-    script.frames.append(journal.json_frame(journal.ASSET, {**body, **change}))
+    script.frames.append(frames.json_frame(frames.ASSET, {**body, **change}))
     script.asset(2, "k").end().write(tmp_path / "r")
     with read(tmp_path) as store:
         assert [asset.step for asset in store.run("r").assets()] == [2]

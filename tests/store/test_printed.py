@@ -8,8 +8,8 @@ import pytest
 
 import netscope
 from netscope.errors import NotFoundError
-from netscope.store import journal
-from netscope.store.head import Head
+from netscope.store.journal import frames
+from netscope.store.journal.metadata import Head
 from tests.store.journals import Script
 
 
@@ -19,7 +19,7 @@ def texts(store, **options) -> list[str]:
 
 def live(script: Script, text: str, n_back: int = 0, stream: int = 1) -> Script:
     head = struct.pack("<dBB", script.created, stream, n_back)
-    script.frames.append(journal.frame(journal.LIVE_ROWS, head + text.encode()))
+    script.frames.append(frames.frame(frames.LIVE_ROWS, head + text.encode()))
     return script
 
 
@@ -82,7 +82,7 @@ def test_live_rows_stand_below_the_lines_until_they_are_replaced(tmp_path):
 
 def test_only_the_last_lines_of_a_stream_can_be_taken_back():
     head = Head()
-    many = "".join(f"{i}\n" for i in range(journal.MOST_TAKEN_BACK + 3))
+    many = "".join(f"{i}\n" for i in range(frames.MOST_TAKEN_BACK + 3))
     settled = head.print(1.0, 1, many)
     settled += head.print(1.0, 2, "err\n")
     head.animate(2.0, 1, 255, "new")

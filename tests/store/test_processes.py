@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from netscope.store import journal, machine
+from netscope.store.journal import frames, host
 from netscope.store.store import Store
 from tests.store.journals import BEGAN, Script
 
@@ -51,14 +51,14 @@ def test_processes_that_index_one_growing_folder_agree(tmp_path: Path, index: st
     readers = [subprocess.Popen(command, **pipes, text=True) for _ in range(n_readers)]
     files = {}
     for run in runs:
-        name, boot = machine.host(), machine.boot()
+        name, boot = host.host(), host.boot()
         started = psutil.Process().create_time()
         script = Script(host=name, boot=boot, pid=os.getpid(), started=started, created=time.time())
         script.keys("scalar", ["a", "b"])
         files[run] = script.write(tmp_path / run).open("ab", buffering=0)
     for step in range(N):
         for file in files.values():
-            file.write(journal.row(1, step, BEGAN + step, [float(step), -1.0]))
+            file.write(frames.row(1, step, BEGAN + step, [float(step), -1.0]))
     for file in files.values():
         file.write(Script().end().frames[-1])
         file.close()
@@ -74,8 +74,8 @@ def test_processes_that_index_one_growing_folder_agree(tmp_path: Path, index: st
 
 
 def test_threads_read_while_one_follows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netscope.store.flush.LARGE_BYTES", 5_000)
-    monkeypatch.setattr("netscope.store.flush.LARGE_ROWS", 50)
+    monkeypatch.setattr("netscope.store.index.writer.LARGE_BYTES", 5_000)
+    monkeypatch.setattr("netscope.store.index.writer.LARGE_ROWS", 50)
     script = Script().log(0, {"x": 0.0})
     path = script.write(tmp_path / "r")
     store = Store(tmp_path)
@@ -95,7 +95,7 @@ def test_threads_read_while_one_follows(tmp_path: Path, monkeypatch: pytest.Monk
         thread.start()
     with path.open("ab", buffering=0) as file:
         for step in range(1, 2001):
-            file.write(journal.row(1, step, BEGAN, [float(step)]))
+            file.write(frames.row(1, step, BEGAN, [float(step)]))
             if step % 10 == 0:
                 path.parent.touch()
                 store.refresh(None, everything=True)

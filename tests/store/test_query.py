@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import netscope
 from netscope.errors import UsageError
 from netscope.schema import Run
-from netscope.store import exact, query
+from netscope.store.journal import exact_numbers
+from netscope.store.query import run_filter
 
 SHARED: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data/queries.json").read_text(encoding="utf-8"))
 RUNS = msgspec.convert(SHARED["runs"], list[Run])
@@ -22,7 +23,7 @@ RUNS = msgspec.convert(SHARED["runs"], list[Run])
 
 def _number(value: Any) -> Any:
     """A number as it goes over HTTP."""
-    return exact.restored(value["number"], [[]]) if isinstance(value, dict) else value
+    return exact_numbers.restored(value["number"], [[]]) if isinstance(value, dict) else value
 
 
 NUMBERS: dict[str, Any] = SHARED["numbers"]
@@ -34,33 +35,33 @@ EXACT = msgspec.convert(
 
 @pytest.mark.parametrize("case", SHARED["cases"], ids=lambda case: case["query"] or "nothing")
 def test_a_query_finds_these_runs(case: dict[str, Any]) -> None:
-    assert [run.id for run in RUNS if query.understand(case["query"]).test(run)] == case["ids"]
+    assert [run.id for run in RUNS if run_filter.understand(case["query"]).test(run)] == case["ids"]
 
 
 @pytest.mark.parametrize("case", NUMBERS["cases"], ids=lambda case: case["query"][:60])
 def test_numbers_are_compared_exactly(case: dict[str, Any]) -> None:
-    assert [run.id for run in EXACT if query.understand(case["query"]).test(run)] == case["ids"]
+    assert [run.id for run in EXACT if run_filter.understand(case["query"]).test(run)] == case["ids"]
 
 
 @pytest.mark.parametrize("case", NUMBERS["sorted"], ids=lambda case: case["by"])
 def test_numbers_are_sorted_exactly_and_what_is_none_comes_last(case: dict[str, Any]) -> None:
-    assert [run.id for run in query.sort(EXACT, query.order_of(case["by"]))] == case["ids"]
+    assert [run.id for run in run_filter.sort(EXACT, run_filter.order_of(case["by"]))] == case["ids"]
 
 
 @pytest.mark.parametrize("text", SHARED["bad"])
 def test_what_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="filter"):
-        query.understand(text)
+        run_filter.understand(text)
 
 
 def test_a_query_names_the_series_it_needs() -> None:
-    assert query.understand('summary.loss < 1 or summary["val/acc"].max > 0.5').keys == ["loss", "val/acc"]
+    assert run_filter.understand('summary.loss < 1 or summary["val/acc"].max > 0.5').keys == ["loss", "val/acc"]
 
 
 @given(st.text(st.sampled_from("()[]<>=~!.,-'\" \\/ abconfig019éin"), max_size=40))
 def test_any_text_is_understood_or_refused(text: str) -> None:
     try:
-        asked = query.understand(text)
+        asked = run_filter.understand(text)
     except UsageError:
         return
     for run in RUNS:
@@ -70,7 +71,7 @@ def test_any_text_is_understood_or_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["(" * 5000 + "1" + ")" * 5000 + " == 1", "not " * 5000 + "archived == 1", "[" * 300])
 def test_deep_nesting_is_refused_or_answered_without_overflow(text: str) -> None:
     try:
-        query.understand(text).test(RUNS[0])
+        run_filter.understand(text).test(RUNS[0])
     except UsageError as error:
         assert "nested too deeply" in str(error)
 
@@ -78,7 +79,7 @@ def test_deep_nesting_is_refused_or_answered_without_overflow(text: str) -> None
 @pytest.mark.parametrize("word", ["or", "and"])
 def test_thousands_of_terms_are_answered(word: str) -> None:
     terms = [f'id == "{"none" if word == "or" else "a"}"'] * 5000
-    assert query.understand(f" {word} ".join([*terms, 'id == "a"'])).test(RUNS[0])
+    assert run_filter.understand(f" {word} ".join([*terms, 'id == "a"'])).test(RUNS[0])
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_thousands_of_terms_are_answered(word: str) -> None:
     ],
 )
 def test_runs_are_sorted_numbers_before_texts_and_what_is_missing_last(by: str, ids: str) -> None:
-    assert "".join(run.id for run in query.sort(RUNS, query.order_of(by))) == ids
+    assert "".join(run.id for run in run_filter.sort(RUNS, run_filter.order_of(by))) == ids
 
 
 def test_a_name_that_no_run_has_is_refused_with_what_was_meant(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from netscope.schema import EditRequest
-from netscope.store import journal, machine, processes
-from netscope.store.run_state import SILENCE_S
+from netscope.store.ingest import processes
+from netscope.store.ingest.run_state import SILENCE_S
+from netscope.store.journal import frames, host
 from netscope.store.store import Store
 from tests.fuzzing import examples
 from tests.record.reading import read
@@ -120,7 +121,7 @@ class Lives(RuleBasedStateMachine):
         """The first writer of a run, another rank, a forked child or a resumption: each is a journal of its own."""
         n = len(self.processes)
         created = time.time() + clock_s
-        told = {"host": machine.host(), "boot": machine.boot(), "pid_ns": machine.pid_namespace()} | PLACES[where]
+        told = {"host": host.host(), "boot": host.boot(), "pid_ns": host.pid_namespace()} | PLACES[where]
         script = Script(attempt, rank=n, created=created, pid=5_000_000 + n, **told)
         path = script.write(self.folder / run, f"{attempt}-made-{n}-0000.journal", ahead=AHEAD_BYTES)
         process = Process(run, attempt, 5_000_000 + n, where, clock_s, path, script)
@@ -142,15 +143,15 @@ class Lives(RuleBasedStateMachine):
     def beats(self, data: st.DataObject) -> None:
         process = data.draw(st.sampled_from([p for p in self.processes if p.acts]))
         process.beats += 1
-        heartbeat = journal.HEARTBEAT.pack(time.time() + process.clock_s, process.beats)
-        self.write(process, journal.HEARTBEAT_AT, heartbeat)
+        heartbeat = frames.HEARTBEAT.pack(time.time() + process.clock_s, process.beats)
+        self.write(process, frames.HEARTBEAT_AT, heartbeat)
 
     @precondition(lambda self: any(p.acts for p in self.processes))
     @rule(data=st.data(), state=st.sampled_from(["finished", "finished", "crashed"]))
     def ends(self, data: st.DataObject, state: str) -> None:
         process = data.draw(st.sampled_from([p for p in self.processes if p.acts]))
-        header = process.path.read_bytes()[: journal.HEADER_BYTES]
-        process.path.write_bytes(header + process.script.end(state).bytes[journal.HEADER_BYTES :])
+        header = process.path.read_bytes()[: frames.HEADER_BYTES]
+        process.path.write_bytes(header + process.script.end(state).bytes[frames.HEADER_BYTES :])
         process.ended, process.said, process.is_there = state, state, False
 
     @precondition(lambda self: any(p.is_there for p in self.processes))
@@ -186,7 +187,7 @@ class Lives(RuleBasedStateMachine):
         """As where a folder is restored, or copied from elsewhere again and again."""
         gone = [p for p in self.processes if not p.is_there and len(p.script.frames) > 1]
         process = data.draw(st.sampled_from(gone))
-        header = process.path.read_bytes()[: journal.HEADER_BYTES]
+        header = process.path.read_bytes()[: frames.HEADER_BYTES]
         n = data.draw(st.integers(1, len(process.script.frames) - 1))
         self.time_goes_on(11.0)
         self.the_server_looks()

@@ -15,11 +15,11 @@ import psutil
 import pytest
 
 from netscope.record.process import start_ticks
-from netscope.store import journal, machine
-from netscope.store.folder_clock import FolderClock
-from netscope.store.follow import Follower
-from netscope.store.run_state import Life, life_of
-from netscope.store.stitch import Part, stitch
+from netscope.store.ingest.folder_clock import FolderClock
+from netscope.store.ingest.run_state import Life, life_of
+from netscope.store.journal import frames, host
+from netscope.store.journal.follower import Follower
+from netscope.store.read.merge_attempts import Part, stitch
 from netscope.store.store import Store
 from tests.store.journals import Script
 
@@ -31,15 +31,15 @@ def state(folder: Path) -> str:
 
 
 def here(pid: int, started: float, **more: object) -> Script:
-    told = {"host": machine.host(), "boot": machine.boot(), "pid_ns": machine.pid_namespace()} | more
+    told = {"host": host.host(), "boot": host.boot(), "pid_ns": host.pid_namespace()} | more
     return Script(pid=pid, started=started, **told)
 
 
 def beat(path: Path, n: int, at: float) -> None:
     """As a writer whose clock says `at`."""
     with path.open("r+b") as file:
-        file.seek(journal.HEARTBEAT_AT)
-        file.write(journal.HEARTBEAT.pack(at, n))
+        file.seek(frames.HEARTBEAT_AT)
+        file.write(frames.HEARTBEAT.pack(at, n))
 
 
 def age(path: Path, seconds: float) -> None:
@@ -236,5 +236,5 @@ def test_between_journals_the_later_time_is_shown() -> None:
 
 
 def test_a_header_heartbeat_lies_where_the_format_says() -> None:
-    head = journal.header(1.5, 9)
+    head = frames.header(1.5, 9)
     assert struct.unpack_from("<dQ", head, 24) == (1.5, 0)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netscope.store import journal
-from netscope.store.journal import Damage, Frame
+from netscope.store.journal import frames
+from netscope.store.journal.frames import Damage, Frame
 from tests.fuzzing import examples
 
-FRAME = journal.row(3, 7, 1.5, [0.25])
+FRAME = frames.row(3, 7, 1.5, [0.25])
 pieces = st.one_of(
     st.just(FRAME),
     st.just(FRAME[:16]),
@@ -43,8 +43,8 @@ def one_by_one(buffer: bytes) -> list[int]:
 def test_frames_are_found_where_trying_every_place_finds_them(parts: list[bytes], odd: int, at_once: int) -> None:
     buffer = b"".join(parts) + bytes(odd)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(journal, "SEARCHED_AT_ONCE", at_once)
-        found = [item.start for item in journal.scan(buffer) if isinstance(item, Frame)]
+        patch.setattr(frames, "SEARCHED_AT_ONCE", at_once)
+        found = [item.start for item in frames.scan(buffer) if isinstance(item, Frame)]
     assert found == one_by_one(buffer)
 
 
@@ -56,13 +56,13 @@ def test_megabytes_of_anything_cost_few_checksums(monkeypatch: pytest.MonkeyPatc
         summed.append(len(part))
         return checksum(part)
 
-    monkeypatch.setattr("netscope.store.journal.zlib.crc32", crc32)
-    assert list(journal.scan(junk)) == []
+    monkeypatch.setattr("netscope.store.journal.frames.zlib.crc32", crc32)
+    assert list(frames.scan(junk)) == []
     assert sum(summed) < len(junk)
 
 
 @pytest.mark.parametrize("gap", [bytes(1 << 20), np.random.default_rng(1).bytes(1 << 20)], ids=["zeros", "junk"])
 def test_a_frame_behind_a_megabyte_of_damage_is_found(gap: bytes) -> None:
-    first, damage, last = journal.scan(FRAME + gap + FRAME)
+    first, damage, last = frames.scan(FRAME + gap + FRAME)
     assert isinstance(first, Frame) and isinstance(last, Frame)
     assert damage == Damage(len(FRAME), len(FRAME) + len(gap))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netscope.analyse.bins import Histograms
-from netscope.store import sparse
+from netscope.store.journal import sparse_bins
 from tests.fuzzing import examples
 
 ROWS = st.lists(
@@ -30,7 +30,7 @@ def table_of(rows: list[dict[int, int]]) -> np.ndarray:
 def test_counts_survive(rows):
     table = table_of(rows)
     back = np.zeros_like(table)
-    found = sparse.decode(sparse.encode(Histograms.of(table)), len(rows))
+    found = sparse_bins.decode(sparse_bins.encode(Histograms.of(table)), len(rows))
     for row, filled, some in zip(back, rows, found, strict=True):
         assert (some is None) == (not filled)
         if some is not None:
@@ -42,17 +42,17 @@ def test_counts_survive(rows):
 
 @pytest.mark.parametrize("cut", range(0, 30, 3))
 def test_what_is_cut_short_is_refused(cut):
-    whole = sparse.encode(Histograms.of(table_of([{1: 2, 2000: 70_000}, {5: 1}, {7: 65_535}])))
+    whole = sparse_bins.encode(Histograms.of(table_of([{1: 2, 2000: 70_000}, {5: 1}, {7: 65_535}])))
     assert len(whole) == 6 + 8 + 8 + 8
     with pytest.raises(ValueError, match="buffer"):
-        sparse.decode(whole[:cut], 3)
+        sparse_bins.decode(whole[:cut], 3)
 
 
 def test_bins_that_there_are_not_or_that_do_not_ascend_are_refused():
     with pytest.raises(ValueError, match="2048"):
-        sparse.decode(np.array([1, 2048, 1], "<u2").tobytes(), 1)
+        sparse_bins.decode(np.array([1, 2048, 1], "<u2").tobytes(), 1)
     with pytest.raises(ValueError, match="ascend"):
-        sparse.decode(np.array([2, 5, 5, 1, 1], "<u2").tobytes(), 1)
+        sparse_bins.decode(np.array([2, 5, 5, 1, 1], "<u2").tobytes(), 1)
 
 
 def test_a_store_reads_what_a_run_measured(tmp_path):

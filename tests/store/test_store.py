@@ -20,9 +20,11 @@ from hypothesis import strategies as st
 
 from benchmarks import make_runs
 from netscope.errors import NotFoundError, StorageError, UsageError
+from netscope.formats import safetensors
 from netscope.schema import EditRequest, Summary
-from netscope.store import blobs, gather, machine, tensors
-from netscope.store.follow import Follower
+from netscope.store.ingest import gather
+from netscope.store.journal import blobs, host
+from netscope.store.journal.follower import Follower
 from netscope.store.store import Store
 from tests.fuzzing import examples
 from tests.store.journals import BEGAN, Script
@@ -309,7 +311,7 @@ def test_the_console_of_many_lines_is_read_by_windows(tmp_path: Path, opened: Op
 
 def test_arrays_come_back_with_their_values(tmp_path: Path, opened: Open) -> None:
     value = np.arange(6, dtype=np.float32).reshape(2, 3)
-    name = blobs.write(tmp_path / "r", tensors.encode({"value": value}), "safetensors")
+    name = blobs.write(tmp_path / "r", safetensors.encode({"value": value}), "safetensors")
     Script().asset(4, "weights", "array", blob=name, n=10).end().write(tmp_path / "r")
     run = opened(tmp_path).run("r")
     (array,) = run.arrays("weights")
@@ -473,7 +475,7 @@ def test_a_crash_is_told_with_its_text(tmp_path: Path, opened: Open) -> None:
 
 
 def test_a_running_run_is_deleted_only_by_force(tmp_path: Path, opened: Open) -> None:
-    name, boot = machine.host(), machine.boot()
+    name, boot = host.host(), host.boot()
     started = psutil.Process().create_time()
     Script(host=name, boot=boot, pid=os.getpid(), started=started, created=time.time()).write(tmp_path / "r")
     store = opened(tmp_path)

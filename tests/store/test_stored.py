@@ -11,7 +11,7 @@ import pytest
 
 import netscope
 from netscope.errors import MissingExtraError, NotFoundError, UsageError
-from netscope.store.cache import Cache
+from netscope.store.read.lru_cache import Cache
 from netscope.store.store import Store
 from tests.store.journals import BEGAN, Script
 
@@ -125,7 +125,7 @@ def test_a_missing_package_is_said_with_its_install_line(
 
 
 def test_importing_the_package_does_not_load_the_store() -> None:
-    code = "import sys, netscope.store.journal; print([m for m in ('sqlalchemy', 'torch') if m in sys.modules])"
+    code = "import sys, netscope.store.journal.frames; print([m for m in ('sqlalchemy', 'torch') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 

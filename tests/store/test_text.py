@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import netscope
-from netscope.store.text import natural, visible
+from netscope.text import natural, visible
 
 SHARED: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data/names.json").read_text(encoding="utf-8"))
 

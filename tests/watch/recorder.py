@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from netscope.store import journal
+from netscope.store.journal import frames
 
 
 class Recorder:
@@ -26,7 +26,7 @@ class Recorder:
     def put_row(self, kind, keys, step, values, time=None):
         assert kind == "layer"
         assert len(set(keys)) == len(keys) == len(values)
-        journal.row(1, step, time or 0.0, values)  # packs as the journal does: every value is a float
+        frames.row(1, step, time or 0.0, values)  # packs as the journal does: every value is a float
         self.rows.append((step, dict(zip(keys, values.tolist(), strict=True))))
 
     def put_bins(self, keys, step, counts):

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 import netscope
-from netscope.record.watch import watch
+from netscope.record.watch.torch_watch import watch
 from tests.watch.recorder import Recorder
 
 

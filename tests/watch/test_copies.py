@@ -16,7 +16,7 @@ from torch import nn
 
 import netscope
 from netscope.record.run import Run
-from netscope.record.watch import watch
+from netscope.record.watch.torch_watch import watch
 from tests.watch.recorder import Recorder
 from tests.watch.test_watch import hooks_of
 

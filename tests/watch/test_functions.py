@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from netscope.analyse import bins
 from netscope.frameworks.torch_functions import NAMES
-from netscope.record.watch import watch
-from netscope.record.watch_activations import first_tensor
+from netscope.record.watch.forward_hooks import first_tensor
+from netscope.record.watch.torch_watch import watch
 from tests.watch.recorder import Recorder
 
 

@@ -13,8 +13,8 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 import netscope
-from netscope.record.watch import watch
-from netscope.record.watch_measure import Measurement
+from netscope.record.watch.measurement import Measurement
+from netscope.record.watch.torch_watch import watch
 from tests.watch.recorder import Recorder
 from tests.watch.test_watch import hooks_of
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from netscope.record.watch import watch
+from netscope.record.watch.torch_watch import watch
 from tests.watch.recorder import Recorder
 
 

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from netscope.analyse import bins, measure
-from netscope.record import watch_activations
-from netscope.record.watch import watch
-from netscope.record.watch_activations import first_tensor, flat_parts
+from netscope.record.watch import forward_hooks
+from netscope.record.watch.forward_hooks import first_tensor, flat_parts
+from netscope.record.watch.torch_watch import watch
 from tests.watch.recorder import Recorder
 from tests.watch.test_watch import hooks_of, images, network, train
 
@@ -138,7 +138,7 @@ class TestWrapped:
         outs: dict[int, torch.Tensor] = {}
         part_of: dict[int, int] = {}
 
-        class Passes(watch_activations.Passes):
+        class Passes(forward_hooks.Passes):
             def is_new(self, module, args):
                 return part_of[id(module)] == 0
 
@@ -166,7 +166,7 @@ class TestWrapped:
         assert run.last["5/output/activation/std"] == pytest.approx(both.astype("f8").std(), rel=1e-6)
 
     def test_a_pass_is_new_when_its_device_comes_again(self):
-        passes, model = watch_activations.Passes(), nn.Linear(1, 1)
+        passes, model = forward_hooks.Passes(), nn.Linear(1, 1)
         replica = replicate(model)
         on = {name: torch.empty(1, device=name) for name in ("cpu", "meta")}
         found = [passes.is_new(replica, (on[d],)) for d in ("cpu", "meta", "cpu", "meta", "cpu", "cpu")]

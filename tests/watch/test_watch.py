@@ -16,8 +16,8 @@ from torch import nn
 
 from netscope.analyse import bins, measure
 from netscope.errors import UsageError
-from netscope.record.watch import Watch, watch
-from netscope.record.watch_schedule import Schedule
+from netscope.record.watch.schedule import Schedule
+from netscope.record.watch.torch_watch import Watch, watch
 from tests.fuzzing import examples
 from tests.watch.recorder import Recorder
 

@@ -12,7 +12,7 @@ import torch
 import netscope
 from netscope.analyse import bins, measure
 from netscope.errors import UsageError
-from netscope.record.watch_arrays import watch_arrays
+from netscope.record.watch.arrays import watch_arrays
 from tests.watch.recorder import Recorder
 
 
@@ -125,17 +125,17 @@ assert "torch" not in sys.modules
 
 
 def test_arrays_reach_the_journal(tmp_path):
-    from netscope.store import journal, sparse
+    from netscope.store.journal import frames, sparse_bins
 
     with netscope.init(dir=tmp_path, watch_system=False, console=False) as run:
         run.log({"loss": 1.0})
         run.watch_arrays({"layer1": {"weight": W}})
     (path,) = run.folder.glob("*.journal")
-    found = [f for f in journal.scan(path.read_bytes(), journal.HEADER_BYTES) if isinstance(f, journal.Frame)]
-    (histogram,) = [frame for frame in found if frame.kind == journal.SPARSE_BINS]
-    step, _ = journal.POINT.unpack_from(histogram.body)
+    found = [f for f in frames.scan(path.read_bytes(), frames.HEADER_BYTES) if isinstance(f, frames.Frame)]
+    (histogram,) = [frame for frame in found if frame.kind == frames.SPARSE_BINS]
+    step, _ = frames.POINT.unpack_from(histogram.body)
     assert step == 1
-    ((first, stretch),) = sparse.decode(histogram.body[journal.POINT.size :], 1)
+    ((first, stretch),) = sparse_bins.decode(histogram.body[frames.POINT.size :], 1)
     counts = np.zeros(2048, np.uint32)
     counts[first : first + len(stretch)] = stretch
     assert np.array_equal(counts, bins.count(W))

@@ -18,11 +18,11 @@ from torch.utils._pytree import tree_leaves
 from netscope.analyse import bins
 from netscope.analyse.measure import stride
 from netscope.analyse.moments import moments
-from netscope.record import watch_batched, watch_transfer
-from netscope.record.watch import Watch
-from netscope.record.watch_measure import Measurement
-from netscope.record.watch_rows import Place
-from netscope.record.watch_schedule import Schedule
+from netscope.record.watch import torch_kernels, transfer
+from netscope.record.watch.measurement import Measurement
+from netscope.record.watch.rows import Place
+from netscope.record.watch.schedule import Schedule
+from netscope.record.watch.torch_watch import Watch
 from tests.fuzzing import examples
 from tests.watch.recorder import Recorder
 from tests.watch.test_watch import images, network
@@ -49,7 +49,7 @@ def test_numbers_are_those_of_the_cpu(values):
 
 
 def test_a_huge_tensor_is_measured_in_chunks(monkeypatch):
-    monkeypatch.setattr(watch_batched, "CHUNK", 100)
+    monkeypatch.setattr(torch_kernels, "CHUNK", 100)
     values = torch.randn(1050) + 5
     values[3] = torch.nan
     values[200:300] = torch.inf
@@ -177,7 +177,7 @@ def test_on_a_device_a_measurement_is_one_copy(monkeypatch):
 
 def test_rows_wait_until_their_device_is_done(monkeypatch):
     done = [False]
-    monkeypatch.setattr(watch_transfer.Parcel, "is_here", lambda self: done[0])
+    monkeypatch.setattr(transfer.Parcel, "is_here", lambda self: done[0])
     model, run = network(), Recorder()
     watching = Watch(run, model, Schedule(1), "", ("value",), path="device")
     watching.arm()
@@ -197,7 +197,7 @@ def test_rows_wait_until_their_device_is_done(monkeypatch):
 
 def test_without_float64_numbers_are_still_good(monkeypatch):
     """Apple's devices have none."""
-    for module in (watch_batched, watch_transfer):
+    for module in (torch_kernels, transfer):
         monkeypatch.setattr(module, "wide", lambda device: torch.float32)
     values = torch.randn(1000) + 3
     values[3] = math.nan
@@ -222,7 +222,7 @@ def test_a_full_device_costs_the_measurement_not_the_training(monkeypatch):
     step(model)
     run.log(0)
     before = model[0].weight.detach().clone()
-    monkeypatch.setattr(watch_batched, "measure", full)
+    monkeypatch.setattr(torch_kernels, "measure", full)
     with pytest.warns(UserWarning, match="the device has no memory left"):
         step(model)
     run.log(1)

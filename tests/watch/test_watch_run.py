@@ -13,7 +13,7 @@ from torch.optim import optimizer as torch_optimizer
 import netscope
 from netscope.analyse import bins, measure
 from netscope.errors import UsageError
-from netscope.store import journal, sparse
+from netscope.store.journal import frames, sparse_bins
 from tests.watch.test_watch import hooks_of, images, network
 
 
@@ -41,18 +41,18 @@ def read(run) -> tuple[dict[int, dict[str, float]], dict[int, dict[str, np.ndarr
     sets: dict[int, list[str]] = {}
     rows: dict[int, dict[str, float]] = {}
     histograms: dict[int, dict[str, np.ndarray]] = {}
-    for frame in journal.scan(path.read_bytes(), journal.HEADER_BYTES):
-        assert isinstance(frame, journal.Frame)
-        if frame.kind == journal.KEY_SET:
-            sets[frame.key_set] = journal.msgspec.json.decode(bytes(frame.body))["keys"]
-        elif frame.kind == journal.ROW:
-            step, _ = journal.POINT.unpack_from(frame.body)
+    for frame in frames.scan(path.read_bytes(), frames.HEADER_BYTES):
+        assert isinstance(frame, frames.Frame)
+        if frame.kind == frames.KEY_SET:
+            sets[frame.key_set] = frames.msgspec.json.decode(bytes(frame.body))["keys"]
+        elif frame.kind == frames.ROW:
+            step, _ = frames.POINT.unpack_from(frame.body)
             values = np.frombuffer(frame.body, "<f8", offset=16)
             rows.setdefault(step, {}).update(zip(sets[frame.key_set], values.tolist(), strict=True))
-        elif frame.kind == journal.SPARSE_BINS:
-            step, _ = journal.POINT.unpack_from(frame.body)
+        elif frame.kind == frames.SPARSE_BINS:
+            step, _ = frames.POINT.unpack_from(frame.body)
             keys = sets[frame.key_set]
-            for key, found in zip(keys, sparse.decode(frame.body[16:], len(keys)), strict=True):
+            for key, found in zip(keys, sparse_bins.decode(frame.body[16:], len(keys)), strict=True):
                 assert found is not None
                 first, stretch = found
                 counts = histograms.setdefault(step, {}).setdefault(key, np.zeros(bins.N_BINS, np.uint32))

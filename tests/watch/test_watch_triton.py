@@ -17,9 +17,9 @@ from hypothesis.extra import numpy as hnp
 
 from netscope.analyse import bins
 from netscope.analyse.moments import moments
-from netscope.record import watch_batched, watch_device
-from netscope.record.watch_measure import Measurement
-from netscope.record.watch_rows import Place
+from netscope.record.watch import device_stats, torch_kernels
+from netscope.record.watch.measurement import Measurement
+from netscope.record.watch.rows import Place
 
 assert "triton" not in sys.modules, "Triton decides as it is imported whether it interprets"
 os.environ["TRITON_INTERPRET"] = "1"
@@ -58,7 +58,7 @@ def kernels_only(monkeypatch):
     def never(*given):
         raise AssertionError("Triton's kernels were not used")
 
-    monkeypatch.setattr(watch_batched, "measure", never)
+    monkeypatch.setattr(torch_kernels, "measure", never)
 
 
 def check_moments(stats, values):
@@ -200,13 +200,13 @@ def test_a_layer_called_twice_adds_up():
 
 def test_a_kernel_that_fails_is_replaced_by_torch_with_one_warning(monkeypatch):
     monkeypatch.undo()
-    from netscope.record import watch_triton
+    from netscope.record.watch import triton_kernels
 
     def fails(*given):
         raise RuntimeError("no kernel image is available for execution on the device")
 
-    monkeypatch.setattr(watch_device, "_is_triton_broken", False)
-    monkeypatch.setattr(watch_triton, "measure", fails)
+    monkeypatch.setattr(device_stats, "_is_triton_broken", False)
+    monkeypatch.setattr(triton_kernels, "measure", fails)
     tensors = [torch.randn(100), torch.randn(50), torch.randn(3).double()]
     with pytest.warns(UserWarning, match="Triton does not work here") as warned:
         found = measured(tensors)
@@ -215,7 +215,7 @@ def test_a_kernel_that_fails_is_replaced_by_torch_with_one_warning(monkeypatch):
         check(one, tensor)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert watch_device._is_triton_broken
+        assert device_stats._is_triton_broken
 
 
 COMPILE = """

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import gc
 
-from netscope.record import lives
-from netscope.record.cell import Cell
-from netscope.record.recording import Recording
+from netscope.record import process_hooks
+from netscope.record.notebook_cell import Cell
+from netscope.record.session import Recording
 
 
 def end_abandoned(cell: Cell | None = None, but: Recording | None = None) -> None:
@@ -20,7 +20,7 @@ def end_abandoned(cell: Cell | None = None, but: Recording | None = None) -> Non
         cell: Where the next run begins.
         but: The run that goes on.
     """
-    others = [run for run in lives.living() if isinstance(run, Recording) and run is not but]
+    others = [run for run in process_hooks.living() if isinstance(run, Recording) and run is not but]
     for run in others:
         if cell is not None and run.cell is not None and run.cell.execution != cell.execution:
             if run is cell.replaced or run.cell.place == cell.place:

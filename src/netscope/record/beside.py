@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from netscope.errors import MissingExtraError, UsageError
-from netscope.record.caller import depth_of_caller
+from netscope.record.stacklevel import depth_of_caller
 
 T = TypeVar("T")
 D = TypeVar("D")

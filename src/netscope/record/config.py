@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from netscope.errors import UsageError
-from netscope.record.plain import plain_mapping
-from netscope.store.exact import json_text
+from netscope.record.config_values import plain_mapping
+from netscope.store.journal.exact_numbers import json_text
 
 LARGEST = 8 << 20  # characters of JSON
 

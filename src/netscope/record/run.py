@@ -17,10 +17,10 @@ from types import ModuleType, TracebackType
 from typing import Any, Literal
 
 from netscope.errors import UsageError
-from netscope.record import beside, lives, process
+from netscope.record import beside, process, process_hooks
 from netscope.record.abandoned import end_abandoned
-from netscope.record.recording import REFUSED, Recording, error_text
-from netscope.record.values import LARGEST_STEP, PLAIN, SMALLEST_STEP, checked_key, sort_out, whole_step
+from netscope.record.log_values import LARGEST_STEP, PLAIN, SMALLEST_STEP, checked_key, sort_out, whole_step
+from netscope.record.session import REFUSED, Recording, error_text
 
 _now = time.time
 _are_plain = PLAIN.issuperset
@@ -301,11 +301,13 @@ class Run:
         if self._recording.is_off:
             return NotWatching()
         end_abandoned(but=self._recording)  # one may watch this model still
-        return importlib.import_module("netscope.record.watch").watch(self._recording, model, every, **options)
+        return importlib.import_module("netscope.record.watch.torch_watch").watch(
+            self._recording, model, every, **options
+        )
 
     def unwatch(self) -> None:
         """Measure no more; every hook is removed."""
-        watching = sys.modules.get("netscope.record.watch")
+        watching = sys.modules.get("netscope.record.watch.torch_watch")
         if watching is not None:  # else nothing was ever watched
             watching.unwatch(self._recording)
 
@@ -313,7 +315,7 @@ class Run:
         """What `watch` measures, of arrays: {"layer1": {"weight": W, "gradient": dW, "activation": A}}."""
         self._recording.check_not_over()
         if not self._recording.is_off:
-            importlib.import_module("netscope.record.watch_arrays").watch_arrays(self._recording, arrays, step)
+            importlib.import_module("netscope.record.watch.arrays").watch_arrays(self._recording, arrays, step)
 
     def finish(self) -> None:
         """Write what waits and say that the run ended well. A second call does nothing.
@@ -368,7 +370,7 @@ class Run:
             recording.after_finish.append(show_end)
 
     def _media(self, kind: str, key: str, step: int | None, *args: Any, **options: Any) -> None:
-        """Keep one thing of netscope.record.media, without a row and without a step of its own."""
+        """Keep one thing of netscope.record.media.types, without a row and without a step of its own."""
         self._keep(key, step, lambda media: getattr(media, kind)(*args, **options))
 
     def _several(
@@ -395,7 +397,7 @@ class Run:
         key = checked_key(key)
         at = whole_step(recording.step if step is None else step)
         recording.check_not_over()
-        module = importlib.import_module("netscope.record.media")
+        module = importlib.import_module("netscope.record.media.types")
         try:
             thing = beside.attempt(f"logging {key!r}", lambda: make(module), None)
         except UsageError as error:
@@ -413,15 +415,15 @@ class NotWatching:
 
 def attach(folder: str, name: str, attempt: int, step: int = 0, is_off: bool = False) -> Run:
     """The run of this process in `folder`, or a new writer of it; what a pickled run becomes."""
-    found = lives.find(folder)
+    found = process_hooks.find(folder)
     if isinstance(found, Recording):
         return Run(found)
     recording = Recording(Path(folder), name, attempt, rank=process.rank(), step=step, is_off=is_off)
     if not is_off:
-        lives.remember(recording)
+        process_hooks.remember(recording)
     return Run(recording)
 
 
 def _assets() -> ModuleType:
     """Imported when first needed: a run of plain scalars does without NumPy."""
-    return importlib.import_module("netscope.record.assets")
+    return importlib.import_module("netscope.record.write_media")

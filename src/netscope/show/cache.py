@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 
-from netscope.store import cache
+from netscope.store.read import lru_cache
 
 
 class Cache:
@@ -14,7 +14,7 @@ class Cache:
 
     def __init__(self, most_bytes: int) -> None:
         """Keep at most `most_bytes`; a reply over a quarter of that is never kept."""
-        self._kept: cache.Cache[bytes] = cache.Cache(most_bytes)
+        self._kept: lru_cache.Cache[bytes] = lru_cache.Cache(most_bytes)
         self._making: dict[Hashable, Future[bytes]] = {}
         self._lock = threading.Lock()
 

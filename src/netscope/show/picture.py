@@ -12,11 +12,11 @@ from html import escape
 
 import numpy as np
 
+from netscope.charts.curves import curves
 from netscope.errors import NotFoundError
-from netscope.inspect.curves import curves
 from netscope.schema import Run, SeriesInfo, SeriesRequest
 from netscope.store.store import Store
-from netscope.store.text import visible
+from netscope.text import visible
 
 MOST_RUNS = 8
 MOST_CHARTS = 6

@@ -24,10 +24,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from netscope.errors import FormatError, NetscopeError, NotFoundError, StorageError, UsageError
+from netscope.formats import safetensors as safetensors
 from netscope.schema import Problem
 from netscope.show.cache import Cache
-from netscope.store import exact
-from netscope.store import tensors as safetensors
+from netscope.store.journal import exact_numbers
 
 JSON, TENSORS = "application/json", "application/octet-stream"
 LARGEST_BODY = 4 << 20  # 10,000 run ids are 300 kB
@@ -138,7 +138,7 @@ def word(request: Request, name: str, words: tuple[Any, ...]) -> Any:
 
 def json(noun: Any) -> bytes:
     """A noun as JSON. A number of a configuration that JSON cannot hold is {"number": "9007199254740993"}."""
-    return msgspec.json.encode(noun, enc_hook=exact.tagged)
+    return msgspec.json.encode(noun, enc_hook=exact_numbers.tagged)
 
 
 def tensors(arrays: Mapping[str, np.ndarray], reply: Any) -> bytes:

@@ -13,14 +13,13 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-import netscope
 from netscope.analyse.bins_view import View
+from netscope.charts import export, lines
+from netscope.charts.curves import curves
+from netscope.charts.groups import groups
+from netscope.charts.histograms import logged, over_steps
+from netscope.charts.layers import matrix
 from netscope.errors import NotFoundError, UsageError
-from netscope.inspect import export, lines
-from netscope.inspect.curves import curves
-from netscope.inspect.groups import groups
-from netscope.inspect.histograms import logged, over_steps
-from netscope.inspect.layers import matrix
 from netscope.schema import (
     About,
     AssetKind,
@@ -36,9 +35,10 @@ from netscope.show import replies
 from netscope.show.guard import check_token
 from netscope.show.page import page
 from netscope.show.replies import TENSORS, answer, done, number, whole_number, word
-from netscope.store.printed import Stream
+from netscope.store.read.console_lines import Stream
 from netscope.store.series import check_weight
 from netscope.store.store import Store
+from netscope.version import __version__
 
 
 def _store(request: Request) -> Store:
@@ -56,7 +56,7 @@ async def about(request: Request) -> Response:
     """GET /api/about: what this server is."""
     store = _store(request)
     n_runs, token = len(lines.everyone(store)), request.app.state.token
-    noun = About(netscope.__version__, str(store.folder), store.writable, n_runs, store.backend, token)
+    noun = About(__version__, str(store.folder), store.writable, n_runs, store.backend, token)
     return await answer(request, store.revision, lambda: replies.json(noun))
 
 

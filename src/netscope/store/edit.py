@@ -10,8 +10,8 @@ from typing import Any
 
 from netscope.errors import StorageError
 from netscope.schema import EditRequest, Run
-from netscope.store import journal, machine
-from netscope.store.words import LONGEST_NAME, check_words
+from netscope.store.journal import frames, host
+from netscope.store.journal.limits import LONGEST_NAME, check_words
 
 LEAST_S = 1e-3  # between two edits of a run: the later must win, whatever the clock does
 
@@ -62,13 +62,13 @@ class Editor:
         """
         with self._lock:
             now = max(time.time(), after + LEAST_S, self._latest.get(folder, 0.0) + LEAST_S)
-            parts = [journal.json_frame(journal.EVENT, {"event": "edit", "time": now, **changed})]
+            parts = [frames.json_frame(frames.EVENT, {"event": "edit", "time": now, **changed})]
             path = self._journals.get(folder)
             if path is None or not path.exists():
-                path, pid = folder / machine.journal_name(0), os.getpid()
-                whose = {"host": machine.host(), "boot": machine.boot(), "pid_ns": machine.pid_namespace(), "pid": pid}
+                path, pid = folder / host.journal_name(0), os.getpid()
+                whose = {"host": host.host(), "boot": host.boot(), "pid_ns": host.pid_namespace(), "pid": pid}
                 start = {"run": folder.name, "attempt": 0, **whose, "created": now}
-                parts = [journal.header(now, pid), journal.json_frame(journal.START, start), *parts]
+                parts = [frames.header(now, pid), frames.json_frame(frames.START, start), *parts]
             try:
                 with path.open("ab", buffering=0) as file:
                     file.write(b"".join(parts))

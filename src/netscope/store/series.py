@@ -10,9 +10,9 @@ import numpy as np
 
 from netscope.analyse.smooth import smooth, smooth_ghost
 from netscope.errors import UsageError
-from netscope.store.extra import extra
-from netscope.store.head import LATEST
-from netscope.store.points import Points
+from netscope.optional import extra
+from netscope.store.journal.metadata import LATEST
+from netscope.store.journal.points import Points
 
 
 class Series:

@@ -28,23 +28,25 @@ from netscope.schema import (
     RunTable,
     Summary,
 )
-from netscope.store import blobs, query, trash
-from netscope.store.columns import Columns, Reader, View, unknown_run
-from netscope.store.compose import config_of, problems_of, writer_of
+from netscope.store import trash
 from netscope.store.edit import Editor, change
-from netscope.store.exact import json_text
 from netscope.store.folder import folder_of
-from netscope.store.followed import Followed
-from netscope.store.index import Backend, is_writable
-from netscope.store.ingest import Ingest
-from netscope.store.large import Bins, Large
-from netscope.store.printed import Consoles, Stream, Wanted
-from netscope.store.run_state import attempt_of, unreadable
-from netscope.store.smoothed import Means, Smoother
-from netscope.store.stored import StoredRun
-from netscope.store.summary import Summaries
-from netscope.store.tail import Histogram, KeySet
-from netscope.store.text import natural
+from netscope.store.index.database import Backend, is_writable
+from netscope.store.ingest.indexer import Ingest
+from netscope.store.ingest.run_folder import Followed
+from netscope.store.ingest.run_row import config_of, problems_of, writer_of
+from netscope.store.ingest.run_state import attempt_of, unreadable
+from netscope.store.journal import blobs
+from netscope.store.journal.exact_numbers import json_text
+from netscope.store.journal.memtable import Histogram, KeySet
+from netscope.store.query import run_filter
+from netscope.store.read.console_lines import Consoles, Stream, Wanted
+from netscope.store.read.large_values import Bins, Large
+from netscope.store.read.running_means import Means, Smoother
+from netscope.store.read.series_reader import Columns, Reader, View, unknown_run
+from netscope.store.read.summaries import Summaries
+from netscope.store.stored_run import StoredRun
+from netscope.text import natural
 
 
 def _check_list(run_ids: Sequence[str]) -> None:
@@ -334,14 +336,14 @@ class Store:
             )
         if not (sort is None or isinstance(sort, str)):
             raise UsageError(f"sort is a text such as '-created' or 'config.lr', found {sort!r:.80}")
-        asked = query.understand(where if isinstance(where, str) else "")
-        order = query.order_of(sort) if sort is not None else None
+        asked = run_filter.understand(where if isinstance(where, str) else "")
+        order = run_filter.order_of(sort) if sort is not None else None
         self.refresh(None, everything=True)
         rows = self.table(keys=sorted({*asked.keys, *(order.keys if order else [])})).runs
-        query.check_names(asked.names, rows, str(where))
-        query.check_names(order.names if order else [], rows, str(sort))
+        run_filter.check_names(asked.names, rows, str(where))
+        run_filter.check_names(order.names if order else [], rows, str(sort))
         passing = [run for run in rows if asked.test(run)]
-        found = [StoredRun(self, run) for run in (query.sort(passing, order) if order else passing)]
+        found = [StoredRun(self, run) for run in (run_filter.sort(passing, order) if order else passing)]
         return [run for run in found if where(run)] if callable(where) else found
 
     def run(self, id_or_name: str) -> StoredRun:

@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import shared from '../../../tests/data/names.json';
 import { byName, legible, oneLine, visible, visibleLines } from './text';
 
-test.each(shared.sorted)('names are sorted as a person would, as in store/text.py: %j', (...names: string[]) => {
+test.each(shared.sorted)('names are sorted as a person would, as in text.py: %j', (...names: string[]) => {
   expect(names.toReversed().sort(byName)).toEqual(names);
 });
 
-test.each(shared.shown as [string, string][])('what is invisible is shown, as in store/text.py: %j', (text, seen) => {
+test.each(shared.shown as [string, string][])('what is invisible is shown, as in text.py: %j', (text, seen) => {
   expect(visible(text)).toBe(seen);
 });
 

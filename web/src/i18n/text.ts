@@ -1,7 +1,7 @@
 /**
  * Names as people read them: in natural order, and with what is invisible in them made visible.
  *
- * The twin of store/text.py; tests/data/names.json holds both to the same answers.
+ * The twin of text.py; tests/data/names.json holds both to the same answers.
  */
 
 const EMOJI = '\\u00a9\\u00ae\\u203c\\u2049\\u2122\\u2139\\u2190-\\u2bff\\u3030\\u303d\\u3297\\u3299\\u{1f000}-\\u{1faff}';

@@ -9,7 +9,7 @@ const numbers = structuredClone(shared.numbers);
 const exact = (numbers.runs as unknown as Run[]).map(withNumbers);
 const runs = shared.runs as unknown as Run[];
 
-describe('the filter language agrees with store/query.py', () => {
+describe('the filter language agrees with store/query/run_filter.py', () => {
   test.each(shared.cases)('$query', (told) => {
     const query = understand(told.query);
     expect(query.problem).toBeNull();

@@ -1,7 +1,7 @@
 /**
  * The search box: plain words, a /regular expression/, or the filter language of docs/query.md.
  *
- * The twin of store/query.py; tests/data/queries.json holds both to the same answers.
+ * The twin of store/query/run_filter.py; tests/data/queries.json holds both to the same answers.
  */
 import { own } from '../api/own';
 import type { Run, Scalar } from '../api/schema.gen';

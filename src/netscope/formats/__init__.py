@@ -1,0 +1,1 @@
+"""File formats, read and written with NumPy and the standard library alone."""

@@ -1,0 +1,1 @@
+"""What is captured beside the numbers: console, system metrics and environment."""

@@ -1,0 +1,148 @@
+"""What the machine does while it trains: processor, memory, disk, network and NVIDIA GPUs, every few seconds.
+
+In a container "the machine" is what the container may use: its memory limit, its CPUs. Of a run that several processes
+write, one process of each machine tells of it, under "cpu/percent@host", and each of itself, "process/threads@rank 1".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import psutil
+
+from netscope.record import beside
+from netscope.record.capture.container import Container, cpus
+from netscope.record.capture.gpus import MB, Gpus
+
+if TYPE_CHECKING:
+    from netscope.record.session import Recording
+
+EVERY_S = 3.5  # with beats about 2 s apart: every second one
+FIRST_S = 0.1  # over which the first figures are taken
+HIDDEN = (psutil.Error, OSError, NotImplementedError)
+"""What psutil raises in a sandbox that hides its machine: those figures are left out without a word."""
+
+
+class System:
+    """Samples of this machine."""
+
+    def __init__(self, container: Container | None = None, *, is_of_machine: bool = True) -> None:
+        """Start counting; without `is_of_machine`, of this process only."""
+        self._container = container or Container()
+        self._parts: dict[str, Callable[[float], dict[str, float]]] = {
+            "processor": self._processor, "memory": self._memory, "process": self._process, "disk": self._disk,
+            "network": self._network, "GPUs": self._gpus,
+        }  # fmt: skip
+        if not is_of_machine:
+            self._parts = {"process": self._process}
+        self._own: psutil.Process | None = None
+        self._nvidia: Gpus | None = None
+        self._before: dict[str, float] = {}
+        self._at = time.monotonic()
+        self.sample()
+
+    def sample(self) -> dict[str, float]:
+        """The figures by key; those of disk and network are per second since the last sample."""
+        now = time.monotonic()
+        seconds, self._at = max(now - self._at, 1e-3), now
+        found: dict[str, float] = {}
+        for name, part in self._parts.items():
+            found |= beside.attempt(f"the figures of the {name}", lambda part=part: _shown(part, seconds), {})  # type: ignore[misc]
+        return found
+
+    def _processor(self, seconds: float) -> dict[str, float]:
+        mine = cpus()
+        quota = self._container.cpu_limit()
+        if quota is not None and quota < len(mine):
+            total = self._container.cpu_seconds()
+            used = None if total is None else self._per_second("cpu", total, seconds)
+            return {} if used is None else {"cpu/percent": min(100.0, 100 * used / quota)}
+        each = psutil.cpu_percent(percpu=True)
+        allowed = [each[cpu] for cpu in mine if cpu < len(each)] or each
+        return {"cpu/percent": sum(allowed) / len(allowed)}
+
+    def _memory(self, seconds: float) -> dict[str, float]:
+        whole = psutil.virtual_memory()
+        limit = self._container.memory(whole.total)
+        found = {"memory/percent": whole.percent if limit is None else 100 * limit.used / limit.limit}
+        swap = psutil.swap_memory()
+        if swap.total:
+            found["memory/swap_percent"] = swap.percent
+        return found
+
+    def _process(self, seconds: float) -> dict[str, float]:
+        self._own = own = self._own or psutil.Process()
+        with own.oneshot():
+            return {
+                "process/cpu_percent": own.cpu_percent(),
+                "process/memory_mb": own.memory_info().rss / MB,
+                "process/threads": own.num_threads(),
+            }
+
+    def _disk(self, seconds: float) -> dict[str, float]:
+        disk = psutil.disk_io_counters()
+        return self._mb_s(
+            {} if disk is None else {"disk/read": disk.read_bytes, "disk/written": disk.write_bytes}, seconds
+        )
+
+    def _network(self, seconds: float) -> dict[str, float]:
+        net = psutil.net_io_counters()
+        return self._mb_s(
+            {} if net is None else {"network/received": net.bytes_recv, "network/sent": net.bytes_sent}, seconds
+        )
+
+    def _gpus(self, seconds: float) -> dict[str, float]:
+        self._nvidia = self._nvidia or Gpus()
+        return self._nvidia.sample()
+
+    def _mb_s(self, counts: dict[str, int], seconds: float) -> dict[str, float]:
+        rates = {key: self._per_second(key, count, seconds) for key, count in counts.items()}
+        return {f"{key}_mb_s": rate / MB for key, rate in rates.items() if rate is not None}
+
+    def _per_second(self, key: str, count: float, seconds: float) -> float | None:
+        """How fast a counter grew since the last sample; None at the first."""
+        before, self._before[key] = self._before.get(key), count
+        return None if before is None else max(0.0, count - before) / seconds
+
+
+def _shown(part: Callable[[float], dict[str, float]], seconds: float) -> dict[str, float]:
+    try:
+        return part(seconds)
+    except HIDDEN:
+        return {}
+
+
+class Names(NamedTuple):
+    """Suffixes of the keys, which tell the machines and processes of one run apart."""
+
+    machine: str | None = ""
+    """None: another process records this machine."""
+    process: str = ""
+
+    def of(self, key: str) -> str:
+        """The key as it is recorded."""
+        return key + (self.process if key.startswith("process/") else self.machine or "")
+
+
+def watch(recording: Recording, names: Names) -> None:
+    """Sample at every other beat of the run; called on its background thread.
+
+    The step of a row is its time in milliseconds: attempts and processes follow each other.
+    """
+    system = System(is_of_machine=names.machine is not None)
+    state = {"next": time.monotonic()}
+
+    def beat() -> None:
+        if time.monotonic() < state["next"]:
+            return
+        state["next"] = time.monotonic() + EVERY_S
+        found = system.sample()
+        if found:
+            now = time.time()
+            recording.put_row("system", tuple(map(names.of, found)), int(1e3 * now), list(found.values()), now)
+
+    time.sleep(FIRST_S)
+    beat()  # a run of a second has figures too
+    recording.every_beat.append(beat)

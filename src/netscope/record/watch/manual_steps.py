@@ -1,0 +1,142 @@
+"""See the steps of a training that updates its weights by hand, without a torch optimiser.
+
+Until the first optimiser step is seen, gradients are measured as they arrive, and a step is over when the weights have
+changed: told at the next `log`, or when the model is called again. The first step of an optimiser ends this for good.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from netscope.record.watch.forward_hooks import Passes, is_recording_code
+from netscope.record.watch.hook import Guard, Hook
+from netscope.record.watch.measurement import Measurement
+from netscope.record.watch.module_tree import Watched
+from netscope.record.watch.rows import Recorder
+
+
+class Watching(Protocol):
+    """What of a `Watch` is needed here."""
+
+    run: Recorder
+
+    @property
+    def parameters(self) -> list[Watched]:
+        """The parameters that are measured."""
+
+    def see_value(self, measurement: Measurement, item: Watched, tensor: torch.Tensor) -> None:
+        """Measure a parameter."""
+
+    def see_gradient(
+        self, measurement: Measurement, item: Watched, tensor: torch.Tensor, scale: torch.Tensor | None
+    ) -> None:
+        """Measure its gradient."""
+
+    def see_update(self, measurement: Measurement, item: Watched, tensor: torch.Tensor, before: torch.Tensor) -> None:
+        """Measure its change."""
+
+    def see_buffers(self, measurement: Measurement) -> None:
+        """Measure the statistics of batch norms."""
+
+    def finish_step(self) -> None:
+        """A step is over."""
+
+    def logged(self, step: int) -> None:
+        """Its measurement belongs to this step."""
+
+
+class ByHand:
+    """Stands in for the optimiser's hooks."""
+
+    def __init__(self, watch: Watching, root: nn.Module, guard: Guard) -> None:
+        """Begin at once."""
+        self._watch = watch
+        self._guard = guard
+        self._passes = Passes()
+        self._root_handle = root.register_forward_pre_hook(Hook(guard, self._begin_pass))
+        self._handles: list[RemovableHandle] = []
+        self._measurement: Measurement | None = None
+        self._before: dict[int, torch.Tensor] = {}
+        self._asked = False
+        self._is_counted = True  # the first pass ends no step
+
+    def arm(self, measurement: Measurement) -> None:
+        """Measure the coming gradients."""
+        self.disarm()
+        self._measurement = measurement
+        for item in self._watch.parameters:
+            tensor = item.tensor()
+            if tensor is not None and tensor.requires_grad and tensor.is_leaf:
+                register: Any = tensor.register_post_accumulate_grad_hook
+                self._handles.append(register(Hook(self._guard, self._gradient, item)))
+
+    def disarm(self) -> None:
+        """Leave gradients alone."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        self._measurement = None
+        self._before = {}
+
+    def remove(self) -> None:
+        """Remove every hook."""
+        self.disarm()
+        self._root_handle.remove()
+
+    def _gradient(self, item: Watched, parameter: torch.Tensor) -> None:
+        if self._measurement is None or is_recording_code():
+            return
+        self._watch.see_gradient(self._measurement, item, parameter, None)
+        if id(parameter) not in self._before:
+            self._watch.see_value(self._measurement, item, parameter)
+            self._before[id(parameter)] = parameter.detach().clone()
+        if not self._asked:
+            self._asked = True
+            self._watch.run.pending.append(self._logged)
+
+    def _logged(self, step: int) -> None:
+        self._asked = False
+        self._guard(self._complete_at, step)
+
+    def _complete_at(self, step: int) -> None:
+        if self._has_changed():
+            self._complete()
+            self._is_counted = True
+            self._watch.logged(step)
+
+    def _begin_pass(self, module: nn.Module, args: Any) -> None:
+        if is_recording_code() or not torch.is_grad_enabled() or not self._passes.is_new(module, args):
+            return
+        if self._measurement is not None:
+            if self._has_changed():
+                self._complete()
+        elif not self._is_counted:
+            self._watch.finish_step()
+        self._is_counted = False
+
+    def _tensors(self) -> list[tuple[Watched, torch.Tensor]]:
+        pairs = ((item, item.tensor()) for item in self._watch.parameters)
+        return [(item, tensor) for item, tensor in pairs if tensor is not None]
+
+    def _has_changed(self) -> bool:
+        return any(
+            not torch.equal(tensor.detach(), self._before[id(tensor)])
+            for _, tensor in self._tensors()
+            if id(tensor) in self._before
+        )
+
+    def _complete(self) -> None:
+        assert self._measurement is not None  # it is what has changed since
+        with self._measurement.together():
+            for item, tensor in self._tensors():
+                if id(tensor) in self._before:
+                    self._watch.see_update(self._measurement, item, tensor, self._before[id(tensor)])
+                else:
+                    self._watch.see_value(self._measurement, item, tensor)
+            self._watch.see_buffers(self._measurement)
+        self.disarm()
+        self._watch.finish_step()

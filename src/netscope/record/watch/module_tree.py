@@ -1,0 +1,194 @@
+"""What there is to watch in a module: its layers, its tensors with their owners, and what changed since last time.
+
+Nothing here keeps a module or tensor alive.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from netscope.frameworks.torch_modules import STATISTICS, key_part, signature, walk
+from netscope.record.watch.rows import Place
+from netscope.schema import Layer, LayerChange
+
+_SILENT = (
+    nn.Identity,
+    nn.Flatten,
+    nn.Unflatten,
+    nn.modules.dropout._DropoutNd,
+    nn.modules.loss._Loss,
+    nn.Sequential,
+    nn.ModuleList,
+    nn.ModuleDict,
+)
+"""Modules whose output, without parameters of their own, says nothing new."""
+
+
+class Watched:
+    """A tensor that persists: a parameter or the statistic of a batch norm."""
+
+    __slots__ = ("dtype", "gradient", "is_trained", "layer", "name", "tensor", "update", "value")
+
+    def __init__(self, layer: str, name: str, tensor: torch.Tensor) -> None:
+        """`tensor` is held weakly: call it."""
+        self.layer = layer
+        self.name = name
+        self.tensor: weakref.ref[torch.Tensor] = weakref.ref(tensor)
+        self.dtype = str(tensor.dtype).removeprefix("torch.")
+        self.is_trained = tensor.requires_grad
+        self.value = Place(layer, name, "value")
+        self.gradient = Place(layer, name, "gradient")
+        self.update = Place(layer, name, "update")
+
+
+class Plan(NamedTuple):
+    """A module seen as layers."""
+
+    modules: dict[str, weakref.ref[nn.Module]]
+    """By path, in the order of registration; those whose output is measured."""
+    layers: dict[str, Layer]
+    parameters: list[Watched]
+    """Each once, under its first owner."""
+    buffers: list[Watched]
+    ids: frozenset[int]
+    """Of all parameters, lazy ones and those that are not measured too."""
+    trained: frozenset[int]
+    """Of those that require a gradient."""
+    notes: list[str]
+    """What is not measured, or elsewhere, in sentences."""
+    lazy: set[str]
+    """Layers that wait for their first input."""
+    signature: list[Any]
+
+    def is_of(self, root: nn.Module) -> bool:
+        """Whether the module still is what this plan says."""
+        return (
+            self.signature == signature(root)
+            and all(item.tensor() is not None for item in self.parameters)
+            and all(module() is not None for module in self.modules.values())
+        )
+
+
+def plan(model: nn.Module, prefix: str = "") -> Plan:
+    """Walk an unwrapped module. Paths are those of `named_modules`, without what wrappers add to them."""
+    every = list(model.parameters())
+    ids = frozenset(map(id, every))
+    trained = frozenset(id(tensor) for tensor in every if tensor.requires_grad)
+    found = Plan({}, {}, [], [], ids, trained, [], set(), signature(model))
+    owners: dict[int, str] = {}
+    seen: dict[int, str] = {}
+    for inner, raw, module in walk(model):
+        path = _prefixed(prefix, inner) or type(model).__name__
+        if id(module) in seen:
+            if path != seen[id(module)] and not module._modules:
+                found.notes.append(f"{path} is the same module as {seen[id(module)]}, and is shown there")
+            continue
+        seen[id(module)] = path
+        direct = {name: tensor for name, tensor in module._parameters.items() if tensor is not None}
+        here = [name for name in STATISTICS if name in module._buffers]  # a scripted module's have no `get`
+        buffers = {name: tensor for name in here if (tensor := module._buffers[name]) is not None}
+        is_leaf = not module._modules and not isinstance(module, _SILENT)
+        if not direct and not buffers and not is_leaf:
+            continue
+        if "parametrizations" not in raw.split("."):
+            if not isinstance(module, torch.jit.ScriptModule):  # which takes no hooks
+                found.modules[path] = weakref.ref(module)
+        elif not direct:
+            continue
+        shapes: dict[str, list[int]] = {}
+        for name, tensor in direct.items():
+            name = key_part(name)
+            if nn.parameter.is_lazy(tensor):
+                found.lazy.add(path)  # type: ignore[unreachable]  # torch types lazy parameters as none at all
+                continue
+            shapes[name] = list(tensor.shape)
+            where = f"{path}.{name}"
+            if id(tensor) in owners:
+                found.notes.append(f"{where} is the same tensor as {owners[id(tensor)]}, and is shown there")
+                continue
+            owners[id(tensor)] = where
+            if reason := unfit(tensor):
+                found.notes.append(f"{where} is not measured: {reason}")
+                continue
+            if hasattr(tensor, "to_local"):
+                found.notes.append(f"{where} is spread over ranks: each rank measures its own part")
+            found.parameters.append(Watched(path, name, tensor))
+        for name, buffer in buffers.items():
+            if not nn.parameter.is_lazy(buffer) and not unfit(buffer):
+                found.buffers.append(Watched(path, name, buffer))
+        found.layers[path] = Layer(layer=path, type=type(module).__name__, parameters=shapes)
+    return found
+
+
+def unfit(tensor: torch.Tensor) -> str:
+    """Why a tensor has no moments to speak of, or ''."""
+    if tensor.is_meta:
+        return "it has no data (meta device)"
+    if tensor.is_quantized or not (tensor.is_floating_point() or tensor.is_complex()):
+        return f"its numbers are {str(tensor.dtype).removeprefix('torch.')}, not floats"
+    if tensor.is_nested:
+        return "it is a nested tensor"
+    return ""
+
+
+def _prefixed(prefix: str, path: str) -> str:
+    return f"{prefix}.{path}" if prefix and path else prefix or path
+
+
+def changes(before: Plan, now: Plan) -> list[LayerChange]:
+    """How the layers changed from one plan of a model to the next."""
+    found = [LayerChange(layer=path, change="removed") for path in before.layers if path not in now.layers]
+    old, new = _by_layer(before), _by_layer(now)
+    for path, layer in now.layers.items():
+        if path in before.lazy:
+            continue
+        if path not in before.layers:
+            found.append(LayerChange(layer=path, change="added", detail=_said(layer)))
+        elif _module(before, path) is not _module(now, path):
+            detail = f"{_said(before.layers[path])} → {_said(layer)}"
+            found.append(LayerChange(layer=path, change="replaced", detail=detail))
+        else:
+            found += _changed_tensors(path, old.get(path, {}), new.get(path, {}))
+    return found
+
+
+def _by_layer(of: Plan) -> dict[str, dict[str, Watched]]:
+    found: dict[str, dict[str, Watched]] = {}
+    for item in of.parameters:
+        found.setdefault(item.layer, {})[item.name] = item
+    return found
+
+
+def _module(of: Plan, path: str) -> nn.Module | None:
+    return of.modules[path]() if path in of.modules else None
+
+
+def _said(layer: Layer) -> str:
+    """A layer in short.
+
+    >>> _said(Layer(layer="fc", type="Linear", parameters={"weight": [3, 8], "bias": [3]}))
+    'Linear 3×8'
+    """
+    shape = next(iter(layer.parameters.values()), [])
+    return " ".join([layer.type, *["×".join(map(str, shape))] * bool(shape)])
+
+
+def _changed_tensors(path: str, old: dict[str, Watched], new: dict[str, Watched]) -> list[LayerChange]:
+    """How the parameters of one module changed."""
+    if old.keys() != new.keys():
+        gone, come = (", ".join(a.keys() - b.keys()) or "–" for a, b in ((old, new), (new, old)))
+        return [LayerChange(layer=path, change="parameters", detail=f"{gone} → {come}")]
+    exchanged = [name for name in new if new[name].tensor() is not old[name].tensor()]
+    found = [LayerChange(layer=path, change="parameters", detail=", ".join(exchanged))] if exchanged else []
+    for was, now in sorted({(old[n].dtype, new[n].dtype) for n in new if old[n].dtype != new[n].dtype}):
+        found.append(LayerChange(layer=path, change="parameters", detail=f"{was} → {now}"))
+    for change, is_trained in (("unfrozen", True), ("frozen", False)):
+        turned = [n for n in new if new[n].is_trained is is_trained and old[n].is_trained is not is_trained]
+        if turned:
+            detail = "" if len(turned) == len(new) else ", ".join(turned)
+            found.append(LayerChange(layer=path, change=change, detail=detail))  # type: ignore[arg-type]
+    return found

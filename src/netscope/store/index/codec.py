@@ -1,0 +1,245 @@
+"""A chunk of a series as a few bytes a point: steps, times and values in columns, shuffled by byte and compressed.
+
+Lossless for every bit pattern: a column that the short form cannot hold exactly is kept in its long form.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+import numpy as np
+import zstandard
+
+from netscope.store.journal.points import LARGEST_MS, Points, concatenate
+
+HEAD = struct.Struct("<BBBxIqq")  # forms of steps, times and values; n; first step; first time in ms or 0
+SHAPE = 8  # bytes of the head that tell the forms and n
+CONSTANT, RAW = 0, 8  # forms of steps and times; 1, 2, 4: bytes of a delta; RAW: the numbers themselves
+LEVEL = 1
+WORTH_THREADS = 1 << 18  # bytes
+TOGETHER = 1 << 19  # bytes that are decoded together: as many as stay in a processor's cache
+
+_local = threading.local()
+
+
+class Axis(NamedTuple):
+    """Steps and times in their short form: many series share them."""
+
+    step_form: int
+    time_form: int
+    n: int
+    first_step: int
+    first_ms: int
+    body: bytes
+
+
+def axis(steps: np.ndarray, times: np.ndarray) -> Axis:
+    """The short form of steps (i64) and times (f64; those on a whole millisecond cost a byte or two, others eight)."""
+    n = len(steps)
+    step_form, step_body = _integers(steps)
+    with np.errstate(invalid="ignore", over="ignore"):
+        ms = np.rint(times * 1000.0)
+        sensible = bool(np.all(np.abs(ms) < LARGEST_MS))
+        whole = ms.astype(np.int64) if sensible else np.zeros(0, np.int64)
+    if sensible and np.array_equal(_bits(whole / 1000.0), _bits(times)):
+        time_form, time_body, first_ms = *_integers(whole), int(whole[0]) if n else 0
+    else:
+        time_form, time_body, first_ms = RAW + 1, _shuffle(times), 0
+    return Axis(step_form, time_form, n, int(steps[0]) if n else 0, first_ms, step_body + time_body)
+
+
+def encode(points: Axis, values: np.ndarray) -> bytes:
+    """Compress one column of f64; values that all are float32 exactly cost half."""
+    return encode_all(points, values[None])[0]
+
+
+def encode_all(points: Axis, columns: np.ndarray) -> list[bytes]:
+    """`encode` for columns [column, point] that share an axis."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        shorts = columns.astype(np.float32)
+        exact = (_bits(shorts.astype(np.float64)) == _bits(columns)).all(axis=1)
+    blocks = []
+    for is_exact, short, whole in zip(exact.tolist(), shorts, columns, strict=True):
+        value_form, body = (4, _shuffle(short)) if is_exact else (8, _shuffle(whole))
+        head = HEAD.pack(points.step_form, points.time_form, value_form, points.n, points.first_step, points.first_ms)
+        blocks.append(compress(head + points.body + body))
+    return blocks
+
+
+def decode(*blocks: bytes) -> Points:
+    """The inverse of `encode`, with the steps and times of its axis; several blocks follow one another."""
+    return decode_all([blocks])[0]
+
+
+def decode_all(series: Sequence[Sequence[bytes]]) -> list[Points]:
+    """`decode` for many series. Those cut into blocks alike are decoded together, as rows of one array.
+
+    Series with the same steps share one array of them. The arrays cannot be written to.
+    """
+    bodies = iter(_decompress_all([block for blocks in series for block in blocks]))
+    alike: dict[tuple[bytes, ...], list[tuple[int, list[bytes]]]] = {}
+    found: dict[int, Points] = {}
+    for number, blocks in enumerate(series):
+        if not blocks:
+            found[number] = concatenate([])
+            continue
+        mine = [next(bodies) for _ in blocks]
+        alike.setdefault(tuple(body[:SHAPE] for body in mine), []).append((number, mine))
+    for group in alike.values():
+        n_rows = max(TOGETHER // max(sum(map(len, group[0][1])), 1), 1)
+        for some in (group[i : i + n_rows] for i in range(0, len(group), n_rows)):
+            for (number, mine), values in zip(some, _values([mine for _, mine in some]), strict=True):
+                short = [_axis(body) for body in mine]
+                found[number] = Points(_steps(tuple(s for s, _ in short)), tuple(t for _, t in short), values)
+    return [found[number] for number in range(len(series))]
+
+
+Short = tuple[int, int, int, bytes]
+"""Whole numbers in their short form: form, n, the first, body."""
+
+
+def _axis(body: bytes) -> tuple[Short, partial[np.ndarray]]:
+    """Steps of a block, and what gives its times."""
+    step_form, time_form, _, n, first_step, first_ms = HEAD.unpack_from(body)
+    at = HEAD.size + _width(step_form, n)
+    times = partial(_times, time_form, n, first_ms, body[at : at + _width(time_form, n)])
+    return (step_form, n, first_step, body[HEAD.size : at]), times
+
+
+def _steps(parts: tuple[Short, ...]) -> np.ndarray:
+    """Steps of a series from those of its blocks; the same array as long as somebody has it."""
+    steps = _shared.get(parts)
+    if steps is None:
+        steps = np.concatenate([_whole(*part) for part in _merged(parts)])
+        steps.flags.writeable = False
+        _shared[parts] = steps
+    return steps
+
+
+_shared: WeakValueDictionary[tuple[Short, ...], np.ndarray] = WeakValueDictionary()
+
+
+def _merged(parts: Sequence[Short]) -> Iterator[Short]:
+    """Blocks of one stride that go on from one another as one: a hundred calls of NumPy less for a long series."""
+    before = parts[0]
+    for part in parts[1:]:
+        form, n, first, body = before
+        if form == part[0] == CONSTANT and body == part[3] and n > 1 and part[1] > 1:
+            stride = struct.unpack("<q", body)[0]
+            if first + n * stride == part[2]:
+                before = (CONSTANT, n + part[1], first, body)
+                continue
+        yield before
+        before = part
+    yield before
+
+
+def _times(form: int, n: int, first_ms: int, body: bytes) -> np.ndarray:
+    if form == RAW + 1:
+        return _unshuffle(body, n, np.dtype("<f8"))
+    return _whole(form, n, first_ms, body) / 1000.0
+
+
+def _values(rows: list[list[bytes]]) -> np.ndarray:
+    """Values [series, point] of series whose blocks have the same forms and lengths."""
+    columns = []
+    for blocks in zip(*rows, strict=True):
+        step_form, time_form, value_form, n, _, _ = HEAD.unpack_from(blocks[0])
+        at = HEAD.size + _width(step_form, n) + _width(time_form, n)
+        planes = np.frombuffer(b"".join([body[at:] for body in blocks]), np.uint8).reshape(len(rows), value_form, n)
+        whole = np.empty((len(rows), n, value_form), np.uint8)
+        for i in range(value_form):  # twice as fast as copying the transpose at once
+            whole[:, :, i] = planes[:, i]
+        columns.append(whole.view(f"<f{value_form}").reshape(len(rows), n))
+    values: np.ndarray = columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
+    values.flags.writeable = False
+    return values
+
+
+def compress(data: bytes) -> bytes:
+    """Compress by zstd with a checksum, by this thread's own compressor."""
+    if not hasattr(_local, "compressor"):
+        _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+    return bytes(_local.compressor.compress(data))
+
+
+def decompress(data: bytes | memoryview) -> bytes:
+    """The inverse of `compress`."""
+    if not hasattr(_local, "decompressor"):
+        _local.decompressor = zstandard.ZstdDecompressor()
+    return bytes(_local.decompressor.decompress(data))
+
+
+def _decompress_all(blocks: list[bytes]) -> list[bytes]:
+    """Many blocks, by all processors where that is worth waking them."""
+    if sum(map(len, blocks)) < WORTH_THREADS:
+        return [decompress(block) for block in blocks]
+    if not hasattr(_local, "decompressor"):
+        _local.decompressor = zstandard.ZstdDecompressor()
+    return [body.tobytes() for body in _local.decompressor.multi_decompress_to_buffer(blocks, threads=-1)]
+
+
+def pack_integers(values: np.ndarray) -> bytes:
+    """Whole numbers of any size in their natural bytes, shuffled: for the counts of histograms."""
+    return compress(_shuffle(values))
+
+
+def unpack_integers(block: bytes, dtype: str) -> np.ndarray:
+    """The inverse of `pack_integers`."""
+    kind = np.dtype(dtype)
+    body = decompress(block)
+    return _unshuffle(body, len(body) // kind.itemsize, kind)
+
+
+def _integers(values: np.ndarray) -> tuple[int, bytes]:
+    """Form and bytes of i64: a constant stride, small deltas, or all of it. Differences wrap, and wrap back."""
+    if len(values) < 2:
+        return CONSTANT, struct.pack("<q", 0)
+    delta = np.diff(values)
+    low, high = int(delta.min()), int(delta.max())
+    if low == high:
+        return CONSTANT, struct.pack("<q", low)
+    for width in (1, 2, 4):
+        if -(1 << (8 * width - 1)) <= low and high < 1 << (8 * width - 1):
+            return width, _shuffle(delta.astype(f"<i{width}"))
+    return RAW, _shuffle(values)
+
+
+def _whole(form: int, n: int, first: int, body: bytes) -> np.ndarray:
+    """The inverse of `_integers`."""
+    if form == RAW:
+        return _unshuffle(body, n, np.dtype("<i8"))
+    whole = np.empty(n, np.int64)
+    if n:
+        whole[0] = first
+        whole[1:] = struct.unpack("<q", body)[0] if form == CONSTANT else _unshuffle(body, n - 1, np.dtype(f"<i{form}"))
+        np.cumsum(whole, out=whole)
+    return whole
+
+
+def _width(form: int, n: int) -> int:
+    if form == CONSTANT:
+        return 8
+    return 8 * n if form >= RAW else form * (n - 1)
+
+
+def _shuffle(values: np.ndarray) -> bytes:
+    """All first bytes, then all second bytes, …: bytes of one significance resemble each other."""
+    return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), values.dtype.itemsize).T.tobytes()
+
+
+def _unshuffle(body: bytes, n: int, dtype: np.dtype) -> np.ndarray:
+    planes = np.frombuffer(body, np.uint8).reshape(dtype.itemsize, n)
+    whole = np.empty((n, dtype.itemsize), np.uint8)
+    for i, plane in enumerate(planes):  # twice as fast as copying the transpose at once
+        whole[:, i] = plane
+    return whole.view(dtype).reshape(n)
+
+
+def _bits(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values).view(np.uint64)

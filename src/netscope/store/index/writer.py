@@ -1,0 +1,238 @@
+"""Move what was followed into the index: one transaction that wins only if nobody else indexed the same bytes."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sql
+
+from netscope.store.index import codec, tables
+from netscope.store.index.chunks import Row, chunks
+from netscope.store.index.database import Index, batches
+from netscope.store.index.seals import check_of_summary, seal, unseal
+from netscope.store.journal.follower import Follower
+from netscope.store.journal.memtable import KeySet, journal_number
+from netscope.store.journal.metadata import Head, Memo
+
+SUMMARY = ("key", "journal", "last_step", "last", "min", "max")
+LARGE_BYTES, LARGE_ROWS, HUGE_BYTES = 1 << 20, 4096, 64 << 20
+
+
+class Saved(NamedTuple):
+    """A journal as the index knows it."""
+
+    id: int
+    run: str
+    name: str
+    upto: int
+    head: Head
+
+
+def is_large(follower: Follower) -> bool:
+    """Whether enough was followed to make good chunks; rows of thousands of keys fill the memory before that."""
+    n_bytes = follower.offset - follower.indexed
+    return n_bytes >= HUGE_BYTES or (n_bytes >= LARGE_BYTES and follower.tail.longest >= LARGE_ROWS)
+
+
+class Flusher:
+    """Writes tails into one index; remembers which names it has written already."""
+
+    def __init__(self, index: Index, lock: threading.RLock) -> None:
+        """Nothing is known to be there yet; `lock` is held where a tail and its offset change together."""
+        self.index, self.lock = index, lock
+        self._known: set[int] = set()
+
+    def load(self) -> list[Saved]:
+        """All journals that the index knows."""
+        query = sql.select(*(tables.journal.c[name] for name in ("id", "run", "name", "upto", "head")))
+        with self.index.reading() as connection:
+            rows = connection.execute(query).all()
+            return [
+                Saved(number, run, name, upto, read_head(head, number, upto)) for number, run, name, upto, head in rows
+            ]
+
+    def key_sets(self) -> dict[int, KeySet]:
+        """All key sets by id."""
+        with self.index.reading() as connection:
+            rows = connection.execute(sql.select(tables.key_set.c.id, tables.key_set.c.body)).all()
+            return {number: read_key_set(body, number) for number, body in rows}
+
+    def saved(self, run: str, name: str) -> Saved | None:
+        """What the index knows of one journal now."""
+        query = sql.select(tables.journal.c.upto, tables.journal.c.head)
+        number = journal_number(run, name)
+        with self.index.reading() as connection:
+            row = connection.execute(query.where(tables.journal.c.id == number)).one_or_none()
+            return row and Saved(number, run, name, row.upto, read_head(row.head, number, row.upto))
+
+    def flush(self, followers: Iterable[tuple[str, Follower]]) -> list[Follower]:
+        """Write the tails of (run, follower) and empty them; those that somebody else has written meanwhile come back.
+
+        The tails of what comes back are kept: what they and the index hold together stays right until the caller
+        begins them anew.
+        """
+        due = {f.number: (run, f) for run, f in followers if f.offset > f.indexed}
+        if not due:
+            return []
+        offsets = {number: f.offset for number, (_, f) in due.items()}
+        with self.index.writing() as connection:
+            lost = self._claim(connection, due)
+            writes: dict[str, list[Row]] = defaultdict(list)
+            for number, (_, follower) in due.items():
+                if number not in lost:
+                    for table, rows in chunks(number, follower.offset, follower.tail, follower.head).items():
+                        writes[table] += rows
+                    self._names(follower, writes)
+            self._add_up(connection, [n for n, (_, f) in due.items() if f.indexed and n not in lost], writes["series"])
+            for table, rows in writes.items():
+                if rows:
+                    self._write(connection, tables.metadata.tables[table], rows)
+        self._known.update(row["id"] for row in writes["key_set"])
+        with self.lock:
+            for number, (_, follower) in due.items():
+                if number not in lost:
+                    follower.indexed_upto(offsets[number])
+        return [due[number][1] for number in lost]
+
+    def forget(self, numbers: list[int], runs: list[str]) -> None:
+        """Remove all rows of some journals and runs."""
+        with self.index.writing() as connection:
+            for some in batches(numbers):
+                for table in tables.OF_JOURNAL:
+                    connection.execute(table.delete().where(table.c.journal.in_(some)))
+                connection.execute(tables.journal.delete().where(tables.journal.c.id.in_(some)))
+            for names in batches(runs):
+                connection.execute(tables.run.delete().where(tables.run.c.id.in_(names)))
+
+    def forget_beyond(self, number: int, size: int) -> None:
+        """Remove all rows of a journal if they are of more bytes than `size`."""
+        c = tables.journal.c
+        with self.index.writing() as connection:
+            gone = connection.execute(tables.journal.delete().where(c.id == number, c.upto > size)).rowcount
+            for table in tables.OF_JOURNAL if gone else ():
+                connection.execute(table.delete().where(table.c.journal == number))
+
+    def rest(self, rows: list[Row]) -> None:
+        """Note runs that nobody writes any more."""
+        with self.index.writing() as connection:
+            self._write(connection, tables.run, rows)
+
+    def _claim(self, connection: sql.Connection, due: dict[int, tuple[str, Follower]]) -> set[int]:
+        """Move the offsets; the numbers of those journals that somebody else has moved already."""
+        table = tables.journal
+        # In one order everywhere: two processes that lock the same rows must not wait for each other.
+        fresh = [
+            {"id": number, "run": run, "name": f.name, "upto": 0, "head": b""}
+            for number, (run, f) in sorted(due.items())
+            if not f.indexed
+        ]
+        if fresh:
+            connection.execute(self.index.insert(table).on_conflict_do_nothing(), fresh)
+        query = sql.select(table.c.id, table.c.upto).order_by(table.c.id).with_for_update()
+        found: dict[int, int] = {}
+        for some in batches(sorted(due)):
+            found.update((row.id, row.upto) for row in connection.execute(query.where(table.c.id.in_(some))))
+        won = [number for number, (_, f) in due.items() if found.get(number) == f.indexed]
+        moved = [
+            {"b_id": n, "b_upto": f.offset, "b_head": write_head(f.head, n, f.offset)}
+            for n, f in ((n, due[n][1]) for n in won)
+        ]
+        here = table.c.id == sql.bindparam("b_id")
+        change = table.update().where(here)
+        if moved:
+            connection.execute(change.values(upto=sql.bindparam("b_upto"), head=sql.bindparam("b_head")), moved)
+        for number in won:
+            memo = due[number][1].memo
+            if memo.environment is not None or memo.layers is not None:
+                before = connection.execute(sql.select(table.c.memo).where(table.c.id == number)).scalar_one()
+                known = decode_memo(before, number).under(memo)
+                body = seal(codec.compress(msgspec.json.encode(known)), number)
+                connection.execute(table.update().where(table.c.id == number).values(memo=body))
+        return set(due) - set(won)
+
+    def _names(self, follower: Follower, writes: dict[str, list[Row]]) -> None:
+        for keys in follower.key_sets:
+            if keys.id not in self._known:
+                body = seal(codec.compress(msgspec.msgpack.encode(keys)), keys.id)
+                writes["key_set"].append({"id": keys.id, "body": body})
+
+    def _add_up(self, connection: sql.Connection, numbers: list[int], rows: list[Row]) -> None:
+        """Join the numbers of series with those that the index has of these journals, and give them their checksum."""
+        before: dict[tuple[int, int], Row] = {}
+        for some in batches(numbers):
+            query = sql.select(tables.series).where(tables.series.c.journal.in_(some))
+            for known in connection.execute(query).mappings():
+                before[known["key"], known["journal"]] = dict(known)
+        for row in rows:
+            old = before.get((row["key"], row["journal"]))
+            if old is not None:
+                if old["last_step"] > row["last_step"]:
+                    row["last_step"], row["last"] = old["last_step"], old["last"]
+                row["min"] = min((x for x in (old["min"], row["min"]) if x is not None), default=None)
+                row["max"] = max((x for x in (old["max"], row["max"]) if x is not None), default=None)
+            row["check"] = check_of_summary(*(row[name] for name in SUMMARY))
+
+    def _write(self, connection: sql.Connection, table: sql.Table, rows: list[Row]) -> None:
+        insert = self.index.insert(table)
+        new = insert.excluded
+        if table is tables.series:
+            insert = insert.on_conflict_do_update(
+                index_elements=["key", "journal"],
+                set_={c.name: new[c.name] for c in table.c if not c.primary_key},
+            )
+        elif table is tables.run:
+            insert = insert.on_conflict_do_update(
+                index_elements=["id"], set_={c.name: new[c.name] for c in table.c if c.name != "id"}
+            )
+        elif table is tables.key_set:
+            rows = sorted({row["id"]: row for row in rows}.values(), key=lambda row: int(row["id"]))
+            insert = insert.on_conflict_do_nothing()
+        else:
+            insert = table.insert()
+        _execute_many(connection, insert, rows)
+
+
+def _execute_many(connection: sql.Connection, statement: Any, rows: list[Row]) -> None:
+    """Rows as they are: SQLAlchemy looks at each value of each, which takes longer than the database does."""
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
+    names = compiled.positiontup  # None where the database takes them by name
+    values = [tuple(row[name] for name in names) for row in rows] if names else rows
+    connection.exec_driver_sql(str(compiled), values)
+
+
+def write_head(head: Head, number: int, upto: int) -> bytes:
+    """A head as the index keeps it."""
+    body = msgspec.json.encode(head)
+    return seal(body, number, upto, zlib.crc32(body))
+
+
+def read_head(body: bytes, number: int, upto: int) -> Head:
+    """The inverse of `write_head`.
+
+    Raises:
+        IndexLost: It is damaged, or another journal's.
+    """
+    return msgspec.json.decode(unseal(body, number, upto, zlib.crc32(body[:-4])), type=Head)
+
+
+def read_key_set(body: bytes, number: int) -> KeySet:
+    """A key set of the index.
+
+    Raises:
+        IndexLost: It is damaged, or another one.
+    """
+    return msgspec.msgpack.decode(codec.decompress(unseal(body, number)), type=KeySet)
+
+
+def decode_memo(body: bytes | None, number: int) -> Memo:
+    """What `flush` wrote of the large things.
+
+    Raises:
+        IndexLost: It is damaged, or another journal's.
+    """
+    return msgspec.json.decode(codec.decompress(unseal(body, number)), type=Memo) if body else Memo()

@@ -1,0 +1,1 @@
+"""Follow the journals of a folder of runs and move what they say into the index."""

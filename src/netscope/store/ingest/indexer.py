@@ -1,0 +1,354 @@
+"""Keep up with a folder of runs: which there are, and whose turn it is to be read."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from netscope.errors import StorageError
+from netscope.store.index.database import BROKEN, Index
+from netscope.store.index.writer import is_large
+from netscope.store.ingest.folder_clock import FolderClock
+from netscope.store.ingest.gather import BEGINNING, Gather
+from netscope.store.ingest.index_keeper import Keeper
+from netscope.store.ingest.run_folder import FRESH_S, Followed, is_folder, is_text
+from netscope.store.ingest.run_state import Phase
+
+BATCH_BYTES = 16 << 20  # of journals in one transaction
+RESTING_AT_ONCE = 250  # runs at rest looked at in one refresh: a server with a page open comes to 1,000 a second
+EMPTY_AT_ONCE = 50  # folders without a journal looked at in one refresh
+LIFE_S = 1.0  # between two looks whether a writer lives
+LISTING_S = 10.0  # after which a folder is listed again even if its time stamp is the same
+
+log = logging.getLogger("netscope.store")
+
+
+class Ingest:
+    """All runs of a folder, up to date as of the last `refresh`."""
+
+    def __init__(self, folder: Path, url: str | None) -> None:
+        """Open the index and learn from it what it knows; nothing of the folder is read yet."""
+        self.folder = folder
+        self.runs: dict[str, Followed] = {}
+        self.removed: list[tuple[int, str]] = []
+        self.patience_s: float | None = None
+        """How long a query waits for journals that are not read yet; None: until all are."""
+        self.revision = int(time.time() * 1000)  # larger than any that an earlier process gave
+        self.lock = threading.RLock()
+        self._refreshing = threading.RLock()
+        self._listed: int | None = None  # time stamp of the folder for which its runs are known, in ns
+        self._listed_at = 0.0
+        self._backlog: deque[Followed] = deque()
+        self._resting: OrderedDict[str, Followed] = OrderedDict()  # the one that was looked at longest ago first
+        self._no_runs: deque[str] = deque()
+        self.keeper = Keeper(folder, url, self.lock)
+        self.clock = FolderClock(folder)
+        self.gather = Gather(self.keeper, self.runs, self.clock, self.lock)
+
+    def start_over(self, reason: str, broken: Index | None = None) -> None:
+        """The index is gone or broken: put it aside and read all journals again.
+
+        Args:
+            reason: What is wrong with it.
+            broken: The one that is, as far as the caller knows: nothing is done where another thread was quicker.
+        """
+        broken = broken or self.index
+        with self._refreshing, self.lock:
+            if self.index is not broken:
+                return
+            self.keeper.start_over(reason)
+            self._backlog.clear()
+            self._resting.clear()
+            for followed in self.runs.values():
+                followed.journals.clear()
+                followed.arrange()  # else who reads now would look in the new index for what the old one had
+                followed.listed, followed.phase = None, Phase.UNREAD
+                self._backlog.append(followed)
+
+    def begin(self) -> None:
+        """Read the folder, if nobody did yet."""
+        if not self.runs:
+            self.refresh(self.patience_s)
+
+    def begin_with(self, run_ids: Sequence[str]) -> None:
+        """Find these runs and read their beginnings, if their turn has not come yet."""
+        self.refresh(0.0)
+        with self._refreshing:
+            waiting = {run_id for run_id in run_ids if run_id in self.runs and not self.runs[run_id].revision}
+            for run_id in waiting:
+                for follower in self.runs[run_id].followers:
+                    self.gather.grow(follower, 0.0, most=BEGINNING)
+            self._touch(waiting)
+
+    def refresh(self, budget_s: float | None, *, everything: bool = False, first: Sequence[str] = ()) -> set[str]:
+        """Follow what grew; ids of the runs that changed.
+
+        Args:
+            budget_s: Leave what is still to be read for the next call after so many seconds; None: read all.
+            everything: Look at all runs at rest, not just at the next few.
+            first: Read these runs anew and whole, before others and however long it takes.
+        """
+        with self._refreshing:
+            try:
+                return self._refresh(budget_s, everything, first)
+            except BROKEN as lost:
+                self.start_over(str(lost) or type(lost).__name__)
+                return self._refresh(budget_s, everything, first)
+            except StorageError:  # of a database that does not answer: what was being read waits for its turn again
+                waiting = set(self._backlog)
+                lost_sight = [f for f in self.runs.values() if f.phase is Phase.UNREAD and f not in waiting]
+                self._backlog.extend(lost_sight)
+                raise
+
+    def _refresh(self, budget_s: float | None, everything: bool, first: Sequence[str]) -> set[str]:
+        until = time.monotonic() + budget_s if budget_s is not None else float("inf")
+        if not self.keeper.index.is_there():
+            self.start_over("it was deleted")
+        self._discover(everything=everything)
+        changed: set[str] = set()
+        try:
+            for followed in [f for f in self.runs.values() if f.phase is Phase.LIVE]:
+                if self._keep_up(followed, until):
+                    changed.add(followed.id)
+            for _ in range(len(self._resting) if everything else min(len(self._resting), RESTING_AT_ONCE)):
+                _, followed = self._resting.popitem(last=False)
+                if self.runs.get(followed.id) is not followed or followed.phase is not Phase.AT_REST:
+                    continue
+                if self.gather.has_changed(followed):
+                    self._read_again(followed)
+                else:
+                    self._resting[followed.id] = followed
+            for followed in [self.runs[run_id] for run_id in first if run_id in self.runs]:
+                followed.phase, followed.listed = Phase.UNREAD, None
+                self._backlog.appendleft(followed)
+            changed |= self._catch_up(until, frozenset(first))
+        finally:  # what grew is told even where the database then fails
+            self._touch(changed)
+        return changed
+
+    @property
+    def index(self) -> Index:
+        """The database."""
+        return self.keeper.index
+
+    @property
+    def generation(self) -> str:
+        """Changes whenever something that the index said of a journal before is no longer true."""
+        return f"{self.index.generation}-{self.gather.n_replaced}"
+
+    @property
+    def bytes_read(self) -> int:
+        """Of journals."""
+        return self.gather.bytes_read
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is more to read at once."""
+        return bool(self._backlog)
+
+    def followed(self, run_id: str) -> Followed | None:
+        """A run by its id."""
+        return self.runs.get(run_id)
+
+    def forget(self, run_ids: list[str]) -> None:
+        """Drop runs whose folders are gone, here and in the index."""
+        with self._refreshing:
+            with self.lock:
+                gone = [self.runs.pop(run_id) for run_id in run_ids if run_id in self.runs]
+                self.revision = max(self.revision + 1, int(time.time() * 1000))
+                self.removed += [(self.revision, followed.id) for followed in gone]
+            try:
+                self.keeper.erase(run_ids)
+            except BROKEN as lost:
+                self.start_over(str(lost) or type(lost).__name__)
+
+    def _touch(self, changed: set[str]) -> None:
+        if not changed:
+            return
+        with self.lock:
+            self.revision = max(self.revision + 1, int(time.time() * 1000))
+            for run_id in changed:
+                if (followed := self.runs.get(run_id)) is not None:
+                    followed.judge(self.clock)
+                    followed.compose(self.revision)
+
+    def _discover(self, *, everything: bool) -> None:
+        """Find new and vanished folders; only where the folder of all runs changed, or was not listed for long."""
+        try:
+            mtime = self.folder.stat().st_mtime_ns
+        except OSError:
+            return
+        if mtime == self._listed and time.monotonic() - self._listed_at < LISTING_S and not everything:
+            for _ in range(min(len(self._no_runs), EMPTY_AT_ONCE)):
+                self._take_up(self._no_runs.popleft())
+            return
+        self._listed = mtime if self.clock.age(mtime / 1e9) > FRESH_S else None
+        self._listed_at = time.monotonic()
+        try:
+            with os.scandir(self.folder) as entries:
+                found = {e.name for e in entries if e.name[0] != "." and is_text(e.name) and is_folder(e)}
+        except OSError as error:
+            log.warning("%s cannot be listed: %s", self.folder, error)
+            return
+        self._no_runs.clear()
+        for run_id in sorted(found - self.runs.keys()):
+            self._take_up(run_id)
+        vanished = [run_id for run_id in self.runs if run_id not in found]
+        if vanished:
+            self.forget(vanished)
+        stale = [run_id for run_id in self.keeper.known if run_id not in found]
+        self.keeper.erase(stale)
+        for run_id in stale:
+            del self.keeper.known[run_id]
+
+    def _take_up(self, run_id: str) -> None:
+        """Begin to follow a folder, or look again later if it has no journal yet."""
+        followed = Followed(run_id, self.folder)
+        if self._wake(followed):
+            with self.lock:
+                self.runs[run_id] = followed
+            self._backlog.appendleft(followed)  # the newest first
+        elif followed.mtime() is not None:
+            self._no_runs.append(run_id)
+
+    def _wake(self, followed: Followed) -> bool:
+        """Take up a run where the index left off; False where the folder is no run."""
+        saved = self.keeper.known.pop(followed.id, [])
+        for one in saved:
+            followed.journals[one.name] = self.keeper.adopt(f"{followed.place}/{one.name}", one)
+        noted = self.keeper.rested.pop(followed.id, None)
+        if saved and noted is not None and noted == followed.mtime():
+            followed.listed = noted
+            return True
+        return self._list(followed)
+
+    def _list(self, followed: Followed) -> bool:
+        """List the journals of a run; whether there are any."""
+        listing = followed.look(self.clock)
+        if listing is None:
+            return False
+        with self.lock:
+            followed.have(listing)
+        return bool(listing.names)
+
+    def _read_again(self, followed: Followed) -> None:
+        followed.phase, followed.listed = Phase.UNREAD, None
+        self._backlog.append(followed)
+
+    def _keep_up(self, followed: Followed, until: float) -> bool:
+        """Follow one run that is being written; whether it changed."""
+        changed = False
+        now = time.monotonic()
+        if now - followed.listed_at > LISTING_S or followed.listed is None or followed.mtime() != followed.listed:
+            before = len(followed.journals)
+            if not self._list(followed):
+                return False  # vanished; the folder of all runs has changed too
+            changed = len(followed.journals) != before
+        for follower in followed.followers:
+            changed |= self.gather.grow(follower, until)
+        if changed or now - followed.looked > LIFE_S:
+            followed.looked = now
+            self.gather.listen(followed)
+            changed |= self._settle(followed)
+        due = [f for f in followed.followers if is_large(f)]
+        if due:
+            self.gather.flush([(followed.id, f) for f in due])
+        return changed
+
+    def _settle(self, followed: Followed) -> bool:
+        """Update the state; returns whether it changed. A run without a living writer is then read to its very end."""
+        with self.lock:
+            before = followed.run.state
+            is_alive = followed.judge(self.clock)
+            followed.compose(followed.revision)
+        if not is_alive:
+            self._read_again(followed)
+        return followed.run.state != before
+
+    def _catch_up(self, until: float, first: frozenset[str]) -> set[str]:
+        """Read runs that are new or changed, newest first; those without a living writer come to rest.
+
+        Args:
+            until: Monotonic time.
+            first: These stand before the others, and are read to their end.
+        """
+        changed: set[str] = set()
+        finished: list[Followed] = []
+        behind: list[Followed] = []
+        waiting = 0
+        while self._backlog:
+            followed = self._backlog.popleft()
+            if self.runs.get(followed.id) is not followed or followed.phase is not Phase.UNREAD:
+                continue
+            now = time.monotonic()
+            # A long one leaves time for others.
+            share = float("inf") if followed.id in first else now + (until - now) / 2
+            if self._read(followed, share, finished):
+                changed.add(followed.id)
+            if any(f.is_behind for f in followed.followers):
+                behind.append(followed)
+            if finished and finished[-1] is followed:
+                waiting += sum(f.offset - f.indexed for f in followed.followers)
+            if waiting > BATCH_BYTES:
+                self.gather.rest(finished)
+                finished, waiting = [], 0
+            if time.monotonic() > until and not (self._backlog and self._backlog[0].id in first):
+                break
+        for followed in reversed(behind):
+            self._backlog.insert(1, followed)  # another one has its turn first
+        self.gather.rest(finished)
+        return changed
+
+    def _read(self, followed: Followed, until: float, finished: list[Followed]) -> bool:
+        """Read an unread run; whether it changed. Where time is over before all was read, it stays unread.
+
+        Args:
+            followed: The run.
+            until: Monotonic time.
+            finished: Takes it if it came to rest.
+        """
+        is_new = not followed.revision
+        if followed.listed is None and not self._list(followed):
+            self.forget([followed.id])
+            self._no_runs.append(followed.id)  # it may get journals again
+            return False
+        is_known = is_new and not self.gather.has_changed(followed)
+        grew = False
+        if not is_known:
+            grew = self._grow(followed, until, is_new=is_new)
+            self.gather.listen(followed)
+        if any(f.is_behind for f in followed.followers):
+            self.gather.flush([(followed.id, f) for f in followed.followers if is_large(f)])
+            return True
+        with self.lock:
+            before = followed.run.state
+            is_alive = followed.judge(self.clock)
+        if is_alive:
+            followed.phase = Phase.LIVE
+        else:
+            if not is_known:
+                for follower in followed.followers:
+                    grew |= self.gather.grow(follower, float("inf"), thorough=True)
+            if not is_known or followed.listed_at:  # else the index has noted the very same
+                finished.append(followed)
+            followed.phase = Phase.AT_REST
+            self._resting[followed.id] = followed
+        state = followed.attempts[-1].state if followed.attempts else "killed"
+        return grew or is_new or state != before
+
+    def _grow(self, followed: Followed, until: float, *, is_new: bool) -> bool:
+        """Read what is new of each journal; a long run that is new is listed as soon as its beginning is read."""
+        grew = False
+        if is_new:
+            for follower in followed.followers:
+                grew |= self.gather.grow(follower, 0.0, most=BEGINNING)
+            if any(f.is_behind for f in followed.followers):
+                self._touch({followed.id})
+        for follower in followed.followers:
+            grew |= self.gather.grow(follower, until)
+        return grew

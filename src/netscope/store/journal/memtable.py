@@ -1,0 +1,174 @@
+"""What a journal said since the index last heard of it: rows as columns, one block a key set."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from netscope.schema import Asset
+from netscope.store.journal.frames import SetKind
+from netscope.store.journal.points import Points
+
+ROW_BYTES = 24  # of a row's body before its values
+MOST_BLOCKS = 64  # a run that is polled five times a second would else be a list of thousands of tiny arrays
+
+
+def digest(text: str) -> int:
+    """A 64-bit number for a name. The same in every process, so nobody has to ask the database for one."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little", signed=True)
+
+
+def key_id(kind: str, key: str) -> int:
+    """The number of a series' name in the index."""
+    return digest(f"{kind}\0{key}")
+
+
+def journal_number(run: str, name: str) -> int:
+    """The number of a journal in the index."""
+    return digest(f"journal\0{run}\0{name}")
+
+
+class KeySet(msgspec.Struct, frozen=True, dict=True):
+    """Names that are logged together."""
+
+    kind: SetKind
+    keys: tuple[str, ...]
+
+    @cached_property
+    def id(self) -> int:
+        """The same for equal key sets of all runs."""
+        return digest(msgspec.json.encode(self).decode())  # not joined by a character that a key may have
+
+    @cached_property
+    def row_bytes(self) -> int:
+        """Length of the body of a row; 0: it has no rows."""
+        return ROW_BYTES + 8 * len(self.keys) if self.kind != "bins" else 0
+
+    @cached_property
+    def column(self) -> dict[str, int]:
+        """Place of a key among the values of a row."""
+        return {key: i for i, key in enumerate(self.keys)}
+
+
+class Block(NamedTuple):
+    """Rows of one key set in the order of the file."""
+
+    at: np.ndarray
+    """Where in the file each row begins: the order between key sets."""
+    steps: np.ndarray
+    times: np.ndarray
+    values: np.ndarray
+    """One column a key."""
+
+
+class Counts(NamedTuple):
+    """One row of fixed bins of one key: `counts` begin at bin `first`."""
+
+    step: int
+    time: float
+    first: int
+    counts: np.ndarray
+
+
+class Histogram(NamedTuple):
+    """Counts between ascending edges, as the user gave them."""
+
+    step: int
+    time: float
+    edges: np.ndarray
+    counts: np.ndarray
+
+
+class Line(NamedTuple):
+    """One whole line of a console."""
+
+    time: float
+    stream: int
+    text: str
+
+
+class Tail:
+    """Everything of one journal that is not in the index yet."""
+
+    __slots__ = ("assets", "bins", "histograms", "lines", "rows")
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.rows: dict[KeySet, list[Block]] = {}
+        self.bins: dict[str, list[Counts]] = {}
+        self.histograms: dict[str, list[Histogram]] = {}
+        self.assets: list[Asset] = []
+        self.lines: list[Line] = []
+
+    def add(self, keys: KeySet, block: Block) -> None:
+        """Take more rows."""
+        blocks = self.rows.setdefault(keys, [])
+        blocks.append(block)
+        if len(blocks) > MOST_BLOCKS:
+            self.rows[keys] = [join(blocks)]
+
+    def extend(self, newer: Tail) -> None:
+        """Take what another one has, which is not used any more."""
+        for keys, blocks in newer.rows.items():
+            known = self.rows.setdefault(keys, blocks)
+            if known is not blocks:
+                known += blocks
+                if len(known) > MOST_BLOCKS:
+                    self.rows[keys] = [join(known)]
+        for key, counts in newer.bins.items():
+            self.bins.setdefault(key, []).extend(counts)
+        for key, histograms in newer.histograms.items():
+            self.histograms.setdefault(key, []).extend(histograms)
+        self.assets += newer.assets
+        self.lines += newer.lines
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing."""
+        return not (self.rows or self.bins or self.histograms or self.assets or self.lines)
+
+    @property
+    def longest(self) -> int:
+        """Rows of the key set that has most."""
+        return max((sum(len(b.at) for b in blocks) for blocks in self.rows.values()), default=0)
+
+    def points(self, kind: str, key: str) -> Points | None:
+        """The points of one key, in the order of the file."""
+        parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
+        for keys, blocks in tuple(self.rows.items()):
+            if keys.kind == kind and key in keys.column:
+                column = keys.column[key]
+                parts += [(b.at, b.steps, b.times, b.values[:, column]) for b in tuple(blocks)]
+        if not parts:
+            return None
+        at, steps, times, values = (np.concatenate(part) for part in zip(*parts, strict=True))
+        if len(at) > 1 and not bool(np.all(at[1:] > at[:-1])):
+            order = np.argsort(at)
+            steps, times, values = steps[order], times[order], values[order]
+        return Points(steps, times, values)
+
+    def n_points(self, kind: str, key: str) -> int:
+        """How many points of one key there are."""
+        sets = (blocks for keys, blocks in tuple(self.rows.items()) if keys.kind == kind and key in keys.column)
+        return sum(len(block.at) for blocks in sets for block in tuple(blocks))
+
+    def series(self) -> Iterator[tuple[str, str]]:
+        """(kind, key) of all series with points here."""
+        seen = {(keys.kind, key) for keys in self.rows for key in keys.keys}
+        yield from sorted(seen)
+
+
+NOTHING = Tail()
+"""What all journals have that are wholly in the index. Not to be written to."""
+
+
+def join(blocks: list[Block]) -> Block:
+    """Several blocks as one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return Block(*(np.concatenate(part) for part in zip(*blocks, strict=True)))

@@ -1,0 +1,97 @@
+"""What the words of the filter language mean for a run's values.
+
+What is missing equals only None and is neither smaller nor larger than anything. NaN equals NaN. Whole numbers of any
+size are compared exactly.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from netscope.schema import Run
+from netscope.store.journal import exact_numbers
+
+Value = str | int | float | bool | Sequence["Value"] | None
+Node = Callable[[Run], Value]
+
+ORDERS: dict[str, Callable[..., bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+
+
+def truth(value: Value) -> bool:
+    """What counts as yes: as in Python, but NaN is no."""
+    return bool(value) and value == value
+
+
+def constant(value: Value) -> Node:
+    """The same for every run."""
+    return lambda run: value
+
+
+def every(terms: list[Node]) -> Node:
+    """Whether all of them are so; asks no further than the first that is not."""
+    return lambda run: all(truth(term(run)) for term in terms)
+
+
+def comparing(word: str, a: Node, b: Node) -> Node:
+    """Compare two values of a run."""
+    match word:
+        case "==":
+            return lambda run: same(a(run), b(run))
+        case "!=":
+            return lambda run: not same(a(run), b(run))
+        case "in":
+            return lambda run: within(a(run), b(run))
+        case "not in":
+            return lambda run: not within(a(run), b(run))
+    return lambda run: ordered(word, a(run), b(run))
+
+
+def same(a: Value, b: Value) -> bool:
+    """Equal, member by member; a truth value is 0 or 1."""
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return a == b or (a != a and b != b)
+
+
+def is_missing(value: Value) -> bool:
+    """Nothing, an empty text or an empty list."""
+    return value is None or (isinstance(value, str | list) and not value)
+
+
+def within(a: Value, b: Value) -> bool:
+    """A member of a list, or a part of a text."""
+    if isinstance(b, list):
+        return any(same(a, value) for value in b)
+    return isinstance(a, str) and isinstance(b, str) and a in b
+
+
+def ordered(word: str, a: Value, b: Value) -> bool:
+    """Numbers with numbers, texts with texts; all else is neither smaller nor larger."""
+    if isinstance(a, int | float) and isinstance(b, int | float):
+        return ORDERS[word](a, b)
+    return isinstance(a, str) and isinstance(b, str) and ORDERS[word](a, b)
+
+
+def spelt(value: Value) -> str:
+    """As JavaScript spells it.
+
+    >>> [spelt(value) for value in (True, 0.25, 64.0, 1e-7, 1e-5, 1e21, float("nan"), float("inf"))]
+    ['true', '0.25', '64', '1e-7', '0.00001', '1e+21', 'NaN', 'Infinity']
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, float):
+        return str(value)
+    if not math.isfinite(value):
+        return exact_numbers.spelt(value)
+    if value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    digits, _, exponent = repr(value).partition("e")
+    if not exponent:
+        return digits
+    return f"{Decimal(repr(value)):f}" if -7 < int(exponent) < 0 else f"{digits.removesuffix('.0')}e{int(exponent):+d}"

@@ -1,0 +1,293 @@
+"""The grammar of the filter language: text to a function of a run."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NamedTuple, NoReturn
+
+from netscope.errors import UsageError
+from netscope.schema import Run
+from netscope.store.journal.exact_numbers import MOST_DIGITS
+from netscope.store.query.operators import Node, Value, comparing, constant, every, is_missing, spelt, truth
+
+FIELDS = ("id", "name", "state", "created", "updated", "duration", "tags", "notes", "archived")
+PARTS = ("last", "min", "max")
+CONSTANTS: dict[str, Value] = {
+    "True": True, "true": True, "False": False, "false": False, "None": None, "null": None,
+    "nan": math.nan, "inf": math.inf,
+}  # fmt: skip
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "~", "=~", "!~", "in", "not", "is")
+TOKEN = re.compile(
+    r"\s*(?:(?P<number>[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?)"
+    r"|(?P<text>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"
+    r"|(?P<name>[^\W\d]\w*)"
+    r"|(?P<mark>==|!=|<=|>=|=~|!~|[<>~()\[\],.+-]))"
+)
+MOST_NESTED = 100
+
+
+class Token(NamedTuple):
+    """A piece of the text and where it begins."""
+
+    kind: str
+    text: str
+    at: int
+
+
+def _tokens(text: str) -> list[Token]:
+    found, at = [], 0
+    while text[at:].strip():
+        match = TOKEN.match(text, at)
+        if match is None or match.lastgroup is None:
+            rest = text[at:].strip()[:20]
+            raise UsageError(f"the filter {text!r} cannot be read from character {at + 1} on: {rest!r}")
+        found.append(Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
+        at = match.end()
+    return [*found, Token("end", "", len(text))]
+
+
+class Parser:
+    """Precedence climbs: or, and, not, comparison, sign, atom."""
+
+    def __init__(self, text: str) -> None:
+        """Cut the text into tokens."""
+        self.text = text
+        self.keys: set[str] = set()
+        """Series whose summaries are asked about."""
+        self.names: set[str] = set()
+        """Names that stand alone: `lr` for `config.lr`, or for the last value of a series."""
+        self._tokens = _tokens(text)
+        self._at = 0
+        self._depth = 0
+
+    def whole(self) -> Node:
+        """All of the text."""
+        node = self._or()
+        if self._next.kind != "end":
+            self._fail()
+        return node
+
+    @property
+    def _next(self) -> Token:
+        return self._tokens[self._at]
+
+    def _take(self, *texts: str) -> str | None:
+        kind, text, _ = self._next
+        if kind not in ("mark", "name") or text not in texts:
+            return None
+        self._at += 1
+        return text
+
+    def _need(self, text: str) -> None:
+        if self._take(text) is None:
+            self._fail()
+
+    def _fail(self, expected: str = "") -> NoReturn:
+        kind, text, at = self._next
+        found = "it ends too early" if kind == "end" else f"{text!r} at character {at + 1} was not expected"
+        raise UsageError(f"the filter {self.text!r} cannot be read: {found}{expected}")
+
+    def _or(self) -> Node:
+        self._depth += 1
+        if self._depth > MOST_NESTED:
+            self._fail("; it is nested too deeply")
+        terms = [self._and()]
+        while self._take("or"):
+            terms.append(self._and())
+        self._depth -= 1
+        return terms[0] if len(terms) == 1 else lambda run: any(truth(term(run)) for term in terms)
+
+    def _and(self) -> Node:
+        terms = [self._not()]
+        while self._take("and"):
+            terms.append(self._not())
+        return terms[0] if len(terms) == 1 else every(terms)
+
+    def _not(self) -> Node:
+        n = 0
+        while self._take("not"):
+            n += 1
+        inner = self._comparison()
+        if not n:
+            return inner
+        return lambda run: truth(inner(run)) == (n % 2 == 0)
+
+    def _comparison(self) -> Node:
+        left = self._signed()
+        tests: list[Node] = []
+        while (word := self._take(*COMPARISONS)) is not None:
+            if word == "not":
+                if self._take("in") is None:
+                    self._fail("; expected 'not in'")
+                word = "not in"
+            if word == "is":
+                word = "!=" if self._take("not") else "=="
+                if self._take("missing"):
+                    tests.append(_missing(left, word == "=="))
+                    continue
+            right = self._signed()
+            tests.append(self._matching(word, left, right) if "~" in word else comparing(word, left, right))
+            left = right
+        return every(tests) if len(tests) > 1 else tests[0] if tests else left
+
+    def _matching(self, word: str, left: Node, right: Node) -> Node:
+        wanted = right(BLANK)
+        if not isinstance(wanted, str):
+            self._fail("; expected a text with a regular expression")
+        pattern = compiled(wanted, self.text)
+
+        def test(run: Run) -> bool:
+            value = left(run)
+            values = value if isinstance(value, list) else [value]
+            found = any(v is not None and pattern.search(spelt(v)) for v in values)
+            return found != (word == "!~")
+
+        return test
+
+    def _signed(self) -> Node:
+        sign, signed = 1, False
+        while (mark := self._take("+", "-")) is not None:
+            sign, signed = (-sign if mark == "-" else sign), signed or mark == "-"
+        inner = self._atom()
+        if not signed:
+            return inner
+
+        def negative(run: Run) -> Value:
+            value = inner(run)
+            return sign * value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+        return negative
+
+    def _atom(self) -> Node:
+        if self._take("(") is not None:
+            return self._group()
+        if self._take("[") is not None:
+            return self._list("]", [])
+        token = self._next
+        if token.kind not in ("number", "text", "name"):
+            self._fail()
+        self._at += 1
+        if token.kind == "number":
+            is_whole = token.text.isdecimal() and len(token.text) <= MOST_DIGITS
+            return constant(int(token.text) if is_whole else float(token.text))
+        if token.kind == "text":
+            return constant(_unquote(token.text))
+        return self._named(token)
+
+    def _group(self) -> Node:
+        if self._take(")") is not None:
+            return constant([])
+        first = self._or()
+        if self._take(")") is not None:
+            return first
+        self._need(",")
+        return self._list(")", [first])
+
+    def _list(self, end: str, items: list[Node]) -> Node:
+        while self._take(end) is None:
+            items.append(self._or())
+            if self._take(",") is None:
+                self._need(end)
+                break
+        return lambda run: [item(run) for item in items]
+
+    def _named(self, token: Token) -> Node:
+        name = token.text
+        if name in CONSTANTS:
+            return constant(CONSTANTS[name])
+        if name == "config":
+            key = self._path(dotted=True)
+            return lambda run: run.config.get(key)
+        if name == "summary":
+            return self._summary()
+        if name == "duration":
+            return lambda run: run.updated - run.created
+        if name not in FIELDS:
+            return self._alone(name)
+
+        def field(run: Run) -> Value:
+            value: Value = getattr(run, name)
+            return value
+
+        return field
+
+    def _alone(self, name: str) -> Node:
+        """A name of the configuration, else of a series."""
+        key = name
+        while self._take(".") is not None:
+            key += "." + self._word()
+        self.names.add(key)
+        self.keys.add(key)
+
+        def value(run: Run) -> Value:
+            if key in run.config or key not in run.summary:
+                return run.config.get(key)
+            return float(run.summary[key].last)
+
+        return value
+
+    def _summary(self) -> Node:
+        key = self._path(dotted=False)
+        part = 0
+        if self._take(".") is not None:
+            if self._next.text not in PARTS:
+                self._fail("; a summary has last, min and max")
+            part = PARTS.index(self._word())
+        self.keys.add(key)
+
+        def value(run: Run) -> Value:
+            summary = run.summary.get(key)
+            return None if summary is None else float((summary.last, summary.min, summary.max)[part])
+
+        return value
+
+    def _path(self, *, dotted: bool) -> str:
+        """What follows `config` or `summary`: .a.b or ["a.b"]. Dots go on only where keys have dots."""
+        if self._take("[") is not None:
+            token = self._next
+            if token.kind != "text":
+                self._fail('; a key in brackets is quoted: ["…"]')
+            self._at += 1
+            self._need("]")
+            key = _unquote(token.text)
+            while dotted and self._next.text in (".", "["):
+                key += "." + self._path(dotted=False)
+            return key
+        self._need(".")
+        key = self._word()
+        while dotted and self._take(".") is not None:
+            key += "." + self._word()
+        while dotted and self._next.text == "[" and self._next.kind == "mark":
+            key += "." + self._path(dotted=True)
+        return key
+
+    def _word(self) -> str:
+        token = self._next
+        if token.kind != "name":
+            self._fail()
+        self._at += 1
+        return token.text
+
+
+BLANK = Run("", "", "finished", 0.0, 0.0, [], "", False, {}, {}, 0)
+
+
+def _missing(node: Node, wanted: bool) -> Node:
+    return lambda run: is_missing(node(run)) == wanted
+
+
+def _unquote(text: str) -> str:
+    return re.sub(r"\\(.)", lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), text[1:-1])
+
+
+def compiled(pattern: str, text: str, flags: int = 0) -> re.Pattern[str]:
+    """A regular expression of the filter `text`.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        return re.compile(pattern, flags)
+    except re.error as error:
+        raise UsageError(f"{pattern!r} in the filter {text!r} is no regular expression: {error}") from error

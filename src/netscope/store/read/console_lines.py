@@ -1,0 +1,152 @@
+"""Read what the processes of a run printed: their lines merged by time, or those of one stream, process or word."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import sqlalchemy as sql
+
+from netscope.errors import NotFoundError
+from netscope.schema import Console, ConsoleLine
+from netscope.store.index import chunks, tables
+from netscope.store.index.seals import IndexLost, unseal
+from netscope.store.ingest.run_state import attempt_of, first_of
+from netscope.store.journal import frames
+from netscope.store.journal.follower import Follower
+from netscope.store.journal.limits import plain
+from netscope.store.journal.memtable import Line
+from netscope.store.read.lru_cache import Cache
+from netscope.store.read.series_reader import Reader
+
+CACHE_BYTES = 32 << 20
+LINE_BYTES = 150  # of a line in memory, about
+EVERY = 1 << 62
+MAIN = "main"
+
+Stream = Literal["out", "err"]
+
+
+class Wanted(NamedTuple):
+    """Which lines are asked for; the defaults let all pass."""
+
+    search: str = ""
+    """Only lines that contain this, in capitals or not, whatever their colours."""
+    stream: Stream | None = None
+    process: str = ""
+
+    def passes(self, line: Line) -> bool:
+        """Whether a line of the process is wanted."""
+        if self.stream is not None and frames.STREAMS.get(line.stream) != self.stream:
+            return False
+        return not self.search or self.search.lower() in plain(line.text).lower()
+
+
+class Printed(NamedTuple):
+    """What one writer printed: its lines in the index with `upto <= indexed`, then those in memory."""
+
+    journal: int
+    indexed: int
+    n: int
+    """How many lines there are, the ones without an end among them."""
+    in_memory: list[Line]
+    rank: int | None
+    process: str
+
+
+class Consoles:
+    """Reads the consoles of runs."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Reads where `reader` reads; nothing is cached yet."""
+        self.reader = reader
+        self._blocks: Cache[list[Line]] = Cache(CACHE_BYTES)
+
+    def read(self, run_id: str, start: int, n: int, wanted: Wanted) -> Console:
+        """A window of the lines that are wanted; `start` < 0 counts from the end.
+
+        Raises:
+            NotFoundError: No such run, or no such process in it.
+        """
+        return self.reader.retry(lambda: self._read(run_id, start, n, wanted))
+
+    def _read(self, run_id: str, start: int, n: int, wanted: Wanted) -> Console:
+        printed = self._printed(run_id)
+        by_rank = sorted(printed, key=lambda one: (one.rank is None and one.process != MAIN, one.rank or 0))
+        processes = list(dict.fromkeys(one.process for one in by_rank))
+        if wanted.process:
+            if wanted.process not in processes:
+                there = ", ".join(map(repr, processes)) or "none that printed"
+                raise NotFoundError(f"no process {wanted.process!r} in run {run_id!r}; it has: {there}")
+            printed = [one for one in printed if one.process == wanted.process]
+        if len(printed) == 1 and wanted == Wanted(process=wanted.process):  # nothing to merge or to look through
+            (one,) = printed
+            first = max(one.n + start, 0) if start < 0 else start
+            found = [_noun(one, line) for line in self._lines(one, first, first + max(n, 0))]
+            return Console(first, one.n, found, processes)
+        lines = [(line, one) for one in printed for line in self._lines(one, 0, EVERY) if wanted.passes(line)]
+        first = max(len(lines) + start, 0) if start < 0 else start
+        order = _by_time(lines) if len(printed) > 1 else range(len(lines))
+        window = [lines[i] for i in order[first : first + max(n, 0)]]
+        return Console(first, len(lines), [_noun(one, line) for line, one in window], processes)
+
+    def _printed(self, run_id: str) -> list[Printed]:
+        """What each writer of a run printed, at one moment."""
+        with self.reader.ingest.lock:
+            ordered = [f for f in self.reader.followed(run_id).ordered if attempt_of(f)]
+            found = []
+            for f in ordered:
+                last = f.head.unsettled
+                n = f.head.n_lines + len(last)
+                if n:
+                    rank = f.head.start.rank
+                    found.append(Printed(f.number, f.indexed, n, [*f.tail.lines, *last], rank, _process(f, ordered)))
+            return found
+
+    def _lines(self, one: Printed, low: int, high: int) -> list[Line]:
+        """Lines of a writer from `low` to `high`."""
+        high = min(high, one.n)
+        here: dict[int, Line] = {}
+        if one.indexed and low < high:
+            c = tables.console.c
+            inside = (c.journal == one.journal) & (c.upto <= one.indexed) & (c.start < high) & (c.start + c.n > low)
+            generation = self.reader.ingest.index.generation
+            with self.reader.ingest.index.reading() as connection:
+                places = connection.execute(sql.select(c.start, c.upto, c.n).where(inside)).all()
+                for at, upto, count in places:
+                    name = (generation, one.journal, at, upto, count)
+                    block = self._blocks.get(name)
+                    if block is None:
+                        query = sql.select(c.block).where(c.journal == one.journal, c.start == at, c.upto == upto)
+                        sealed = connection.execute(query).scalar_one()
+                        block = chunks.decode_lines(unseal(sealed, one.journal, upto, at, count))
+                        self._blocks.put(name, block, LINE_BYTES * len(block))
+                    here.update(enumerate(block, at))
+        here.update(enumerate(one.in_memory, one.n - len(one.in_memory)))
+        if any(i not in here for i in range(low, high)):
+            raise IndexLost("lines of the console are missing")
+        return [here[i] for i in range(low, high)]
+
+
+def _by_time(lines: list[tuple[Line, Printed]]) -> list[int]:
+    """The order in which lines of several writers were printed; of one writer's they stay in theirs."""
+    times = np.array([line.time for line, _ in lines])
+    writers = np.array([one.journal for _, one in lines])
+    for writer in np.unique(writers):
+        own = writers == writer
+        times[own] = np.maximum.accumulate(times[own])  # a clock may be set back
+    order: list[int] = np.argsort(times, kind="stable").tolist()
+    return order
+
+
+def _process(f: Follower, ordered: list[Follower]) -> str:
+    """What a writer is called among those of its run."""
+    start = f.head.start
+    if start.rank is not None:
+        return f"rank {start.rank}"
+    is_first = f is first_of([one for one in ordered if attempt_of(one) == attempt_of(f)])
+    return MAIN if is_first else f"{start.pid} on {start.host}"
+
+
+def _noun(one: Printed, line: Line) -> ConsoleLine:
+    return ConsoleLine(line.time, "err" if line.stream == 2 else "out", line.text, one.rank, one.process)

@@ -1,0 +1,84 @@
+"""Running means of series, remembered: a series that grew costs its new points, until it is 9 % longer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from netscope.analyse.smooth import Carry, retention, running_mean, smooth_ghost
+from netscope.store.read.lru_cache import Cache
+from netscope.store.read.series_reader import Columns
+
+CACHE_BYTES = 128 << 20
+
+
+class Means(NamedTuple):
+    """The mean of a series, point by point, and those of its ghosts; f32 where the values are f32, else f64."""
+
+    curve: np.ndarray
+    ghosts: list[np.ndarray]
+
+
+class _Known(NamedTuple):
+    values: np.ndarray
+    """What the mean is of."""
+    keep: float
+    mean: np.ndarray
+    carry: Carry
+
+
+class Smoother:
+    """Running means over all points of series."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._known: Cache[_Known] = Cache(CACHE_BYTES)
+
+    def of(self, columns: Mapping[str, Columns], key: str, kind: str, weight: float) -> dict[str, Means]:
+        """Means of the series of one key, by run. `columns` are whole, not outlines."""
+        found: dict[str, np.ndarray] = {}
+        waiting: dict[tuple[int, float], list[tuple[str, _Known | None]]] = {}
+        for run, series in columns.items():
+            values = series.values
+            known = self._known.get((run, key, kind, weight))
+            if known is not None and known.values is values:
+                found[run] = known.mean
+                continue
+            keep = retention(weight, len(values))
+            if known is not None and not (known.keep == keep and _begins_with(values, known.values)):
+                known = None
+            n_new = len(values) - (0 if known is None else len(known.values))
+            waiting.setdefault((n_new, keep), []).append((run, known))
+        for (n_new, keep), some in waiting.items():
+            new = np.stack([columns[run].values[len(columns[run].values) - n_new :] for run, _ in some])
+            exact, carry = running_mean(new, keep, _stacked([known for _, known in some]))
+            means = exact.astype(new.dtype)  # as fine as the values: half the bytes to keep, to thin and to send
+            for i, (run, known) in enumerate(some):
+                mean = means[i] if known is None else np.concatenate((known.mean, means[i]))
+                values, stands = columns[run].values, Carry(carry.total[i : i + 1], carry.n[i : i + 1])
+                self._known.put((run, key, kind, weight), _Known(values, keep, mean, stands), 2 * mean.nbytes + 500)
+                found[run] = mean
+        return {run: Means(found[run], _ghosts(series, weight)) for run, series in columns.items()}
+
+
+def _ghosts(series: Columns, weight: float) -> list[np.ndarray]:
+    return [
+        smooth_ghost(series.steps, series.values, ghost.steps, ghost.values, weight).astype(ghost.values.dtype)
+        for ghost in series.ghosts
+    ]
+
+
+def _begins_with(values: np.ndarray, first: np.ndarray) -> bool:
+    """Whether these are the first of the values, to the last bit."""
+    if values.dtype != first.dtype or len(values) < len(first):
+        return False
+    kind = f"u{values.itemsize}"
+    return np.array_equal(np.ascontiguousarray(values)[: len(first)].view(kind), np.ascontiguousarray(first).view(kind))
+
+
+def _stacked(known: list[_Known | None]) -> Carry:
+    """The state of the means of several series; an unknown series starts empty."""
+    carries = [Carry(np.zeros(1), np.zeros(1, np.int64)) if one is None else one.carry for one in known]
+    return Carry(*(np.concatenate(parts) for parts in zip(*carries, strict=True)))

@@ -1,0 +1,333 @@
+"""Read series: chunks from the index and the tails from memory, stitched; one query for any number of runs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import sqlalchemy as sql
+
+from netscope.errors import NotFoundError, StorageError
+from netscope.schema import Kind
+from netscope.store.index import codec, tables
+from netscope.store.index.database import BROKEN, batches, is_most
+from netscope.store.index.seals import IndexLost, unseal
+from netscope.store.ingest.indexer import Ingest
+from netscope.store.ingest.run_folder import Followed
+from netscope.store.ingest.run_state import attempt_of
+from netscope.store.journal.follower import Follower
+from netscope.store.journal.memtable import Tail, key_id
+from netscope.store.journal.points import Points, concatenate, is_ascending
+from netscope.store.read.lru_cache import Cache
+from netscope.store.read.merge_attempts import Part, stitch
+
+CACHE_BYTES = 256 << 20
+T = TypeVar("T")
+
+
+class Columns(NamedTuple):
+    """A series as one curve, ascending in step."""
+
+    points: Points
+    ghosts: list[Points]
+    """What a later attempt replaced."""
+    revision: int
+
+    @property
+    def steps(self) -> np.ndarray:
+        """Of the curve, i64."""
+        return self.points.steps
+
+    @property
+    def times(self) -> np.ndarray:
+        """Of the curve, Unix seconds."""
+        return self.points.times
+
+    @property
+    def values(self) -> np.ndarray:
+        """Of the curve, f32 or f64."""
+        return self.points.values
+
+
+class View(NamedTuple):
+    """What a chart can show."""
+
+    px: int
+    low: float | None = None
+    """Steps at its edges; None: as far as there are any."""
+    high: float | None = None
+    is_over_time: bool = False
+    """Its x is the time, not the step; then it has no edges of its own."""
+
+    def is_filled_by(self, outline: Points) -> bool:
+        """Whether an outline has two bins a pixel column, so that nobody sees that it is one.
+
+        Where points are far apart, as after logging became rarer, the bins that are wide enough elsewhere are not.
+        """
+        x = outline.times if self.is_over_time else outline.steps
+        start = 0 if self.low is None else int(np.searchsorted(x, self.low))
+        end = len(x) if self.high is None else int(np.searchsorted(x, self.high, side="right"))
+        if end - start < 4 * self.px:
+            return False
+        left = float(x[0]) if self.low is None else self.low
+        right = float(x[-1]) if self.high is None else self.high
+        gaps = np.diff(x[max(start - 1, 0) : end + 1].astype(np.float64))  # those across the edges, too
+        return bool(float(gaps.max()) * self.px <= 2 * (right - left))
+
+
+class Piece(NamedTuple):
+    """A journal at one moment: its rows in the index with `upto <= indexed`, then its tail."""
+
+    number: int
+    attempt: int
+    rank: int
+    indexed: int
+    tail: Tail
+    has_key: bool
+    n_indexed: int
+    """How many points, or other things, of the key the index has to have."""
+    is_redefined: bool
+
+    def check(self, found: int) -> None:
+        """Compare what the index gave with what it has to have.
+
+        Raises:
+            IndexLost: There is less of it, or more.
+        """
+        if found < self.n_indexed or (found > self.n_indexed and not self.is_redefined):
+            raise IndexLost(f"it gave {found:,} of {self.n_indexed:,} values")
+
+
+class Moment(NamedTuple):
+    """A run at one moment."""
+
+    pieces: list[Piece]
+    forks: dict[int, int]
+    """Per attempt that says so, the step it goes on from."""
+    revision: int
+
+    @property
+    def is_stitched(self) -> bool:
+        """Whether the series has more than one piece, of which one may replace points of another."""
+        return bool(self.forks) or sum(piece.has_key for piece in self.pieces) > 1
+
+
+class Reader:
+    """Reads series of runs that an `Ingest` follows."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        """Nothing is cached yet."""
+        self.ingest = ingest
+        self._decoded: Cache[tuple[int, Points]] = Cache(CACHE_BYTES)
+        self._stitched: Cache[Columns] = Cache(CACHE_BYTES)
+
+    def columns(
+        self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: View | None = None
+    ) -> dict[str, Columns]:
+        """The series of one key, or outlines that fill the view; runs that do not have it are left out."""
+        return self.retry(lambda: self._columns(run_ids, key, kind, view))
+
+    def of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> dict[str, Columns]:
+        """Many series of one run in as few queries as there can be; those that it does not have are left out."""
+        return self.retry(lambda: self._of_run(run_id, keys, kind))
+
+    def _of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> dict[str, Columns]:
+        with self.ingest.lock:
+            followed = self.followed(run_id)
+            only = followed.ordered[0] if len(followed.ordered) == 1 and not followed.forks else None
+            if only is not None:
+                pieces = {key: _piece(only, kind, key) for key in keys if only.has(kind, key)}
+                tails = {key: only.tail.points(kind, key) for key in pieces}
+                revision = followed.revision
+        if only is None:
+            one_by_one = {key: self._columns([run_id], key, kind, None).get(run_id) for key in keys}
+            return {key: columns for key, columns in one_by_one.items() if columns is not None}
+        names = {key_id(kind, key): key for key in pieces}
+        blocks: dict[str, list[tuple[int, int, int, bytes]]] = {key: [] for key in pieces}
+        c = tables.chunk.c
+        query = sql.select(c.key, c.upto, c.seq, c.n, c.block).where(c.journal == only.number)
+        with self.ingest.index.reading() as connection:
+            for some in batches(names):
+                for key, upto, seq, n, body in connection.execute(query.where(c.key.in_(some))):
+                    if upto <= pieces[names[key]].indexed:
+                        block = unseal(body, key, only.number, upto, seq, n)
+                        blocks[names[key]].append((upto, seq, n, block))
+        decoded = codec.decode_all([[row[3] for row in sorted(rows)] for rows in blocks.values()])
+        ascends, found = _Ascends(), {}
+        for (key, rows), points in zip(blocks.items(), decoded, strict=True):
+            pieces[key].check(sum(row[2] for row in rows))
+            whole = _joined(points if rows else None, tails[key])
+            if len(whole.steps):
+                found[key] = _curve([pieces[key]], [whole], Moment([pieces[key]], {}, revision), ascends)
+        return found
+
+    def moments(self, run_ids: Sequence[str], kind: str = "", key: str = "") -> dict[str, Moment]:
+        """Runs as they are now.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        found = {}
+        with self.ingest.lock:
+            for run_id in run_ids:
+                followed = self.followed(run_id)
+                pieces = [_piece(f, kind, key) for f in followed.ordered]
+                forks = {} if kind == "system" else followed.said_forks  # a machine's time goes on in each attempt
+                found[run_id] = Moment(pieces, forks, followed.revision)
+        return found
+
+    def followed(self, run_id: str) -> Followed:
+        """A run by its id.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        followed = self.ingest.followed(run_id)
+        if followed is None:
+            raise NotFoundError(unknown_run(run_id, list(self.ingest.runs)))
+        return followed
+
+    def retry(self, read: Callable[[], T]) -> T:
+        """Read; if the index turns out to be broken, build it anew and read again."""
+        self.ingest.begin()
+        index = self.ingest.index
+        try:
+            return read()
+        except BROKEN as error:
+            self._decoded.clear()
+            self._stitched.clear()
+            self.ingest.start_over(str(error) or type(error).__name__, index)
+            self.ingest.refresh(self.ingest.patience_s)
+        try:
+            return read()
+        except BROKEN as error:
+            raise StorageError(f"the index was rebuilt and cannot be read all the same: {error}") from error
+
+    def _columns(self, run_ids: Sequence[str], key: str, kind: str, view: View | None) -> dict[str, Columns]:
+        result: dict[str, Columns] = {}
+        missing: dict[str, Moment] = {}
+        tails: dict[int, Points] = {}
+        with self.ingest.lock:
+            generation = self.ingest.generation
+            for run_id, moment in self.moments(run_ids, kind, key).items():
+                kept = self._kept((run_id, kind, key), moment.revision, view)
+                if kept is not None:
+                    result[run_id] = kept
+                    continue
+                missing[run_id] = moment
+                for piece in moment.pieces:
+                    if piece.has_key and (points := piece.tail.points(kind, key)) is not None:
+                        tails[piece.number] = points
+        ascends = _Ascends()
+        for outline in (False,) if view is None else (True, False):
+            some = {i: m for i, m in missing.items() if i not in result and not (outline and m.is_stitched)}
+            wanted = {p.number: p.indexed for m in some.values() for p in m.pieces if p.has_key and p.indexed}
+            chunks = self._chunks(wanted, key_id(kind, key), generation, outline)
+            for run_id, moment in some.items():
+                pieces = [p for p in moment.pieces if p.has_key]
+                for piece in pieces:
+                    piece.check(chunks[piece.number].n if piece.number in chunks else 0)
+                every = [_joined(chunks.get(p.number), tails.get(p.number)) for p in pieces]
+                if not any(len(one.steps) for one in every) or (outline and not ascends(every[0].steps)):
+                    continue
+                columns = _curve(pieces, every, moment, ascends)
+                self._stitched.put((run_id, kind, key, columns.points.is_outline), columns, 24 * len(columns.steps))
+                if not columns.points.is_outline or (view is not None and view.is_filled_by(columns.points)):
+                    result[run_id] = columns
+        return {run_id: result[run_id] for run_id in run_ids if run_id in result}
+
+    def _kept(self, name: tuple[str, str, str], revision: int, view: View | None) -> Columns | None:
+        """What was read of a series before, if it is as of now and serves."""
+        whole = self._stitched.get((*name, False))
+        if whole is not None and whole.revision == revision:
+            return whole
+        outline = None if view is None else self._stitched.get((*name, True))
+        if view is None or outline is None or outline.revision != revision:
+            return None
+        return outline if view.is_filled_by(outline.points) else None
+
+    def _chunks(self, wanted: dict[int, int], key: int, generation: str, outline: bool) -> dict[int, Points]:
+        """What the index has of a key, per journal, up to an offset: whole, or the outlines of chunks that have any."""
+        found: dict[int, Points] = {}
+        since: dict[int, int] = {}
+        for number, indexed in wanted.items():
+            kept = self._decoded.get((generation, number, key, outline))
+            if kept is not None and kept[0] <= indexed:
+                found[number] = kept[1]
+            since[number] = kept[0] if kept is not None and kept[0] <= indexed else 0
+        ask = [number for number, indexed in wanted.items() if since[number] < indexed]
+        if not ask:
+            return found
+        blocks: dict[int, list[tuple[int, int, int, bytes]]] = {number: [] for number in ask}
+        for number, upto, seq, n, body in self.rows(tables.chunk, ask, key, outline=outline):
+            if number in blocks and since[number] < upto <= wanted[number]:
+                blocks[number].append((upto, seq, n, unseal(body, key, number, upto, seq, n)))
+        for rows in blocks.values():
+            rows.sort(key=lambda row: row[:2])
+        decoded = codec.decode_all([[row[3] for row in rows] for rows in blocks.values()])
+        for (number, rows), points in zip(blocks.items(), decoded, strict=True):
+            points.n = sum(row[2] for row in rows)
+            whole = concatenate([found[number], points]) if number in found else points
+            found[number] = whole
+            self._decoded.put((generation, number, key, outline), (wanted[number], whole), 24 * len(whole.steps) + 200)
+        return found
+
+    def rows(self, table: sql.Table, numbers: Sequence[int], key: int, *, outline: bool = False) -> Sequence[Any]:
+        """Rows (journal, upto, seq, n, block) of one key of some journals, in one query."""
+        is_all = is_most(numbers, len(self.ingest.runs))
+        values = {"of_key": key} if is_all else {"of_key": key, "journals": list(numbers)}
+        with self.ingest.index.reading() as connection:
+            return connection.execute(_blocks(table, outline, is_all), values).all()
+
+
+@functools.lru_cache
+def _blocks(table: sql.Table, outline: bool, is_all: bool) -> sql.Select[Any]:
+    """The query of `rows`, made once: SQLAlchemy takes longer to make it than SQLite to answer it."""
+    c = table.c
+    block = sql.func.coalesce(c.outline, c.block).label("block") if outline else c.block
+    query = sql.select(c.journal, c.upto, c.seq, c.n, block).where(c.key == sql.bindparam("of_key"))
+    return query if is_all else query.where(c.journal.in_(sql.bindparam("journals", expanding=True)))
+
+
+def unknown_run(run_id: str, known: list[str]) -> str:
+    """A sentence that says which runs there are."""
+    if not known:
+        return f"no run {run_id!r}; the folder has no runs"
+    more = f" and {len(known) - 8:,} more" if len(known) > 8 else ""
+    return f"no run {run_id!r}; the folder has: {', '.join(sorted(known)[-8:])}{more}"
+
+
+def _piece(f: Follower, kind: str, key: str) -> Piece:
+    return Piece(
+        f.number, attempt_of(f), f.head.start.rank or 0, f.indexed, f.tail, f.has(kind, key), f.n_indexed(kind, key),
+        f.head.is_redefined,
+    )  # fmt: skip
+
+
+def _curve(pieces: list[Piece], points: list[Points], moment: Moment, ascends: Callable[[np.ndarray], bool]) -> Columns:
+    if len(points) == 1 and not moment.forks and ascends(points[0].steps):  # nearly all there are
+        return Columns(points[0], [], moment.revision)
+    parts = [Part(p.attempt, p.rank, one.steps, one.times) for p, one in zip(pieces, points, strict=True)]
+    stitched = stitch(parts, moment.forks)
+    every = concatenate(points)
+    ghosts = [every.at(ghost) for ghost in stitched.ghosts]
+    curve = stitched.curve
+    if len(curve) == len(every.steps) and (len(curve) == 0 or bool(np.all(np.diff(curve) == 1))):
+        return Columns(every, ghosts, moment.revision)
+    return Columns(every.at(curve), ghosts, moment.revision)
+
+
+class _Ascends(dict[int, tuple[bool, np.ndarray]]):
+    """Whether steps ascend, looked at once for those that many series share."""
+
+    def __call__(self, steps: np.ndarray) -> bool:
+        """They are kept, so that no others can have their `id`."""
+        if id(steps) not in self:
+            self[id(steps)] = is_ascending(steps), steps
+        return self[id(steps)][0]
+
+
+def _joined(first: Points | None, second: Points | None) -> Points:
+    return concatenate([one for one in (first, second) if one is not None])

@@ -1,0 +1,336 @@
+"""A run as people read it in Python: `store.run("calm-heron").series("loss").values`."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from netscope.errors import NotFoundError, StorageError, UsageError
+from netscope.schema import (
+    Asset,
+    AssetKind,
+    Assets,
+    Console,
+    ConsoleLine,
+    Deleted,
+    EditRequest,
+    Environment,
+    Keys,
+    Kind,
+    LayerTable,
+    Run,
+    RunDetail,
+    Scalar,
+    State,
+    Summary,
+)
+from netscope.store import stored_media
+from netscope.store.journal.limits import plain
+from netscope.store.journal.memtable import Histogram
+from netscope.store.journal.points import concatenate
+from netscope.store.read.console_lines import Stream
+from netscope.store.read.large_values import Bins
+from netscope.store.read.series_reader import Columns
+from netscope.store.series import Series
+from netscope.store.stored_media import Array, Audio, Image, Table, Text
+
+
+class _Shelf(Protocol):
+    """What a run asks of the store it stands in."""
+
+    folder: Path
+
+    def detail(self, run_id: str) -> RunDetail: ...
+    def unreadable(self, run_id: str) -> str: ...
+    def keys(self, run_ids: Sequence[str], kind: Kind | None = None) -> Keys: ...
+    def columns(self, run_ids: Sequence[str], key: str, kind: Kind = "scalar") -> dict[str, Columns]: ...
+    def summaries(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]: ...
+    def histograms(self, run_id: str, key: str) -> list[Histogram]: ...
+    def layers(self, run_id: str) -> LayerTable: ...
+    def bins(self, run_id: str, key: str) -> Bins: ...
+    def assets(self, run_id: str, key: str | None = None, kind: AssetKind | None = None) -> Assets: ...
+    def blob(self, run_id: str, name: str) -> Path: ...
+    def console(
+        self,
+        run_id: str,
+        start: int = 0,
+        n: int = 1000,
+        search: str = "",
+        stream: Stream | None = None,
+        process: str = "",
+    ) -> Console: ...
+    def edit(self, request: EditRequest) -> list[Run]: ...
+    def delete(self, run_ids: Sequence[str], force: bool = False) -> Deleted: ...
+
+
+class StoredRun:
+    """One run of a store. What it says of itself is as of when it was asked for; series are read anew each time."""
+
+    def __init__(self, store: _Shelf, run: Run) -> None:
+        """Of a store."""
+        self._store, self._run = store, run
+
+    def __repr__(self) -> str:
+        return f"<run {self.name!r} ({self.id}), {self.state}>"
+
+    def _repr_html_(self) -> str:
+        """The page of this run in a notebook's cell."""
+        return str(importlib.import_module("netscope.show.notebook").frame(self._store.folder, self.id))
+
+    @property
+    def id(self) -> str:
+        """Name of its folder."""
+        return self._run.id
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self._run.name
+
+    @property
+    def state(self) -> State:
+        """Running, finished, crashed, killed, abandoned or unreadable."""
+        return self._run.state
+
+    @property
+    def unreadable(self) -> str:
+        """Why it cannot be read at all, for instance a journal of a newer version; else ''."""
+        return self._store.unreadable(self.id)
+
+    @property
+    def config(self) -> Mapping[str, Scalar]:
+        """Flattened: {"optimizer.lr": 0.1}."""
+        return self._run.config
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags."""
+        return list(self._run.tags)
+
+    @property
+    def notes(self) -> str:
+        """What was noted on it."""
+        return self._run.notes
+
+    @property
+    def archived(self) -> bool:
+        """Whether it was put out of sight."""
+        return self._run.archived
+
+    @property
+    def created(self) -> datetime:
+        """When it began, in local time."""
+        return datetime.fromtimestamp(self._run.created).astimezone()
+
+    @property
+    def updated(self) -> datetime:
+        """When it was last heard of, in local time."""
+        return datetime.fromtimestamp(self._run.updated).astimezone()
+
+    @property
+    def duration(self) -> float:
+        """Seconds from its beginning to when it was last heard of."""
+        return self._run.updated - self._run.created
+
+    @property
+    def noun(self) -> Run:
+        """The row of the runs table."""
+        return self._run
+
+    @property
+    def environment(self) -> Environment:
+        """Where it ran: host, Python, command, git, packages, CPUs, memory and GPUs."""
+        return self.detail().environment
+
+    def detail(self) -> RunDetail:
+        """Nested configuration, environment, attempts, writers and problems."""
+        return self._store.detail(self.id)
+
+    def keys(self, kind: Kind = "scalar") -> list[str]:
+        """Under which names it logged series, or histograms."""
+        return [key.key for key in self._store.keys([self.id], kind).keys]
+
+    def series(self, key: str, kind: Kind = "scalar") -> Series:
+        """Every point logged under a key; none where damage to the journal left only its name.
+
+        Raises:
+            NotFoundError: No such key; the message lists those there are.
+        """
+        found = self._store.columns([self.id], key, kind)
+        if self.id not in found:
+            keys = self.keys(kind)
+            if key not in keys:
+                raise NotFoundError(_unknown(key, keys, "series", self.name))
+            return Series(key, concatenate([]))
+        return Series(key, found[self.id].points, found[self.id].ghosts)
+
+    def summary(self, key: str) -> tuple[float, float, float]:
+        """Last, smallest and largest value of a key; NaN where there is none."""
+        table = self._store.summaries([self.id], key)
+        found = table.get(self.id)
+        return (float(found.last), float(found.min), float(found.max)) if found else (math.nan, math.nan, math.nan)
+
+    def histograms(self, key: str) -> list[Histogram]:
+        """The histograms logged under a key: step, time, edges, counts.
+
+        Raises:
+            NotFoundError: No such key; the message lists those there are.
+        """
+        found = self._store.histograms(self.id, key)
+        if not found:
+            raise NotFoundError(_unknown(key, self.keys("histogram"), "histogram", self.name))
+        return found
+
+    def layers(self) -> LayerTable:
+        """What `watch` saw: the layers in forward order, and which statistics and bins there are of each tensor."""
+        return self._store.layers(self.id)
+
+    def bins(self, key: str) -> Bins:
+        """What `watch` binned of "layer/tensor/quantity": steps, times, and `.dense()`, the counts [step, bin].
+
+        Empty where there is nothing; `netscope.analyse.bins_view.view` merges the bins to a few with edges.
+        """
+        return self._store.bins(self.id, key)
+
+    def assets(self, key: str | None = None, kind: AssetKind | None = None) -> list[Asset]:
+        """What it logged besides numbers, in the order of key, then step: `asset.key`, `.kind`, `.step`, `.text`."""
+        return self._store.assets(self.id, key, kind).assets
+
+    def arrays(self, key: str) -> list[Array]:
+        """The arrays logged under a key, ascending in step: step, time, value.
+
+        Raises:
+            NotFoundError: No such key; the message lists those there are. So do the following.
+            StorageError: An array's file is gone.
+        """
+        return [
+            Array(one.step, one.time, stored_media.array(self._blob(one)), one.item)
+            for one in self._logged(key, "array")
+        ]
+
+    def images(self, key: str) -> list[Image]:
+        """The images logged under a key, ascending in step: step, time, caption, path; `.value` are its pixels."""
+        return [Image(one.step, one.time, one.text, self._blob(one), one.item) for one in self._logged(key, "image")]
+
+    def figures(self, key: str) -> list[Image]:
+        """The figures logged under a key, as images."""
+        return [Image(one.step, one.time, one.text, self._blob(one), one.item) for one in self._logged(key, "figure")]
+
+    def audio(self, key: str) -> list[Audio]:
+        """The sounds logged under a key: step, time, caption, path; `.value` are its samples, `.rate` a second."""
+        return [Audio(one.step, one.time, one.text, self._blob(one), one.item) for one in self._logged(key, "audio")]
+
+    def texts(self, key: str) -> list[Text]:
+        """The texts logged under a key, ascending in step: step, time, value."""
+        found = self._logged(key, "text")
+        # A short text stands in the journal itself, of a long one its beginning.
+        whole = (
+            stored_media.read(self._blob(one)).decode("utf-8", "replace") if one.blob else one.text for one in found
+        )
+        return [Text(one.step, one.time, text, one.item) for one, text in zip(found, whole, strict=True)]
+
+    def tables(self, key: str) -> list[Table]:
+        """The tables logged under a key: step, time, path; `.value` are its columns by name, `.to_pandas()` a frame."""
+        return [Table(one.step, one.time, self._blob(one), one.item) for one in self._logged(key, "table")]
+
+    def console(
+        self,
+        search: str = "",
+        start: int = 0,
+        n: int | None = None,
+        *,
+        stream: Stream | None = None,
+        rank: int | None = None,
+        ansi: bool = False,
+    ) -> list[ConsoleLine]:
+        """What it printed, line by line as a terminal shows it: time, stream ("out" or "err"), text, rank, process.
+
+        The lines of several processes are merged by time.
+
+        Args:
+            search: Only lines that contain this, in capitals or not.
+            start: The first of those; negative: from the end.
+            n: At most so many; None: all.
+            stream: Only lines of "out" or "err".
+            rank: Only lines of this rank.
+            ansi: With the codes of their colours.
+
+        Raises:
+            NotFoundError: No such rank; the message lists those there are.
+        """
+        process = "" if rank is None else f"rank {rank}"
+        most = sys.maxsize if n is None else n
+        lines = self._store.console(self.id, start, most, search, stream, process).lines
+        return lines if ansi else [msgspec.structs.replace(line, text=plain(line.text)) for line in lines]
+
+    def _logged(self, key: str, kind: AssetKind) -> list[Asset]:
+        every = self._store.assets(self.id, kind=kind).assets
+        found = [asset for asset in every if asset.key == key]
+        if not found:
+            raise NotFoundError(_unknown(key, sorted({asset.key for asset in every}), kind, self.name))
+        return found
+
+    def _blob(self, asset: Asset) -> Path:
+        return self._store.blob(self.id, asset.blob)
+
+    def rename(self, name: str) -> None:
+        """Call it otherwise.
+
+        Raises:
+            UsageError: No text, or an empty one.
+        """
+        self._edit(name=_text("a name", name))
+
+    def tag(self, *tags: str) -> None:
+        """Add tags."""
+        self._edit(add_tags=[_text("a tag", tag) for tag in tags])
+
+    def untag(self, *tags: str) -> None:
+        """Remove tags."""
+        self._edit(remove_tags=[_text("a tag", tag) for tag in tags])
+
+    def note(self, notes: str) -> None:
+        """Replace its notes."""
+        self._edit(notes=_text("a note", notes, is_empty_fine=True))
+
+    def archive(self, archived: bool = True) -> None:
+        """Put it out of sight, or back."""
+        self._edit(archived=archived)
+
+    def delete(self, force: bool = False) -> None:
+        """Move it to the trash; `store.restore([run.id])` brings it back.
+
+        Args:
+            force: Even if a process writes it, or may go on to; what it logs then goes to the trash, too.
+
+        Raises:
+            StorageError: It is running, or may be, or the folder cannot be written.
+            NotFoundError: It is not there any more; the message says whether it is in the trash.
+        """
+        deleted = self._store.delete([self.id], force)
+        if deleted.problems:
+            is_there = (self._store.folder / self.id).is_dir()
+            raise (StorageError if is_there else NotFoundError)(deleted.problems[0])
+
+    def _edit(self, **changed: Any) -> None:
+        (self._run,) = self._store.edit(EditRequest(runs=[self.id], **changed))
+
+
+def _unknown(key: str, known: list[str], what: str, run: str) -> str:
+    if not known:
+        return f"run {run!r} has no {what} {key!r}; it has none at all"
+    more = f" and {len(known) - 20:,} more" if len(known) > 20 else ""
+    return f"run {run!r} has no {what} {key!r}; it has: {', '.join(known[:20])}{more}"
+
+
+def _text(what: str, text: object, *, is_empty_fine: bool = False) -> str:
+    if not isinstance(text, str) or not (text.strip() or is_empty_fine):
+        raise UsageError(f"{what} is a text{'' if is_empty_fine else ' that is not empty'}, found {text!r:.80}")
+    return str.__str__(text)

@@ -1,0 +1,3 @@
+"""The version of netscope."""
+
+__version__ = "0.1.0"
