@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from netscope import display
 from netscope.version import __version__
 
 if TYPE_CHECKING:
@@ -48,11 +49,20 @@ _HOMES = {
 }
 
 
+def _notebook() -> display.Notebook:
+    from netscope.show import notebook  # noqa: PLC0415  (loads the server)
+
+    return notebook
+
+
+display.notebook = _notebook
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'netscope' has no attribute {name!r}; it has: {', '.join(__all__)}")
     module, attribute = _HOMES[name]
-    value = globals()[name] = getattr(importlib.import_module(module), attribute)
+    value = globals()[name] = getattr(importlib.import_module(module), attribute)  # noqa: TID251
     return value
 
 

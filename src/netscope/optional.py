@@ -15,6 +15,6 @@ def extra(purpose: str, package: str, name: str) -> Any:
         MissingExtraError: It is not installed; the message has the line that installs it.
     """
     try:
-        return importlib.import_module(package)
+        return importlib.import_module(package)  # noqa: TID251
     except ImportError as error:
         raise MissingExtraError(purpose, package.split(".")[0], name) from error

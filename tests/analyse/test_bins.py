@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
 from collections import Counter
 from fractions import Fraction
 
@@ -13,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import netscope
 from netscope.analyse import bins, measure
 from netscope.analyse.moments import Moments, merge, moments
 from tests.fuzzing import examples
@@ -171,12 +173,11 @@ def test_bins_that_are_not_finite_are_known():
 
 
 def test_where_numba_does_not_work_numpy_measures_and_says_so(monkeypatch):
-    def fail(name):
-        raise ImportError("no module named numba")
-
     monkeypatch.setattr(measure, "_kernels", None)
-    monkeypatch.setattr(measure.importlib, "import_module", fail)
-    with pytest.warns(UserWarning, match="no module named numba"):
+    monkeypatch.setitem(sys.modules, "numba", None)  # importing it fails
+    monkeypatch.delitem(sys.modules, "netscope.analyse.kernels", raising=False)
+    monkeypatch.delattr(netscope.analyse, "kernels", raising=False)
+    with pytest.warns(UserWarning, match=r"numba does not work here \(import of numba halted"):
         measure._load()
     counts = np.zeros(bins.N_BINS, np.uint32)
     assert measure.measure(np.array([1.0, 3.0]), counts).mean == 2

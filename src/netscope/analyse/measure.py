@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import importlib
 import math
 import threading
 import warnings
@@ -261,6 +260,8 @@ def warm(wait: bool = False) -> None:
 def _load() -> None:
     global _kernels
     try:
-        _kernels = importlib.import_module("netscope.analyse.kernels")
+        from netscope.analyse import kernels  # noqa: PLC0415  (numba compiles for seconds)
+
+        _kernels = kernels
     except (ImportError, RuntimeError, OSError) as reason:
         warnings.warn(f"measuring with NumPy, ten times slower: numba does not work here ({reason})", stacklevel=1)

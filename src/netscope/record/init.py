@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import warnings
@@ -106,14 +105,17 @@ def _tell_of_import(step: int) -> None:
 
 def _environment(recording: Recording) -> None:
     """Where the run runs. On the background thread, which imports this for itself: `init` does not wait for it."""
-    found = importlib.import_module("netscope.record.capture.environment").capture()
+    from netscope.record.capture import environment  # noqa: PLC0415  (lists the installed packages: slow to import)
+
+    found = environment.capture()
     recording.put_event({"event": "environment", "environment": msgspec.to_builtins(found)})
 
 
 def _system(recording: Recording, of_machine: str | None, of_process: str) -> None:
     """What the machine does, from now on."""
-    module = importlib.import_module("netscope.record.capture.system")
-    module.watch(recording, module.Names(of_machine, of_process))
+    from netscope.record.capture import system  # noqa: PLC0415  (loads psutil)
+
+    system.watch(recording, system.Names(of_machine, of_process))
 
 
 def _system_names(recording: Recording, is_shared: bool) -> tuple[str | None, str]:

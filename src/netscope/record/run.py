@@ -7,20 +7,23 @@ device, no other process. Everything that can wait is done by one background thr
 from __future__ import annotations
 
 import functools
-import importlib
 import struct
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from netscope import display
 from netscope.errors import UsageError
 from netscope.record import beside, process, process_hooks
 from netscope.record.abandoned import end_abandoned
 from netscope.record.log_values import LARGEST_STEP, PLAIN, SMALLEST_STEP, checked_key, sort_out, whole_step
 from netscope.record.session import REFUSED, Recording, error_text
+
+if TYPE_CHECKING:
+    from netscope.record.write_media import Kept
 
 _now = time.time
 _are_plain = PLAIN.issuperset
@@ -97,8 +100,11 @@ class Run:
         recording.check_not_over()
         if step is not None:
             step = whole_step(step)
-        media = found.media if not recording.is_off else []
-        kept = [one for key, thing in media for one in _assets().keep(recording, key, thing)]
+        kept: list[Kept] = []
+        if found.media and not recording.is_off:
+            from netscope.record import write_media  # noqa: PLC0415  (loads NumPy)
+
+            kept = [one for key, thing in found.media for one in write_media.keep(recording, key, thing)]
         with recording.lock:
             recording.check_not_over()
             at = whole_step(recording.step) if step is None else step
@@ -109,7 +115,7 @@ class Run:
             elif found.keys:
                 recording.put_row("scalar", found.keys, at, found.numbers, now)
             if kept:
-                _assets().put(recording, kept, at, now)
+                write_media.put(recording, kept, at, now)
         recording.relieve()
         if recording.pending:
             recording.call_pending(at)
@@ -301,9 +307,9 @@ class Run:
         if self._recording.is_off:
             return NotWatching()
         end_abandoned(but=self._recording)  # one may watch this model still
-        return importlib.import_module("netscope.record.watch.torch_watch").watch(
-            self._recording, model, every, **options
-        )
+        from netscope.record.watch import torch_watch  # noqa: PLC0415  (loads torch)
+
+        return torch_watch.watch(self._recording, model, every, **options)
 
     def unwatch(self) -> None:
         """Measure no more; every hook is removed."""
@@ -315,7 +321,9 @@ class Run:
         """What `watch` measures, of arrays: {"layer1": {"weight": W, "gradient": dW, "activation": A}}."""
         self._recording.check_not_over()
         if not self._recording.is_off:
-            importlib.import_module("netscope.record.watch.arrays").watch_arrays(self._recording, arrays, step)
+            from netscope.record.watch import arrays as watched_arrays  # noqa: PLC0415  (loads NumPy)
+
+            watched_arrays.watch_arrays(self._recording, arrays, step)
 
     def finish(self) -> None:
         """Write what waits and say that the run ended well. A second call does nothing.
@@ -359,13 +367,12 @@ class Run:
         """The page of this run in a notebook's cell."""
         if self._recording.is_off:
             return ""
-        return str(importlib.import_module("netscope.show.notebook").frame(self.folder.parent, self.id))
+        return display.notebook().frame(self.folder.parent, self.id)
 
     def _ipython_display_(self) -> None:
         """The page of this run in a notebook's cell; when the run ends, what a saved notebook keeps is made again."""
         recording = self._recording
-        notebook = importlib.import_module("netscope.show.notebook")
-        show_end = notebook.show_run(self.folder.parent, self.id, repr(self))
+        show_end = display.notebook().show_run(self.folder.parent, self.id, repr(self))
         if not (recording.is_off or recording.is_over):
             recording.after_finish.append(show_end)
 
@@ -397,13 +404,15 @@ class Run:
         key = checked_key(key)
         at = whole_step(recording.step if step is None else step)
         recording.check_not_over()
-        module = importlib.import_module("netscope.record.media.types")
+        from netscope.record import write_media  # noqa: PLC0415  (loads NumPy)
+        from netscope.record.media import types  # noqa: PLC0415
+
         try:
-            thing = beside.attempt(f"logging {key!r}", lambda: make(module), None)
+            thing = beside.attempt(f"logging {key!r}", lambda: make(types), None)
         except UsageError as error:
             raise UsageError(f"{key!r}: {error}") from None
         if thing is not None and not recording.is_off:
-            _assets().put(recording, _assets().keep(recording, key, thing), at, _now())
+            write_media.put(recording, write_media.keep(recording, key, thing), at, _now())
 
 
 class NotWatching:
@@ -422,8 +431,3 @@ def attach(folder: str, name: str, attempt: int, step: int = 0, is_off: bool = F
     if not is_off:
         process_hooks.remember(recording)
     return Run(recording)
-
-
-def _assets() -> ModuleType:
-    """Imported when first needed: a run of plain scalars does without NumPy."""
-    return importlib.import_module("netscope.record.write_media")

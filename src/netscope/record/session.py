@@ -6,7 +6,6 @@ nothing of its parent's but the run's folder.
 
 from __future__ import annotations
 
-import importlib
 import threading
 import time
 import traceback
@@ -122,7 +121,8 @@ class Recording:
 
     def put_bins(self, keys: tuple[str, ...], step: int, counts: Histograms) -> None:
         """Write one row of fixed bins, per key."""
-        array_frames = importlib.import_module("netscope.record.journal.array_frames")
+        from netscope.record.journal import array_frames  # noqa: PLC0415  (loads NumPy)
+
         for start in range(0, len(keys), MOST_KEYS):
             some = keys[start : start + MOST_KEYS]
             with self.lock:

@@ -19,10 +19,10 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-import netscope
 from netscope.errors import StorageError
 from netscope.show.app import application
 from netscope.show.memory import share_arenas
+from netscope.store.store import open_store
 
 PORT = 6060
 TRIES = 100
@@ -105,7 +105,7 @@ def serve(
         StorageError: No port is free.
     """
     share_arenas()
-    with bind(host, port) as listening, netscope.open(folder, index=index) as store:
+    with bind(host, port) as listening, open_store(folder, index=index) as store:
         ready(address(listening))
         server = _server(application(store, host, allow_hosts))
         gc.collect()
@@ -137,7 +137,7 @@ class Serving:
         self._socket = bind(host, port)
         self.url = address(self._socket)
         try:
-            self.store = netscope.open(folder)
+            self.store = open_store(folder)
         except BaseException:
             self._socket.close()
             raise

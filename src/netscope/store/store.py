@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from types import TracebackType
 
 import msgspec
 
+from netscope import display
 from netscope.errors import NotFoundError, StorageError, UsageError
 from netscope.schema import (
     AssetKind,
@@ -118,7 +118,7 @@ class Store:
 
     def _repr_html_(self) -> str:
         """The page in a notebook's cell."""
-        return str(importlib.import_module("netscope.show.notebook").frame(self.folder))
+        return display.notebook().frame(self.folder)
 
     @property
     def backend(self) -> Backend:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from netscope import display
 from netscope.errors import NotFoundError, StorageError, UsageError
 from netscope.schema import (
     Asset,
@@ -82,7 +82,7 @@ class StoredRun:
 
     def _repr_html_(self) -> str:
         """The page of this run in a notebook's cell."""
-        return str(importlib.import_module("netscope.show.notebook").frame(self._store.folder, self.id))
+        return display.notebook().frame(self._store.folder, self.id)
 
     @property
     def id(self) -> str:

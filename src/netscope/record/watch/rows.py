@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from netscope.analyse.bins import Histograms
 from netscope.analyse.measure import LARGE, Measured
-from netscope.schema import Kind, Layer, LayerChange, Quantity, Stat
+from netscope.schema import Layer, LayerChange, Quantity, Stat
+from netscope.store.journal.frames import SetKind
 
 
 class Recorder(Protocol):
@@ -27,7 +28,7 @@ class Recorder(Protocol):
 
     def put_row(
         self,
-        kind: Kind,
+        kind: SetKind,
         keys: tuple[str, ...],
         step: int,
         values: npt.NDArray[np.float64],
