@@ -73,7 +73,7 @@ check: setup web/node_modules/.lock-digest  ## Lint, types, import rules, genera
 format: $(VENV)/dev.stamp
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
-schema: $(VENV)/dev.stamp  ## Write web/src/api/schema.gen.ts from schema.py.
+schema: $(VENV)/dev.stamp  ## Write web/src/api/schema.gen.ts from schema/.
 	@$(PY) scripts/schema_ts.py
 
 dev: setup web/node_modules/.lock-digest  ## Server that reloads, and Vite in front of it.

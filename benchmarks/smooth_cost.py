@@ -27,7 +27,7 @@ import numpy as np
 
 from benchmarks import make_runs
 from netscope.charts.curves import curves
-from netscope.schema import SeriesRequest
+from netscope.schema.series import SeriesRequest
 from netscope.store.store import Store
 
 SHAPES = {"1,000 runs x 1,000 points": (1000, 1000), "1 run x 1,000,000 points": (1, 1_000_000)}

@@ -1,4 +1,4 @@
-"""Write web/src/api/schema.gen.ts from src/netscope/schema.py: the nouns, spelt the same in TypeScript.
+"""Write web/src/api/schema.gen.ts from src/netscope/schema/: the nouns, spelt the same in TypeScript.
 
 The source is read, not imported: names of aliases, the order of fields and the docstrings under them are part of
 what is generated. A struct becomes an interface, an `array_like` one a labelled tuple, an alias a type.
@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCE = ROOT / "src/netscope/schema.py"
+SOURCE = ROOT / "src/netscope/schema"
 TARGET = ROOT / "web/src/api/schema.gen.ts"
-HEADER = "/** Written by scripts/schema_ts.py from src/netscope/schema.py; do not edit: `make schema`. */\n"
+HEADER = "/** Written by scripts/schema_ts.py from src/netscope/schema/; do not edit: `make schema`. */\n"
 WORDS = {"str": "string", "int": "number", "float": "number", "bool": "boolean", "bytes": "string", "Any": "unknown"}
 WIDTH = 120
 
@@ -54,7 +54,7 @@ def typescript(node: ast.expr) -> str:
             return f"Record<{typescript(key)}, {typescript(value)}>"
         case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=items)):
             return "[" + ", ".join(typescript(item) for item in items) + "]"
-    raise UnknownType(f"schema.py line {node.lineno}: no TypeScript for `{ast.unparse(node)}`")
+    raise UnknownType(f"line {node.lineno}: no TypeScript for `{ast.unparse(node)}`")
 
 
 def members(node: ast.expr) -> Iterator[ast.expr]:
@@ -77,7 +77,7 @@ def union(parts: list[str]) -> str:
 def literal(node: ast.expr) -> str:
     """A value inside `Literal[…]`."""
     if not isinstance(node, ast.Constant):
-        raise UnknownType(f"schema.py line {node.lineno}: not a literal: `{ast.unparse(node)}`")
+        raise UnknownType(f"line {node.lineno}: not a literal: `{ast.unparse(node)}`")
     return repr(node.value) if isinstance(node.value, str) else str(node.value).lower()
 
 
@@ -123,21 +123,34 @@ def declaration(noun: ast.ClassDef) -> str:
     return f"{head}export interface {noun.name} {{\n" + "".join(lines) + "}\n"
 
 
-def generate(source: str) -> str:
-    """The whole TypeScript file for a schema's source."""
+def generate(folder: Path) -> str:
+    """The whole TypeScript file for a folder of schemas.
+
+    Raises:
+        UnknownType: An annotation has no TypeScript; the message names the file and the line.
+    """
     parts = [HEADER]
+    for path in sorted(folder.glob("*.py")):
+        try:
+            parts += declarations(path.read_text(encoding="utf-8"))
+        except UnknownType as error:
+            raise UnknownType(f"{path.name}, {error}") from None
+    return "\n".join(parts)
+
+
+def declarations(source: str) -> Iterator[str]:
+    """The aliases and structs of one file in TypeScript."""
     for statement, text in documented(ast.parse(source).body):
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                parts.append(f"{comment(text)}export type {name} = {typescript(value)};\n")
+                yield f"{comment(text)}export type {name} = {typescript(value)};\n"
             case ast.ClassDef(name=name) if name != "Noun":
-                parts.append(declaration(statement))
-    return "\n".join(parts)
+                yield declaration(statement)
 
 
 def main(arguments: list[str]) -> int:
     """Write or check; the exit code."""
-    wanted = generate(SOURCE.read_text(encoding="utf-8"))
+    wanted = generate(SOURCE)
     if "--check" not in arguments:
         TARGET.parent.mkdir(parents=True, exist_ok=True)
         TARGET.write_text(wanted, encoding="utf-8")
@@ -145,7 +158,7 @@ def main(arguments: list[str]) -> int:
     found = TARGET.read_text(encoding="utf-8") if TARGET.exists() else ""
     if found == wanted:
         return 0
-    sys.stderr.write(f"{TARGET.relative_to(ROOT)} is not what schema.py says: run `make schema` and commit it\n")
+    sys.stderr.write(f"{TARGET.relative_to(ROOT)} is not what schema/ says: run `make schema` and commit it\n")
     return 1
 
 

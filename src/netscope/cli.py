@@ -17,7 +17,7 @@ from msgspec.structs import asdict, replace
 
 import netscope
 from netscope.errors import NetscopeError, NotFoundError, UsageError
-from netscope.schema import Run
+from netscope.schema.run import Run
 from netscope.store.folder import folder_of
 from netscope.store.journal import exact_numbers
 from netscope.store.journal.limits import COLOURS, plain

@@ -17,7 +17,10 @@ from starlette.testclient import TestClient
 from netscope import cli
 from netscope.charts import export
 from netscope.errors import NetscopeError
-from netscope.schema import Assets, Console, Keys, Kind, LayerTable
+from netscope.schema.console import Console
+from netscope.schema.layer import LayerTable
+from netscope.schema.media import Assets
+from netscope.schema.series import Keys, Kind
 from netscope.show.app import application
 from netscope.store.store import Store
 from netscope.store.stored_run import StoredRun

@@ -48,7 +48,7 @@ def test_the_copy_itself_passes(copy: Path) -> None:
     ("path", "text", "contract"),
     [
         ("src/netscope/store/planted.py", "import netscope.show\n", "every import points down"),
-        ("src/netscope/schema.py", "\nimport netscope.store\n", "every import points down"),
+        ("src/netscope/schema/noun.py", "\nimport netscope.store\n", "every import points down"),
         ("src/netscope/analyse/planted.py", "import netscope.store.index.codec\n", "every import points down"),
         ("src/netscope/misc/__init__.py", "", "every import points down"),
         ("src/netscope/store/journal/planted.py", "import netscope.store.read.summaries\n", "floors of the store"),
@@ -121,7 +121,7 @@ def test_a_schema_that_was_not_written_again_is_found(copy: Path, root: Path) ->
     shutil.copytree(root / "web/src/api", copy / "web/src/api")
     check = [sys.executable, "scripts/schema_ts.py", "--check"]
     assert run(copy, check)[0] == 0
-    plant(copy, "src/netscope/schema.py", '\n\nclass Planted(Noun):\n    """New."""\n\n    x: int\n')
+    plant(copy, "src/netscope/schema/run.py", '\n\nclass Planted(Noun):\n    """New."""\n\n    x: int\n')
     code, said = run(copy, check)
     assert code == 1
     assert "make schema" in said

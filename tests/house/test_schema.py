@@ -8,7 +8,7 @@ from scripts import schema_ts
 
 
 def typescript(source: str) -> str:
-    return schema_ts.generate(textwrap.dedent(source)).split("*/\n", 1)[1]
+    return "\n" + "\n".join(schema_ts.declarations(textwrap.dedent(source)))
 
 
 def test_a_struct_becomes_an_interface_with_its_docstrings() -> None:

@@ -15,7 +15,7 @@ import pytest
 import netscope
 from netscope.record import heartbeat
 from netscope.record.capture import environment, gpus, system
-from netscope.schema import Environment
+from netscope.schema.run import Environment
 
 
 def wait_for(condition, seconds: float = 15.0) -> None:

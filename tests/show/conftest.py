@@ -13,7 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from netscope.formats import safetensors
-from netscope.schema import SeriesReply
+from netscope.schema.series import SeriesReply
 from netscope.show.app import application
 from netscope.store.journal import frames
 from netscope.store.store import Store

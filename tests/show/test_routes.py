@@ -12,7 +12,7 @@ import pytest
 from netscope.analyse.bins import N_BINS
 from netscope.errors import NotFoundError
 from netscope.formats import safetensors
-from netscope.schema import LayerTensor
+from netscope.schema.layer import LayerTensor
 from netscope.store.journal import blobs, frames
 
 LAYERS = [{"layer": f"conv{i}", "type": "Conv2d", "parameters": {"weight": [8, 8]}} for i in (1, 2)]

@@ -13,7 +13,7 @@ import pytest
 from netscope.analyse.smooth import retention
 from netscope.errors import UsageError
 from netscope.formats import safetensors
-from netscope.schema import SeriesReply
+from netscope.schema.series import SeriesReply
 
 
 def test_a_short_series_comes_back_as_it_was_logged(write, show):

@@ -19,7 +19,7 @@ import pytest
 from websockets.sync.client import connect
 
 from netscope.formats import safetensors
-from netscope.schema import SeriesReply
+from netscope.schema.series import SeriesReply
 from netscope.show.server import bind, serve_in_thread
 
 PATIENCE_S = 20.0

@@ -15,7 +15,7 @@ import sqlalchemy as sql
 
 from benchmarks import make_runs
 from netscope.errors import StorageError, UsageError
-from netscope.schema import EditRequest
+from netscope.schema.run import EditRequest
 from netscope.store.index import tables
 from netscope.store.index.database import FILE
 from netscope.store.ingest.indexer import RESTING_AT_ONCE

@@ -15,7 +15,7 @@ import pytest
 import netscope
 from netscope.charts.curves import curves
 from netscope.errors import FormatError, StorageError
-from netscope.schema import SeriesRequest
+from netscope.schema.series import SeriesRequest
 from netscope.store.journal import blobs, frames
 from netscope.store.journal.follower import Follower
 from netscope.store.journal.limits import LONGEST_NAME

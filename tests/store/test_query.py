@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import netscope
 from netscope.errors import UsageError
-from netscope.schema import Run
+from netscope.schema.run import Run
 from netscope.store.journal import exact_numbers
 from netscope.store.query import run_filter
 

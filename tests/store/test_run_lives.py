@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from netscope.schema import EditRequest
+from netscope.schema.run import EditRequest
 from netscope.store.ingest import processes
 from netscope.store.ingest.run_state import SILENCE_S
 from netscope.store.journal import frames, host

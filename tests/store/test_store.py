@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from benchmarks import make_runs
 from netscope.errors import NotFoundError, StorageError, UsageError
 from netscope.formats import safetensors
-from netscope.schema import EditRequest, Summary
+from netscope.schema.run import EditRequest, Summary
 from netscope.store.ingest import gather
 from netscope.store.journal import blobs, host
 from netscope.store.journal.follower import Follower

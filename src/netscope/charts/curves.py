@@ -10,7 +10,7 @@ import numpy as np
 from netscope.analyse.thin import columns, pick
 from netscope.charts import lines
 from netscope.charts.lines import Line
-from netscope.schema import SeriesInfo, SeriesReply, SeriesRequest
+from netscope.schema.series import SeriesInfo, SeriesReply, SeriesRequest
 from netscope.store.read.series_reader import View
 from netscope.store.store import Store
 

@@ -10,7 +10,7 @@ import numpy as np
 from netscope.analyse.groups import Curve, together
 from netscope.charts import lines
 from netscope.charts.lines import Line
-from netscope.schema import GroupRequest, SeriesInfo, SeriesReply
+from netscope.schema.series import GroupRequest, SeriesInfo, SeriesReply
 from netscope.store.store import Store
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from netscope.analyse.thin import evenly
 from netscope.charts import lines
 from netscope.errors import NotFoundError
-from netscope.schema import LayerTensor, Quantity, Stat
+from netscope.schema.layer import LayerTensor, Quantity, Stat
 from netscope.store.store import Store
 
 

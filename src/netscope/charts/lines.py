@@ -11,7 +11,8 @@ import numpy as np
 
 from netscope.analyse.thin import ascending
 from netscope.errors import NotFoundError, UsageError
-from netscope.schema import GroupRequest, Kind, Run, SeriesRequest
+from netscope.schema.run import Run
+from netscope.schema.series import GroupRequest, Kind, SeriesRequest
 from netscope.store.journal.points import Points
 from netscope.store.read.running_means import Means
 from netscope.store.read.series_reader import Columns, View, unknown_run

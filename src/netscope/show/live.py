@@ -16,7 +16,7 @@ import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from netscope.errors import NetscopeError
-from netscope.schema import Live
+from netscope.schema.server import Live
 from netscope.show.memory import give_back
 from netscope.store.store import Store
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from netscope.charts.curves import curves
 from netscope.errors import NotFoundError
-from netscope.schema import Run, SeriesInfo, SeriesRequest
+from netscope.schema.run import Run
+from netscope.schema.series import SeriesInfo, SeriesRequest
 from netscope.store.store import Store
 from netscope.text import visible
 

@@ -25,7 +25,7 @@ from starlette.responses import Response
 
 from netscope.errors import FormatError, NetscopeError, NotFoundError, StorageError, UsageError
 from netscope.formats import safetensors as safetensors
-from netscope.schema import Problem
+from netscope.schema.server import Problem
 from netscope.show.cache import Cache
 from netscope.store.journal import exact_numbers
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from netscope.errors import StorageError
-from netscope.schema import EditRequest, Run
+from netscope.schema.run import EditRequest, Run
 from netscope.store.journal import frames, host
 from netscope.store.journal.limits import LONGEST_NAME, check_words
 

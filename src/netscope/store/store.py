@@ -13,21 +13,11 @@ import msgspec
 
 from netscope import display
 from netscope.errors import NotFoundError, StorageError, UsageError
-from netscope.schema import (
-    AssetKind,
-    Assets,
-    Console,
-    Deleted,
-    EditRequest,
-    Key,
-    Keys,
-    Kind,
-    LayerTable,
-    Run,
-    RunDetail,
-    RunTable,
-    Summary,
-)
+from netscope.schema.console import Console
+from netscope.schema.layer import LayerTable
+from netscope.schema.media import AssetKind, Assets
+from netscope.schema.run import Deleted, EditRequest, Run, RunDetail, RunTable, Summary
+from netscope.schema.series import Key, Keys, Kind
 from netscope.store import trash
 from netscope.store.edit import Editor, change
 from netscope.store.folder import folder_of

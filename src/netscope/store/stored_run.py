@@ -13,24 +13,12 @@ import msgspec
 
 from netscope import display
 from netscope.errors import NotFoundError, StorageError, UsageError
-from netscope.schema import (
-    Asset,
-    AssetKind,
-    Assets,
-    Console,
-    ConsoleLine,
-    Deleted,
-    EditRequest,
-    Environment,
-    Keys,
-    Kind,
-    LayerTable,
-    Run,
-    RunDetail,
-    Scalar,
-    State,
-    Summary,
-)
+from netscope.schema.console import Console, ConsoleLine
+from netscope.schema.layer import LayerTable
+from netscope.schema.media import Asset, AssetKind, Assets
+from netscope.schema.noun import Scalar
+from netscope.schema.run import Deleted, EditRequest, Environment, Run, RunDetail, State, Summary
+from netscope.schema.series import Keys, Kind
 from netscope.store import stored_media
 from netscope.store.journal.limits import plain
 from netscope.store.journal.memtable import Histogram

@@ -1,15 +1,16 @@
-/** Written by scripts/schema_ts.py from src/netscope/schema.py; do not edit: `make schema`. */
+/** Written by scripts/schema_ts.py from src/netscope/schema/; do not edit: `make schema`. */
 
-export type Number = number | 'NaN' | 'Infinity' | '-Infinity';
+/** One line that a process printed (time, stream, text, rank, process). */
+export type ConsoleLine = [time: number, stream: 'out' | 'err', text: string, rank: number | null, process: string];
 
-export type Scalar = string | number | bigint | boolean | null;
-
-export type State = 'running' | 'finished' | 'crashed' | 'killed' | 'abandoned' | 'unreadable';
-
-/** What a key is of: the user's own series, a watched layer's, the machine's, or the user's own histograms. */
-export type Kind = 'scalar' | 'layer' | 'system' | 'histogram';
-
-export type AssetKind = 'array' | 'image' | 'audio' | 'text' | 'table' | 'figure' | 'histogram';
+/** A window of a run's console. */
+export interface Console {
+  start: number;
+  total: number;
+  lines: ConsoleLine[];
+  /** Of the whole run: "main", "rank 1", or a process of another kind by its number and host, "4711 on host". */
+  processes: string[];
+}
 
 /** What of a tensor was watched: itself, its gradient, its change by the optimiser, or a layer's output. */
 export type Quantity = 'value' | 'gradient' | 'update' | 'activation';
@@ -21,7 +22,80 @@ export type Quantity = 'value' | 'gradient' | 'update' | 'activation';
  */
 export type Stat = 'mean' | 'std' | 'norm' | 'min' | 'max' | 'zeros' | 'nonfinite' | 'ratio' | 'saturated' | 'dead';
 
-export type XAxis = 'step' | 'relative' | 'time' | (string & {});
+/** A module that is watched, in forward order. */
+export interface Layer {
+  /** Dotted path in the model: "features.0". */
+  layer: string;
+  /** Class of the module: "Conv2d". */
+  type: string;
+  /** Shape per parameter name. */
+  parameters: Record<string, number[]>;
+}
+
+/** What became of a layer while it was watched. */
+export interface LayerChange {
+  layer: string;
+  /** `parameters`: the layer has others than before (assigned, pruned, parametrised, of another type). */
+  change: 'added' | 'removed' | 'replaced' | 'parameters' | 'frozen' | 'unfrozen';
+  /** For instance "Linear 10×8 → Linear 3×8", or the names of the parameters if not all are meant. */
+  detail: string;
+  /** The first step measured after it. */
+  step: number;
+}
+
+/** What `watch` saw of a run. */
+export interface LayerTable {
+  /** Those that were watched at any time, in forward order. */
+  layers: Layer[];
+  /** In the order in which they were noticed. */
+  changes: LayerChange[];
+  tensors: LayerTensor[];
+  /** Steps at which anything was watched, ascending; at most 2,000, evenly chosen. */
+  steps: number[];
+  /** Histograms of activations with more values count a sample; on a CPU mean, std and norm are of it, too. */
+  sampled_above: number | null;
+}
+
+/** One watched tensor and what there is of it. */
+export interface LayerTensor {
+  layer: string;
+  /** Parameter name ("weight"), "output", or a batch-norm buffer ("running_mean"). */
+  tensor: string;
+  quantity: Quantity;
+  stats: Stat[];
+  histogram: boolean;
+}
+
+export type AssetKind = 'array' | 'image' | 'audio' | 'text' | 'table' | 'figure' | 'histogram';
+
+/** Something large, logged at a step; its bytes are at /api/runs/{run}/blobs/{blob}. */
+export interface Asset {
+  key: string;
+  kind: AssetKind;
+  step: number;
+  time: number;
+  /** File name within the run's blobs: digest and suffix; '' where `text` holds it all. */
+  blob: string;
+  bytes: number;
+  /** The caption, or the text itself. */
+  text: string;
+  shape: number[];
+  /** Which item of the list that was logged under the key, from 0; None: it was logged alone. */
+  item: number | null;
+  /** Whether a text is to be shown as Markdown; else it is shown as it is. */
+  markdown: boolean;
+}
+
+/** Assets of a run, in the order of key, then step, then item. */
+export interface Assets {
+  assets: Asset[];
+}
+
+export type Number = number | 'NaN' | 'Infinity' | '-Infinity';
+
+export type Scalar = string | number | bigint | boolean | null;
+
+export type State = 'running' | 'finished' | 'crashed' | 'killed' | 'abandoned' | 'unreadable';
 
 /** A series in three numbers (last, min, max); min and max are over finite values. */
 export type Summary = [last: Number, min: Number, max: Number];
@@ -119,6 +193,42 @@ export interface Writer {
   bytes: number;
 }
 
+/** What a person writes on runs by hand; None leaves a field alone. */
+export interface EditRequest {
+  runs: string[];
+  name?: string | null;
+  notes?: string | null;
+  tags?: string[] | null;
+  add_tags?: string[];
+  remove_tags?: string[];
+  archived?: boolean | null;
+}
+
+/** Runs to act on. */
+export interface RunsRequest {
+  runs: string[];
+}
+
+/** Runs to move to the trash. */
+export interface DeleteRequest {
+  runs: string[];
+  /** Those too that are written, or may still be. */
+  force?: boolean;
+}
+
+/** Ids moved to the trash, or back; `problems` tells of those that could not be. */
+export interface Deleted {
+  runs: string[];
+  problems: string[];
+  /** Ids of those that were kept because a process writes them, or may go on to. */
+  written: string[];
+}
+
+/** What a key is of: the user's own series, a watched layer's, the machine's, or the user's own histograms. */
+export type Kind = 'scalar' | 'layer' | 'system' | 'histogram';
+
+export type XAxis = 'step' | 'relative' | 'time' | (string & {});
+
 /** A name under which something was logged. */
 export interface Key {
   key: string;
@@ -190,116 +300,6 @@ export interface GroupRequest {
   band?: 'minmax' | 'std' | 'stderr';
   /** Weight of a running mean over all points of each run, before they are grouped; 0: none. */
   smooth?: number;
-}
-
-/** A module that is watched, in forward order. */
-export interface Layer {
-  /** Dotted path in the model: "features.0". */
-  layer: string;
-  /** Class of the module: "Conv2d". */
-  type: string;
-  /** Shape per parameter name. */
-  parameters: Record<string, number[]>;
-}
-
-/** What became of a layer while it was watched. */
-export interface LayerChange {
-  layer: string;
-  /** `parameters`: the layer has others than before (assigned, pruned, parametrised, of another type). */
-  change: 'added' | 'removed' | 'replaced' | 'parameters' | 'frozen' | 'unfrozen';
-  /** For instance "Linear 10×8 → Linear 3×8", or the names of the parameters if not all are meant. */
-  detail: string;
-  /** The first step measured after it. */
-  step: number;
-}
-
-/** What `watch` saw of a run. */
-export interface LayerTable {
-  /** Those that were watched at any time, in forward order. */
-  layers: Layer[];
-  /** In the order in which they were noticed. */
-  changes: LayerChange[];
-  tensors: LayerTensor[];
-  /** Steps at which anything was watched, ascending; at most 2,000, evenly chosen. */
-  steps: number[];
-  /** Histograms of activations with more values count a sample; on a CPU mean, std and norm are of it, too. */
-  sampled_above: number | null;
-}
-
-/** One watched tensor and what there is of it. */
-export interface LayerTensor {
-  layer: string;
-  /** Parameter name ("weight"), "output", or a batch-norm buffer ("running_mean"). */
-  tensor: string;
-  quantity: Quantity;
-  stats: Stat[];
-  histogram: boolean;
-}
-
-/** Something large, logged at a step; its bytes are at /api/runs/{run}/blobs/{blob}. */
-export interface Asset {
-  key: string;
-  kind: AssetKind;
-  step: number;
-  time: number;
-  /** File name within the run's blobs: digest and suffix; '' where `text` holds it all. */
-  blob: string;
-  bytes: number;
-  /** The caption, or the text itself. */
-  text: string;
-  shape: number[];
-  /** Which item of the list that was logged under the key, from 0; None: it was logged alone. */
-  item: number | null;
-  /** Whether a text is to be shown as Markdown; else it is shown as it is. */
-  markdown: boolean;
-}
-
-/** Assets of a run, in the order of key, then step, then item. */
-export interface Assets {
-  assets: Asset[];
-}
-
-/** One line that a process printed (time, stream, text, rank, process). */
-export type ConsoleLine = [time: number, stream: 'out' | 'err', text: string, rank: number | null, process: string];
-
-/** A window of a run's console. */
-export interface Console {
-  start: number;
-  total: number;
-  lines: ConsoleLine[];
-  /** Of the whole run: "main", "rank 1", or a process of another kind by its number and host, "4711 on host". */
-  processes: string[];
-}
-
-/** What a person writes on runs by hand; None leaves a field alone. */
-export interface EditRequest {
-  runs: string[];
-  name?: string | null;
-  notes?: string | null;
-  tags?: string[] | null;
-  add_tags?: string[];
-  remove_tags?: string[];
-  archived?: boolean | null;
-}
-
-/** Runs to act on. */
-export interface RunsRequest {
-  runs: string[];
-}
-
-/** Runs to move to the trash. */
-export interface DeleteRequest {
-  runs: string[];
-  /** Those too that are written, or may still be. */
-  force?: boolean;
-}
-
-/** Ids moved to the trash, or back; `problems` tells of those that could not be. */
-export interface Deleted {
-  runs: string[];
-  problems: string[];
-  /** Ids of those that were kept because a process writes them, or may go on to. */
-  written: string[];
 }
 
 /** What this server is. */

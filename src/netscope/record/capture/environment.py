@@ -20,7 +20,7 @@ from typing import TypeVar
 from netscope.record import beside
 from netscope.record.capture.container import Container, cpus
 from netscope.record.capture.gpus import Gpus
-from netscope.schema import Environment
+from netscope.schema.run import Environment
 from netscope.store.journal import host
 
 REDACTED = "***"

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from netscope.errors import UsageError
 from netscope.record.stacklevel import depth_of_caller
-from netscope.schema import AssetKind
+from netscope.schema.media import AssetKind
 
 
 class Blob(NamedTuple):

@@ -14,7 +14,7 @@ from netscope.analyse.measure import Measured, measure, measure_sample, warm
 from netscope.errors import UsageError
 from netscope.record.log_values import whole_step
 from netscope.record.watch.rows import Place, Recorder, rows, tell_layers
-from netscope.schema import Layer, Quantity
+from netscope.schema.layer import Layer, Quantity
 
 _QUANTITIES: dict[str, Quantity] = {"value": "value", "gradient": "gradient", "update": "update"}
 _layers: weakref.WeakKeyDictionary[Recorder, dict[str, dict[str, list[int]]]] = weakref.WeakKeyDictionary()

@@ -24,7 +24,7 @@ from netscope.record.watch import device_stats
 from netscope.record.watch.device_stats import DeviceTable, n_false
 from netscope.record.watch.module_tree import unfit
 from netscope.record.watch.rows import Place, Rows, rows
-from netscope.schema import Quantity, Stat
+from netscope.schema.layer import Quantity, Stat
 
 Path = Literal["auto", "device", "triton"]
 _HOST, _ONE_BY_ONE, _FIRST_DEVICE = 0, 1, 2

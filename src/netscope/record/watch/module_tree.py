@@ -13,7 +13,7 @@ from torch import nn
 
 from netscope.frameworks.torch_modules import STATISTICS, key_part, signature, walk
 from netscope.record.watch.rows import Place
-from netscope.schema import Layer, LayerChange
+from netscope.schema.layer import Layer, LayerChange
 
 _SILENT = (
     nn.Identity,

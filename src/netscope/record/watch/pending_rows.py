@@ -16,7 +16,7 @@ from typing import NamedTuple
 from netscope.record.stacklevel import depth_of_caller
 from netscope.record.watch.measurement import Measurement
 from netscope.record.watch.rows import Recorder
-from netscope.schema import LayerChange
+from netscope.schema.layer import LayerChange
 
 PATIENCE = 10
 """Measurements held for a first `log`; after that, steps are the optimiser's."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from netscope.analyse.bins import Histograms
 from netscope.analyse.measure import LARGE, Measured
-from netscope.schema import Layer, LayerChange, Quantity, Stat
+from netscope.schema.layer import Layer, LayerChange, Quantity, Stat
 from netscope.store.journal.frames import SetKind
 
 

@@ -35,7 +35,7 @@ from netscope.record.watch.optimiser_steps import Step, steps
 from netscope.record.watch.pending_rows import LogThread, Writing
 from netscope.record.watch.rows import Recorder, tell_layers
 from netscope.record.watch.schedule import Every, Schedule
-from netscope.schema import Layer, LayerChange, Quantity
+from netscope.schema.layer import Layer, LayerChange, Quantity
 
 QUANTITIES: tuple[Quantity, ...] = ("value", "gradient", "update", "activation")
 _watches: weakref.WeakKeyDictionary[Recorder, list[Watch]] = weakref.WeakKeyDictionary()

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from netscope.schema import Attempt, Run
+from netscope.schema.run import Attempt, Run
 from netscope.store.ingest.folder_clock import FolderClock
 from netscope.store.ingest.run_row import run_of
 from netscope.store.ingest.run_state import (

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from netscope.schema import Attempt, Run, Scalar, Writer
+from netscope.schema.noun import Scalar
+from netscope.schema.run import Attempt, Run, Writer
 from netscope.store.ingest.run_state import attempt_of
 from netscope.store.journal.exact_numbers import json_text, marked, restored
 from netscope.store.journal.follower import Follower

@@ -45,7 +45,7 @@ import enum
 import time
 from collections.abc import Mapping
 
-from netscope.schema import Attempt, State
+from netscope.schema.run import Attempt, State
 from netscope.store.ingest import processes
 from netscope.store.ingest.folder_clock import FolderClock
 from netscope.store.journal import host

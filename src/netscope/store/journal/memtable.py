@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from netscope.schema import Asset
+from netscope.schema.media import Asset
 from netscope.store.journal.frames import SetKind
 from netscope.store.journal.points import Points
 

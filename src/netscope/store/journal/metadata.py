@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from netscope.schema import Layer, LayerChange
+from netscope.schema.layer import Layer, LayerChange
 from netscope.store.journal import exact_numbers, frames
 from netscope.store.journal.limits import LONGEST_NAME, shortened
 from netscope.store.journal.memtable import Line

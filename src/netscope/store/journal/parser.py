@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from netscope.analyse.bins import N_BINS
-from netscope.schema import Asset
+from netscope.schema.media import Asset
 from netscope.store.journal import frames, sparse_bins
 from netscope.store.journal.blobs import is_name
 from netscope.store.journal.frames import Frame

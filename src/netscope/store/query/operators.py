@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from netscope.schema import Run
+from netscope.schema.run import Run
 from netscope.store.journal import exact_numbers
 
 Value = str | int | float | bool | Sequence["Value"] | None

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple, NoReturn
 
 from netscope.errors import UsageError
-from netscope.schema import Run
+from netscope.schema.run import Run
 from netscope.store.journal.exact_numbers import MOST_DIGITS
 from netscope.store.query.operators import Node, Value, comparing, constant, every, is_missing, spelt, truth
 

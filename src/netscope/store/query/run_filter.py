@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from netscope.errors import UsageError
-from netscope.schema import Run
+from netscope.schema.run import Run
 from netscope.store.query.operators import Node, is_missing, truth
 from netscope.store.query.parser import FIELDS, Parser, compiled
 from netscope.text import Natural, natural

@@ -8,7 +8,7 @@ import numpy as np
 import sqlalchemy as sql
 
 from netscope.errors import NotFoundError
-from netscope.schema import Console, ConsoleLine
+from netscope.schema.console import Console, ConsoleLine
 from netscope.store.index import chunks, tables
 from netscope.store.index.seals import IndexLost, unseal
 from netscope.store.ingest.run_state import attempt_of, first_of

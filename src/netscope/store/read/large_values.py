@@ -10,16 +10,9 @@ import numpy as np
 import sqlalchemy as sql
 
 from netscope.analyse.bins import N_BINS
-from netscope.schema import (
-    Asset,
-    AssetKind,
-    Assets,
-    Environment,
-    LayerTable,
-    LayerTensor,
-    Quantity,
-    Stat,
-)
+from netscope.schema.layer import LayerTable, LayerTensor, Quantity, Stat
+from netscope.schema.media import Asset, AssetKind, Assets
+from netscope.schema.run import Environment
 from netscope.store.index import chunks, codec, tables
 from netscope.store.index.database import batches
 from netscope.store.index.seals import IndexLost, unseal

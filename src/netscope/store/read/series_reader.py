@@ -10,7 +10,7 @@ import numpy as np
 import sqlalchemy as sql
 
 from netscope.errors import NotFoundError, StorageError
-from netscope.schema import Kind
+from netscope.schema.series import Kind
 from netscope.store.index import codec, tables
 from netscope.store.index.database import BROKEN, batches, is_most
 from netscope.store.index.seals import IndexLost, unseal

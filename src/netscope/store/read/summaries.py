@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import sqlalchemy as sql
 
-from netscope.schema import Number, Summary
+from netscope.schema.noun import Number
+from netscope.schema.run import Summary
 from netscope.store.index import tables
 from netscope.store.index.chunks import extent
 from netscope.store.index.database import within

@@ -1,0 +1,35 @@
+"""The server itself: what it is, what it refused, and what grew."""
+
+from __future__ import annotations
+
+from netscope.schema.noun import Noun
+
+
+class About(Noun):
+    """What this server is."""
+
+    version: str
+    folder: str
+    writable: bool
+    n_runs: int
+    index: str
+    """Where the index lives: "sqlite" or "postgresql", or "memory" for a folder that cannot be written."""
+    token: str
+    """The header X-Netscope-Token of requests that change something; a new one with every start of the server."""
+
+
+class Problem(Noun):
+    """Body of every reply that is not a success."""
+
+    error: str
+    """What was found, what was expected, and the way out."""
+
+
+class Live(Noun):
+    """A message on the live channel (WebSocket /api/live), server to page."""
+
+    revision: int
+    """Of the whole store: ask GET /api/runs?since= for what changed."""
+    grew: list[str]
+    """Runs whose series, console or assets grew since the last message."""
+    alive: bool = True

@@ -1,0 +1,14 @@
+"""What the page can ask: one file a noun, one function a route, whose docstring begins with the route."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, Mount, Route
+
+from netscope.show.page import page
+from netscope.show.routes import console, layers, media, runs, series, server
+
+NOUNS = (server, runs, series, layers, media, console)
+ROUTES: list[BaseRoute] = [
+    Mount("/api", routes=[route for noun in NOUNS for route in noun.ROUTES]),
+    Route("/{path:path}", page),
+]

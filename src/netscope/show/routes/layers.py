@@ -1,0 +1,79 @@
+"""What was watched: layers, their statistics, and histograms over steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import get_args
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from netscope.analyse.bins_view import View
+from netscope.charts import lines
+from netscope.charts.histograms import logged, over_steps
+from netscope.charts.layers import matrix
+from netscope.schema.layer import Quantity, Stat
+from netscope.show import replies
+from netscope.show.replies import TENSORS, answer, number, whole_number, word
+from netscope.show.routes.request import revision_of, store_of
+
+
+async def layers(request: Request) -> Response:
+    """GET /api/runs/{run}/layers: what was watched."""
+    store, name = store_of(request), request.path_params["run"]
+    return await answer(request, revision_of(request), lambda: replies.json(store.layers(name)))
+
+
+async def layer_matrix(request: Request) -> Response:
+    """GET /api/runs/{run}/layers/{quantity}/{stat}?low=&high=&px=400: one statistic, tensor x step."""
+    store, name, low, high = (
+        store_of(request),
+        request.path_params["run"],
+        number(request, "low"),
+        number(request, "high"),
+    )
+    quantity, stat = word(request, "quantity", get_args(Quantity)), word(request, "stat", get_args(Stat))
+    px = whole_number(request, "px", 400, least=1, most=lines.WIDEST_PX)
+
+    def make() -> bytes:
+        steps, values, rows = matrix(store, name, quantity, stat, px, low, high)
+        return replies.tensors({"steps": steps, "values": values}, rows)
+
+    return await answer(request, revision_of(request), make, TENSORS)
+
+
+async def bins(request: Request) -> Response:
+    """GET /api/runs/{run}/bins?key=layer/tensor/quantity&low=&high=&n=100: histograms over at most n steps."""
+    return await _over_steps(request, over_steps)
+
+
+async def histograms(request: Request) -> Response:
+    """GET /api/runs/{run}/histograms?key=&low=&high=&n=100: those that the user logged, over at most n steps."""
+    return await _over_steps(request, logged)
+
+
+async def _over_steps(request: Request, find: Callable[..., tuple[np.ndarray, View]]) -> Response:
+    store, name, low, high = (
+        store_of(request),
+        request.path_params["run"],
+        number(request, "low"),
+        number(request, "high"),
+    )
+    key, n = request.query_params.get("key", ""), whole_number(request, "n", 100, least=1, most=2000)
+
+    def make() -> bytes:
+        steps, seen = find(store, name, key, n, low, high)
+        short = {field: getattr(seen, field).astype("f4") for field in ("counts", "zeros", "nonfinite")}
+        return replies.tensors({"steps": steps, "edges": seen.edges, **short}, key)
+
+    return await answer(request, revision_of(request), make, TENSORS)
+
+
+ROUTES: list[BaseRoute] = [
+    Route("/runs/{run}/layers", layers),
+    Route("/runs/{run}/layers/{quantity}/{stat}", layer_matrix),
+    Route("/runs/{run}/bins", bins),
+    Route("/runs/{run}/histograms", histograms),
+]
