@@ -83,7 +83,7 @@ def test_escape_closes_the_palette_and_the_list_of_keys_and_gives_the_focus_back
     page.goto(known.url)
     ready(page)
     for name, dialog in (("Commands", "Commands"), ("Keyboard", "Keyboard")):
-        opener = page.get_by_role("banner").get_by_role("button", name=name)
+        opener = page.get_by_role("button", name=name)
         opener.focus()
         page.keyboard.press("Enter")
         shown = page.get_by_role("dialog", name=dialog)

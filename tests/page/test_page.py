@@ -33,7 +33,7 @@ def test_the_selection_survives_a_reload(page: Page, known: Site) -> None:
     ready(page)
     assert page.url == address
     assert compared(page) == chosen
-    page.get_by_role("link", name="Curves").first.click()
+    page.get_by_role("link", name="Training").click()
     expect(page).to_have_url(re.compile(r"/curves.*#compare="))
 
 
@@ -41,7 +41,7 @@ def test_an_address_is_a_finding(opened: Opener, known: Site) -> None:
     one, two = opened(), opened()
     one.goto(f"{known.url}curves")
     ready(one)
-    one.get_by_role("link", name="Overview").first.click()
+    one.get_by_role("link", name="Overview").click()
     expect(one).to_have_url(re.compile("/overview"))
     two.goto(one.url)
     ready(two)
@@ -51,9 +51,9 @@ def test_an_address_is_a_finding(opened: Opener, known: Site) -> None:
 def test_back_and_forward_go_through_the_views(page: Page, known: Site) -> None:
     page.goto(known.url)
     ready(page)
-    for view in ("Curves", "Overview"):
-        page.get_by_role("link", name=view).first.click()
-        expect(page).to_have_url(re.compile(view.lower()))
+    for section, view in (("Training", "curves"), ("Overview", "overview")):
+        page.get_by_role("link", name=section).click()
+        expect(page).to_have_url(re.compile(view))
     page.go_back()
     expect(page).to_have_url(re.compile("curves"))
     expect(page.locator('[aria-label="train/loss"]').first).to_be_visible()
@@ -104,6 +104,7 @@ def test_an_empty_folder_says_what_to_type(page: Page, tmp_path: Path) -> None:
     try:
         page.goto(site.url)
         expect(page.get_by_text("netscope.init").first).to_be_visible()
+        expect(page.get_by_role("navigation").get_by_role("link")).to_have_count(1)  # Runs; there is no training yet
     finally:
         site.stop()
 
@@ -128,6 +129,30 @@ def test_keys_go_to_the_views(page: Page, known: Site) -> None:
         expect(page).to_have_url(re.compile(view))
 
 
+def test_a_section_opens_with_the_view_that_was_last_shown_there(page: Page, known: Site) -> None:
+    page.goto(f"{known.url}curves")
+    ready(page)
+    page.get_by_role("link", name="Console").click()
+    page.get_by_role("link", name="Runs").click()
+    expect(page).to_have_url(re.compile("/runs"))
+    expect(page.get_by_role("link", name="Console")).to_have_count(0)
+    page.get_by_role("link", name="Training").click()
+    expect(page).to_have_url(re.compile("/console"))
+    expect(page.get_by_role("link", name="Console")).to_have_attribute("aria-current", "page")
+
+
+def test_sections_and_their_views_are_within_reach_on_a_phone(opened: Opener, known: Site) -> None:
+    page = opened(viewport={"width": 390, "height": 844}, has_touch=True)
+    page.goto(known.url)
+    ready(page)
+    page.get_by_role("link", name="Training").tap()
+    ready(page)
+    page.get_by_role("link", name="System").tap()
+    expect(page).to_have_url(re.compile("/system"))
+    page.get_by_role("link", name="Overview").tap()
+    expect(page).to_have_url(re.compile("/overview"))
+
+
 def test_the_palette_runs_a_command(page: Page, known: Site) -> None:
     page.goto(known.url)
     ready(page)
@@ -143,7 +168,7 @@ def test_the_language_can_be_switched_and_is_kept(page: Page, known: Site) -> No
     expect(page.locator("html")).to_have_attribute("lang", "en")
     page.get_by_role("button", name="中文").click()
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
-    expect(page.get_by_role("navigation").first).not_to_contain_text("Curves")
+    expect(page.get_by_role("navigation").first).not_to_contain_text("Training")
     page.reload()
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
 

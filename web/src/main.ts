@@ -3,12 +3,10 @@ import { mount } from 'svelte';
 import App from './App.svelte';
 import { afterCharts, begin } from './chart/busy';
 import { runs } from './state/runs.svelte';
-import { selection } from './state/selection.svelte';
 import './ui/tokens.css';
 import './ui/base.css';
 import mark from './ui/mark.svg';
-import { askEarly } from './views/curves/early';
-import { scalars } from './views/curves/keys.svelte';
+import { shownView } from './views/registry';
 
 /** What is there by now is built at once; what takes longer finds the page around it. */
 const PATIENCE_MS = 100;
@@ -16,9 +14,7 @@ const PATIENCE_MS = 100;
 /** The table of runs was asked for by index.html, and has mostly come before this script. */
 async function first(): Promise<void> {
   await runs.start();
-  if (selection.view !== 'curves') return;
-  await scalars.update(runs.compared, runs.growth);
-  askEarly();
+  await shownView().prepare?.();
 }
 
 const patience = new Promise<void>((resolve) => setTimeout(resolve, PATIENCE_MS));

@@ -15,6 +15,7 @@ export const en = {
     media: 'Media',
     overview: 'Overview',
   },
+  sections: { training: 'Training' },
 
   state: { running: 'running', finished: 'finished', crashed: 'crashed', killed: 'killed', abandoned: 'abandoned', unreadable: 'unreadable' },
   reading: (percent: number) => `reading ${percent} %`,
@@ -31,6 +32,7 @@ export const en = {
   shell: {
     skip: 'Skip to the content',
     views: 'Views',
+    sections: 'Sections',
     more: 'More',
     menu: 'Menu',
     commands: 'Commands',

@@ -14,6 +14,7 @@ export const zh: Messages = {
     media: '媒体',
     overview: '概览',
   },
+  sections: { training: '训练' },
 
   state: { running: '运行中', finished: '已完成', crashed: '已崩溃', killed: '已中止', abandoned: '已弃置', unreadable: '无法读取' },
   reading: (percent) => `读取中 ${percent}%`,
@@ -30,6 +31,7 @@ export const zh: Messages = {
   shell: {
     skip: '跳到正文',
     views: '视图',
+    sections: '分区',
     more: '更多',
     menu: '菜单',
     commands: '命令',

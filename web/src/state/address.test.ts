@@ -33,7 +33,7 @@ test('a thousand compared runs stay out of what is sent to the server', () => {
 });
 
 test('what cannot be understood of an address is left out', () => {
-  expect(there('nonsense?step=abc&run=a')).toEqual({ ...NOTHING, run: 'a' });
+  expect(there('no/view?step=abc&run=a')).toEqual({ ...NOTHING, run: 'a' });
   expect(there('curves?step=1e99').step).toBeNull();
   expect(there('curves?step=9007199254740993').step).toBeNull();
   expect(there('runs#compare=%E0%A4%A').compared).toEqual({ ids: ['%E0%A4%A'] });

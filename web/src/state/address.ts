@@ -1,13 +1,11 @@
 /** The selection as an address and back: pure functions, so that a link restores exactly what was shown. */
 
-export const VIEWS = ['runs', 'curves', 'layers', 'system', 'console', 'media', 'overview'] as const;
-export type View = (typeof VIEWS)[number];
-
 /** Which runs are compared: the newest few until someone ticks, then a list, or all that pass the filter but a few. */
 export type Compared = 'auto' | { ids: readonly string[] } | { except: readonly string[] };
 
 export interface Selection {
-  view: View;
+  /** Id of the view, as `views/registry.ts` has it. */
+  view: string;
   /** The run that Overview, Console, Layers… tell of; null: the first compared one. */
   run: string | null;
   compared: Compared;
@@ -49,12 +47,11 @@ function escaped(id: string): string {
 /** Read an address; what cannot be understood is left out. */
 export function decode(url: URL, base: string): Selection {
   const path = url.pathname.startsWith(base) ? url.pathname.slice(base.length) : '';
-  const view = VIEWS.find((v) => v === path) ?? 'runs';
   const step = url.searchParams.get('step');
   const more: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, value] of url.searchParams) if (!OWN.has(name)) more[name] = value;
   return {
-    view,
+    view: /^[a-z-]+$/.test(path) ? path : NOTHING.view,
     run: url.searchParams.get('run'),
     compared: comparedOf(url.hash),
     step: step !== null && /^-?\d+$/.test(step) && Number.isSafeInteger(Number(step)) ? Number(step) : null,

@@ -1,6 +1,6 @@
 /** The one selection, run x step x layer x view, that lives in the address bar and is obeyed by every view. */
 import { BASE } from '../api/client';
-import { decode, encode, NOTHING, type Compared, type Selection, type View } from './address';
+import { decode, encode, NOTHING, type Compared, type Selection } from './address';
 
 /** A drag makes hundreds of changes a second; browsers allow about a hundred replacements in 30 s. */
 const WRITE_MS = 350;
@@ -10,7 +10,7 @@ class SelectionState {
   #written = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  readonly view: View = $derived(this.#now.view);
+  readonly view: string = $derived(this.#now.view);
   readonly run: string | null = $derived(this.#now.run);
   readonly compared: Compared = $derived(this.#now.compared);
   readonly step: number | null = $derived(this.#now.step);

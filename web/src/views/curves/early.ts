@@ -8,17 +8,24 @@ import { keyFilter, sectionsOf } from './sections';
 import { scalarSeries } from './series.svelte';
 import { settings } from './settings.svelte';
 
-/** What the bars above and below the charts take. */
+/** What the bars above and below the charts take, and the rail of sections at their left. */
 const BARS_PX = 126;
+const RAIL_PX = 64;
 
 /** Width and height that the charts will probably have. */
 export function guessSize(): [number, number] {
   const isNarrow = matchMedia('(max-width: 760px)').matches;
   const side = isNarrow || !recall('side', true) ? 0 : recall('sideWidth', 232);
-  return [innerWidth - side, innerHeight - BARS_PX];
+  return [innerWidth - (isNarrow ? 0 : RAIL_PX) - side, innerHeight - BARS_PX];
 }
 
-export function askEarly(): void {
+/** Asks for the keys of the shown runs, then for the first charts. */
+export async function prepare(): Promise<void> {
+  await scalars.update(runs.compared, runs.growth);
+  askEarly();
+}
+
+function askEarly(): void {
   if (lineup.groups.length || !scalars.loaded) return;
   const [width, height] = guessSize();
   const filter = settings.keys ? keyFilter(settings.keys) : null;

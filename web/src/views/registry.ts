@@ -1,0 +1,140 @@
+/** Every view of the page, one entry each. Sections, tabs, keys, palette, addresses, lazy loading and the scrubber come from here. */
+import type { Component } from 'svelte';
+import type { WhenEmpty } from '../ui/Empty.svelte';
+import type { IconName } from '../ui/Icon.svelte';
+import { i18n } from '../state/i18n.svelte';
+import { runs } from '../state/runs.svelte';
+import { selection } from '../state/selection.svelte';
+import { prepare as prepareCurves } from './curves/early';
+import Curves from './curves/Curves.svelte';
+
+/** A view takes `whenEmpty` if it has something to say then, else nothing. */
+export type ViewComponent = Component<never>;
+
+export interface View {
+  /** Its name in the address. */
+  id: string;
+  /** Id of its section. */
+  section: string;
+  icon: IconName;
+  /** Pressed after `g`. */
+  key: string;
+  title: () => string;
+  /** Which runs it tells of: all of the folder, those that are shown, or the current one. The latter two have the list of runs at their side. */
+  of: 'folder' | 'shown' | 'current';
+  /** Whether it obeys the selected step, so that the scrubber is below it. */
+  scrubber: boolean;
+  /** Whether it draws a heading of its own. */
+  hasHeading?: boolean;
+  /** Its component, or the download of it. */
+  load: () => ViewComponent | Promise<{ default: ViewComponent }>;
+  /** What can be asked of the server before the page is built, when the page opens with this view. */
+  prepare?: () => Promise<void>;
+  /** What it says when there is nothing to show, and what to type so that there is. */
+  whenEmpty?: () => WhenEmpty;
+}
+
+/** Views that belong together. One with a single view is a tab of its own. */
+export interface Section {
+  id: string;
+  icon: IconName;
+  title: () => string;
+  /** Whether it has something to show. */
+  isShown: () => boolean;
+}
+
+const hasRuns = () => !runs.loaded || runs.all.size > 0;
+
+export const SECTIONS: readonly Section[] = [
+  { id: 'runs', icon: 'runs', title: () => i18n.t.views.runs, isShown: () => true },
+  { id: 'overview', icon: 'overview', title: () => i18n.t.views.overview, isShown: hasRuns },
+  { id: 'training', icon: 'training', title: () => i18n.t.sections.training, isShown: hasRuns },
+];
+
+export const VIEWS: readonly View[] = [
+  {
+    id: 'runs',
+    section: 'runs',
+    icon: 'runs',
+    key: 'r',
+    title: () => i18n.t.views.runs,
+    of: 'folder',
+    scrubber: false,
+    load: () => import('./runs/Runs.svelte'),
+  },
+  {
+    id: 'overview',
+    section: 'overview',
+    icon: 'overview',
+    key: 'o',
+    title: () => i18n.t.views.overview,
+    of: 'current',
+    scrubber: false,
+    hasHeading: true,
+    load: () => import('./overview/Overview.svelte'),
+  },
+  {
+    id: 'curves',
+    section: 'training',
+    icon: 'curves',
+    key: 'c',
+    title: () => i18n.t.views.curves,
+    of: 'shown',
+    scrubber: true,
+    load: () => Curves,
+    prepare: prepareCurves,
+    whenEmpty: () => ({ text: [i18n.t.curves.noKeys], example: 'run.log({"loss": loss, "val/accuracy": accuracy})' }),
+  },
+  {
+    id: 'layers',
+    section: 'training',
+    icon: 'layers',
+    key: 'l',
+    title: () => i18n.t.views.layers,
+    of: 'current',
+    scrubber: true,
+    load: () => import('./layers/Layers.svelte'),
+    whenEmpty: () => ({ text: [i18n.t.layers.empty, i18n.t.layers.emptyHint], example: 'run.watch(model)' }),
+  },
+  {
+    id: 'media',
+    section: 'training',
+    icon: 'media',
+    key: 'm',
+    title: () => i18n.t.views.media,
+    of: 'shown',
+    scrubber: true,
+    load: () => import('./media/Media.svelte'),
+    whenEmpty: () => ({ text: [i18n.t.media.empty, i18n.t.media.emptyHint], example: 'run.log({"samples": netscope.Image(pixels)}, step=step)' }),
+  },
+  {
+    id: 'system',
+    section: 'training',
+    icon: 'system',
+    key: 's',
+    title: () => i18n.t.views.system,
+    of: 'shown',
+    scrubber: false,
+    load: () => import('./system/System.svelte'),
+    whenEmpty: () => ({ text: [i18n.t.system.empty, i18n.t.system.emptyHint], example: 'run = netscope.init()' }),
+  },
+  {
+    id: 'console',
+    section: 'training',
+    icon: 'console',
+    key: 't',
+    title: () => i18n.t.views.console,
+    of: 'current',
+    scrubber: false,
+    load: () => import('./console/Console.svelte'),
+  },
+];
+
+/** The view of the address. */
+export function shownView(): View {
+  return VIEWS.find((view) => view.id === selection.view) ?? VIEWS[0]!;
+}
+
+export function viewsOf(section: string): View[] {
+  return VIEWS.filter((view) => view.section === section);
+}
