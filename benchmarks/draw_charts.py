@@ -170,7 +170,7 @@ def look_at_floor(page: Page, port: int) -> dict[str, float]:
 
 
 def look_at_netscope(page: Page, port: int) -> dict[str, float]:
-    page.goto(f"http://127.0.0.1:{port}/curves#compare=*")
+    page.goto(f"http://127.0.0.1:{port}/curves#show=*")
     drawn_ms = mark(page)
     charts, inked = page.evaluate(NETSCOPE_INK)
     if not charts or inked < charts:

@@ -141,12 +141,12 @@ def test_a_filter_of_keys_that_nothing_passes_says_so(curves: Page) -> None:
     expect(card(curves, "train/loss")).to_be_visible()
 
 
-def test_the_scrubber_knows_the_steps_of_all_compared_runs(page: Page, uneven: Site) -> None:
+def test_the_scrubber_knows_the_steps_of_all_shown_runs(page: Page, uneven: Site) -> None:
     page.goto(f"{uneven.url}curves")
     ready(page)
     steps = page.get_by_role("slider", name="Selected step")
     expect(steps).to_have_attribute("aria-valuemax", "99")
-    page.get_by_role("checkbox", name="Compare long").click()
+    page.get_by_role("button", name="Show long in charts").click()
     expect(steps).to_have_attribute("aria-valuemax", "19")
 
 

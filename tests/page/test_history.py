@@ -59,18 +59,18 @@ def test_runs_layer_step_and_statistic_are_there_after_a_reload_and_elsewhere(
     expect(page.get_by_role("button", name="Weight scale")).to_have_attribute("aria-pressed", "true")
 
 
-def test_compared_runs_and_axes_travel_in_the_link(page: Page, opened: Opener, known: Site) -> None:
+def test_shown_runs_and_axes_travel_in_the_link(page: Page, opened: Opener, known: Site) -> None:
     page.goto(f"{known.url}curves")
     ready(page)
-    page.locator("aside li").nth(1).get_by_role("checkbox").click()
-    page.locator("aside li").nth(3).get_by_role("checkbox").click()
+    page.locator("aside li").nth(1).locator("button:has(.eye)").click()
+    page.locator("aside li").nth(3).locator("button:has(.eye)").click()
     page.get_by_role("button", name="Relative time").click()
     page.get_by_role("button", name="log y").click()
-    expect(page).to_have_url(re.compile("x=relative.*#compare="))
+    expect(page).to_have_url(re.compile("x=relative.*#hide="))
     other = opened()
     other.goto(page.url)
     ready(other)
-    expect(other.get_by_text("8 compared")).to_be_visible()
+    expect(other.get_by_text("8 shown")).to_be_visible()
     expect(other.get_by_role("button", name="Relative time")).to_have_attribute("aria-pressed", "true")
     expect(other.get_by_role("button", name="log y")).to_have_attribute("aria-pressed", "true")
 
@@ -91,7 +91,7 @@ def test_a_link_to_a_run_that_is_not_here_says_so(page: Page, known: Site, view:
     page.goto(f"{known.url}{view}?run=nosuchrun")
     ready(page)
     expect(page.get_by_text("This run is not here")).to_be_visible()
-    expect(page.locator("aside li.focused")).to_have_count(0)
+    expect(page.locator("aside li.current")).to_have_count(0)
     page.get_by_role("button", name="Go to the runs").click()
     expect(page).to_have_url(f"{known.url}runs")
     expect(page.locator("[role=row].run").first).to_be_visible()
@@ -101,8 +101,8 @@ def test_a_link_to_a_run_that_is_not_here_says_so(page: Page, known: Site, view:
     expect(page.get_by_text("This run is not here")).to_be_hidden()
 
 
-def test_a_link_to_a_run_that_is_not_here_still_compares_the_others(page: Page, known: Site) -> None:
+def test_a_link_to_a_run_that_is_not_here_still_shows_the_others(page: Page, known: Site) -> None:
     page.goto(f"{known.url}curves?run=nosuchrun")
     ready(page)
-    expect(page.get_by_text("10 compared")).to_be_visible()
+    expect(page.get_by_text("10 shown")).to_be_visible()
     expect(page.get_by_text("This run is not here")).to_have_count(0)

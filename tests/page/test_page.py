@@ -13,28 +13,26 @@ from tests.page.conftest import PATIENCE_MS, Opener, Site, ready, show
 VIEWS = ["runs", "curves", "layers", "system", "console", "media", "overview"]
 
 
-def compared(page: Page) -> list[str]:
-    """Names of the runs that are ticked."""
-    return page.locator('[role="checkbox"][aria-checked="true"], input[type="checkbox"]:checked').evaluate_all(
-        "boxes => boxes.map(box => box.getAttribute('aria-label') ?? box.closest('label')?.textContent?.trim() ?? '')"
-    )
+def shown(page: Page) -> list[str]:
+    """What the open eyes are called."""
+    return page.locator("button:has(> .eye:not(.shut))").evaluate_all("eyes => eyes.map(eye => eye.ariaLabel)")
 
 
 def test_the_selection_survives_a_reload(page: Page, known: Site) -> None:
     page.goto(known.url)
     ready(page)
-    before = compared(page)
-    page.locator('[role="row"] [role="checkbox"], [role="row"] input[type="checkbox"]').nth(3).click()
-    expect(page).to_have_url(re.compile("#compare="))
-    chosen = compared(page)
+    before = shown(page)
+    page.locator("[role=row].run button:has(> .eye)").nth(3).click()
+    expect(page).to_have_url(re.compile("#hide="))
+    chosen = shown(page)
     assert chosen != before
     address = page.url
     page.reload()
     ready(page)
     assert page.url == address
-    assert compared(page) == chosen
+    assert shown(page) == chosen
     page.get_by_role("link", name="Training").click()
-    expect(page).to_have_url(re.compile(r"/curves.*#compare="))
+    expect(page).to_have_url(re.compile(r"/curves.*#hide="))
 
 
 def test_an_address_is_a_finding(opened: Opener, known: Site) -> None:

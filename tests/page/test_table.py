@@ -203,7 +203,7 @@ def test_runs_of_one_value_have_one_colour(table: Page) -> None:
     at = titles(table).index("model") + 1
     found = rows(table).evaluate_all(
         "(rows, at) => rows.map(row => [row.querySelector(`:scope > :nth-child(${at})`).textContent.trim(),"
-        " row.querySelector('[role=checkbox]').style.getPropertyValue('--ink')])",
+        " row.querySelector('.eye').style.background])",
         at,
     )
     colours: dict[str, set[str]] = {}
@@ -235,51 +235,51 @@ def test_a_filter_keeps_the_runs_that_pass(table: Page) -> None:
     expect(rows(table)).to_have_count(3)
     assert max(values(table, "lr")) < middle
     table.get_by_role("textbox", name="Search runs").fill('summary["val/loss"].min < 0')
-    expect(table.get_by_text("No run passes the filter.")).to_be_visible()
+    expect(table.get_by_text("No runs match the filter.")).to_be_visible()
     table.get_by_role("button", name="Show all runs").click()
     expect(rows(table)).to_have_count(6)
 
 
-def test_what_a_filter_compares_is_the_same_after_a_reload_and_elsewhere(table: Page, opened: Opener) -> None:
-    table.get_by_role("checkbox", name="Compare none of the runs shown").click()
-    expect(table.get_by_text("0 compared")).to_be_visible()
-    table.get_by_role("checkbox", name="Compare only the runs shown").click()
+def test_what_a_filter_shows_is_the_same_after_a_reload_and_elsewhere(table: Page, opened: Opener) -> None:
+    table.get_by_role("button", name="Hide the listed runs in charts").click()
+    expect(table.get_by_text("0 shown")).to_be_visible()
+    table.get_by_role("button", name="Show only the listed runs in charts").click()
     losses = sorted(values(table, "val/loss"))
     filtered = f'summary["val/loss"].last < {sum(losses[1:3]) / 2}'
     search = table.get_by_role("textbox", name="Search runs")
     search.fill(filtered)
-    expect(table.get_by_text("2 compared")).to_be_visible()
-    expect(table).to_have_url(re.compile(r"/runs\?filter=summary.*#compare=\*$"))
+    expect(table.get_by_text("2 shown")).to_be_visible()
+    expect(table).to_have_url(re.compile(r"/runs\?filter=summary.*#show=\*$"))
     table.reload()
     ready(table)
     expect(search).to_have_value(filtered)
-    expect(table.get_by_text("2 compared")).to_be_visible()
+    expect(table.get_by_text("2 shown")).to_be_visible()
 
     other = opened()
     asked: list[str] = []
     other.on("request", lambda request: asked.append(request.post_data or "") if "api/keys" in request.url else None)
     other.goto(table.url.replace("/runs", "/curves"))
     ready(other)
-    expect(other.get_by_text("2 compared")).to_be_visible()
+    expect(other.get_by_text("2 shown")).to_be_visible()
     assert asked, "the charts ask for keys"
     assert all(len(json.loads(body)["runs"]) == 2 for body in asked), "of the two runs, from the first question on"
 
 
 @pytest.mark.parametrize("view", ["runs", "curves"])
-def test_the_box_above_the_runs_compares_those_shown_and_no_others(page: Page, known: Site, view: str) -> None:
+def test_the_eye_above_the_runs_shows_those_listed_and_no_others(page: Page, known: Site, view: str) -> None:
     page.goto(f"{known.url}{view}")
     ready(page)
-    expect(page.get_by_text("10 compared")).to_be_visible()
-    page.locator("[data-search=runs]").fill("/-[01]$/")  # the two oldest, which are not compared
+    expect(page.get_by_text("10 shown", exact=True)).to_be_visible()
+    page.locator("[data-search=runs]").fill("/-[01]$/")  # the two oldest, which are not shown
     expect(page.get_by_text("2 of 12 runs")).to_be_visible()
-    page.get_by_role("checkbox", name="Compare only the runs shown").click()
-    expect(page.get_by_text("2 compared")).to_be_visible()
+    page.get_by_role("button", name="Show only the listed runs in charts").click()
+    expect(page.get_by_text("2 shown")).to_be_visible()
     page.go_back()
-    expect(page.get_by_text("10 compared")).to_be_visible()
+    expect(page.get_by_text("10 shown", exact=True)).to_be_visible()
     page.go_forward()
-    expect(page.get_by_text("2 compared")).to_be_visible()
-    page.get_by_role("checkbox", name="Compare none of the runs shown").click()
-    expect(page.get_by_text("0 compared")).to_be_visible()
+    expect(page.get_by_text("2 shown")).to_be_visible()
+    page.get_by_role("button", name="Hide the listed runs in charts").click()
+    expect(page.get_by_text("0 shown")).to_be_visible()
 
 
 def test_back_brings_the_filter_back(table: Page) -> None:
@@ -346,19 +346,71 @@ def test_archived_runs_are_away_until_they_are_asked_for(table: Page) -> None:
 
 
 def test_hidden_runs_leave_the_charts_and_come_back(table: Page) -> None:
-    expect(table.get_by_text("6 compared")).to_be_visible()
+    expect(table.get_by_text("6 shown")).to_be_visible()
     choose(table, 0, 1, 2)
-    table.get_by_role("button", name="Hide in charts, or show").click()
-    expect(table.get_by_text("3 compared")).to_be_visible()
+    table.get_by_role("toolbar").get_by_role("button", name="Show in charts, or hide").click()
+    expect(table.get_by_text("3 shown")).to_be_visible()
+    expect(table).to_have_url(re.compile("#hide="))
     table.reload()
     ready(table)
-    expect(table.get_by_text("3 compared")).to_be_visible()
+    expect(table.get_by_text("3 shown")).to_be_visible()
     table.get_by_role("link", name="Training").click()
-    expect(table.locator("aside li.dim")).to_have_count(3)
+    expect(table.locator("aside li .eye.shut")).to_have_count(3)
     table.go_back()
     choose(table, 0, 1, 2)
-    table.keyboard.press("x")
-    expect(table.get_by_text("6 compared")).to_be_visible()
+    table.keyboard.press("v")
+    expect(table.get_by_text("6 shown")).to_be_visible()
+
+
+def test_what_is_shown_and_what_is_selected_are_two_things(table: Page) -> None:
+    first = rows(table).first
+    first.get_by_role("checkbox").click()
+    expect(table.get_by_text("1 selected")).to_be_visible()
+    expect(table.get_by_text("6 shown")).to_be_visible()
+    first.get_by_role("button", name=re.compile("^Show .* in charts$")).click()
+    expect(table.get_by_text("5 shown")).to_be_visible()
+    expect(first.get_by_role("checkbox")).to_be_checked()
+    table.keyboard.press("Escape")
+    expect(first.get_by_role("checkbox")).not_to_be_checked()
+    expect(table.get_by_text("5 shown")).to_be_visible()
+
+
+def test_rows_are_selected_and_shown_by_key(table: Page) -> None:
+    table.keyboard.press("j")
+    table.keyboard.press("Space")
+    table.keyboard.press("j")
+    table.keyboard.press("Space")
+    expect(table.get_by_text("2 selected")).to_be_visible()
+    table.keyboard.press("Shift+v")
+    expect(table.get_by_text("2 shown")).to_be_visible()
+    table.keyboard.press("Escape")
+    table.keyboard.press("v")
+    expect(table.get_by_text("1 shown")).to_be_visible()
+
+
+@pytest.mark.parametrize("view", ["runs", "curves"])
+def test_shown_runs_that_do_not_match_the_filter_are_told_and_can_be_seen(page: Page, known: Site, view: str) -> None:
+    page.goto(f"{known.url}{view}")
+    ready(page)
+    page.locator("[data-search=runs]").fill("/-(7|8|9|10|11)$/")
+    expect(page.get_by_text("5 of 12 runs")).to_be_visible()
+    expect(page.get_by_text("10 shown", exact=True)).to_be_visible()
+    seen = page.locator("[role=row].run, aside li")
+    expect(seen).to_have_count(5)
+    page.get_by_text("5 shown runs do not match the filter").click()
+    expect(seen).to_have_count(10)
+
+
+def test_an_opened_run_is_shown_in_every_view(page: Page, known: Site) -> None:
+    page.goto(f"{known.url}runs#show=")
+    ready(page)
+    expect(page.get_by_text("0 shown")).to_be_visible()
+    rows(page).nth(4).locator(".text a").click()
+    page.get_by_role("link", name="Training").click()
+    expect(page.get_by_text("1 shown")).to_be_visible()
+    expect(page.locator("aside li.current .eye:not(.shut)")).to_have_count(1)
+    page.keyboard.press("v")
+    expect(page.get_by_text("0 shown")).to_be_visible()
 
 
 def test_several_runs_are_deleted_and_brought_back(table: Page, site: Site) -> None:

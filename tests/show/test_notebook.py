@@ -47,7 +47,7 @@ def test_a_frame_shows_the_folder(folder, write):
 
 def test_a_frame_of_a_run_shows_that_run_alone(folder, write):
     write("a b").end()
-    assert source(notebook.frame(folder, "a b")).endswith("/curves?run=a%20b#compare=a%20b")
+    assert source(notebook.frame(folder, "a b")).endswith("/curves?run=a%20b#show=a%20b")
 
 
 def test_a_folder_has_one_server_however_many_frames_show_it(folder, tmp_path, write):
@@ -71,7 +71,7 @@ def test_a_store_shows_itself_in_a_notebook(folder, write):
     write("a").end()
     with netscope.open(folder) as store:
         assert "data-page" in store._repr_html_()
-        assert "compare=a" in store.run("a")._repr_html_()
+        assert "show=a" in store.run("a")._repr_html_()
 
 
 def test_the_picture_tells_what_a_run_logged(folder, write):

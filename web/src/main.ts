@@ -2,18 +2,18 @@
 import { mount } from 'svelte';
 import App from './App.svelte';
 import { afterCharts, begin } from './chart/busy';
-import { runs } from './state/runs.svelte';
 import './ui/tokens.css';
 import './ui/base.css';
 import mark from './ui/mark.svg';
 import { shownView } from './views/registry';
+import { connection } from './state/connection.svelte';
 
 /** What is there by now is built at once; what takes longer finds the page around it. */
 const PATIENCE_MS = 100;
 
 /** The table of runs was asked for by index.html, and has mostly come before this script. */
 async function first(): Promise<void> {
-  await runs.start();
+  await connection.start();
   await shownView().prepare?.();
 }
 

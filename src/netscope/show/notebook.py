@@ -59,7 +59,7 @@ def frame(folder: str | os.PathLike[str], run_id: str | None = None, height_px: 
     url = serving.url
     if run_id is not None:
         name = quote(run_id, safe="")
-        url += f"curves?run={name}#compare={name}"
+        url += f"curves?run={name}#show={name}"
     still = picture(serving.store, None if run_id is None else [run_id])
     name = secrets.token_hex(4)
     script = _SCRIPT % {"name": name, "height": height_px}

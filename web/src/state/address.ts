@@ -1,14 +1,19 @@
 /** The selection as an address and back: pure functions, so that a link restores exactly what was shown. */
 
-/** Which runs are compared: the newest few until someone ticks, then a list, or all that pass the filter but a few. */
-export type Compared = 'auto' | { ids: readonly string[] } | { except: readonly string[] };
+/** Which runs are shown in charts: the newest few until someone chooses, a list, or all that match the filter; without those hidden by hand. */
+export interface Shown {
+  of: 'newest' | 'all' | readonly string[];
+  except: readonly string[];
+}
+
+export const NEWEST: Shown = { of: 'newest', except: [] };
 
 export interface Selection {
   /** Id of the view, as `views/registry.ts` has it. */
   view: string;
-  /** The run that Overview, Console, Layers… tell of; null: the first compared one. */
+  /** The current run, which Overview, Console and Layers are about; null: the first shown one. */
   run: string | null;
-  compared: Compared;
+  shown: Shown;
   /** Step that all views show; null: the latest there is. */
   step: number | null;
   /** Dotted path of a layer. */
@@ -17,11 +22,11 @@ export interface Selection {
   more: Readonly<Record<string, string>>;
 }
 
-export const NOTHING: Selection = { view: 'runs', run: null, compared: 'auto', step: null, layer: null, more: {} };
+export const NOTHING: Selection = { view: 'runs', run: null, shown: NEWEST, step: null, layer: null, more: {} };
 
 const OWN = new Set(['run', 'step', 'layer']);
 
-/** Path below the base, with query and fragment: "curves?run=a&step=40#compare=a,b". */
+/** Path below the base, with query and fragment: "curves?run=a&step=40#show=a,b". */
 export function encode(s: Selection): string {
   const query = new URLSearchParams();
   if (s.run !== null) query.set('run', s.run);
@@ -29,14 +34,15 @@ export function encode(s: Selection): string {
   if (s.layer !== null) query.set('layer', s.layer);
   for (const name of Object.keys(s.more).sort()) if (!OWN.has(name)) query.set(name, s.more[name]!);
   const text = query.toString();
-  return s.view + (text && `?${text}`) + fragment(s.compared);
+  return s.view + (text && `?${text}`) + fragment(s.shown);
 }
 
 // In the fragment, because a thousand ids make a line that servers and proxies refuse; the fragment never leaves the page.
-function fragment(compared: Compared): string {
-  if (compared === 'auto') return '';
-  if ('ids' in compared) return `#compare=${compared.ids.map(escaped).join(',')}`;
-  return `#compare=*${compared.except.map((id) => `,${escaped(id)}`).join('')}`;
+function fragment({ of, except }: Shown): string {
+  const parts: string[] = [];
+  if (of !== 'newest') parts.push(`show=${of === 'all' ? '*' : of.map(escaped).join(',')}`);
+  if (except.length) parts.push(`hide=${except.map(escaped).join(',')}`);
+  return parts.length ? `#${parts.join('&')}` : '';
 }
 
 /** An id as part of the list: no comma, and not the star that stands for all. */
@@ -53,19 +59,25 @@ export function decode(url: URL, base: string): Selection {
   return {
     view: /^[a-z-]+$/.test(path) ? path : NOTHING.view,
     run: url.searchParams.get('run'),
-    compared: comparedOf(url.hash),
+    shown: shownOf(url.hash),
     step: step !== null && /^-?\d+$/.test(step) && Number.isSafeInteger(Number(step)) ? Number(step) : null,
     layer: url.searchParams.get('layer'),
     more,
   };
 }
 
-function comparedOf(hash: string): Compared {
-  const list = /^#compare=(.*)$/.exec(hash)?.[1];
-  if (list === undefined) return 'auto';
-  const [first, ...rest] = list.split(',').filter(Boolean);
-  if (first === '*') return { except: rest.map(plain) };
-  return { ids: first === undefined ? [] : [first, ...rest].map(plain) };
+function shownOf(hash: string): Shown {
+  const shown: { -readonly [part in keyof Shown]: Shown[part] } = { ...NEWEST };
+  for (const part of hash.slice(1).split('&')) {
+    const [, name, list = ''] = /^(\w+)=(.*)$/.exec(part) ?? [];
+    const ids = list.split(',').filter(Boolean);
+    if (name === 'show') shown.of = list === '*' ? 'all' : ids.map(plain);
+    else if (name === 'hide') shown.except = ids.map(plain);
+    // In links of older versions "#compare=*,a" is all but a.
+    else if (name === 'compare' && ids[0] === '*') return { of: 'all', except: ids.slice(1).map(plain) };
+    else if (name === 'compare') shown.of = ids.map(plain);
+  }
+  return shown;
 }
 
 function plain(text: string): string {

@@ -1,7 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Run } from '../api/schema.gen';
 import { runs } from './runs.svelte';
-import { selection } from './selection.svelte';
 
 const run = (id: string) => ({ id, name: id, state: 'finished', created: 1, config: {}, summary: {}, tags: [], archived: false, revision: 1 }) as unknown as Run;
 const reply = (body: unknown) => new Response(JSON.stringify(body), { headers: { 'Content-Type': 'application/json' } });
@@ -66,47 +65,4 @@ test('an act that the server refuses is taken back', async () => {
   expect([...runs.all.values()].map((one) => one.name)).toEqual(['other']);
   await Promise.all(acts.map((act) => expect(act).rejects.toThrow('no room')));
   expect([...runs.all.values()]).toEqual(before);
-});
-
-test('no other run stands for one that the address names and that is not here', async () => {
-  serve(() => Promise.resolve(table(8, ['a', 'b'])));
-  selection.replace({ run: 'gone' });
-  await runs.restore([]);
-  expect(runs.isMissing).toBe(true);
-  expect(runs.focused).toBeNull();
-  selection.replace({ run: 'b' });
-  expect(runs.focused?.id).toBe('b');
-  selection.replace({ run: null });
-  expect(runs.isMissing).toBe(false);
-  expect(runs.focused).not.toBeNull();
-});
-
-test('all that pass the filter are those that pass the filter of the address', async () => {
-  serve(() => Promise.resolve(table(9, ['cnn-1', 'vit-1', 'vit-2'])));
-  const before = location.href;
-  history.replaceState(null, '', '/runs?filter=vit#compare=*');
-  dispatchEvent(new PopStateEvent('popstate'));
-  await runs.restore([]);
-  expect(runs.search).toBe('vit');
-  expect(runs.compared).toEqual(['vit-1', 'vit-2']);
-  runs.search = '';
-  expect(selection.href({})).toBe('/runs#compare=*');
-  expect(runs.compared).toHaveLength(3);
-  history.replaceState(null, '', before);
-  dispatchEvent(new PopStateEvent('popstate'));
-});
-
-test('a run that is opened is compared where nobody chose what is', async () => {
-  const ids = Array.from({ length: 12 }, (_, i) => `run${i}`);
-  serve(() => Promise.resolve(reply({ revision: 10, runs: ids.map((id, i) => ({ ...run(id), created: i })), removed: [] })));
-  selection.replace({ run: null, compared: 'auto' });
-  await runs.restore([]);
-  expect(runs.ticked.has('run0')).toBe(false);
-  selection.replace({ run: 'run0' });
-  expect(runs.compared).toHaveLength(11);
-  expect(runs.compared).toContain('run0');
-  runs.tick(['run0'], false);
-  expect(runs.compared).toHaveLength(10);
-  expect(runs.compared).not.toContain('run0');
-  selection.replace({ run: null, compared: 'auto' });
 });

@@ -1,6 +1,6 @@
 /** The one selection, run x step x layer x view, that lives in the address bar and is obeyed by every view. */
 import { BASE } from '../api/client';
-import { decode, encode, NOTHING, type Compared, type Selection } from './address';
+import { decode, encode, NOTHING, type Selection, type Shown } from './address';
 
 /** A drag makes hundreds of changes a second; browsers allow about a hundred replacements in 30 s. */
 const WRITE_MS = 350;
@@ -12,10 +12,10 @@ class SelectionState {
 
   readonly view: string = $derived(this.#now.view);
   readonly run: string | null = $derived(this.#now.run);
-  readonly compared: Compared = $derived(this.#now.compared);
+  readonly shown: Shown = $derived(this.#now.shown);
   readonly step: number | null = $derived(this.#now.step);
   readonly layer: string | null = $derived(this.#now.layer);
-  /** Which runs are listed, and compared where all that pass are; '': every run. */
+  /** Which runs are listed; '': every run. */
   readonly filter: string = $derived(this.#now.more['filter'] ?? '');
   readonly more: Readonly<Record<string, string>> = $derived(this.#now.more);
 

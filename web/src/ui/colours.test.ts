@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { assign, distinct, hash, ink, PALETTE, rgb, SLOTS } from './colours';
+import { distinct, ink, nearSlots, NO_COLOUR, PALETTE, rgb, SLOTS } from './colours';
 
 const linear = (c: number) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
 
@@ -66,49 +66,45 @@ test.each([
   expect(close).toEqual([]);
 });
 
-test('a dozen runs that follow each other have a dozen colours', () => {
-  const ids = Array.from({ length: 200 }, (_, i) => `20261122-${i}-k7qd`);
-  const slots = assign(ids, new Map());
-  for (let i = 0; i + PALETTE.length <= ids.length; i++) {
-    const hues = ids.slice(i, i + PALETTE.length).map((id) => slots.get(id)! % PALETTE.length);
-    expect(new Set(hues).size).toBe(PALETTE.length);
-  }
-});
-
-test('runs keep their colours when younger ones come and older ones go', () => {
-  const ids = Array.from({ length: 40 }, (_, i) => `run-${i}`);
-  const before = assign(ids.slice(0, 30), new Map());
-  const after = assign(ids.slice(5), before);
-  for (const id of ids.slice(5, 30)) expect(after.get(id)).toBe(before.get(id));
-});
-
-test('the first choice comes from the id alone', () => {
-  expect(assign(['some-run'], new Map()).get('some-run')).toBe(hash('some-run') % PALETTE.length);
-});
-
 test('every slot has its own colour', () => {
   expect(new Set(Array.from({ length: SLOTS }, (_, slot) => ink(slot, 'light'))).size).toBe(SLOTS);
 });
 
-test.each([2, 12, 13, SLOTS])('%d shown runs that all began with one colour are shown in as many', (n) => {
-  const ids = Array.from({ length: n }, (_, i) => `run-${i}`);
-  const slots = distinct(ids, new Map(ids.map((id) => [id, 7])), new Map());
-  expect(new Set(slots.values()).size).toBe(n);
-  expect(slots.get('run-0')).toBe(7);
+const NONE = new Map<string, number>();
+const named = (n: number) => Array.from({ length: n }, (_, i) => `run-${i}`);
+
+test.each([1, 3, 13, SLOTS])('%d shown runs have as many colours, the first of the palette', (n) => {
+  expect([...distinct(named(n), NONE, NONE).values()]).toEqual(Array.from({ length: n }, (_, i) => i));
 });
 
 test('a run keeps its colour while it is shown, whoever comes and goes', () => {
-  const own = new Map([['a', 3], ['b', 3], ['c', 3]]);
-  const first = distinct(['b'], own, new Map());
-  const second = distinct(['a', 'b', 'c'], own, first);
-  expect(second.get('b')).toBe(3);
-  const third = distinct(['a', 'c'], own, second);
-  expect([third.get('a'), third.get('c')]).toEqual([second.get('a'), second.get('c')]);
+  const first = distinct(['a', 'b'], NONE, NONE);
+  const second = distinct(['c', 'b', 'd'], first, NONE);
+  expect(second.get('b')).toBe(first.get('b'));
+  expect(new Set(second.values()).size).toBe(3);
 });
 
-test('more runs than colours share them', () => {
-  const ids = Array.from({ length: SLOTS + 5 }, (_, i) => `run-${i}`);
-  const slots = distinct(ids, assign(ids, new Map()), new Map());
-  expect(new Set(slots.values()).size).toBe(SLOTS);
-  expect(slots.size).toBe(ids.length);
+test('a run that is shown again has its colour again, unless another took it', () => {
+  const last = new Map([['a', 4], ['b', 5]]);
+  expect(distinct(['a'], NONE, last).get('a')).toBe(4);
+  const taken = distinct(['b', 'c', 'a'], new Map([['c', 4]]), last);
+  expect([taken.get('b'), taken.get('c'), taken.get('a')]).toEqual([5, 4, 0]);
+});
+
+test('more runs than colours share them evenly and keep them', () => {
+  const slots = distinct(named(SLOTS + 5), NONE, NONE);
+  const uses = [...slots.values()].reduce((n, slot) => n.set(slot, (n.get(slot) ?? 0) + 1), new Map<number, number>());
+  expect(uses.size).toBe(SLOTS);
+  expect(Math.max(...uses.values())).toBe(2);
+  expect(distinct(named(SLOTS + 5).reverse(), slots, NONE)).toEqual(slots);
+});
+
+test('no run gets a colour that looks like one chosen by hand for another', () => {
+  const avoided = nearSlots(['#2368dd', '#c0c0c0']);
+  expect(avoided).toContain(0);
+  expect([...distinct(named(3), NONE, NONE, avoided).values()].filter((slot) => avoided.has(slot))).toEqual([]);
+});
+
+test.each(['light', 'dark'] as const)('the grey of runs that are not shown stands out from the %s surface', (theme) => {
+  expect(contrast(NO_COLOUR, theme === 'light' ? '#ffffff' : '#161719')).toBeGreaterThanOrEqual(3);
 });

@@ -1,4 +1,4 @@
-/** Which colour a run has: from its id, different from the runs that started around it, the same on every visit. */
+/** The palette, and which of its colours the shown runs get. */
 
 export type Theme = 'light' | 'dark';
 
@@ -28,69 +28,49 @@ export const PALETTE: readonly Ink[] = [
 const VARIANTS = 3;
 export const SLOTS = PALETTE.length * VARIANTS;
 
-/** FNV-1a over UTF-16 units: short, and good enough to spread ids over a dozen colours. */
-export function hash(text: string): number {
-  let h = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-  return h >>> 0;
-}
+/** Of runs that are not shown, and of those without the value that runs are coloured by; 3:1 against both surfaces. */
+export const NO_COLOUR = '#8b8e95';
 
 /**
- * Give each new id a slot, in the order of `ids`.
+ * A slot for each shown run, no two alike while there are enough, else shared evenly.
  *
- * The slot comes from the id; when one of the runs before it (a palette's worth) has that hue, the next free one is taken.
- * Ids in `known` keep theirs.
+ * Runs that were shown `before` keep theirs. The others get the one that they had `last`, if no other run has it, else the first
+ * of the least used; those in `avoided` count as used.
  */
-export function assign(ids: readonly string[], known: ReadonlyMap<string, number>): Map<string, number> {
+export function distinct(
+  shown: readonly string[],
+  before: ReadonlyMap<string, number>,
+  last: ReadonlyMap<string, number>,
+  avoided: Iterable<number> = [],
+): Map<string, number> {
   const slots = new Map<string, number>();
-  const recent: number[] = [];
-  ids.forEach((id) => {
-    let slot = known.get(id);
-    if (slot === undefined) {
-      const first = hash(id) % PALETTE.length;
-      let hue = first;
-      while (recent.includes(hue)) hue = (hue + 1) % PALETTE.length;
-      slot = hue;
-    }
-    slots.set(id, slot);
-    recent.push(slot % PALETTE.length);
-    if (recent.length >= PALETTE.length) recent.shift();
-  });
-  return slots;
-}
-
-/**
- * Slots of the runs that are shown, no two alike while there are enough.
- *
- * Those shown before keep theirs (`held`). Another takes its own, from `assign`, if nobody shown has it, else the next free hue,
- * else a lighter or darker one.
- */
-export function distinct(shown: readonly string[], own: ReadonlyMap<string, number>, held: ReadonlyMap<string, number>): Map<string, number> {
-  const slots = new Map<string, number>();
-  const taken = new Set<number>();
+  const uses = Array.from({ length: SLOTS }, () => 0);
   const take = (id: string, slot: number) => {
     slots.set(id, slot);
-    taken.add(slot);
+    uses[slot]!++;
   };
+  for (const slot of avoided) uses[slot]!++;
   for (const id of shown) {
-    const slot = held.get(id);
-    if (slot !== undefined && !taken.has(slot)) take(id, slot);
+    const slot = before.get(id);
+    if (slot !== undefined) take(id, slot);
   }
   for (const id of shown) {
-    if (slots.has(id)) continue;
-    const first = own.get(id) ?? 0;
-    let slot = first;
-    for (let tries = 0; taken.has(slot) && tries < SLOTS; tries++) slot = nextSlot(slot, first);
-    take(id, taken.has(slot) ? first : slot);
+    const slot = last.get(id);
+    if (slot !== undefined && !slots.has(id) && uses[slot] === 0) take(id, slot);
   }
+  for (const id of shown) if (!slots.has(id)) take(id, uses.indexOf(Math.min(...uses)));
   return slots;
 }
 
-/** The slot to try after one: hue after hue from `first` on, then the same again darker, then lighter. */
-function nextSlot(slot: number, first: number): number {
-  const n = PALETTE.length;
-  const next = Math.floor(slot / n) * n + ((slot + 1) % n);
-  return next % n === first % n ? (next + n) % SLOTS : next;
+/** In RGB: closer colours are hard to tell apart as lines. */
+const NEAR = 48;
+
+/** The slots that look like one of these colours, in either theme. */
+export function nearSlots(colours: readonly string[]): Set<number> {
+  const chosen = colours.map(rgb);
+  const isNear = (colour: string) => chosen.some((one) => Math.hypot(...rgb(colour).map((c, i) => c - one[i]!)) < NEAR);
+  const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
+  return new Set(slots.filter((slot) => isNear(ink(slot, 'light')) || isNear(ink(slot, 'dark'))));
 }
 
 /** The colour of a slot as #rrggbb. */

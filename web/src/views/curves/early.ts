@@ -1,5 +1,6 @@
 /** Asks for the points of the first charts while the page is being built. Their size is guessed: a wrong guess costs a request. */
 import { runs } from '../../state/runs.svelte';
+import { shown } from '../../state/shown.svelte';
 import { recall } from '../../state/stored';
 import { scalars } from './keys.svelte';
 import { inSight, sheetOf } from './layout';
@@ -21,7 +22,7 @@ export function guessSize(): [number, number] {
 
 /** Asks for the keys of the shown runs, then for the first charts. */
 export async function prepare(): Promise<void> {
-  await scalars.update(runs.compared, runs.growth);
+  await scalars.update(shown.ids, shown.growth);
   askEarly();
 }
 

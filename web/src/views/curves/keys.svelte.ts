@@ -1,4 +1,4 @@
-/** The keys of the compared runs, of one kind: asked again, rarely, while runs grow. */
+/** The keys of the shown runs, of one kind: asked again, rarely, while runs grow. */
 import { tick, untrack } from 'svelte';
 import { api, ApiError } from '../../api/client';
 import type { Key, Kind } from '../../api/schema.gen';

@@ -1,7 +1,10 @@
-/** Whose curves are drawn, with which pen: the compared runs, or their groups. */
+/** Whose curves are drawn, with which pen: the shown runs, or their groups. */
 import { legible } from '../../i18n/text';
+import { colours } from '../../state/colours.svelte';
 import { valueOf, valueText } from '../../state/fields';
+import { listing } from '../../state/listing.svelte';
 import { runs } from '../../state/runs.svelte';
+import { shown } from '../../state/shown.svelte';
 import { distinctNames, type Pen } from './drawn';
 
 export interface GroupPen extends Pen {
@@ -9,23 +12,23 @@ export interface GroupPen extends Pen {
 }
 
 class RunLineup {
-  readonly runs: readonly string[] = $derived(runs.compared);
+  readonly runs: readonly string[] = $derived(shown.ids);
   readonly pens: readonly Pen[] = $derived.by(() => {
-    const all = runs.compared.flatMap((id) => runs.all.get(id) ?? []);
+    const all = shown.ids.flatMap((id) => runs.all.get(id) ?? []);
     const names = distinctNames(all);
-    return all.map(({ id }) => ({ id, name: legible(names.get(id)!), color: runs.colour(id) }));
+    return all.map(({ id }) => ({ id, name: legible(names.get(id)!), color: colours.of(id) }));
   });
   readonly groups: readonly GroupPen[] = $derived.by(() => {
-    if (!runs.groupBy.length) return [];
-    return runs.groups.map((group) => ({
+    if (!listing.groupBy.length) return [];
+    return shown.groups.map((group) => ({
       id: group.id,
-      name: `${runs.groupBy.map((field) => valueText(valueOf(group.runs[0]!, field))).join(' · ')}${group.runs.length > 1 ? ` (${group.runs.length})` : ''}`,
-      color: runs.groupColour(group),
+      name: `${listing.groupBy.map((field) => valueText(valueOf(group.runs[0]!, field))).join(' · ')}${group.runs.length > 1 ? ` (${group.runs.length})` : ''}`,
+      color: colours.ofGroup(group),
       runs: group.runs.map((run) => run.id),
     }));
   });
-  /** Changes when any compared run grows. */
-  readonly revision: string = $derived(runs.growth);
+  /** Changes when any shown run grows. */
+  readonly revision: string = $derived(shown.growth);
   /** The run that stands out, because it is pointed at elsewhere. */
   lit = $state<string | null>(null);
 }

@@ -1,4 +1,4 @@
-/** The points of one key for all compared runs: asks only for runs that are new or grew, and for the zoomed window in detail. */
+/** The points of one key for all shown runs: asks only for runs that are new or grew, and for the zoomed window in detail. */
 import { ApiError } from '../../api/client';
 import type { Kind } from '../../api/schema.gen';
 import { begin } from '../../chart/busy';

@@ -6,10 +6,24 @@ import { byName } from '../../i18n/text';
 import { duration, number, setting } from '../../ui/format';
 import { groupRuns, OWN_FIELDS, parseField, summaryField, valueOf, type Field, type Group } from '../../state/fields';
 
-export type Row = { kind: 'group'; id: string; group: Group; isFolded: boolean } | { kind: 'run'; id: string; run: Run; depth: number };
+export type Row =
+  | { kind: 'group'; id: string; group: Group; isFolded: boolean }
+  | { kind: 'unlisted'; id: string; runs: readonly Run[]; isFolded: boolean }
+  | { kind: 'run'; id: string; run: Run; depth: number };
 
-/** Rows as they are drawn: groups first with their runs below, unless folded. */
-export function rowsOf(runs: readonly Run[], groupBy: readonly Field[], folded: ReadonlySet<string>): Row[] {
+/** Id of the row above the shown runs that do not match the filter. */
+export const UNLISTED = 'unlisted';
+
+/** Rows as they are drawn: each group with its runs below unless folded; last the `unlisted` runs, likewise. */
+export function rowsOf(runs: readonly Run[], groupBy: readonly Field[], folded: ReadonlySet<string>, unlisted: readonly Run[] = []): Row[] {
+  const listed = listedRows(runs, groupBy, folded);
+  if (!unlisted.length) return listed;
+  const isFolded = folded.has(UNLISTED);
+  const rows = isFolded ? [] : unlisted.map((run): Row => ({ kind: 'run', id: run.id, run, depth: 1 }));
+  return [...listed, { kind: 'unlisted', id: UNLISTED, runs: unlisted, isFolded }, ...rows];
+}
+
+function listedRows(runs: readonly Run[], groupBy: readonly Field[], folded: ReadonlySet<string>): Row[] {
   if (!groupBy.length) return runs.map((run) => ({ kind: 'run', id: run.id, run, depth: 0 }));
   return groupRuns(runs, groupBy).flatMap((group): Row[] => {
     const isFolded = folded.has(group.id);

@@ -70,7 +70,7 @@ export function together(cache: SeriesCache, keys: () => readonly Key[]): Series
   };
 }
 
-/** A pen for each process of each compared run. With one run each process has a colour of its own. */
+/** A pen for each process of each shown run. With one run each process has a colour of its own. */
 export class ProcessLineup implements Lineup {
   readonly #keys: () => readonly Key[];
   lit = $state<string | null>(null);

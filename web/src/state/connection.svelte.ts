@@ -1,0 +1,29 @@
+/** The connection to the server: what it serves, whether it answers, and the messages that keep the runs up to date. */
+import { api } from '../api/client';
+import { listen, type Link } from '../api/live';
+import type { About } from '../api/schema.gen';
+import { runs } from './runs.svelte';
+
+class Connection {
+  about = $state.raw<About | null>(null);
+  link = $state<Link>('connecting');
+
+  /** Load the runs, which every view waits for, then follow their changes. */
+  async start(): Promise<void> {
+    await runs.refresh();
+    // After the requests of what waited for the runs.
+    setTimeout(() => {
+      void api.about().then((about) => (this.about = about), () => undefined);
+      listen({
+        link: (link) => {
+          this.link = link;
+          // Whatever happened while the connection was lost is loaded now, not with the next message.
+          if (link === 'recovered' || runs.problem) void runs.refresh();
+        },
+        message: (message) => void runs.follow(message.revision),
+      });
+    });
+  }
+}
+
+export const connection = new Connection();

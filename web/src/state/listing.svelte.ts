@@ -1,0 +1,62 @@
+/** Which runs are listed, in the table and beside the views, and in what order: filter, sorting, grouping, pins. */
+import type { Run } from '../api/schema.gen';
+import { sortRuns, summaryKeys, type Field, type Sort } from './fields';
+import { understand, unknownName, type Query } from './query';
+import { runs } from './runs.svelte';
+import { selection } from './selection.svelte';
+import { keep, recall } from './stored';
+
+class Listing {
+  sorts = $state.raw<readonly Sort[]>(recall('sorts', [{ field: 'created', descending: true }]));
+  groupBy = $state.raw<readonly Field[]>(recall('groupBy', []));
+  pinned = $state.raw<ReadonlySet<string>>(new Set(recall<string[]>('pinned', [])));
+  withArchived = $state(false);
+
+  readonly #typed = $derived(understand(selection.filter));
+  /** The filter; with a name that no run has it is a problem, and every run passes. */
+  readonly query: Query = $derived.by(() => {
+    const problem = runs.keys.length ? unknownName(this.#typed, runs.all.values(), runs.keys) : null;
+    return problem ? { ...this.#typed, test: () => true, problem } : this.#typed;
+  });
+  /** The runs that match, pinned ones first, in the order of the table. */
+  readonly runs: readonly Run[] = $derived.by(() => {
+    const matching = [...runs.all.values()].filter((run) => (this.withArchived || !run.archived) && this.query.test(run));
+    const sorted = sortRuns(matching, this.sorts);
+    if (!this.pinned.size) return sorted;
+    return [...sorted.filter((run) => this.pinned.has(run.id)), ...sorted.filter((run) => !this.pinned.has(run.id))];
+  });
+
+  constructor() {
+    void runs.need([...summaryKeys([...this.sorts.map((sort) => sort.field), ...this.groupBy]), ...understand(selection.filter).keys]);
+  }
+
+  /** The text of the filter; it is part of the address. */
+  get search(): string {
+    return selection.filter;
+  }
+
+  set search(text: string) {
+    selection.setMore('filter', text);
+  }
+
+  pin(ids: readonly string[], on: boolean): void {
+    const next = new Set(this.pinned);
+    for (const id of ids) if (on) next.add(id); else next.delete(id);
+    this.pinned = next;
+    keep('pinned', [...next]);
+  }
+
+  setSorts(sorts: readonly Sort[]): void {
+    this.sorts = sorts;
+    keep('sorts', sorts);
+    void runs.need(summaryKeys(sorts.map((sort) => sort.field)));
+  }
+
+  setGroupBy(fields: readonly Field[]): void {
+    this.groupBy = fields;
+    keep('groupBy', fields);
+    void runs.need(summaryKeys(fields));
+  }
+}
+
+export const listing = new Listing();
