@@ -21,7 +21,7 @@ from netscope.schema.run import Run
 from netscope.store.folder import folder_of
 from netscope.store.journal import exact_numbers
 from netscope.store.journal.limits import COLOURS, plain
-from netscope.text import visible, width
+from netscope.text import duration, visible, width
 
 WIDEST = 80  # characters of a cell
 WRONG = 2  # exit status of a command that could not be done
@@ -195,11 +195,12 @@ def there(folder: Path) -> None:
 
 def lines(runs: Sequence[Run], keys: Sequence[str]) -> list[Sequence[str]]:
     """Runs as rows of a table for people, below the names of its columns."""
-    rows: list[Sequence[str]] = [("id", "name", "state", "created", "tags", *keys)]
+    rows: list[Sequence[str]] = [("id", "name", "state", "created", "duration", "tags", *keys)]
     for run in runs:
-        created = f"{datetime.fromtimestamp(run.created).astimezone():%Y-%m-%d %H:%M}"
+        created = f"{datetime.fromtimestamp(run.created).astimezone():%Y-%m-%d %H:%M}" if run.created else ""
+        took = duration(run.updated - run.created) if run.created else ""
         values = [number(float(run.summary[key].last)) if key in run.summary else "" for key in keys]
-        rows.append((run.id, run.name, run.state, created, ", ".join(run.tags), *values))
+        rows.append((run.id, run.name, run.state, created, took, ", ".join(run.tags), *values))
     return rows
 
 

@@ -1,11 +1,13 @@
-"""Names as people read them: in natural order, as wide as they are, and with what is invisible in them made visible.
+"""Names as people read them (in natural order, with what is invisible made visible), and lengths of time.
 
-`web/src/i18n/text.ts` is its twin; `tests/data/names.json` holds both to the same answers.
+`web/src/i18n/text.ts` is its twin for names, `web/src/ui/format.ts` for times; `tests/data/names.json` and
+`tests/data/durations.json` hold both sides to the same answers.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 import re
 import unicodedata
 from typing import NamedTuple
@@ -90,3 +92,33 @@ def _part(i: int, part: str) -> object:
         return part
     digits = part.lstrip("0")
     return len(digits), digits
+
+
+def duration(seconds: float) -> str:
+    """A length of time in two units at most; '' if it is not finite.
+
+    >>> duration(0.046), duration(4.2), duration(185), duration(7800), duration(360_000)
+    ('46 ms', '4.2 s', '3 min 05', '2 h 10', '4 d 4 h')
+    """
+    if not math.isfinite(seconds):
+        return ""
+    s = max(0.0, seconds)
+    if s < 0.9995:
+        return f"{_rounded(1000 * s)} ms" if s >= 0.0005 else "0 s"
+    if s < 9.95:
+        return f"{_rounded(10 * s) / 10:.1f} s"
+    if s < 59.5:
+        return f"{_rounded(s)} s"
+    if s < 3599.5:
+        minutes, rest = divmod(_rounded(s), 60)
+        return f"{minutes} min {rest:02}"
+    if s < 86_370:
+        hours, rest = divmod(_rounded(s / 60), 60)
+        return f"{hours} h {rest:02}"
+    days, rest = divmod(_rounded(s / 3600), 24)
+    return f"{days} d {rest} h"
+
+
+def _rounded(value: float) -> int:
+    """Halves go up, as in JavaScript."""
+    return math.floor(value + 0.5)

@@ -36,7 +36,7 @@ def test_runs_are_listed_with_a_filter_a_sort_and_a_key(folder, write, capsys):
     )
     head, *rows = out.splitlines()
     assert status == 0
-    assert head.split() == ["id", "name", "state", "created", "tags", "loss"]
+    assert head.split() == ["id", "name", "state", "created", "duration", "tags", "loss"]
     assert [row.split()[0] for row in rows] == ["b", "a"]
     assert [row.split()[-1] for row in rows] == ["2", "1"]
 
@@ -83,6 +83,18 @@ def test_a_run_of_a_newer_version_is_told_apart(folder, write, capsys):
     assert "1970" not in out
     assert err.startswith("netscope: a cannot be read: ")
     assert "upgrade netscope" in err
+
+
+def test_a_run_is_listed_with_how_long_it_took(folder, write, capsys):
+    write("a").event(event="end", state="finished", time=1_760_000_000.046)
+    elsewhere = write("b").log({"loss": 1.0}, 0).end().path
+    target = elsewhere.rename(folder.parent / "elsewhere.journal")
+    elsewhere.symlink_to(target)
+    _, out, _ = run(capsys, "runs", str(folder), "--sort", "-created")
+    head, brief, unknown = out.splitlines()
+    assert head.split()[4] == "duration"
+    assert brief[head.index("duration") :] == "46 ms"
+    assert unknown.split() == ["b", "b", "unreadable"]
 
 
 def test_what_a_run_is_called_does_nothing_to_the_terminal(folder, write, capsys):

@@ -92,6 +92,26 @@ def test_the_picture_of_a_folder_has_the_newest_runs_and_says_how_many_there_are
     assert "run 11: finished" in said and "run 3:" not in said
 
 
+def test_for_the_picture_of_a_run_no_other_run_is_read(folder, write):
+    run = write("old", name="old heron").curve("loss", [0.5] * 500).end()
+    for i in range(20):
+        write(f"new-{i}").curve("loss", [1.0] * 500).end()
+    with netscope.open(folder) as store:
+        assert "old heron: finished" in picture(store, ["old"])
+        assert store.is_behind
+        assert store.bytes_read < 4 * run.path.stat().st_size
+
+
+def test_the_picture_of_a_large_folder_has_the_newest_that_were_read_in_time(folder, write, monkeypatch):
+    monkeypatch.setattr("netscope.show.picture.PATIENCE_S", 0.0)
+    for i in range(20):
+        write(f"r{i:02}", name=f"run {i}", created=1.7e9 + i).curve("loss", [1.0] * 500).end()
+    with netscope.open(folder) as store:
+        drawn = picture(store)
+        assert store.is_behind
+    assert "run 19: finished" in drawn and "killed" not in drawn
+
+
 @pytest.mark.parametrize(
     "values", [[], [float("nan")], [float("inf"), 1.0], [1e308, -1e308], [0.0], [5e-324, 0.0], [1.0, float("nan"), 2.0]]
 )
@@ -163,6 +183,18 @@ def test_the_picture_of_a_run_is_made_again_when_it_has_ended(tmp_path, ipython)
     begun, ended = (pictured(output["text/html"]) for output in ipython.shown)
     assert "calm: running" in begun and "loss" not in begun
     assert "calm: finished" in ended and "loss" in ended
+
+
+def test_a_run_that_ends_after_the_servers_stopped_starts_none(tmp_path, ipython):
+    run = netscope.init(dir=tmp_path / "runs", name="calm", watch_system=False, console=False)
+    run._ipython_display_()
+    run.log({"loss": 0.25})
+    notebook.stop()
+    run.finish()
+    ended = ipython.shown[-1]["text/html"]
+    assert "calm: finished" in pictured(ended) and "loss" in pictured(ended)
+    assert "data-page" not in ended
+    assert not [thread for thread in threading.enumerate() if thread.name == "netscope server"]
 
 
 def test_a_notebook_that_is_gone_when_a_run_ends_is_a_warning(tmp_path, ipython):

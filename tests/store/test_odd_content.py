@@ -216,6 +216,9 @@ def test_a_journal_that_is_a_link_out_of_the_folder_is_not_followed(tmp_path: Pa
         assert store.run("r").state == "unreadable"
         assert "leads out of the run's folder" in store.run("r").unreadable
         assert "leads out of the run's folder" in store.run("r").detail().problems[0]
+        assert (store.run("r").created, store.run("r").updated) == (None, None)
+        assert math.isnan(store.run("r").duration)
+        assert [run.id for sort in ("created", "-created") for run in store.runs(sort=sort)] == ["healthy", "r"] * 2
     with pytest.raises(FormatError, match="leads out of the run's folder"):
         Follower(tmp_path / "runs/r/1-a.journal").beat()
 

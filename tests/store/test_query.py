@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 import netscope
 from netscope.errors import UsageError
@@ -97,6 +98,27 @@ def test_runs_are_sorted_numbers_before_texts_and_what_is_missing_last(by: str, 
     assert "".join(run.id for run in run_filter.sort(RUNS, run_filter.order_of(by))) == ids
 
 
+@pytest.mark.parametrize("by", ["created", "-created", "updated", "-updated", "duration", "-duration"])
+def test_a_run_of_unknown_time_is_last_either_way(by: str) -> None:
+    unknown = replace(RUNS[0], id="?", created=0.0, updated=0.0)
+    assert run_filter.sort([unknown, *RUNS], run_filter.order_of(by))[-1].id == "?"
+    assert run_filter.understand(f"{by.removeprefix('-')} is missing").test(unknown)
+
+
+@pytest.mark.parametrize(
+    ("by", "wrong"),
+    [
+        ("config.lr >", "the sort 'config.lr >' cannot be read: it ends too early"),
+        ("-created §", "the sort 'created §' cannot be read from character 8 on: '§'"),
+        ("name ~ '('", "in the sort \"name ~ '('\" is no regular expression"),
+    ],
+)
+def test_what_is_wrong_with_a_sort_is_said_of_the_sort(by: str, wrong: str) -> None:
+    with pytest.raises(UsageError) as told:
+        run_filter.order_of(by)
+    assert wrong in str(told.value)
+
+
 def test_a_name_that_no_run_has_is_refused_with_what_was_meant(tmp_path: Path) -> None:
     with netscope.init(tmp_path, config={"lr": 0.1, "width": 3}, watch_system=False, console=False) as run:
         run.log({"loss": 0.5})
@@ -104,5 +126,5 @@ def test_a_name_that_no_run_has_is_refused_with_what_was_meant(tmp_path: Path) -
         assert [found.id for found in store.runs("lr < 1 and loss < 1", sort="loss")] == [run.id]
         with pytest.raises(UsageError, match=r"no run has 'stat'.*did you mean 'state'"):
             store.runs('stat == "running"')
-        with pytest.raises(UsageError, match=r"no run has 'widht'.*did you mean 'width'"):
+        with pytest.raises(UsageError, match=r"the sort '-widht': no run has 'widht'.*did you mean 'width'"):
             store.runs(sort="-widht")

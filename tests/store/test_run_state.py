@@ -7,6 +7,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -52,6 +53,17 @@ def judged(path: Path) -> Life:
     follower = Follower(path)
     follower.grow()
     return life_of(follower, FolderClock(path.parent))
+
+
+def test_asking_a_file_server_for_its_time_does_not_change_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "_O_TMPFILE_WORKS", False)  # as on NFS
+    with Store(tmp_path):
+        age(tmp_path, 1000)
+        before = tmp_path.stat().st_mtime_ns
+        assert abs(FolderClock(tmp_path).age(time.time())) < 60
+        assert tmp_path.stat().st_mtime_ns == before
 
 
 def test_a_run_is_running_while_its_process_lives_and_killed_after(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""Names in natural order and made visible; the twin in the page is held to the same file."""
+"""Names in natural order and made visible, lengths of time; the twins in the page are held to the same files."""
 
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import netscope
-from netscope.text import natural, visible
+from netscope.text import duration, natural, visible
 
-SHARED: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data/names.json").read_text(encoding="utf-8"))
+DATA = Path(__file__).parents[1] / "data"
+SHARED: dict[str, Any] = json.loads((DATA / "names.json").read_text(encoding="utf-8"))
+DURATIONS: list[tuple[float, str]] = json.loads((DATA / "durations.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("names", SHARED["sorted"], ids=lambda names: ascii(names[-1]))
@@ -25,6 +28,16 @@ def test_names_are_sorted_as_a_person_would(names: list[str]) -> None:
 @pytest.mark.parametrize(("text", "seen"), SHARED["shown"], ids=ascii)
 def test_what_is_invisible_is_shown(text: str, seen: str) -> None:
     assert visible(text) == seen
+
+
+@pytest.mark.parametrize(("seconds", "text"), DURATIONS)
+def test_a_length_of_time_has_two_units_at_most(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize("seconds", [math.nan, math.inf])
+def test_a_length_of_time_that_is_not_known_is_not_shown(seconds: float) -> None:
+    assert duration(seconds) == ""
 
 
 @given(st.text())

@@ -38,9 +38,9 @@ class Run(Noun, gc=False):
     name: str
     state: State
     created: float
-    """Unix seconds."""
+    """Unix seconds; 0: unknown, because none of its journals could be read."""
     updated: float
-    """Unix seconds of the last thing logged or, while it runs, of the last heartbeat."""
+    """Unix seconds of the last thing logged or, while it runs, of the last heartbeat; 0: unknown."""
     tags: list[str]
     notes: str
     archived: bool

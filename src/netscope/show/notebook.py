@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import netscope
 from netscope.show.picture import picture
 from netscope.show.server import Serving, serve_in_thread
 
@@ -55,7 +56,10 @@ _lock = threading.Lock()
 
 def frame(folder: str | os.PathLike[str], run_id: str | None = None, height_px: int = HEIGHT_PX) -> str:
     """HTML that shows a folder of runs, or one run of it, in the output of a cell."""
-    serving = server(Path(folder))
+    return _framed(server(Path(folder)), run_id, height_px)
+
+
+def _framed(serving: Serving, run_id: str | None, height_px: int = HEIGHT_PX) -> str:
     url = serving.url
     if run_id is not None:
         name = quote(run_id, safe="")
@@ -72,7 +76,8 @@ def frame(folder: str | os.PathLike[str], run_id: str | None = None, height_px: 
 def show_run(folder: Path, run_id: str, text: str) -> Callable[[], None]:
     """Put a run that is being recorded into the output of this cell; call what comes back when it has ended.
 
-    The picture is then made again: the one of the beginning has no curves yet. A terminal shows the text only.
+    The picture is then made again: the one of the beginning has no curves yet. Where the server was stopped meanwhile,
+    as it is when the kernel ends, the picture is all there is. A terminal shows the text only.
     """
     from IPython import get_ipython  # noqa: PLC0415  (who displays something has it)
     from IPython.display import display  # noqa: PLC0415
@@ -81,22 +86,35 @@ def show_run(folder: Path, run_id: str, text: str) -> Callable[[], None]:
         display({"text/plain": text}, raw=True)
         return lambda: None
 
-    def output() -> dict[str, Any]:
-        return {"text/html": frame(folder, run_id), "text/plain": text}
+    def output(page: str) -> dict[str, Any]:
+        return {"text/html": page, "text/plain": text}
 
-    handle = display(output(), raw=True, display_id=True)
-    return lambda: handle.update(output(), raw=True)
+    def show_end() -> None:
+        serving = _servers.get(_key(folder))
+        handle.update(output(_framed(serving, run_id) if serving else _still(folder, run_id)), raw=True)
+
+    handle = display(output(frame(folder, run_id)), raw=True, display_id=True)
+    return show_end
+
+
+def _still(folder: Path, run_id: str) -> str:
+    with netscope.open(folder) as store:
+        return picture(store, [run_id])
 
 
 def server(folder: Path) -> Serving:
     """The server of a folder in this process; started by the first who asks."""
-    key = (os.getpid(), folder.resolve())  # a forked child has the parent's table but not its threads
+    key = _key(folder)
     with _lock:
         if key not in _servers:
             if not any(pid == key[0] for pid, _ in _servers):
                 atexit.register(stop)
             _servers[key] = serve_in_thread(key[1], framed_by=(*LOCAL, *notebook_origins()))
         return _servers[key]
+
+
+def _key(folder: Path) -> tuple[int, Path]:
+    return os.getpid(), folder.resolve()  # a forked child has the parent's table but not its threads
 
 
 def notebook_origins() -> list[str]:

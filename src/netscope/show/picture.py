@@ -25,6 +25,8 @@ COLUMNS = 3
 CARD_PX, CHART_PX, HEIGHT_PX, HEAD_PX, GAP_PX = 300, 220, 96, 40, 16
 LONGEST_KEY = 30
 """Characters of a name that fit a card."""
+PATIENCE_S = 1.0
+"""How long to read for the picture of a folder."""
 PALETTE = ("#3f7ee8", "#d9700a", "#0f9a74", "#d0408c", "#7f55d9", "#a08400", "#1a9ac9", "#cf4038")
 """Middle tones of the page's colours: readable on white and on black."""
 
@@ -32,13 +34,18 @@ PALETTE = ("#3f7ee8", "#d9700a", "#0f9a74", "#d0408c", "#7f55d9", "#a08400", "#1
 def picture(store: Store, run_ids: Sequence[str] | None = None) -> str:
     """SVG of some runs, or of the newest of a folder: up to six charts, and when it was made.
 
+    Only those runs are read; of a large folder as many of the newest as there is time for.
+
     Raises:
         NotFoundError: One of the runs is not there.
     """
-    store.refresh(None)
+    if run_ids is None:
+        store.refresh(PATIENCE_S)
+    else:
+        store.refresh(0.0, first=run_ids)
     table = {run.id: run for run in store.table().runs}
     if run_ids is None:
-        run_ids = list(table)[-MOST_RUNS:]
+        run_ids = [run.id for run in table.values() if run.revision][-MOST_RUNS:]  # 0: not read yet
     elif missing := [run_id for run_id in run_ids if run_id not in table]:
         raise NotFoundError(f"no run {missing[0]!r}")
     runs = {run_id: table[run_id] for run_id in run_ids}

@@ -147,15 +147,16 @@ class Store:
         """Find these runs and read their beginnings now, so that they are in the table."""
         self._ingest.begin_with(run_ids)
 
-    def refresh(self, budget_s: float | None = 0.5, *, everything: bool = False) -> set[str]:
+    def refresh(self, budget_s: float | None = 0.5, *, everything: bool = False, first: Sequence[str] = ()) -> set[str]:
         """Follow the journals; ids of the runs that grew or changed. Cheap when nothing did.
 
         Args:
             budget_s: A large folder is read in pieces of about so many seconds, the newest runs first (`is_behind`
                 says whether there is more); None: all at once.
             everything: Look at every run at rest, too, instead of at the next few hundred.
+            first: Read these runs before the others and whole, however long that takes.
         """
-        return self._ingest.refresh(budget_s, everything=everything)
+        return self._ingest.refresh(budget_s, everything=everything, first=first)
 
     def table(self, since: int = 0, keys: Sequence[str] = ()) -> RunTable:
         """The runs that changed since a revision, oldest first, with the summaries of some keys."""
@@ -331,7 +332,7 @@ class Store:
         self.refresh(None, everything=True)
         rows = self.table(keys=sorted({*asked.keys, *(order.keys if order else [])})).runs
         run_filter.check_names(asked.names, rows, str(where))
-        run_filter.check_names(order.names if order else [], rows, str(sort))
+        run_filter.check_names(order.names if order else [], rows, str(sort), "sort")
         passing = [run for run in rows if asked.test(run)]
         found = [StoredRun(self, run) for run in (run_filter.sort(passing, order) if order else passing)]
         return [run for run in found if where(run)] if callable(where) else found

@@ -113,19 +113,19 @@ class StoredRun:
         return self._run.archived
 
     @property
-    def created(self) -> datetime:
-        """When it began, in local time."""
-        return datetime.fromtimestamp(self._run.created).astimezone()
+    def created(self) -> datetime | None:
+        """When it began, in local time; None if none of its journals can be read."""
+        return _local(self._run.created)
 
     @property
-    def updated(self) -> datetime:
-        """When it was last heard of, in local time."""
-        return datetime.fromtimestamp(self._run.updated).astimezone()
+    def updated(self) -> datetime | None:
+        """When it was last heard of, in local time; None if none of its journals can be read."""
+        return _local(self._run.updated)
 
     @property
     def duration(self) -> float:
-        """Seconds from its beginning to when it was last heard of."""
-        return self._run.updated - self._run.created
+        """Seconds from its beginning to when it was last heard of; NaN if none of its journals can be read."""
+        return self._run.updated - self._run.created if self._run.created else math.nan
 
     @property
     def noun(self) -> Run:
@@ -309,6 +309,10 @@ class StoredRun:
 
     def _edit(self, **changed: Any) -> None:
         (self._run,) = self._store.edit(EditRequest(runs=[self.id], **changed))
+
+
+def _local(time: float) -> datetime | None:
+    return datetime.fromtimestamp(time).astimezone() if time else None
 
 
 def _unknown(key: str, known: list[str], what: str, run: str) -> str:

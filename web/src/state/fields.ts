@@ -44,7 +44,8 @@ export function valueOf(run: Run, field: Field): Scalar | undefined {
     return summary && toNumber(summary[PARTS.indexOf(parsed.part)]);
   }
   if (parsed.own === 'tags') return run.tags.join(', ');
-  if (parsed.own === 'duration') return run.updated - run.created;
+  if (parsed.own === 'duration') return run.created ? run.updated - run.created : undefined;
+  if (parsed.own === 'created' || parsed.own === 'updated') return run[parsed.own] || undefined; // 0: unknown
   return run[parsed.own];
 }
 

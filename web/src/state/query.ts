@@ -283,7 +283,8 @@ class Parser {
     }
     if (!FIELDS.includes(token.text)) return this.#alone(token);
     const field = token.text as keyof Run | 'duration';
-    if (field === 'duration') return (run) => run.updated - run.created;
+    if (field === 'duration') return (run) => (run.created ? run.updated - run.created : null);
+    if (field === 'created' || field === 'updated') return (run) => run[field] || null; // 0: unknown
     return (run) => run[field] as Value;
   }
 

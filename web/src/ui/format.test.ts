@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { count, number, setting } from './format';
+import durations from '../../../tests/data/durations.json';
+import { count, duration, number, setting } from './format';
 
 test.each([
   [20240117, '20,240,117'],
@@ -36,4 +37,12 @@ test.each([
 
 test('what is counted has commas', () => {
   expect([count(1000000), count(-5000), count(999)]).toEqual(['1,000,000', '−5,000', '999']);
+});
+
+test.each(durations as [number, string][])('%s seconds are shown as %s', (seconds, text) => {
+  expect(duration(seconds)).toBe(text);
+});
+
+test('a length of time that is not known is not shown', () => {
+  expect([duration(NaN), duration(Infinity)]).toEqual(['', '']);
 });

@@ -31,17 +31,22 @@ function minus(text: string): string {
   return text.replaceAll('-', '−');
 }
 
-/** Seconds as "4.2 s", "3 min 05", "2 h 10", "3 d 4 h". */
+/**
+ * Seconds as "46 ms", "4.2 s", "3 min 05", "2 h 10", "3 d 4 h".
+ *
+ * The twin of `duration` in text.py; tests/data/durations.json holds both to the same answers.
+ */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '';
   const s = Math.max(0, seconds);
-  if (s < 10) return `${s.toFixed(1)} s`;
+  if (s < 0.9995) return s >= 0.0005 ? `${Math.round(1000 * s)} ms` : '0 s';
+  if (s < 9.95) return `${(Math.round(10 * s) / 10).toFixed(1)} s`;
   if (s < 59.5) return `${Math.round(s)} s`;
   const pad = (n: number) => String(n).padStart(2, '0');
   const whole = Math.round(s);
   if (s < 3599.5) return `${Math.floor(whole / 60)} min ${pad(whole % 60)}`;
   const minutes = Math.round(s / 60);
-  if (s < 86400) return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)}`;
+  if (s < 86370) return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)}`;
   const hours = Math.round(s / 3600);
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }

@@ -63,7 +63,7 @@ def read(folder: Path) -> Past:
     """All that a new attempt of the run in `folder` goes on from."""
     run = _listed(folder)
     _take_over(run, saved_journals(folder.parent, run.id))
-    clock = FolderClock(folder)
+    clock = FolderClock(folder.parent)
     for follower in run.followers:
         _follow(follower)
     run.judge(clock)

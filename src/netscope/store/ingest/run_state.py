@@ -50,6 +50,7 @@ from netscope.store.ingest import processes
 from netscope.store.ingest.folder_clock import FolderClock
 from netscope.store.journal import host
 from netscope.store.journal.follower import Follower
+from netscope.text import duration
 
 SILENCE_S = 30.0  # a heartbeat comes every 2 s
 OTHER_CLOCK_S = 86_400.0  # clocks are minutes apart, not days
@@ -109,19 +110,8 @@ def may_be_written(follower: Follower, life: Life, clock: FolderClock) -> str:
     silence_s = max(clock.age(follower.mtime), 0.0)
     is_recent = silence_s < PATIENCE_S and abs(time.time() - follower.heartbeat) < 2 * PATIENCE_S
     if life is Life.SILENT and is_recent:
-        return f"may still be running: {who} was heard of {in_words(silence_s)} ago and cannot be checked from here"
+        return f"may still be running: {who} was heard of {duration(silence_s)} ago and cannot be checked from here"
     return ""
-
-
-def in_words(seconds: float) -> str:
-    """A time for people.
-
-    >>> in_words(40), in_words(4000), in_words(40_000)
-    ('40 s', '67 min', '11 h')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
 
 
 def attempt_of(follower: Follower) -> int:

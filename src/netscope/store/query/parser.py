@@ -35,13 +35,13 @@ class Token(NamedTuple):
     at: int
 
 
-def _tokens(text: str) -> list[Token]:
+def _tokens(text: str, what: str) -> list[Token]:
     found, at = [], 0
     while text[at:].strip():
         match = TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
             rest = text[at:].strip()[:20]
-            raise UsageError(f"the filter {text!r} cannot be read from character {at + 1} on: {rest!r}")
+            raise UsageError(f"the {what} {text!r} cannot be read from character {at + 1} on: {rest!r}")
         found.append(Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
         at = match.end()
     return [*found, Token("end", "", len(text))]
@@ -50,14 +50,14 @@ def _tokens(text: str) -> list[Token]:
 class Parser:
     """Precedence climbs: or, and, not, comparison, sign, atom."""
 
-    def __init__(self, text: str) -> None:
-        """Cut the text into tokens."""
-        self.text = text
+    def __init__(self, text: str, what: str = "filter") -> None:
+        """Cut the text into tokens; `what` it is called in errors."""
+        self.text, self.what = text, what
         self.keys: set[str] = set()
         """Series whose summaries are asked about."""
         self.names: set[str] = set()
         """Names that stand alone: `lr` for `config.lr`, or for the last value of a series."""
-        self._tokens = _tokens(text)
+        self._tokens = _tokens(text, what)
         self._at = 0
         self._depth = 0
 
@@ -86,7 +86,7 @@ class Parser:
     def _fail(self, expected: str = "") -> NoReturn:
         kind, text, at = self._next
         found = "it ends too early" if kind == "end" else f"{text!r} at character {at + 1} was not expected"
-        raise UsageError(f"the filter {self.text!r} cannot be read: {found}{expected}")
+        raise UsageError(f"the {self.what} {self.text!r} cannot be read: {found}{expected}")
 
     def _or(self) -> Node:
         self._depth += 1
@@ -135,7 +135,7 @@ class Parser:
         wanted = right(BLANK)
         if not isinstance(wanted, str):
             self._fail("; expected a text with a regular expression")
-        pattern = compiled(wanted, self.text)
+        pattern = compiled(wanted, self.text, self.what)
 
         def test(run: Run) -> bool:
             value = left(run)
@@ -202,13 +202,13 @@ class Parser:
         if name == "summary":
             return self._summary()
         if name == "duration":
-            return lambda run: run.updated - run.created
+            return lambda run: run.updated - run.created if run.created else None
         if name not in FIELDS:
             return self._alone(name)
 
         def field(run: Run) -> Value:
             value: Value = getattr(run, name)
-            return value
+            return None if name in ("created", "updated") and not value else value  # 0: unknown
 
         return field
 
@@ -281,8 +281,8 @@ def _unquote(text: str) -> str:
     return re.sub(r"\\(.)", lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), text[1:-1])
 
 
-def compiled(pattern: str, text: str, flags: int = 0) -> re.Pattern[str]:
-    """A regular expression of the filter `text`.
+def compiled(pattern: str, text: str, what: str = "filter", flags: int = 0) -> re.Pattern[str]:
+    """A regular expression in a filter, or in what is sorted by.
 
     Raises:
         UsageError: It is none.
@@ -290,4 +290,4 @@ def compiled(pattern: str, text: str, flags: int = 0) -> re.Pattern[str]:
     try:
         return re.compile(pattern, flags)
     except re.error as error:
-        raise UsageError(f"{pattern!r} in the filter {text!r} is no regular expression: {error}") from error
+        raise UsageError(f"{pattern!r} in the {what} {text!r} is no regular expression: {error}") from error

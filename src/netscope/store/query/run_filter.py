@@ -43,7 +43,7 @@ def understand(text: str) -> Query:
     if not text:
         return Query(lambda run: True, [], [])
     if (regex := re.fullmatch(r"/(.+)/(i?)", text)) is not None:
-        pattern = compiled(regex[1], text, re.IGNORECASE if regex[2] else 0)
+        pattern = compiled(regex[1], text, flags=re.IGNORECASE if regex[2] else 0)
         return Query(lambda run: bool(pattern.search(run.name) or pattern.search(run.id)), [], [])
     if not FILTER_SIGNS.search(text) and not ARCHIVED.match(text):
         wanted = text.lower().split()
@@ -73,11 +73,11 @@ def order_of(text: str) -> Order:
         raise UsageError(
             "sort names what to sort by, as in created or config.lr; with '-' before it for the other way round"
         )
-    parser = Parser(text.removeprefix("-"))
+    parser = Parser(text.removeprefix("-"), "sort")
     return Order(parser.whole(), text.startswith("-"), sorted(parser.keys), sorted(parser.names))
 
 
-def check_names(names: Iterable[str], runs: Sequence[Run], text: str) -> None:
+def check_names(names: Iterable[str], runs: Sequence[Run], text: str, what: str = "filter") -> None:
     """Refuse a name that stands alone and that no run has: it is misspelt.
 
     Raises:
@@ -88,7 +88,7 @@ def check_names(names: Iterable[str], runs: Sequence[Run], text: str) -> None:
             known = [*FIELDS, *dict.fromkeys(key for run in runs for key in run.config)]
             near = difflib.get_close_matches(name, known, 1)
             raise UsageError(
-                f"the filter {text!r}: no run has {name!r} in its configuration or as a series"
+                f"the {what} {text!r}: no run has {name!r} in its configuration or as a series"
                 + (f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known[:30])}")
             )
 

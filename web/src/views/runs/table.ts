@@ -144,7 +144,7 @@ export function toCsv(runs: readonly Run[], columns: readonly Field[], title: (f
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const raw = (run: Run, field: Field) =>
-    field === 'created' || field === 'updated' ? new Date(run[field] * 1000).toISOString() : valueOf(run, field);
+    (field === 'created' || field === 'updated') && run[field] ? new Date(run[field] * 1000).toISOString() : valueOf(run, field);
   const fields = ['id', 'name', ...columns.filter((field) => field !== 'id' && field !== 'name')];
   const lines = [fields.map((field) => cell(title(field))), ...runs.map((run) => fields.map((field) => cell(raw(run, field))))];
   return lines.map((line) => line.join(',') + '\r\n').join('');
