@@ -39,6 +39,17 @@ def test_tags_that_repeat_are_shown_once(tmp_path: Path) -> None:
         assert [run.tags for run in store.table().runs] == [["b", "a"], ["x"]]
 
 
+@pytest.mark.parametrize(
+    ("tags", "wrong"), [([1, "a"], "`$.tags[0]`"), (["a", None], "`$.tags[1]`"), ("abc", "`$.tags`"), ({}, "`$.tags`")]
+)
+def test_tags_that_are_no_texts_are_listed_as_damage(tmp_path: Path, tags: object, wrong: str) -> None:
+    Script().event("edit", tags=["kept"]).event("edit", time=BEGAN + 1, tags=tags).end().write(tmp_path / "r")
+    with read(tmp_path) as store:
+        (run,) = store.runs()
+        assert run.tags == ["kept"]
+        assert wrong in run.detail().problems[1]
+
+
 @pytest.mark.parametrize("created", [1e300, -1.0, 1e11])
 def test_a_start_out_of_range_is_said_and_its_run_is_listed_with_the_journals_own_time(
     tmp_path: Path, created: float

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import sqlalchemy as sql
@@ -14,23 +13,14 @@ import sqlalchemy as sql
 from netscope.store.index import codec, tables
 from netscope.store.index.chunks import Row, chunks
 from netscope.store.index.database import Index, batches
+from netscope.store.index.saved import Saved, saved_journals, saved_key_sets, write_head, write_key_set
 from netscope.store.index.seals import check_of_summary, seal, unseal
 from netscope.store.journal.follower import Follower
 from netscope.store.journal.memtable import KeySet, journal_number
-from netscope.store.journal.metadata import Head, Memo
+from netscope.store.journal.metadata import Memo
 
 SUMMARY = ("key", "journal", "last_step", "last", "min", "max")
 LARGE_BYTES, LARGE_ROWS, HUGE_BYTES = 1 << 20, 4096, 64 << 20
-
-
-class Saved(NamedTuple):
-    """A journal as the index knows it."""
-
-    id: int
-    run: str
-    name: str
-    upto: int
-    head: Head
 
 
 def is_large(follower: Follower) -> bool:
@@ -49,26 +39,18 @@ class Flusher:
 
     def load(self) -> list[Saved]:
         """All journals that the index knows."""
-        query = sql.select(*(tables.journal.c[name] for name in ("id", "run", "name", "upto", "head")))
         with self.index.reading() as connection:
-            rows = connection.execute(query).all()
-            return [
-                Saved(number, run, name, upto, read_head(head, number, upto)) for number, run, name, upto, head in rows
-            ]
+            return saved_journals(connection)
 
     def key_sets(self) -> dict[int, KeySet]:
         """All key sets by id."""
         with self.index.reading() as connection:
-            rows = connection.execute(sql.select(tables.key_set.c.id, tables.key_set.c.body)).all()
-            return {number: read_key_set(body, number) for number, body in rows}
+            return saved_key_sets(connection)
 
     def saved(self, run: str, name: str) -> Saved | None:
         """What the index knows of one journal now."""
-        query = sql.select(tables.journal.c.upto, tables.journal.c.head)
-        number = journal_number(run, name)
         with self.index.reading() as connection:
-            row = connection.execute(query.where(tables.journal.c.id == number)).one_or_none()
-            return row and Saved(number, run, name, row.upto, read_head(row.head, number, row.upto))
+            return next(iter(saved_journals(connection, tables.journal.c.id == journal_number(run, name))), None)
 
     def flush(self, followers: Iterable[tuple[str, Follower]]) -> list[Follower]:
         """Write the tails of (run, follower) and empty them; those that somebody else has written meanwhile come back.
@@ -158,8 +140,7 @@ class Flusher:
     def _names(self, follower: Follower, writes: dict[str, list[Row]]) -> None:
         for keys in follower.key_sets:
             if keys.id not in self._known:
-                body = seal(codec.compress(msgspec.msgpack.encode(keys)), keys.id)
-                writes["key_set"].append({"id": keys.id, "body": body})
+                writes["key_set"].append({"id": keys.id, "body": write_key_set(keys)})
 
     def _add_up(self, connection: sql.Connection, numbers: list[int], rows: list[Row]) -> None:
         """Join the numbers of series with those that the index has of these journals, and give them their checksum."""
@@ -203,30 +184,6 @@ def _execute_many(connection: sql.Connection, statement: Any, rows: list[Row]) -
     names = compiled.positiontup  # None where the database takes them by name
     values = [tuple(row[name] for name in names) for row in rows] if names else rows
     connection.exec_driver_sql(str(compiled), values)
-
-
-def write_head(head: Head, number: int, upto: int) -> bytes:
-    """A head as the index keeps it."""
-    body = msgspec.json.encode(head)
-    return seal(body, number, upto, zlib.crc32(body))
-
-
-def read_head(body: bytes, number: int, upto: int) -> Head:
-    """The inverse of `write_head`.
-
-    Raises:
-        IndexLost: It is damaged, or another journal's.
-    """
-    return msgspec.json.decode(unseal(body, number, upto, zlib.crc32(body[:-4])), type=Head)
-
-
-def read_key_set(body: bytes, number: int) -> KeySet:
-    """A key set of the index.
-
-    Raises:
-        IndexLost: It is damaged, or another one.
-    """
-    return msgspec.msgpack.decode(codec.decompress(unseal(body, number)), type=KeySet)
 
 
 def decode_memo(body: bytes | None, number: int) -> Memo:

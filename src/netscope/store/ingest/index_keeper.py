@@ -13,8 +13,9 @@ import sqlalchemy as sql
 from netscope.errors import StorageError
 from netscope.store.index import tables
 from netscope.store.index.database import BROKEN, open_index
+from netscope.store.index.saved import Saved
 from netscope.store.index.seals import IndexLost
-from netscope.store.index.writer import Flusher, Saved
+from netscope.store.index.writer import Flusher
 from netscope.store.ingest.run_folder import Followed
 from netscope.store.journal.follower import Follower
 from netscope.store.journal.memtable import KeySet
@@ -51,14 +52,11 @@ class Keeper:
         Raises:
             IndexLost: The index lacks a key set of the journal.
         """
-        follower = Follower(place, saved.head, saved.upto)
-        if any(number not in self.key_sets for number in saved.head.key_sets.values()):
+        if saved.needs_more_than(self.key_sets):
             self.key_sets |= self.flusher.key_sets()
-        for number, key_set in list(saved.head.key_sets.items()):
-            if key_set not in self.key_sets:
-                raise IndexLost(f"it lacks a key set of {saved.name}")
-            follower.define(number, self.key_sets[key_set])
-        return follower
+        if saved.needs_more_than(self.key_sets):
+            raise IndexLost(f"it lacks a key set of {saved.name}")
+        return saved.follower(place, self.key_sets)
 
     def saved(self, run_id: str, name: str) -> Saved | None:
         """What the index knows of a journal now."""

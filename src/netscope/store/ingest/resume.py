@@ -6,13 +6,14 @@ it is followed. The index is only read, never made, filled or waited for: a trai
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from netscope.errors import FormatError, NotFoundError, UsageError
-from netscope.store.index.read_only import SavedJournal, saved_journals
+from netscope.store.index.read_only import Known, known_journals
 from netscope.store.ingest.folder_clock import FolderClock
 from netscope.store.ingest.run_folder import Followed
 from netscope.store.ingest.run_row import config_of, run_of
@@ -46,8 +47,8 @@ def find(root: Path, wanted: str) -> Path:
     """
     if wanted and Path(wanted).name == wanted and _listed(root / wanted).journals:
         return root / wanted
-    saved = saved_journals(root)
-    names = {run.folder: _name(run, saved) for run in _runs(root)}
+    known = known_journals(root)
+    names = {run.folder: _name(run, known) for run in _runs(root)}
     found = [folder for folder, name in names.items() if name == wanted]
     if len(found) == 1:
         return found[0]
@@ -62,7 +63,7 @@ def find(root: Path, wanted: str) -> Path:
 def read(folder: Path) -> Past:
     """All that a new attempt of the run in `folder` goes on from."""
     run = _listed(folder)
-    _take_over(run, saved_journals(folder.parent, run.id))
+    _take_over(run, known_journals(folder.parent, run.id))
     clock = FolderClock(folder.parent)
     for follower in run.followers:
         _follow(follower)
@@ -83,7 +84,7 @@ def joined(folder: Path) -> tuple[str, int]:
     """Name and last attempt of the run in `folder`, from the beginnings of its journals; '' and 0 if it has none."""
     run = _listed(folder)
     attempt = _last_attempt(run)
-    return (_name(run, {}) if attempt else ""), attempt
+    return (_name(run, Known()) if attempt else ""), attempt
 
 
 def _runs(root: Path) -> Iterator[Followed]:
@@ -105,17 +106,18 @@ def _listed(folder: Path) -> Followed:
     return run
 
 
-def _take_over(run: Followed, saved: dict[tuple[str, str], SavedJournal]) -> None:
-    """Begin each journal where the index left off."""
+def _take_over(run: Followed, known: Known) -> None:
+    """Begin each journal where the index left off, unless the file is shorter than that."""
     for name, follower in list(run.journals.items()):
-        known = saved.get((run.id, name))
-        if known is not None:
-            run.journals[name] = known.follower(follower.place)
+        saved = known.journals.get((run.id, name))
+        with contextlib.suppress(OSError):  # reading it says why
+            if saved is not None and os.stat(follower.place).st_size >= saved.upto:
+                run.journals[name] = saved.follower(follower.place, known.key_sets)
 
 
-def _name(run: Followed, saved: dict[tuple[str, str], SavedJournal]) -> str:
+def _name(run: Followed, known: Known) -> str:
     """The name a run has now; of what the index does not know only the beginning is read, except of edits."""
-    _take_over(run, saved)
+    _take_over(run, known)
     for follower in run.followers:
         if not attempt_of(follower):
             _follow(follower)

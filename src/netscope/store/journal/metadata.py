@@ -39,6 +39,15 @@ class Start(msgspec.Struct, frozen=True):
     created: Time = 0.0
 
 
+class Edit(msgspec.Struct):
+    """What a person wrote, in an event; None: not said."""
+
+    name: str | None = None
+    notes: str | None = None
+    tags: list[str] | None = None
+    archived: bool | None = None
+
+
 class Head(msgspec.Struct):
     """Small and always in memory: what the runs table needs. Kept in the index with the offset it is true of."""
 
@@ -119,13 +128,9 @@ class Head(msgspec.Struct):
                 self.config[key] = (time, value)
                 self.numbers[key] = [*numbers.get(key, ()), *large]
         elif name == "edit":
-            written = {
-                field: msgspec.convert(event[field], kind)
-                for field, kind in EDITABLE.items()
-                if event.get(field) is not None
-            }
-            for field, value in written.items():
-                self.edit(field, time, value)
+            for field, value in msgspec.structs.asdict(msgspec.convert(event, Edit)).items():
+                if value is not None:
+                    self.edit(field, time, value)
         elif name == "environment":
             memo.environment = dict(event["environment"])
             self.has_memo = True
@@ -263,7 +268,6 @@ def merged(before: list[Layer], now: list[Layer]) -> list[Layer]:
 
 MOST_CHANGES = 10_000
 MOST_LIVE = 200  # rows of a stream
-EDITABLE: dict[str, Any] = {"name": str, "notes": str, "tags": list[str], "archived": bool}
 
 
 def overprinted(line: str) -> str:
