@@ -118,9 +118,9 @@ export interface Run {
   id: string;
   name: string;
   state: State;
-  /** Unix seconds. */
+  /** Unix seconds; 0: unknown, because none of its journals could be read. */
   created: number;
-  /** Unix seconds of the last thing logged or, while it runs, of the last heartbeat. */
+  /** Unix seconds of the last thing logged or, while it runs, of the last heartbeat; 0: unknown. */
   updated: number;
   tags: string[];
   notes: string;
