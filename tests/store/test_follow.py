@@ -55,7 +55,11 @@ def seen(follower: Follower) -> dict[str, object]:
     points = {name: tail.points(*name) for name in keys}
     return {
         "points": {n: (p.steps.tolist(), p.times.tolist(), p.values.tobytes()) for n, p in points.items() if p},
-        "bins": {k: [(c.step, c.first, c.counts.tolist()) for c in v] for k, v in tail.bins.items()},
+        "bins": {
+            (keys, i): (row.step, row.ends.tolist(), row.places.tolist(), row.counts.tolist())
+            for keys, rows in tail.bins.items()
+            for i, row in enumerate(rows)
+        },
         "histograms": {k: [(h.step, [*h.edges], [*h.counts]) for h in v] for k, v in tail.histograms.items()},
         "assets": tail.assets,
         "lines": tail.lines,
@@ -85,8 +89,10 @@ def test_every_kind_of_frame_is_understood(tmp_path: Path) -> None:
     assert follower.head.config["net"][1] == {"depth": 3}
     assert follower.head.edits["name"][1] == "better"
     assert follower.head.ended == "finished"
-    assert follower.tail.bins["fc/weight/value"][0].counts.tolist() == [1, 2, 3]
-    assert "fc/bias/value" not in follower.tail.bins
+    (row,) = follower.tail.bins_of("fc/weight/value")
+    assert (row.places.tolist(), row.counts.tolist()) == ([500, 501, 502], [1, 2, 3])
+    (row,) = follower.tail.bins_of("fc/bias/value")
+    assert (row.step, len(row.places)) == (5, 0)
     assert follower.tail.histograms["spread"][0].edges.tolist() == [0.0, 1.0, 2.5]
     assert follower.tail.assets[0].text == "hello"
     assert follower.head.n_damaged == 0

@@ -202,7 +202,7 @@ def test_tables_that_vanish_while_open_are_made_again(tmp_path: Path, opened: Op
     make_runs.make(tmp_path, 2, 2, 200)
     store = opened(tmp_path)
     expected = answers(store)
-    store._reader._decoded.clear()
+    store._reader._kept_chunks.clear()
     store._reader._stitched.clear()
     with store._ingest.index.writing() as connection:
         tables.metadata.drop_all(connection)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import optimizer as torch_optimizer
 
 import netscope
-from netscope.analyse import bins, measure
+from netscope.analyse import measure
 from netscope.errors import UsageError
 from netscope.store.journal import frames, sparse_bins
 from tests.watch.test_watch import hooks_of, images, network
@@ -52,11 +52,9 @@ def read(run) -> tuple[dict[int, dict[str, float]], dict[int, dict[str, np.ndarr
         elif frame.kind == frames.SPARSE_BINS:
             step, _ = frames.POINT.unpack_from(frame.body)
             keys = sets[frame.key_set]
-            for key, found in zip(keys, sparse_bins.decode(frame.body[16:], len(keys)), strict=True):
-                assert found is not None
-                first, stretch = found
-                counts = histograms.setdefault(step, {}).setdefault(key, np.zeros(bins.N_BINS, np.uint32))
-                counts[first : first + len(stretch)] = stretch
+            found = sparse_bins.decode(frame.body[16:], len(keys))
+            assert found.sizes.all()
+            histograms.setdefault(step, {}).update(zip(keys, found.dense(), strict=True))
     return rows, histograms
 
 

@@ -60,15 +60,45 @@ def encode(points: Axis, values: np.ndarray) -> bytes:
 
 def encode_all(points: Axis, columns: np.ndarray) -> list[bytes]:
     """`encode` for columns [column, point] that share an axis."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        shorts = columns.astype(np.float32)
-        exact = (_bits(shorts.astype(np.float64)) == _bits(columns)).all(axis=1)
+    shorts, exact = _shortened(columns)
     blocks = []
     for is_exact, short, whole in zip(exact.tolist(), shorts, columns, strict=True):
         value_form, body = (4, _shuffle(short)) if is_exact else (8, _shuffle(whole))
         head = HEAD.pack(points.step_form, points.time_form, value_form, points.n, points.first_step, points.first_ms)
         blocks.append(compress(head + points.body + body))
     return blocks
+
+
+def encode_group(points: Axis, columns: np.ndarray) -> bytes:
+    """Compress several columns of f64 [column, point] that share an axis as one block.
+
+    Columns that are float32 exactly are kept so.
+    """
+    shorts, exact = _shortened(columns)
+    forms = np.where(exact, 4, 8).astype(np.uint8)
+    head = HEAD.pack(points.step_form, points.time_form, len(forms), points.n, points.first_step, points.first_ms)
+    values = (_shuffle(some.reshape(-1)) for some in (shorts[exact], columns[~exact]))
+    return compress(b"".join((head, points.body, forms.tobytes(), *values)))
+
+
+def decode_group(block: bytes) -> list[Points]:
+    """The inverse of `encode_group`: points of each column. They share their steps, and what gives their times."""
+    body = decompress(block)
+    n_forms, n = HEAD.unpack_from(body)[2:4]
+    short, times = _axis(body)
+    steps = _steps((short,))
+    at = HEAD.size + _width(body[0], n) + _width(body[1], n)
+    forms = np.frombuffer(body, np.uint8, n_forms, at)
+    at += n_forms
+    found: dict[int, Points] = {}
+    for size in (4, 8):
+        columns = np.flatnonzero(forms == size).tolist()
+        end = at + size * n * len(columns)
+        values = _unshuffle(body[at:end], n * len(columns), np.dtype(f"<f{size}")).reshape(len(columns), n)
+        values.flags.writeable = False
+        found.update((column, Points(steps, times, row)) for column, row in zip(columns, values, strict=True))
+        at = end
+    return [found[column] for column in range(n_forms)]
 
 
 def decode(*blocks: bytes) -> Points:
@@ -239,6 +269,13 @@ def _unshuffle(body: bytes, n: int, dtype: np.dtype) -> np.ndarray:
     for i, plane in enumerate(planes):  # twice as fast as copying the transpose at once
         whole[:, i] = plane
     return whole.view(dtype).reshape(n)
+
+
+def _shortened(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns as float32, and which of them that holds exactly."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        shorts = columns.astype(np.float32)
+        return shorts, (_bits(shorts.astype(np.float64)) == _bits(columns)).all(axis=1)
 
 
 def _bits(values: np.ndarray) -> np.ndarray:

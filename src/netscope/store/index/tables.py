@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
 
-VERSION = "4"
+VERSION = "5"
 
 metadata = MetaData()
 
@@ -71,7 +71,8 @@ def _chunks(name: str, *more: Column[Any]) -> Table:
 
 
 chunk = _chunks("chunk", Column("outline", LargeBinary))
-"""`outline` is the block of the extremes of each `blocks.BIN` points, for charts of far more points than pixels. It
+"""`key` is a series, or a group of the keys of a key set that share the block (`KeySet.group_id`); so it is of bins.
+`outline` is the block of the extremes of each `blocks.BIN` points, for charts of far more points than pixels. It
 stands before the block, so that a database that keeps rows whole reads a page of a chunk and not all of them."""
 bins = _chunks("bins")
 histogram = _chunks("histogram")

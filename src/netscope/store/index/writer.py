@@ -150,13 +150,15 @@ class Flusher:
             for known in connection.execute(query).mappings():
                 before[known["key"], known["journal"]] = dict(known)
         for row in rows:
-            old = before.get((row["key"], row["journal"]))
+            place = row["key"], row["journal"]
+            old = before.get(place)
             if old is not None:
                 if old["last_step"] > row["last_step"]:
                     row["last_step"], row["last"] = old["last_step"], old["last"]
                 row["min"] = min((x for x in (old["min"], row["min"]) if x is not None), default=None)
                 row["max"] = max((x for x in (old["max"], row["max"]) if x is not None), default=None)
             row["check"] = check_of_summary(*(row[name] for name in SUMMARY))
+            before[place] = row  # it may come again, of another key set
 
     def _write(self, connection: sql.Connection, table: sql.Table, rows: list[Row]) -> None:
         insert = self.index.insert(table)

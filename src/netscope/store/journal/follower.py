@@ -76,21 +76,26 @@ class Follower:
         """Whether not even its beginning could be read."""
         return bool(self.problem) and not self.offset
 
-    def has(self, kind: str, key: str) -> bool:
-        """Whether a series was announced."""
-        return any(keys.kind == kind and key in keys.column for keys in self._sets.values())
-
     def n_indexed(self, kind: str, key: str) -> int:
         """How many points, bins, histograms or assets of a key the index has to have."""
         head, tail = self.head, self.tail
-        if kind == "bins":
-            return head.n_bins.get(key, 0) - len(tail.bins.get(key, ()))
         if kind == "histogram":
             return head.n_histograms.get(key, 0) - len(tail.histograms.get(key, ()))
         if kind == "asset":
             return head.n_assets - len(tail.assets)
-        sets = {keys.id for keys in self._sets.values() if keys.kind == kind and key in keys.column}
-        return sum(head.n_rows.get(one, 0) for one in sets) - tail.n_points(kind, key)
+        return sum(self.n_rows_indexed(keys) for keys in self.sets_with(kind, key))
+
+    def sets(self, kind: str) -> list[KeySet]:
+        """The key sets of a kind; one that was defined twice, once."""
+        return list({keys.id: keys for keys in self._sets.values() if keys.kind == kind}.values())
+
+    def sets_with(self, kind: str, key: str) -> list[KeySet]:
+        """Those that have a key."""
+        return [keys for keys in self.sets(kind) if key in keys.column]
+
+    def n_rows_indexed(self, keys: KeySet) -> int:
+        """How many rows of a key set the index has to have."""
+        return self.head.n_rows.get(keys.id, 0) - self.tail.n_rows(keys)
 
     def define(self, number: int, keys: KeySet) -> None:
         """The head that this one began with knows a key set; this is it."""

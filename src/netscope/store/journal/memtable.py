@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ from netscope.store.journal.points import Points
 
 ROW_BYTES = 24  # of a row's body before its values
 MOST_BLOCKS = 64  # a run that is polled five times a second would else be a list of thousands of tiny arrays
+GROUP = 32  # keys that share a block where a block a key would be small
+WIDE = 2 * GROUP  # keys; a key set of fewer has a block a key, so that charts of many runs read one key's bytes
 
 
 def digest(text: str) -> int:
@@ -49,6 +51,15 @@ class KeySet(msgspec.Struct, frozen=True, dict=True):
         """Length of the body of a row; 0: it has no rows."""
         return ROW_BYTES + 8 * len(self.keys) if self.kind != "bins" else 0
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether its keys may share blocks."""
+        return len(self.keys) > WIDE
+
+    def group_id(self, column: int) -> int:
+        """The number in the index of the group of keys that a column is in."""
+        return digest(f"group\0{self.id}\0{column // GROUP}")
+
     @cached_property
     def column(self) -> dict[str, int]:
         """Place of a key among the values of a row."""
@@ -66,13 +77,25 @@ class Block(NamedTuple):
     """One column a key."""
 
 
-class Counts(NamedTuple):
-    """One row of fixed bins of one key: `counts` begin at bin `first`."""
+class BinRow(NamedTuple):
+    """One row of fixed bins, of all keys of a key set: their bins laid end to end."""
 
+    at: int
+    """Where in the file it begins."""
     step: int
     time: float
-    first: int
+    ends: np.ndarray
+    """Where the bins of each key end, after a 0: i64 [key + 1]."""
+    places: np.ndarray
+    """Numbers of the bins, u16, ascending in each key."""
     counts: np.ndarray
+    """Of each bin, u32."""
+
+    def part(self, start: int, stop: int) -> BinRow:
+        """Of the keys from column `start` to before `stop`."""
+        ends = self.ends[start : stop + 1]
+        inside = slice(int(ends[0]), int(ends[-1]))
+        return self._replace(ends=ends - ends[0], places=self.places[inside], counts=self.counts[inside])
 
 
 class Histogram(NamedTuple):
@@ -100,7 +123,7 @@ class Tail:
     def __init__(self) -> None:
         """Nothing yet."""
         self.rows: dict[KeySet, list[Block]] = {}
-        self.bins: dict[str, list[Counts]] = {}
+        self.bins: dict[KeySet, list[BinRow]] = {}
         self.histograms: dict[str, list[Histogram]] = {}
         self.assets: list[Asset] = []
         self.lines: list[Line] = []
@@ -120,8 +143,8 @@ class Tail:
                 known += blocks
                 if len(known) > MOST_BLOCKS:
                     self.rows[keys] = [join(known)]
-        for key, counts in newer.bins.items():
-            self.bins.setdefault(key, []).extend(counts)
+        for keys, rows in newer.bins.items():
+            self.bins.setdefault(keys, []).extend(rows)
         for key, histograms in newer.histograms.items():
             self.histograms.setdefault(key, []).extend(histograms)
         self.assets += newer.assets
@@ -139,23 +162,29 @@ class Tail:
 
     def points(self, kind: str, key: str) -> Points | None:
         """The points of one key, in the order of the file."""
-        parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
-        for keys, blocks in tuple(self.rows.items()):
-            if keys.kind == kind and key in keys.column:
-                column = keys.column[key]
-                parts += [(b.at, b.steps, b.times, b.values[:, column]) for b in tuple(blocks)]
-        if not parts:
-            return None
-        at, steps, times, values = (np.concatenate(part) for part in zip(*parts, strict=True))
-        if len(at) > 1 and not bool(np.all(at[1:] > at[:-1])):
-            order = np.argsort(at)
-            steps, times, values = steps[order], times[order], values[order]
-        return Points(steps, times, values)
+        return self.points_of(kind, (key,)).get(key)
 
-    def n_points(self, kind: str, key: str) -> int:
-        """How many points of one key there are."""
-        sets = (blocks for keys, blocks in tuple(self.rows.items()) if keys.kind == kind and key in keys.column)
-        return sum(len(block.at) for blocks in sets for block in tuple(blocks))
+    def points_of(self, kind: str, some: Iterable[str]) -> dict[str, Points]:
+        """The points of some keys, each in the order of the file; those that have none are left out."""
+        parts: dict[str, list[tuple[np.ndarray, ...]]] = {}
+        for keys, blocks in tuple(self.rows.items()):
+            names = [key for key in some if key in keys.column] if keys.kind == kind else []
+            if names:
+                columns = [keys.column[key] for key in names]
+                narrow = join([block._replace(values=block.values[:, columns]) for block in tuple(blocks)])
+                for key, values in zip(names, np.ascontiguousarray(narrow.values.T), strict=True):
+                    parts.setdefault(key, []).append((*narrow[:3], values))
+        return {key: _in_order(those) for key, those in parts.items()}
+
+    def n_rows(self, keys: KeySet) -> int:
+        """How many rows of a key set there are."""
+        return len(self.bins.get(keys, ())) + sum(len(block.at) for block in tuple(self.rows.get(keys, ())))
+
+    def bins_of(self, key: str) -> list[BinRow]:
+        """Fixed bins of one key, in the order of the file."""
+        sets = [(keys.column[key], rows) for keys, rows in tuple(self.bins.items()) if key in keys.column]
+        found = [row.part(column, column + 1) for column, rows in sets for row in tuple(rows)]
+        return sorted(found, key=lambda row: row.at) if len(sets) > 1 else found
 
     def series(self) -> Iterator[tuple[str, str]]:
         """(kind, key) of all series with points here."""
@@ -165,6 +194,16 @@ class Tail:
 
 NOTHING = Tail()
 """What all journals have that are wholly in the index. Not to be written to."""
+
+
+def _in_order(parts: list[tuple[np.ndarray, ...]]) -> Points:
+    """Columns (at, steps, times, values) of one key as points."""
+    at, *columns = parts[0] if len(parts) == 1 else (np.concatenate(part) for part in zip(*parts, strict=True))
+    if len(parts) > 1 and not bool(np.all(at[1:] > at[:-1])):
+        order = np.argsort(at)
+        columns = [column[order] for column in columns]
+    steps, times, values = columns
+    return Points(steps, times, values)
 
 
 def join(blocks: list[Block]) -> Block:

@@ -79,8 +79,8 @@ class Head(msgspec.Struct):
     is_redefined: bool = False
     """A number was given to a second key set."""
     n_rows: dict[int, int] = msgspec.field(default_factory=dict)
-    """By id of a key set, how many rows there are of it. The index is checked against these and the following."""
-    n_bins: dict[str, int] = msgspec.field(default_factory=dict)
+    """By id of a key set, how many rows, or rows of bins, there are of it. The index is checked against these and the
+    following."""
     n_histograms: dict[str, int] = msgspec.field(default_factory=dict)
     """By key, of the user's own histograms."""
     n_assets: int = 0
@@ -107,7 +107,6 @@ class Head(msgspec.Struct):
             open_lines=dict(self.open_lines),
             faults=list(self.faults),
             n_rows=dict(self.n_rows),
-            n_bins=dict(self.n_bins),
             n_histograms=dict(self.n_histograms),
             live_rows=dict(self.live_rows),
         )

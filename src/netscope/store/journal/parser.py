@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from netscope.analyse.bins import N_BINS
+from netscope.analyse.bins import N_BINS, Histograms
 from netscope.schema.media import Asset
 from netscope.store.journal import frames, sparse_bins
 from netscope.store.journal.blobs import is_name
 from netscope.store.journal.frames import Frame
-from netscope.store.journal.memtable import ROW_BYTES, Block, Counts, Histogram, KeySet, Tail
+from netscope.store.journal.memtable import ROW_BYTES, BinRow, Block, Histogram, KeySet, Tail
 from netscope.store.journal.metadata import LATEST, Count, Head, Memo, Start, Step, Time
 from netscope.store.journal.points import to_ms
 
@@ -205,30 +205,34 @@ class News:
     def _bins(self, frame: Frame) -> None:
         step, time = frames.POINT.unpack_from(frame.body)
         at = frames.POINT.size
-        found: list[tuple[str, Counts]] = []
-        time = self._time(time)
-        for key in self.sets[frame.key_set].keys:
+        keys = self._binned(frame)
+        stretches: list[tuple[int, np.ndarray]] = []
+        for _ in keys.keys:
             first, n = BINS_HEAD.unpack_from(frame.body, at)
             at += BINS_HEAD.size
             if first + n > N_BINS:
                 raise ValueError(f"bins {first} to {first + n}; there are {N_BINS}")
-            if n:
-                found.append((key, Counts(step, time, first, np.frombuffer(frame.body, "<u4", n, at).copy())))
+            stretches.append((first, np.frombuffer(frame.body, "<u4", n, at)))
             at += 4 * n
-        self._counted(step, time, found)
+        self._counted(frame, keys, step, time, _histograms(stretches))
 
     def _sparse_bins(self, frame: Frame) -> None:
         step, time = frames.POINT.unpack_from(frame.body)
-        time = self._time(time)
-        keys = self.sets[frame.key_set].keys
-        rows = sparse_bins.decode(frame.body[frames.POINT.size :], len(keys))
-        pairs = zip(keys, rows, strict=True)
-        self._counted(step, time, [(key, Counts(step, time, *row)) for key, row in pairs if row is not None])
+        keys = self._binned(frame)
+        self._counted(frame, keys, step, time, sparse_bins.decode(frame.body[frames.POINT.size :], len(keys.keys)))
 
-    def _counted(self, step: int, time: float, found: list[tuple[str, Counts]]) -> None:
-        for key, counts in found:
-            self.tail.bins.setdefault(key, []).append(counts)
-            self.head.n_bins[key] = self.head.n_bins.get(key, 0) + 1
+    def _binned(self, frame: Frame) -> KeySet:
+        keys = self.sets[frame.key_set]
+        if keys.kind != "bins":
+            raise ValueError(f"its keys are of kind {keys.kind!r}")
+        return keys
+
+    def _counted(self, frame: Frame, keys: KeySet, step: int, time: float, found: Histograms) -> None:
+        time = self._time(time)
+        ends = np.concatenate(([0], np.cumsum(found.sizes)))
+        row = BinRow(self.offset + frame.start, step, time, ends, found.places, found.counts)
+        self.tail.bins.setdefault(keys, []).append(row)
+        self.head.n_rows[keys.id] = self.head.n_rows.get(keys.id, 0) + 1
         self.head.saw_step(step, scalar=False)
         self.head.heard(time)
 
@@ -299,6 +303,16 @@ TAKE: dict[int, tuple[str, Callable[[News, Frame], None]]] = {
     frames.HISTOGRAM: ("histogram", News._histogram),
 }
 """What a kind of frame is called, and what takes it."""
+
+
+def _histograms(stretches: list[tuple[int, np.ndarray]]) -> Histograms:
+    """Histograms out of the first bin of each and the counts from there on."""
+    filled = [np.flatnonzero(counts) for _, counts in stretches]
+    return Histograms(
+        np.array([len(some) for some in filled], np.int64),
+        np.concatenate([(first + some).astype(np.uint16) for (first, _), some in zip(stretches, filled, strict=True)]),
+        np.concatenate([counts[some] for (_, counts), some in zip(stretches, filled, strict=True)]),
+    )
 
 
 def _depth(value: Any) -> int:

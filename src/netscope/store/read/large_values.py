@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar, cast, get_args
 
@@ -14,10 +15,11 @@ from netscope.schema.layer import LayerTable, LayerTensor, Quantity, Stat
 from netscope.schema.media import Asset, AssetKind, Assets
 from netscope.schema.run import Environment
 from netscope.store.index import chunks, codec, tables
+from netscope.store.index.chunks import Counts
 from netscope.store.index.database import batches
 from netscope.store.index.seals import IndexLost, unseal
 from netscope.store.index.writer import decode_memo
-from netscope.store.journal.memtable import Counts, Histogram, key_id
+from netscope.store.journal.memtable import Histogram, key_id
 from netscope.store.journal.metadata import Memo
 from netscope.store.read.merge_attempts import Part, stitch
 from netscope.store.read.series_reader import Moment, Piece, Reader
@@ -68,7 +70,9 @@ class Large:
 
     def bins(self, run_id: str, key: str) -> Bins:
         """The fixed bins of "layer/tensor/quantity" over steps."""
-        rows = self._stitched(run_id, key, "bins", chunks.decode_counts, lambda piece: piece.tail.bins.get(key, []))
+        rows = self._stitched(
+            run_id, key, "bins", chunks.decode_bins, lambda piece: chunks.counts_of(piece.tail.bins_of(key))
+        )
         return Bins(
             np.array([r.step for r in rows], np.int64),
             np.array([r.time for r in rows], np.float64),
@@ -78,8 +82,13 @@ class Large:
 
     def histograms(self, run_id: str, key: str) -> list[Histogram]:
         """The user's own histograms of a key, ascending in step."""
-        decode = chunks.decode_histograms
-        return self._stitched(run_id, key, "histogram", decode, lambda piece: piece.tail.histograms.get(key, []))
+        return self._stitched(
+            run_id,
+            key,
+            "histogram",
+            lambda block, _: chunks.decode_histograms(block),
+            lambda piece: piece.tail.histograms.get(key, []),
+        )
 
     def assets(self, run_id: str, key: str | None = None, kind: AssetKind | None = None) -> Assets:
         """Assets in the order of key, then step, then item; of what was logged twice at a step the later."""
@@ -108,19 +117,29 @@ class Large:
         return Assets(found)
 
     def _stitched(
-        self, run_id: str, key: str, table: str, decode: Callable[[bytes], list[R]], tail: Callable[[Piece], list[R]]
+        self,
+        run_id: str,
+        key: str,
+        table: str,
+        decode: Callable[[bytes, int], list[R]],
+        tail: Callable[[Piece], list[R]],
     ) -> list[R]:
         def read() -> list[R]:
             moment = self.reader.moments([run_id], table, key)[run_id]
             upto = {p.number: p.indexed for p in moment.pieces if p.indexed}
-            rows = self.reader.rows(tables.metadata.tables[table], list(upto), key_id(table, key))
-            found: dict[int, list[R]] = {}
-            for row in sorted(rows, key=lambda row: tuple(row[:3])):
-                if row.upto <= upto.get(row.journal, 0):
-                    block = unseal(row.block, key_id(table, key), row.journal, row.upto, row.seq, row.n)
-                    found.setdefault(row.journal, []).extend(decode(block))
+            columns = {key_id(table, key): 0}  # in a block; it may be that of a group of keys
             for piece in moment.pieces:
-                piece.check(len(found.get(piece.number, ())))
+                columns |= piece.groups
+            rows = self.reader.rows(tables.metadata.tables[table], list(upto), columns)
+            found: dict[int, list[R]] = {}
+            n_rows: Counter[int] = Counter()
+            for row in sorted(rows, key=lambda row: tuple(row[1:4])):
+                if row.upto <= upto.get(row.journal, 0):
+                    block = unseal(row.block, *row[:-1])
+                    found.setdefault(row.journal, []).extend(decode(block, columns[row.key]))
+                    n_rows[row.journal] += row.n
+            for piece in moment.pieces:
+                piece.check(n_rows[piece.number])
             for piece in moment.pieces:
                 if more := tail(piece):
                     found.setdefault(piece.number, []).extend(more)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from netscope.store.ingest.indexer import Ingest
 from netscope.store.ingest.run_folder import Followed
 from netscope.store.ingest.run_state import attempt_of
 from netscope.store.journal.follower import Follower
-from netscope.store.journal.memtable import Tail, key_id
+from netscope.store.journal.memtable import GROUP, KeySet, Tail, key_id
 from netscope.store.journal.points import Points, concatenate, is_ascending
 from netscope.store.read.lru_cache import Cache
 from netscope.store.read.merge_attempts import Part, stitch
@@ -89,6 +89,8 @@ class Piece(NamedTuple):
     n_indexed: int
     """How many points, or other things, of the key the index has to have."""
     is_redefined: bool
+    groups: dict[int, int]
+    """Groups of keys in whose blocks the index may have points of the key: their numbers, and its column in each."""
 
     def check(self, found: int) -> None:
         """Compare what the index gave with what it has to have.
@@ -98,6 +100,17 @@ class Piece(NamedTuple):
         """
         if found < self.n_indexed or (found > self.n_indexed and not self.is_redefined):
             raise IndexLost(f"it gave {found:,} of {self.n_indexed:,} values")
+
+
+class Stored(NamedTuple):
+    """A row of the index that has points of a series."""
+
+    upto: int
+    seq: int
+    n: int
+    block: bytes
+    column: int | None
+    """In the block of a group of keys; None: the block is of the series alone."""
 
 
 class Moment(NamedTuple):
@@ -120,7 +133,7 @@ class Reader:
     def __init__(self, ingest: Ingest) -> None:
         """Nothing is cached yet."""
         self.ingest = ingest
-        self._decoded: Cache[tuple[int, Points]] = Cache(CACHE_BYTES)
+        self._kept_chunks: Cache[tuple[int, Points]] = Cache(CACHE_BYTES)
         self._stitched: Cache[Columns] = Cache(CACHE_BYTES)
 
     def columns(
@@ -136,32 +149,46 @@ class Reader:
     def _of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> dict[str, Columns]:
         with self.ingest.lock:
             followed = self.followed(run_id)
-            only = followed.ordered[0] if len(followed.ordered) == 1 and not followed.forks else None
-            if only is not None:
-                pieces = {key: _piece(only, kind, key) for key in keys if only.has(kind, key)}
-                tails = {key: only.tail.points(kind, key) for key in pieces}
-                revision = followed.revision
-        if only is None:
-            one_by_one = {key: self._columns([run_id], key, kind, None).get(run_id) for key in keys}
-            return {key: columns for key, columns in one_by_one.items() if columns is not None}
-        names = {key_id(kind, key): key for key in pieces}
-        blocks: dict[str, list[tuple[int, int, int, bytes]]] = {key: [] for key in pieces}
+            forks = _forks(followed, kind)
+            revision = followed.revision
+            journals = [(_pieces(f, kind, keys), f.tail.points_of(kind, keys)) for f in followed.ordered]
+        found: dict[str, tuple[list[Piece], list[Points]]] = {key: ([], []) for key in keys}
+        for pieces, tails in journals:
+            indexed = self._of_journal(kind, pieces)
+            for key, piece in pieces.items():
+                points = indexed.get(key)
+                piece.check(0 if points is None else points.n)
+                found[key][0].append(piece)
+                found[key][1].append(_joined(points, tails.get(key)))
+        ascends = _Ascends()
+        return {
+            key: _curve(pieces, points, Moment(pieces, forks, revision), ascends)
+            for key, (pieces, points) in found.items()
+            if any(len(one.steps) for one in points)
+        }
+
+    def _of_journal(self, kind: Kind, pieces: dict[str, Piece]) -> dict[str, Points]:
+        """What the index has of many keys of one journal."""
+        if not any(piece.indexed for piece in pieces.values()):
+            return {}
+        piece = next(iter(pieces.values()))
+        keys = {key_id(kind, key): key for key in pieces}
+        ids = keys.keys() | {group for piece in pieces.values() for group in piece.groups}
+        rows: dict[int, list[tuple[int, int, int, bytes]]] = {}
         c = tables.chunk.c
-        query = sql.select(c.key, c.upto, c.seq, c.n, c.block).where(c.journal == only.number)
+        query = sql.select(c.key, c.upto, c.seq, c.n, c.block).where(c.journal == piece.number)
         with self.ingest.index.reading() as connection:
-            for some in batches(names):
+            for some in batches(ids):
                 for key, upto, seq, n, body in connection.execute(query.where(c.key.in_(some))):
-                    if upto <= pieces[names[key]].indexed:
-                        block = unseal(body, key, only.number, upto, seq, n)
-                        blocks[names[key]].append((upto, seq, n, block))
-        decoded = codec.decode_all([[row[3] for row in sorted(rows)] for rows in blocks.values()])
-        ascends, found = _Ascends(), {}
-        for (key, rows), points in zip(blocks.items(), decoded, strict=True):
-            pieces[key].check(sum(row[2] for row in rows))
-            whole = _joined(points if rows else None, tails[key])
-            if len(whole.steps):
-                found[key] = _curve([pieces[key]], [whole], Moment([pieces[key]], {}, revision), ascends)
-        return found
+                    if upto <= piece.indexed:
+                        rows.setdefault(key, []).append((upto, seq, n, unseal(body, key, piece.number, upto, seq, n)))
+        series: dict[str, list[Stored]] = {}
+        for number, key in keys.items():
+            columns: dict[int, int | None] = {number: None, **pieces[key].groups}
+            there = [Stored(*row, column) for one, column in columns.items() for row in rows.get(one, ())]
+            if there:
+                series[key] = there
+        return _decoded(series)
 
     def moments(self, run_ids: Sequence[str], kind: str = "", key: str = "") -> dict[str, Moment]:
         """Runs as they are now.
@@ -174,8 +201,7 @@ class Reader:
             for run_id in run_ids:
                 followed = self.followed(run_id)
                 pieces = [_piece(f, kind, key) for f in followed.ordered]
-                forks = {} if kind == "system" else followed.said_forks  # a machine's time goes on in each attempt
-                found[run_id] = Moment(pieces, forks, followed.revision)
+                found[run_id] = Moment(pieces, _forks(followed, kind), followed.revision)
         return found
 
     def followed(self, run_id: str) -> Followed:
@@ -196,7 +222,7 @@ class Reader:
         try:
             return read()
         except BROKEN as error:
-            self._decoded.clear()
+            self._kept_chunks.clear()
             self._stitched.clear()
             self.ingest.start_over(str(error) or type(error).__name__, index)
             self.ingest.refresh(self.ingest.patience_s)
@@ -224,7 +250,11 @@ class Reader:
         for outline in (False,) if view is None else (True, False):
             some = {i: m for i, m in missing.items() if i not in result and not (outline and m.is_stitched)}
             wanted = {p.number: p.indexed for m in some.values() for p in m.pieces if p.has_key and p.indexed}
-            chunks = self._chunks(wanted, key_id(kind, key), generation, outline)
+            columns_of: dict[int, int | None] = {key_id(kind, key): None}
+            for moment in some.values():
+                for piece in moment.pieces:
+                    columns_of.update(piece.groups)
+            chunks = self._chunks(wanted, key_id(kind, key), columns_of, generation, outline)
             for run_id, moment in some.items():
                 pieces = [p for p in moment.pieces if p.has_key]
                 for piece in pieces:
@@ -248,36 +278,39 @@ class Reader:
             return None
         return outline if view.is_filled_by(outline.points) else None
 
-    def _chunks(self, wanted: dict[int, int], key: int, generation: str, outline: bool) -> dict[int, Points]:
+    def _chunks(
+        self, wanted: dict[int, int], key: int, columns: dict[int, int | None], generation: str, outline: bool
+    ) -> dict[int, Points]:
         """What the index has of a key, per journal, up to an offset: whole, or the outlines of chunks that have any."""
         found: dict[int, Points] = {}
         since: dict[int, int] = {}
         for number, indexed in wanted.items():
-            kept = self._decoded.get((generation, number, key, outline))
+            kept = self._kept_chunks.get((generation, number, key, outline))
             if kept is not None and kept[0] <= indexed:
                 found[number] = kept[1]
             since[number] = kept[0] if kept is not None and kept[0] <= indexed else 0
         ask = [number for number, indexed in wanted.items() if since[number] < indexed]
         if not ask:
             return found
-        blocks: dict[int, list[tuple[int, int, int, bytes]]] = {number: [] for number in ask}
-        for number, upto, seq, n, body in self.rows(tables.chunk, ask, key, outline=outline):
-            if number in blocks and since[number] < upto <= wanted[number]:
-                blocks[number].append((upto, seq, n, unseal(body, key, number, upto, seq, n)))
-        for rows in blocks.values():
-            rows.sort(key=lambda row: row[:2])
-        decoded = codec.decode_all([[row[3] for row in rows] for rows in blocks.values()])
-        for (number, rows), points in zip(blocks.items(), decoded, strict=True):
-            points.n = sum(row[2] for row in rows)
+        series: dict[int, list[Stored]] = {number: [] for number in ask}
+        for name, number, upto, seq, n, body in self.rows(tables.chunk, ask, columns, outline=outline):
+            if number in series and since[number] < upto <= wanted[number]:
+                block = unseal(body, name, number, upto, seq, n)
+                series[number].append(Stored(upto, seq, n, block, columns[name]))
+        for number, points in _decoded(series).items():
             whole = concatenate([found[number], points]) if number in found else points
             found[number] = whole
-            self._decoded.put((generation, number, key, outline), (wanted[number], whole), 24 * len(whole.steps) + 200)
+            self._kept_chunks.put(
+                (generation, number, key, outline), (wanted[number], whole), 24 * len(whole.steps) + 200
+            )
         return found
 
-    def rows(self, table: sql.Table, numbers: Sequence[int], key: int, *, outline: bool = False) -> Sequence[Any]:
-        """Rows (journal, upto, seq, n, block) of one key of some journals, in one query."""
+    def rows(
+        self, table: sql.Table, numbers: Sequence[int], keys: Iterable[int], *, outline: bool = False
+    ) -> Sequence[Any]:
+        """Rows (key, journal, upto, seq, n, block) of some keys of some journals, in one query."""
         is_all = is_most(numbers, len(self.ingest.runs))
-        values = {"of_key": key} if is_all else {"of_key": key, "journals": list(numbers)}
+        values = {"keys": list(keys)} | ({} if is_all else {"journals": list(numbers)})
         with self.ingest.index.reading() as connection:
             return connection.execute(_blocks(table, outline, is_all), values).all()
 
@@ -287,7 +320,8 @@ def _blocks(table: sql.Table, outline: bool, is_all: bool) -> sql.Select[Any]:
     """The query of `rows`, made once: SQLAlchemy takes longer to make it than SQLite to answer it."""
     c = table.c
     block = sql.func.coalesce(c.outline, c.block).label("block") if outline else c.block
-    query = sql.select(c.journal, c.upto, c.seq, c.n, block).where(c.key == sql.bindparam("of_key"))
+    query = sql.select(c.key, c.journal, c.upto, c.seq, c.n, block)
+    query = query.where(c.key.in_(sql.bindparam("keys", expanding=True)))
     return query if is_all else query.where(c.journal.in_(sql.bindparam("journals", expanding=True)))
 
 
@@ -299,11 +333,65 @@ def unknown_run(run_id: str, known: list[str]) -> str:
     return f"no run {run_id!r}; the folder has: {', '.join(sorted(known)[-8:])}{more}"
 
 
-def _piece(f: Follower, kind: str, key: str) -> Piece:
+def _piece(follower: Follower, kind: str, key: str) -> Piece:
+    sets = follower.sets_with(kind, key)
+    groups = _groups(sets, key)
+    return _piece_of(follower, bool(sets), follower.n_indexed(kind, key), groups)
+
+
+def _pieces(follower: Follower, kind: str, keys: Sequence[str]) -> dict[str, Piece]:
+    """What a journal has of many keys; those that were never announced are left out."""
+    sets: dict[str, list[KeySet]] = {}
+    wanted = dict.fromkeys(keys).keys()
+    for one in follower.sets(kind):
+        for key in wanted & one.column.keys():
+            sets.setdefault(key, []).append(one)
+    n_indexed = {one.id: follower.n_rows_indexed(one) for one in follower.sets(kind)}
+    return {
+        key: _piece_of(follower, True, sum(n_indexed[one.id] for one in some), _groups(some, key))
+        for key, some in sets.items()
+    }
+
+
+def _piece_of(follower: Follower, has_key: bool, n_indexed: int, groups: dict[int, int]) -> Piece:
+    head, tail = follower.head, follower.tail
     return Piece(
-        f.number, attempt_of(f), f.head.start.rank or 0, f.indexed, f.tail, f.has(kind, key), f.n_indexed(kind, key),
-        f.head.is_redefined,
+        follower.number, attempt_of(follower), head.start.rank or 0, follower.indexed, tail, has_key, n_indexed,
+        head.is_redefined, groups,
     )  # fmt: skip
+
+
+def _groups(sets: list[KeySet], key: str) -> dict[int, int]:
+    columns = ((one, one.column[key]) for one in sets if one.is_wide)
+    return {one.group_id(column): column % GROUP for one, column in columns}
+
+
+def _forks(followed: Followed, kind: str) -> dict[int, int]:
+    return {} if kind == "system" else followed.said_forks  # a machine's time goes on in each attempt
+
+
+def _decoded(series: dict[T, list[Stored]]) -> dict[T, Points]:
+    """Points of series out of their rows, which come in any order. `n` is what the rows say."""
+    for rows in series.values():
+        rows.sort(key=lambda row: row[:2])
+    alone = {
+        name: [row.block for row in rows] for name, rows in series.items() if all(row.column is None for row in rows)
+    }
+    found = dict(zip(alone, codec.decode_all(list(alone.values())), strict=True))
+    groups: dict[int, list[Points]] = {}  # by the identity of their blocks, which many series may have in common
+    for name, rows in series.items():
+        if name not in found:
+            found[name] = concatenate([_of_row(row, groups) for row in rows])
+        found[name].n = sum(row.n for row in rows)
+    return found
+
+
+def _of_row(row: Stored, groups: dict[int, list[Points]]) -> Points:
+    if row.column is None:
+        return codec.decode(row.block)
+    if id(row.block) not in groups:
+        groups[id(row.block)] = codec.decode_group(row.block)
+    return groups[id(row.block)][row.column]
 
 
 def _curve(pieces: list[Piece], points: list[Points], moment: Moment, ascends: Callable[[np.ndarray], bool]) -> Columns:
