@@ -42,6 +42,11 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
         for step in range(40):
             script.print(f"line {step}\n").bins(step, {"net/weight/value": (500, [step, 2, 3])})
         script.asset(1, "words", text="once").end().write(folder / f"run-{number}")
+    deep, layers = Script(name="deep"), [f"net.{i}/weight/value" for i in range(100)]
+    for step in range(5):
+        deep.log(step, {f"{layer}/mean": step + i / 8 for i, layer in enumerate(layers)}, kind="layer")
+        deep.bins(step, {layer: (500 + i, [step, 2, 3]) for i, layer in enumerate(layers)})
+    deep.end().write(folder / "run-deep")
     with Store(folder) as store:
         answers = every_answer(store)
     with Store(folder) as store:

@@ -81,24 +81,37 @@ def encode_group(points: Axis, columns: np.ndarray) -> bytes:
     return compress(b"".join((head, points.body, forms.tobytes(), *values)))
 
 
-def decode_group(block: bytes) -> list[Points]:
-    """The inverse of `encode_group`: points of each column. They share their steps, and what gives their times."""
+class Group(NamedTuple):
+    """Columns that share steps and times."""
+
+    steps: np.ndarray
+    times: partial[np.ndarray]
+    """What gives them."""
+    values: dict[int, np.ndarray]
+    """By column, f32 or f64."""
+
+    def points(self, column: int) -> Points:
+        """One of the series."""
+        return Points(self.steps, self.times, self.values[column])
+
+
+def decode_group(block: bytes) -> Group:
+    """The inverse of `encode_group`."""
     body = decompress(block)
     n_forms, n = HEAD.unpack_from(body)[2:4]
     short, times = _axis(body)
-    steps = _steps((short,))
+    found = Group(_steps((short,)), times, {})
     at = HEAD.size + _width(body[0], n) + _width(body[1], n)
     forms = np.frombuffer(body, np.uint8, n_forms, at)
     at += n_forms
-    found: dict[int, Points] = {}
     for size in (4, 8):
         columns = np.flatnonzero(forms == size).tolist()
         end = at + size * n * len(columns)
         values = _unshuffle(body[at:end], n * len(columns), np.dtype(f"<f{size}")).reshape(len(columns), n)
         values.flags.writeable = False
-        found.update((column, Points(steps, times, row)) for column, row in zip(columns, values, strict=True))
+        found.values.update(zip(columns, values, strict=True))
         at = end
-    return [found[column] for column in range(n_forms)]
+    return found
 
 
 def decode(*blocks: bytes) -> Points:

@@ -1,8 +1,8 @@
 """The tables of the index. Numbers, bytes and one composite key each: the same on SQLite, PostgreSQL and its kin.
 
-Names are kept as 64-bit digests (`tail.digest`), so that no writer has to ask for a number. `upto` is the offset of a
-journal up to which a row's transaction read: rows with `upto <= x` are exactly what stands before byte x. Blocks, heads
-and memos end with a seal (`seals`) of their row.
+Names are kept as 64-bit digests (`memtable.digest`), so that no writer has to ask for a number. `upto` is the offset of
+a journal up to which a row's transaction read: rows with `upto <= x` are exactly what stands before byte x. Blocks,
+heads and memos end with a seal (`seals`) of their row.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _chunks(name: str, *more: Column[Any]) -> Table:
 
 chunk = _chunks("chunk", Column("outline", LargeBinary))
 """`key` is a series, or a group of the keys of a key set that share the block (`KeySet.group_id`); so it is of bins.
-`outline` is the block of the extremes of each `blocks.BIN` points, for charts of far more points than pixels. It
+`outline` is the block of the extremes of each `chunks.BIN` points, for charts of far more points than pixels. It
 stands before the block, so that a database that keeps rows whole reads a page of a chunk and not all of them."""
 bins = _chunks("bins")
 histogram = _chunks("histogram")

@@ -87,7 +87,8 @@ class Follower:
 
     def sets(self, kind: str) -> list[KeySet]:
         """The key sets of a kind; one that was defined twice, once."""
-        return list({keys.id: keys for keys in self._sets.values() if keys.kind == kind}.values())
+        found = [keys for keys in self._sets.values() if keys.kind == kind]
+        return found if len(found) < 2 else list({keys.id: keys for keys in found}.values())
 
     def sets_with(self, kind: str, key: str) -> list[KeySet]:
         """Those that have a key."""

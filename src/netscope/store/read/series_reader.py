@@ -24,6 +24,7 @@ from netscope.store.read.lru_cache import Cache
 from netscope.store.read.merge_attempts import Part, stitch
 
 CACHE_BYTES = 256 << 20
+NO_GROUPS: dict[int, int] = {}
 T = TypeVar("T")
 
 
@@ -253,7 +254,8 @@ class Reader:
             columns_of: dict[int, int | None] = {key_id(kind, key): None}
             for moment in some.values():
                 for piece in moment.pieces:
-                    columns_of.update(piece.groups)
+                    if piece.groups:
+                        columns_of.update(piece.groups)
             chunks = self._chunks(wanted, key_id(kind, key), columns_of, generation, outline)
             for run_id, moment in some.items():
                 pieces = [p for p in moment.pieces if p.has_key]
@@ -335,8 +337,8 @@ def unknown_run(run_id: str, known: list[str]) -> str:
 
 def _piece(follower: Follower, kind: str, key: str) -> Piece:
     sets = follower.sets_with(kind, key)
-    groups = _groups(sets, key)
-    return _piece_of(follower, bool(sets), follower.n_indexed(kind, key), groups)
+    n_indexed = sum(map(follower.n_rows_indexed, sets)) if sets else follower.n_indexed(kind, key)
+    return _piece_of(follower, bool(sets), n_indexed, _groups(sets, key))
 
 
 def _pieces(follower: Follower, kind: str, keys: Sequence[str]) -> dict[str, Piece]:
@@ -362,8 +364,8 @@ def _piece_of(follower: Follower, has_key: bool, n_indexed: int, groups: dict[in
 
 
 def _groups(sets: list[KeySet], key: str) -> dict[int, int]:
-    columns = ((one, one.column[key]) for one in sets if one.is_wide)
-    return {one.group_id(column): column % GROUP for one, column in columns}
+    wide = [one for one in sets if one.is_wide]
+    return {one.group_id(one.column[key]): one.column[key] % GROUP for one in wide} if wide else NO_GROUPS
 
 
 def _forks(followed: Followed, kind: str) -> dict[int, int]:
@@ -378,7 +380,7 @@ def _decoded(series: dict[T, list[Stored]]) -> dict[T, Points]:
         name: [row.block for row in rows] for name, rows in series.items() if all(row.column is None for row in rows)
     }
     found = dict(zip(alone, codec.decode_all(list(alone.values())), strict=True))
-    groups: dict[int, list[Points]] = {}  # by the identity of their blocks, which many series may have in common
+    groups: dict[int, codec.Group] = {}  # by the identity of their blocks, which many series may have in common
     for name, rows in series.items():
         if name not in found:
             found[name] = concatenate([_of_row(row, groups) for row in rows])
@@ -386,12 +388,12 @@ def _decoded(series: dict[T, list[Stored]]) -> dict[T, Points]:
     return found
 
 
-def _of_row(row: Stored, groups: dict[int, list[Points]]) -> Points:
+def _of_row(row: Stored, groups: dict[int, codec.Group]) -> Points:
     if row.column is None:
         return codec.decode(row.block)
     if id(row.block) not in groups:
         groups[id(row.block)] = codec.decode_group(row.block)
-    return groups[id(row.block)][row.column]
+    return groups[id(row.block)].points(row.column)
 
 
 def _curve(pieces: list[Piece], points: list[Points], moment: Moment, ascends: Callable[[np.ndarray], bool]) -> Columns:
