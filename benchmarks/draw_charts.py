@@ -226,7 +226,8 @@ def floor(place: Path, repeats: int, browser: str) -> dict[str, float]:
     port = free_port()
     serve = (
         "import sys, netscope, uvicorn; from pathlib import Path; from netscope.show.app import application; "
-        "store = netscope.open(sys.argv[1]); app = application(store, page_folder=Path(sys.argv[2])); "
+        "from netscope.show.workspace import Workspace; "
+        "store = netscope.open(sys.argv[1]); app = application(Workspace([store]), page_folder=Path(sys.argv[2])); "
         "uvicorn.run(app, port=int(sys.argv[3]), log_level='warning')"
     )
     with process([sys.executable, "-c", serve, str(place / "empty"), str(place / "page"), str(port)]):

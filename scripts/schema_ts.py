@@ -109,7 +109,8 @@ def declaration(noun: ast.ClassDef) -> str:
     """
     is_array = any(word.arg == "array_like" for word in noun.keywords)
     is_request = noun.name.endswith("Request")
-    fields = []
+    tag = next((word.value for word in noun.keywords if word.arg == "tag"), None)
+    fields: list[tuple[str, str, str, str | None]] = [] if tag is None else [("type", "", literal(tag), None)]
     for statement, text in documented(noun.body):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             optional = "?" if is_request and statement.value is not None else ""

@@ -39,23 +39,21 @@ ListOfText = Annotated[list[str], Parameter(negative="")]
 
 @app.command
 def show(
-    folder: Folder = Path("runs"),
-    /,
-    *,
+    *folders: Annotated[Path, Parameter(help="Folders of runs.")],
     port: int = 6060,
     host: str = "127.0.0.1",
     browser: bool = True,
     index: str | None = None,
     allow_host: ListOfText | None = None,
 ) -> None:
-    """Show a folder of runs in the browser, live, until Ctrl-C.
+    """Show folders of runs in the browser, live, until Ctrl-C.
 
     Args:
-        folder: Folder of runs; it may still be empty.
+        folders: Folders of runs, "runs" unless given; they may still be empty.
         port: Port to listen on; if it is taken, the next free one.
         host: Address to listen on. Everybody who can reach it can see and delete runs.
         browser: Open a browser if there is a screen.
-        index: Where the index lives, e.g. postgresql+psycopg://user@host/database; inside the folder unless given.
+        index: Where the index lives, e.g. postgresql+psycopg://user@host/database; inside each folder unless given.
         allow_host: Another name under which browsers reach this server, e.g. behind a proxy.
     """
     from netscope.show import server  # noqa: PLC0415  (the other commands need no server)
@@ -63,13 +61,15 @@ def show(
     if not 0 <= port <= 65535:
         raise UsageError(f"port is {port}; ports are 1 to 65535, 0 for any")
 
+    shown = folders or (Path("runs"),)
+
     def ready(url: str) -> None:
         taken = f"port {port} is taken; " if port and f":{port}/" not in url else ""
-        say(f"{taken}netscope shows {folder} at {url}  (Ctrl-C to stop)")
+        say(f"{taken}netscope shows {', '.join(map(str, shown))} at {url}  (Ctrl-C to stop)")
         if browser and has_screen():
             webbrowser.open(url)
 
-    server.serve(folder, host, port, index=index, allow_hosts=allow_host or (), ready=ready)
+    server.serve(shown, host, port, index=index, allow_hosts=allow_host or (), ready=ready)
 
 
 @app.command
@@ -116,20 +116,25 @@ def export(
     *,
     keys: Annotated[list[str] | None, Parameter(name=("--keys", "--key"), negative="")] = None,
     output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
+    smooth: float = 0.0,
 ) -> None:
     """Write every point that a run logged, as CSV or Parquet.
 
-    Columns: run, key, step, time (Unix seconds), value, replaced (1: a later attempt went back over it).
+    Columns: run, key, step, time (Unix seconds), value, replaced (1: a later attempt went back over it), and with
+    --smooth the running mean, smoothed.
 
     Args:
         folder: Folder of runs.
         run: Id or name of a run.
         keys: Only this key; may be given several times, or as a list with commas.
         output: File to write, .csv or .parquet; CSV to stdout unless given.
+        smooth: Also the running mean that the page draws with this weight, from 0 (none) to below 1, such as 0.6.
     """
     from netscope.charts.export import rows, write  # noqa: PLC0415  (loads numpy)
+    from netscope.store.series import check_weight  # noqa: PLC0415
 
     there(folder)
+    check_weight(smooth)
     with netscope.open(folder) as store:
         found = store.run(run)
         known = found.keys()
@@ -139,10 +144,10 @@ def export(
                 f"run {found.name!r} has no key {unknown[0]!r}; it has: {', '.join(known[:20]) or 'none'}"
             )
         if output is not None:
-            write(store, [found.id], wanted, output)
+            write(store, [found.id], wanted, output, smooth)
             return
         write_data()
-        for piece in rows(store, [found.id], wanted):
+        for piece in rows(store, [found.id], wanted, smooth):
             sys.stdout.write(piece)
 
 

@@ -22,6 +22,7 @@ from netscope.schema.layer import LayerTable
 from netscope.schema.media import Assets
 from netscope.schema.series import Keys, Kind
 from netscope.show.app import application
+from netscope.show.workspace import Workspace
 from netscope.store.store import Store
 from netscope.store.stored_run import StoredRun
 
@@ -53,7 +54,7 @@ def everything(folder: Path, index: str | None = None) -> list[Fault]:
     for is_reopened in (False, True):
         with asked.asking("", "open"), Store(folder, index) as store:
             store.refresh(None, everything=True)
-            with TestClient(application(store), base_url="http://127.0.0.1:6060") as client:
+            with TestClient(application(Workspace([store])), base_url="http://127.0.0.1:6060") as client:
                 of_folder(asked, store, client)
                 for run in runs:
                     of_run(asked, store, run)

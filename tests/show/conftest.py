@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from netscope.formats import safetensors
 from netscope.schema.series import SeriesReply
 from netscope.show.app import application
+from netscope.show.workspace import Workspace
 from netscope.store.journal import frames
 from netscope.store.store import Store
 
@@ -75,7 +76,7 @@ class Shown:
     def __init__(self, folder: Path, **options: Any) -> None:
         self.store = Store(folder)
         self.store.refresh(None)
-        self.app = application(self.store, **options)
+        self.app = application(Workspace([self.store]), **options)
         self.client = TestClient(self.app, base_url="http://127.0.0.1:6060", raise_server_exceptions=True)
         self.client.headers["X-Netscope-Token"] = self.client.get("/api/about").json()["token"]
 

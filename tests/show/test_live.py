@@ -9,6 +9,7 @@ import time
 import pytest
 
 from netscope.show.live import Channel
+from netscope.show.workspace import Workspace
 from netscope.store.store import Store
 
 LIVE = "ws://127.0.0.1:6060/api/live"
@@ -88,7 +89,7 @@ def test_a_page_that_sleeps_makes_nobody_wait_and_gets_one_message_for_all(folde
     async def scene() -> None:
         with Store(folder) as store:
             store.refresh(None)
-            channel = Channel(store)
+            channel = Channel(Workspace([store]))
             slow = [SlowSocket() for _ in range(n_slow)]
             quick = SlowSocket()
             quick.may_read.set()
@@ -122,7 +123,7 @@ def test_a_silent_store_still_beats(folder, monkeypatch):
 
     async def scene() -> int:
         with Store(folder) as store:
-            channel, socket = Channel(store), SlowSocket()
+            channel, socket = Channel(Workspace([store])), SlowSocket()
             socket.may_read.set()
             async with channel.watching():
                 serving = asyncio.create_task(channel.serve(socket))

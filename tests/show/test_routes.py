@@ -21,7 +21,7 @@ LAYERS = [{"layer": f"conv{i}", "type": "Conv2d", "parameters": {"weight": [8, 8
 def test_about_tells_version_folder_and_index(folder, write, show):
     write("a").end()
     about = show().client.get("/api/about").json()
-    assert (about["folder"], about["n_runs"], about["writable"], about["index"]) == (str(folder), 1, True, "sqlite")
+    assert (about["folders"], about["n_runs"], about["writable"], about["index"]) == ([str(folder)], 1, True, "sqlite")
 
 
 def test_runs_come_with_the_summaries_asked_for(write, show):

@@ -12,7 +12,7 @@ from netscope.charts import lines
 from netscope.charts.lines import Line
 from netscope.schema.series import SeriesInfo, SeriesReply, SeriesRequest
 from netscope.store.read.series_reader import View
-from netscope.store.store import Store
+from netscope.store.several import Runs
 
 _F32_ERROR = 2.0**-24  # of a value, when it is rounded
 BLOCK = 1 << 17  # points that are thinned together: as many as stay in a processor's cache
@@ -30,7 +30,7 @@ class Curves(NamedTuple):
     reply: SeriesReply
 
 
-def curves(store: Store, request: SeriesRequest) -> Curves:
+def curves(store: Runs, request: SeriesRequest) -> Curves:
     """What a chart shows. Runs without the key, and runs that are gone, are left out.
 
     Raises:
@@ -74,7 +74,7 @@ def _mean(line: Line) -> np.ndarray:
     return line.smoothed
 
 
-def _wanted(store: Store, request: SeriesRequest) -> dict[str, Column]:
+def _wanted(store: Runs, request: SeriesRequest) -> dict[str, Column]:
     """What is asked for of each point."""
     found: dict[str, Column] = {"y": _logged} if request.logged or not request.smooth else {}
     if request.smooth:

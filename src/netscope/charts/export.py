@@ -6,8 +6,9 @@ import contextlib
 import csv
 import io
 import os
+import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,12 +19,33 @@ from netscope.analyse.smooth import smooth_ghost
 from netscope.charts import lines
 from netscope.errors import StorageError, UsageError
 from netscope.optional import extra
+from netscope.schema.job import ExportRequest
 from netscope.store.journal.points import Points
-from netscope.store.store import Store
+from netscope.store.series import check_weight
+from netscope.store.several import Runs
 
 HEADER = ("run", "key", "step", "time", "value", "replaced")
 ROWS = 4096  # a piece of CSV
 GROUP = 1 << 20  # rows of a row group of Parquet, about
+
+
+Report = Callable[[int, int, str], None]
+"""Told how far it is: so many of so many of something. What it raises ends the work."""
+
+
+def _silent(done: int, total: int, unit: str) -> None:
+    """Nobody wants to know."""
+
+
+class Plan(NamedTuple):
+    """An export that can begin."""
+
+    title: str
+    file: str
+    """Name of the file."""
+    made_from: bytes
+    """All that the file depends on."""
+    write: Callable[[Report, Path], None]
 
 
 class Part(NamedTuple):
@@ -37,8 +59,49 @@ class Part(NamedTuple):
     """The running mean, if asked for."""
 
 
-def write(store: Store, runs: Sequence[str], keys: Sequence[str], path: Path) -> None:
+def plan(store: Runs, folders: Sequence[Path], request: ExportRequest) -> Plan:
+    """What a request asks for, checked.
+
+    Raises:
+        UsageError: There is nothing to export, or a wrong weight.
+        MissingExtraError: Parquet needs pyarrow.
+        NotFoundError: None of the runs is there.
+    """
+    check_weight(request.smooth)
+    if request.format == "parquet":
+        extra("a Parquet file", "pyarrow", "arrow")
+    everyone = lines.everyone(store)
+    runs = [everyone[run] for run in lines.revisions(store, request.runs)]
+    ids = [run.id for run in runs]
+    keys = list(dict.fromkeys(request.keys or [key.key for key in store.keys(ids, "scalar").keys]))
+    if not keys or not runs:
+        raise UsageError("nothing to export: the runs logged no numbers" if runs else "expected the ids of some runs")
+    of = runs[0].name if len(runs) == 1 else f"{len(runs):,} runs"
+    title = f"{of}, {keys[0] if len(keys) == 1 else f'{len(keys):,} keys'}"
+    name = re.sub(r"[^\w.-]+", "-", runs[0].name).strip("-.")[:60] or "run"
+    file = f"{name if len(runs) == 1 else f'{len(runs)}-runs'}.{request.format}"
+    contents = [(run.id, run.created, run.read_bytes) for run in runs]
+    made_from = repr((list(map(str, folders)), contents, keys, request.format, request.smooth)).encode()
+    return Plan(title, file, made_from, lambda report, path: write(store, ids, keys, path, request.smooth, report))
+
+
+def write(
+    store: Runs,
+    runs: Sequence[str],
+    keys: Sequence[str],
+    path: Path,
+    smooth: float = 0.0,
+    report: Report = _silent,
+) -> None:
     """Write a file; its suffix says what: `.csv` or `.parquet`. It is there whole or not at all.
+
+    Args:
+        store: Where the runs are.
+        runs: Their ids.
+        keys: What they logged.
+        path: The file.
+        smooth: Weight of a running mean that is written beside the values; 0: none.
+        report: Told how many series of how many are written.
 
     Raises:
         UsageError: Another suffix.
@@ -52,7 +115,7 @@ def write(store: Store, runs: Sequence[str], keys: Sequence[str], path: Path) ->
         raise UsageError(f"{path.name!r} should end with {' or '.join(forms)}: that says what is written")
     passing = path.with_name(f".{path.name[:100]}-{secrets.token_hex(4)}")
     try:
-        form(store, runs, keys, passing)
+        form(store, runs, keys, passing, smooth, report)
         os.replace(passing, path)
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
@@ -61,7 +124,9 @@ def write(store: Store, runs: Sequence[str], keys: Sequence[str], path: Path) ->
             passing.unlink()
 
 
-def rows(store: Store, runs: Sequence[str], keys: Sequence[str], smooth: float = 0.0) -> Iterator[str]:
+def rows(
+    store: Runs, runs: Sequence[str], keys: Sequence[str], smooth: float = 0.0, report: Report = _silent
+) -> Iterator[str]:
     """Pieces of a CSV file: the header first, then runs within keys.
 
     `time` is in Unix seconds. `replaced` is 1 for points of an earlier attempt that a later one went back over. With
@@ -72,17 +137,22 @@ def rows(store: Store, runs: Sequence[str], keys: Sequence[str], smooth: float =
     """
     there = list(lines.revisions(store, runs))
     yield _text([(*HEADER, "smoothed") if smooth else HEADER])
-    for part in _parts(store, there, keys, smooth):
+    for part in _parts(store, there, keys, smooth, report):
         yield from _pieces(part)
 
 
-def _parts(store: Store, runs: Sequence[str], keys: Sequence[str], smooth: float = 0.0) -> Iterator[Part]:
-    for key in dict.fromkeys(keys):
-        for run, series in store.columns(runs, key).items():
+def _parts(store: Runs, runs: Sequence[str], keys: Sequence[str], smooth: float, report: Report) -> Iterator[Part]:
+    keys = list(dict.fromkeys(keys))
+    total = len(keys) * len(runs)
+    for done, key in enumerate(keys):
+        report(done * len(runs), total, "series")
+        for number, (run, series) in enumerate(store.columns(runs, key).items()):
+            report(done * len(runs) + number, total, "series")
             yield Part(run, key, series.points, 0, mean_of(series.values, smooth) if smooth else None)
             for ghost in series.ghosts:
                 mean = smooth_ghost(series.steps, series.values, ghost.steps, ghost.values, smooth) if smooth else None
                 yield Part(run, key, ghost, 1, mean)
+    report(total, total, "series")
 
 
 def _pieces(part: Part) -> Iterator[str]:
@@ -100,23 +170,29 @@ def _text(table: Sequence[Sequence[object]]) -> str:
     return text.getvalue()
 
 
-def _write_csv(store: Store, runs: Sequence[str], keys: Sequence[str], path: Path) -> None:
+def _write_csv(
+    store: Runs, runs: Sequence[str], keys: Sequence[str], path: Path, smooth: float, report: Report
+) -> None:
     with path.open("x", encoding="utf-8", newline="") as file:
-        file.writelines(rows(store, runs, keys))
+        file.writelines(rows(store, runs, keys, smooth, report))
 
 
-def _write_parquet(store: Store, runs: Sequence[str], keys: Sequence[str], path: Path) -> None:
+def _write_parquet(
+    store: Runs, runs: Sequence[str], keys: Sequence[str], path: Path, smooth: float, report: Report
+) -> None:
     arrow, parquet = (extra("a Parquet file", name, "arrow") for name in ("pyarrow", "pyarrow.parquet"))
-    types = (arrow.string(), arrow.string(), arrow.int64(), arrow.float64(), arrow.float64(), arrow.bool_())
-    schema = arrow.schema(list(zip(HEADER, types, strict=True)))
+    types = [arrow.string(), arrow.string(), arrow.int64(), arrow.float64(), arrow.float64(), arrow.bool_()]
+    fields = list(zip(HEADER, types, strict=True)) + ([("smoothed", arrow.float64())] if smooth else [])
+    schema = arrow.schema(fields)
     waiting, n = [], 0
     there = list(lines.revisions(store, runs))
     with parquet.ParquetWriter(path, schema) as file:
-        for run, key, points, replaced, _ in _parts(store, there, keys):
+        for run, key, points, replaced, mean in _parts(store, there, keys, smooth, report):
             n_points = len(points.steps)
             names = [arrow.repeat(name, n_points) for name in (run, key)]
             numbers = [arrow.array(column) for column in (points.steps, points.times, points.values.astype(np.float64))]
             columns = [*names, *numbers, arrow.repeat(bool(replaced), n_points)]
+            columns += [] if mean is None else [arrow.array(mean.astype(np.float64))]
             waiting.append(arrow.table(columns, schema=schema))
             n += n_points
             if n >= GROUP:

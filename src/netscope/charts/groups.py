@@ -11,7 +11,7 @@ from netscope.analyse.groups import Curve, together
 from netscope.charts import lines
 from netscope.charts.lines import Line
 from netscope.schema.series import GroupRequest, SeriesInfo, SeriesReply
-from netscope.store.store import Store
+from netscope.store.several import Runs
 
 
 class Groups(NamedTuple):
@@ -22,7 +22,7 @@ class Groups(NamedTuple):
     reply: SeriesReply
 
 
-def groups(store: Store, request: GroupRequest) -> Groups:
+def groups(store: Runs, request: GroupRequest) -> Groups:
     """Mean and band of each group, keys first, groups as asked for; groups without the key are left out.
 
     With `smooth` each run's running mean is taken over all its points first: `smoothed` is the mean of these and the

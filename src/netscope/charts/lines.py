@@ -17,7 +17,7 @@ from netscope.store.journal.points import Points
 from netscope.store.read.running_means import Means
 from netscope.store.read.series_reader import Columns, View, unknown_run
 from netscope.store.series import check_weight
-from netscope.store.store import Store
+from netscope.store.several import Runs
 
 WIDEST_PX = 10_000
 
@@ -55,7 +55,7 @@ def check(request: SeriesRequest | GroupRequest) -> None:
     check_weight(request.smooth)
 
 
-def everyone(store: Store) -> dict[str, Run]:
+def everyone(store: Runs) -> dict[str, Run]:
     """All runs by id. Remembered as long as nothing changes, because every request begins with it."""
     seen = _seen.get(store)
     if seen is None or seen[0] != store.revision:
@@ -64,10 +64,10 @@ def everyone(store: Store) -> dict[str, Run]:
     return seen[1]
 
 
-_seen: WeakKeyDictionary[Store, tuple[int, dict[str, Run]]] = WeakKeyDictionary()
+_seen: WeakKeyDictionary[Runs, tuple[int, dict[str, Run]]] = WeakKeyDictionary()
 
 
-def revisions(store: Store, runs: Sequence[str]) -> dict[str, int]:
+def revisions(store: Runs, runs: Sequence[str]) -> dict[str, int]:
     """Those of the runs that are there, once each, and their revisions. One may be deleted while a chart shows it.
 
     Raises:
@@ -84,7 +84,7 @@ def revisions(store: Store, runs: Sequence[str]) -> dict[str, int]:
 
 
 def of_key(
-    store: Store,
+    store: Runs,
     runs: Sequence[str],
     key: str,
     x: str,

@@ -54,6 +54,8 @@ class Run(Noun, gc=False):
     """Bytes of its journals that were read so far."""
     total_bytes: int = 0
     """Bytes that there are to read; more than `read_bytes` while it is still being read for the first time."""
+    folder: str = ""
+    """Short name of its folder, if the server shows several; `id` then begins with it and a colon."""
 
 
 class RunTable(Noun):

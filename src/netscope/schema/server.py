@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netscope.schema.job import Job
 from netscope.schema.noun import Noun
 
 
@@ -9,8 +10,10 @@ class About(Noun):
     """What this server is."""
 
     version: str
-    folder: str
+    folders: list[str]
+    """Folders of runs that it shows."""
     writable: bool
+    """Whether runs of any folder can be edited and deleted."""
     n_runs: int
     index: str
     """Where the index lives: "sqlite" or "postgresql", or "memory" for a folder that cannot be written."""
@@ -25,11 +28,20 @@ class Problem(Noun):
     """What was found, what was expected, and the way out."""
 
 
-class Live(Noun):
-    """A message on the live channel (WebSocket /api/live), server to page."""
+class Grew(Noun, tag="grew"):
+    """Runs grew. Every 10 s without any it is sent all the same: the server is there."""
 
     revision: int
     """Of the whole store: ask GET /api/runs?since= for what changed."""
     grew: list[str]
     """Runs whose series, console or assets grew since the last message."""
-    alive: bool = True
+
+
+class JobChanged(Noun, tag="job"):
+    """A job began, went on or ended."""
+
+    job: Job
+
+
+Live = Grew | JobChanged
+"""A message on the live channel (WebSocket /api/live), server to page."""

@@ -1,4 +1,4 @@
-"""The ASGI application: a store, the routes, the guard at the door and the live channel."""
+"""The ASGI application: a workspace, the routes, the guard at the door and the live channel."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from netscope.show.guard import Guard
 from netscope.show.live import Channel
 from netscope.show.replies import REFUSALS
 from netscope.show.routes import ROUTES
-from netscope.store.store import Store
+from netscope.show.workspace import Workspace
 
 PATIENCE_S = 0.5  # a page shows what there is, with its progress, rather than wait for a long run
 CACHE_BYTES = 8 << 20  # some charts of a thousand runs, thousands of one run
 
 
 def application(
-    store: Store,
+    workspace: Workspace,
     host: str = "127.0.0.1",
     allow_hosts: Sequence[str] = (),
     *,
     framed_by: Sequence[str] = (),
     page_folder: Path = page.FOLDER,
 ) -> Starlette:
-    """Serve a store.
+    """Serve a workspace.
 
     Args:
-        store: What to show; it stays the caller's to close.
+        workspace: What to show; it stays the caller's to close.
         host: The address that the server is bound to.
         allow_hosts: Further names under which browsers may reach it; "*" for any.
         framed_by: Origins of other pages (a notebook's) that may show it in a frame.
         page_folder: The built page.
     """
-    live = Channel(store)
-    store.answer_within(PATIENCE_S)
+    live = Channel(workspace)
+    workspace.runs.answer_within(PATIENCE_S)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -53,7 +53,7 @@ def application(
         exception_handlers=REFUSALS,
         lifespan=lifespan,
     )
-    app.state.store, app.state.live, app.state.cache = store, live, Cache(CACHE_BYTES)
+    app.state.workspace, app.state.live, app.state.cache = workspace, live, Cache(CACHE_BYTES)
     app.state.page, app.state.framed_by, app.state.born = page_folder, tuple(framed_by), secrets.token_hex(4)
     app.state.token = secrets.token_urlsafe(24)
     return app

@@ -1,7 +1,7 @@
 """The live channel: one watcher asks the store what grew, every page is told at most five times a second.
 
-What a page has not been told yet is a set of run ids, not a queue: a page that reads slowly, or a browser that sleeps
-for an hour, gets one message with everything when it is back, and makes nobody else wait.
+What a page has not been told yet are sets of runs and of jobs, not a queue: a page that reads slowly, or a browser that
+sleeps for an hour, is told each once when it is back, and makes nobody else wait.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from netscope.errors import NetscopeError
-from netscope.schema.server import Live
+from netscope.schema.job import Job
+from netscope.schema.server import Grew, JobChanged
 from netscope.show.memory import give_back
-from netscope.store.store import Store
+from netscope.show.workspace import Workspace
 
 POLL_S = 0.2
 IDLE_POLL_S = 1.0  # nobody is watching
@@ -33,27 +34,36 @@ class Page:
     def __init__(self) -> None:
         """A page that has yet to hear everything."""
         self.grew: set[str] = set()
+        self.jobs: dict[str, Job] = {}
         self.news = asyncio.Event()
 
 
 class Channel:
     """Tells pages what grew."""
 
-    def __init__(self, store: Store) -> None:
-        """Of this store."""
-        self.store = store
+    def __init__(self, workspace: Workspace) -> None:
+        """Of this workspace."""
+        self.runs, self.jobs = workspace.runs, workspace.jobs
         self.pages: set[Page] = set()
-        self._revision = store.revision
+        self._revision = self.runs.revision
         self._arrived = asyncio.Event()
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """Follow the store until the block ends."""
+        """Follow runs and jobs until the block ends."""
+        loop = asyncio.get_running_loop()
+
+        def changed(job: Job) -> None:
+            with suppress(RuntimeError):  # the server has stopped
+                loop.call_soon_threadsafe(self._tell_of, job)
+
+        self.jobs.changed = changed
         watcher = asyncio.create_task(self._watch(), name="netscope live")
         try:
             yield
         finally:
             watcher.cancel()
+            self.jobs.changed = lambda job: None
             with suppress(asyncio.CancelledError):
                 await watcher
 
@@ -61,27 +71,33 @@ class Channel:
         returned = 0
         while True:
             try:
-                self._publish(await anyio.to_thread.run_sync(self.store.refresh))
-                if not self.store.is_behind and self.store.bytes_read > returned + WORTH_RETURNING:
+                self._publish(await anyio.to_thread.run_sync(self.runs.refresh))
+                self.jobs.report("index", "", *self.runs.reading, "runs")
+                if not self.runs.is_behind and self.runs.bytes_read > returned + WORTH_RETURNING:
                     await anyio.to_thread.run_sync(give_back)
-                    returned = self.store.bytes_read
+                    returned = self.runs.bytes_read
             except (NetscopeError, OSError) as error:  # a folder that vanished may come back
-                _log.warning("following %s: %s", self.store.folder, error)
+                _log.warning("following the runs: %s", error)
             with suppress(TimeoutError):
                 self._arrived.clear()
                 await asyncio.wait_for(self._arrived.wait(), self._pause())
 
     def _pause(self) -> float:
-        if self.store.is_behind:  # a large folder is being read for the first time
+        if self.runs.is_behind:  # a large folder is being read for the first time
             return 0.01
         return POLL_S if self.pages else IDLE_POLL_S
 
     def _publish(self, grew: set[str]) -> None:
-        if not grew and self.store.revision == self._revision:
+        if not grew and self.runs.revision == self._revision:
             return
-        self._revision = self.store.revision
+        self._revision = self.runs.revision
         for page in self.pages:
             page.grew |= grew
+            page.news.set()
+
+    def _tell_of(self, job: Job) -> None:
+        for page in self.pages:
+            page.jobs[job.id] = job
             page.news.set()
 
     async def serve(self, socket: WebSocket) -> None:
@@ -105,7 +121,9 @@ class Channel:
         while True:
             page.news.clear()
             grew, page.grew = sorted(page.grew), set()
-            await socket.send_text(msgspec.json.encode(Live(self.store.revision, grew)).decode())
+            jobs, page.jobs = page.jobs, {}
+            for message in (*map(JobChanged, jobs.values()), Grew(self.runs.revision, grew)):
+                await socket.send_text(msgspec.json.encode(message).decode())
             await asyncio.sleep(POLL_S)
             with suppress(TimeoutError):
                 await asyncio.wait_for(page.news.wait(), HEARTBEAT_S)

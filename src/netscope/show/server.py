@@ -22,7 +22,8 @@ from starlette.applications import Starlette
 from netscope.errors import StorageError
 from netscope.show.app import application
 from netscope.show.memory import share_arenas
-from netscope.store.store import open_store
+from netscope.show.workspace import Workspace
+from netscope.store.store import Store
 
 PORT = 6060
 TRIES = 100
@@ -83,7 +84,7 @@ def _server(app: Starlette) -> uvicorn.Server:
 
 
 def serve(
-    folder: Path,
+    folders: Sequence[str | Path],
     host: str = "127.0.0.1",
     port: int = PORT,
     *,
@@ -91,13 +92,13 @@ def serve(
     allow_hosts: Sequence[str] = (),
     ready: Callable[[str], None] = lambda url: None,
 ) -> None:
-    """Show a folder of runs until Ctrl-C.
+    """Show folders of runs until Ctrl-C.
 
     Args:
-        folder: The store.
+        folders: Of runs.
         host: Address to bind to.
         port: Port, or the first of those to try.
-        index: Where the index lives, as an address for SQLAlchemy; in the folder unless given.
+        index: Where the index lives, as an address for SQLAlchemy; in each folder unless given.
         allow_hosts: Further names under which browsers may reach it.
         ready: Called with the server's address when it listens.
 
@@ -105,9 +106,9 @@ def serve(
         StorageError: No port is free.
     """
     share_arenas()
-    with bind(host, port) as listening, open_store(folder, index=index) as store:
+    with bind(host, port) as listening, Workspace.open(folders, index) as workspace:
         ready(address(listening))
-        server = _server(application(store, host, allow_hosts))
+        server = _server(application(workspace, host, allow_hosts))
         gc.collect()
         gc.freeze()  # modules live as long as the process; looking at them again and again takes 50 ms each time
         try:
@@ -137,15 +138,20 @@ class Serving:
         self._socket = bind(host, port)
         self.url = address(self._socket)
         try:
-            self.store = open_store(folder)
+            self.workspace = Workspace.open([folder])
         except BaseException:
             self._socket.close()
             raise
-        self._server = _server(application(self.store, host, allow_hosts, framed_by=framed_by))
+        self._server = _server(application(self.workspace, host, allow_hosts, framed_by=framed_by))
         self._thread = threading.Thread(target=self._run, name="netscope server", daemon=True)
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.005)
+
+    @property
+    def store(self) -> Store:
+        """The store that it shows."""
+        return self.workspace.stores[0]
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])
@@ -155,7 +161,7 @@ class Serving:
         self._server.should_exit = True
         self._thread.join(GRACE_S + 3)
         self._socket.close()
-        self.store.close()
+        self.workspace.close()
 
     def __enter__(self) -> Serving:
         """For `with`: stopped at the end."""

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import msgspec
 
@@ -57,6 +58,14 @@ def open_store(dir: str | Path = "runs", index: str | None = None) -> Store:
         NotFoundError: No such folder.
     """
     return Store(dir, index or os.environ.get("NETSCOPE_INDEX") or None)
+
+
+class FoundRun(NamedTuple):
+    """Where a run is: its store, its id there, and the name of its folder ('' if only one is shown)."""
+
+    store: Store
+    id: str
+    folder: str
 
 
 class Store:
@@ -131,6 +140,11 @@ class Store:
         return self._ingest.is_behind
 
     @property
+    def reading(self) -> tuple[int, int]:
+        """How many runs were read to their end, of how many."""
+        return self._ingest.reading
+
+    @property
     def bytes_read(self) -> int:
         """Bytes of journals read since this store was opened."""
         return self._ingest.bytes_read
@@ -157,6 +171,18 @@ class Store:
             first: Read these runs before the others and whole, however long that takes.
         """
         return self._ingest.refresh(budget_s, everything=everything, first=first)
+
+    def find(self, run_id: str) -> FoundRun:
+        """The store of a run, and its id there: see `Stores`. The run itself may be missing."""
+        return FoundRun(self, run_id, "")
+
+    def check_is_there(self, run_id: str) -> None:
+        """Refuse the id of a run that is not there.
+
+        Raises:
+            NotFoundError: The message lists those there are.
+        """
+        self._followed(run_id)
 
     def table(self, since: int = 0, keys: Sequence[str] = ()) -> RunTable:
         """The runs that changed since a revision, oldest first, with the summaries of some keys."""

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { backoff, listen, type Link } from './live';
-import type { Live } from './schema.gen';
+import type { Grew, Job, Live } from './schema.gen';
 
 class Socket {
   static all: Socket[] = [];
@@ -23,10 +23,11 @@ class Socket {
   }
 }
 
-const BEAT: Live = { revision: 1, grew: [], alive: true };
+const BEAT: Grew = { type: 'grew', revision: 1, grew: [] };
 const socket = () => Socket.all.at(-1)!;
 let links: Link[];
-let heard: Live[];
+let heard: Grew[];
+let jobs: Job[];
 let stop: () => void;
 
 beforeEach(() => {
@@ -35,7 +36,8 @@ beforeEach(() => {
   Socket.all = [];
   links = [];
   heard = [];
-  stop = listen({ link: (link) => links.push(link), message: (message) => heard.push(message) });
+  jobs = [];
+  stop = listen({ link: (link) => links.push(link), grew: (message) => heard.push(message), job: (job) => jobs.push(job) });
 });
 
 afterEach(() => {
@@ -46,6 +48,13 @@ afterEach(() => {
 
 test('the channel speaks the web socket protocol to the address the page came from', () => {
   expect(String(socket().url)).toMatch(/^ws:.*\/api\/live$/);
+});
+
+test('a job is told of apart from what grew', () => {
+  const job: Job = { id: 'a', kind: 'export', title: 'all', state: 'running', done: 1, total: 2, unit: 'series', error: '', file: 'a.csv', created: 1 };
+  socket().say({ type: 'job', job });
+  expect(jobs).toEqual([job]);
+  expect(heard).toEqual([]);
 });
 
 test('a cut channel is lost, opened again, recovered, and after a while connected', () => {

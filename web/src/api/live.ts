@@ -1,12 +1,13 @@
 /** The one live channel: a WebSocket that comes back by itself, after a second or after a night's sleep. */
 import { BASE } from './client';
-import type { Live } from './schema.gen';
+import type { Grew, Job, Live } from './schema.gen';
 
 /** `connecting`: the first attempt. `recovered` lasts a few seconds after `lost`, then becomes `connected`. */
 export type Link = 'connecting' | 'connected' | 'lost' | 'recovered';
 
 export interface Listener {
-  message: (message: Live) => void;
+  grew: (message: Grew) => void;
+  job: (job: Job) => void;
   link: (link: Link) => void;
 }
 
@@ -66,7 +67,9 @@ export function listen(listener: Listener): () => void {
         become('recovered');
         calm = setTimeout(() => become('connected'), RECOVERED_MS);
       } else if (link === 'connecting') become('connected');
-      listener.message(JSON.parse(String(event.data)) as Live);
+      const message = JSON.parse(String(event.data)) as Live;
+      if (message.type === 'job') listener.job(message.job);
+      else listener.grew(message);
     };
     socket.onclose = lose;
     socket.onerror = lose;

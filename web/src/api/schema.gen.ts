@@ -12,6 +12,46 @@ export interface Console {
   processes: string[];
 }
 
+/** Write series to a file; read a large folder for the first time. */
+export type JobKind = 'export' | 'index';
+
+export type JobState = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
+
+/** Work that takes longer than a reply may. */
+export interface Job {
+  id: string;
+  kind: JobKind;
+  /** What it works on, in a few words. */
+  title: string;
+  state: JobState;
+  done: number;
+  /** How much of what is done; 0 while nobody knows how much there is. */
+  total: number;
+  /** What `done` and `total` count: "series", "runs", "bytes". */
+  unit: string;
+  /** Why it failed, or ''. */
+  error: string;
+  /** Name of the file that GET /api/jobs/{job}/file gives once it is done, or ''. */
+  file: string;
+  /** Unix seconds. */
+  created: number;
+}
+
+/** All jobs since the server began, oldest first. */
+export interface Jobs {
+  jobs: Job[];
+}
+
+/** Every point of some series as a file. */
+export interface ExportRequest {
+  runs: string[];
+  /** Empty: all that the user logged as numbers. */
+  keys: string[];
+  format?: 'csv' | 'parquet';
+  /** Also the running mean with this weight; 0: none. */
+  smooth?: number;
+}
+
 /** What of a tensor was watched: itself, its gradient, its change by the optimiser, or a layer's output. */
 export type Quantity = 'value' | 'gradient' | 'update' | 'activation';
 
@@ -135,6 +175,8 @@ export interface Run {
   read_bytes: number;
   /** Bytes that there are to read; more than `read_bytes` while it is still being read for the first time. */
   total_bytes: number;
+  /** Short name of its folder, if the server shows several; `id` then begins with it and a colon. */
+  folder: string;
 }
 
 /** What changed since a revision; `since=0` gives everything. */
@@ -305,7 +347,9 @@ export interface GroupRequest {
 /** What this server is. */
 export interface About {
   version: string;
-  folder: string;
+  /** Folders of runs that it shows. */
+  folders: string[];
+  /** Whether runs of any folder can be edited and deleted. */
   writable: boolean;
   n_runs: number;
   /** Where the index lives: "sqlite" or "postgresql", or "memory" for a folder that cannot be written. */
@@ -320,11 +364,20 @@ export interface Problem {
   error: string;
 }
 
-/** A message on the live channel (WebSocket /api/live), server to page. */
-export interface Live {
+/** Runs grew. Every 10 s without any it is sent all the same: the server is there. */
+export interface Grew {
+  type: 'grew';
   /** Of the whole store: ask GET /api/runs?since= for what changed. */
   revision: number;
   /** Runs whose series, console or assets grew since the last message. */
   grew: string[];
-  alive: boolean;
 }
+
+/** A job began, went on or ended. */
+export interface JobChanged {
+  type: 'job';
+  job: Job;
+}
+
+/** A message on the live channel (WebSocket /api/live), server to page. */
+export type Live = Grew | JobChanged;

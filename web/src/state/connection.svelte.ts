@@ -2,6 +2,7 @@
 import { api } from '../api/client';
 import { listen, type Link } from '../api/live';
 import type { About } from '../api/schema.gen';
+import { jobs } from './jobs.svelte';
 import { runs } from './runs.svelte';
 
 class Connection {
@@ -19,8 +20,10 @@ class Connection {
           this.link = link;
           // Whatever happened while the connection was lost is loaded now, not with the next message.
           if (link === 'recovered' || runs.problem) void runs.refresh();
+          if (link === 'connected' || link === 'recovered') void jobs.refresh().catch(() => undefined);
         },
-        message: (message) => void runs.follow(message.revision),
+        grew: (message) => void runs.follow(message.revision),
+        job: (job) => jobs.hear(job),
       });
     });
   }

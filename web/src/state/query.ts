@@ -373,6 +373,7 @@ const BLANK: Run = {
   revision: 0,
   read_bytes: 0,
   total_bytes: 0,
+  folder: '',
 };
 
 /** What is missing equals only None and is neither smaller nor larger than anything; NaN equals NaN. */

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from netscope.show import replies
 from netscope.show.replies import answer, whole_number, word
-from netscope.show.routes.request import revision_of, store_of
+from netscope.show.routes.request import revision_of, run_of
 from netscope.store.read.console_lines import Stream
 
 
@@ -19,12 +19,13 @@ async def console(request: Request) -> Response:
 
     A negative start is from the end.
     """
-    store, name, search = store_of(request), request.path_params["run"], request.query_params.get("search", "")
+    store, run, _ = run_of(request)
+    search = request.query_params.get("search", "")
     start, n = whole_number(request, "start", 0, least=-(1 << 53)), whole_number(request, "n", 1000, most=100_000)
     stream, process = word(request, "stream", get_args(Stream)), request.query_params.get("process", "")
 
     def make() -> bytes:
-        return replies.json(store.console(name, start, n, search, stream, process))
+        return replies.json(store.console(run, start, n, search, stream, process))
 
     return await answer(request, revision_of(request), make)
 

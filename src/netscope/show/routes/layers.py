@@ -17,28 +17,24 @@ from netscope.charts.layers import matrix
 from netscope.schema.layer import Quantity, Stat
 from netscope.show import replies
 from netscope.show.replies import TENSORS, answer, number, whole_number, word
-from netscope.show.routes.request import revision_of, store_of
+from netscope.show.routes.request import revision_of, run_of
 
 
 async def layers(request: Request) -> Response:
     """GET /api/runs/{run}/layers: what was watched."""
-    store, name = store_of(request), request.path_params["run"]
-    return await answer(request, revision_of(request), lambda: replies.json(store.layers(name)))
+    store, run, _ = run_of(request)
+    return await answer(request, revision_of(request), lambda: replies.json(store.layers(run)))
 
 
 async def layer_matrix(request: Request) -> Response:
     """GET /api/runs/{run}/layers/{quantity}/{stat}?low=&high=&px=400: one statistic, tensor x step."""
-    store, name, low, high = (
-        store_of(request),
-        request.path_params["run"],
-        number(request, "low"),
-        number(request, "high"),
-    )
+    store, run, _ = run_of(request)
+    low, high = number(request, "low"), number(request, "high")
     quantity, stat = word(request, "quantity", get_args(Quantity)), word(request, "stat", get_args(Stat))
     px = whole_number(request, "px", 400, least=1, most=lines.WIDEST_PX)
 
     def make() -> bytes:
-        steps, values, rows = matrix(store, name, quantity, stat, px, low, high)
+        steps, values, rows = matrix(store, run, quantity, stat, px, low, high)
         return replies.tensors({"steps": steps, "values": values}, rows)
 
     return await answer(request, revision_of(request), make, TENSORS)
@@ -55,16 +51,12 @@ async def histograms(request: Request) -> Response:
 
 
 async def _over_steps(request: Request, find: Callable[..., tuple[np.ndarray, View]]) -> Response:
-    store, name, low, high = (
-        store_of(request),
-        request.path_params["run"],
-        number(request, "low"),
-        number(request, "high"),
-    )
+    store, run, _ = run_of(request)
+    low, high = number(request, "low"), number(request, "high")
     key, n = request.query_params.get("key", ""), whole_number(request, "n", 100, least=1, most=2000)
 
     def make() -> bytes:
-        steps, seen = find(store, name, key, n, low, high)
+        steps, seen = find(store, run, key, n, low, high)
         short = {field: getattr(seen, field).astype("f4") for field in ("counts", "zeros", "nonfinite")}
         return replies.tensors({"steps": steps, "edges": seen.edges, **short}, key)
 

@@ -13,14 +13,15 @@ from netscope.errors import NotFoundError
 from netscope.schema.media import AssetKind
 from netscope.show import replies
 from netscope.show.replies import answer, word
-from netscope.show.routes.request import revision_of, store_of
+from netscope.show.routes.request import revision_of, run_of
 
 
 async def assets(request: Request) -> Response:
     """GET /api/runs/{run}/assets?key=&kind=: images, audio, texts, tables… in the order of key, then step."""
-    store, name, key = store_of(request), request.path_params["run"], request.query_params.get("key") or None
+    store, run, _ = run_of(request)
+    key = request.query_params.get("key") or None
     kind = word(request, "kind", get_args(AssetKind))
-    return await answer(request, revision_of(request), lambda: replies.json(store.assets(name, key, kind)))
+    return await answer(request, revision_of(request), lambda: replies.json(store.assets(run, key, kind)))
 
 
 # No scripts, no origin, and nothing from elsewhere: an SVG may name pictures, fonts and styles of any server.
@@ -29,7 +30,8 @@ BLOB_POLICY = "sandbox; default-src 'none'; img-src data:; font-src data:; style
 
 async def blob(request: Request) -> Response:
     """GET /api/runs/{run}/blobs/{blob}: the bytes of an asset. They never change, run nothing and load nothing."""
-    store, run, name = store_of(request), request.path_params["run"], request.path_params["blob"]
+    store, run, _ = run_of(request)
+    name = request.path_params["blob"]
     path = await replies.in_thread(store.blob, run, name)
     if not path.is_file():
         raise NotFoundError(f"the bytes of {name} are gone from run {run!r}")

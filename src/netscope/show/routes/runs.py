@@ -11,25 +11,26 @@ from netscope.schema.run import DeleteRequest, EditRequest, RunsRequest
 from netscope.show import replies
 from netscope.show.guard import check_token
 from netscope.show.replies import answer, done, whole_number
-from netscope.show.routes.request import revision_of, store_of
+from netscope.show.routes.request import revision_of, run_of, runs_of
+from netscope.store.several import named
 
 
 async def runs(request: Request) -> Response:
     """GET /api/runs?since=0&key=…: what changed in the table since a revision, with summaries of the keys."""
-    store, since = store_of(request), whole_number(request, "since", 0)
+    store, since = runs_of(request), whole_number(request, "since", 0)
     keys = request.query_params.getlist("key")
     return await answer(request, store.revision, lambda: replies.json(store.table(since, keys)))
 
 
 async def run(request: Request) -> Response:
     """GET /api/runs/{run}?key=…: everything about a run but its series, with summaries of the keys."""
-    store, name = store_of(request), request.path_params["run"]
+    store, run_id, folder = run_of(request)
     keys = request.query_params.getlist("key")
 
     def make() -> bytes:
-        detail = store.detail(name)
-        summary = {key: found[name] for key in keys if name in (found := store.summaries([name], key))}
-        return replies.json(replace(detail, run=replace(detail.run, summary=summary)))
+        detail = store.detail(run_id)
+        summary = {key: found[run_id] for key in keys if run_id in (found := store.summaries([run_id], key))}
+        return replies.json(replace(detail, run=named(folder, replace(detail.run, summary=summary))))
 
     return await answer(request, revision_of(request), make)
 
@@ -37,21 +38,21 @@ async def run(request: Request) -> Response:
 async def edit(request: Request) -> Response:
     """POST /api/runs/edit: write names, notes, tags or the archived flag; the runs as they are now."""
     check_token(request)
-    store, asked = store_of(request), await replies.body(request, EditRequest)
+    store, asked = runs_of(request), await replies.body(request, EditRequest)
     return await done(lambda: store.edit(asked))
 
 
 async def delete(request: Request) -> Response:
     """POST /api/runs/delete: move runs to the trash; those that may still be written only with `force`."""
     check_token(request)
-    store, asked = store_of(request), await replies.body(request, DeleteRequest)
+    store, asked = runs_of(request), await replies.body(request, DeleteRequest)
     return await done(lambda: store.delete(asked.runs, asked.force))
 
 
 async def restore(request: Request) -> Response:
     """POST /api/runs/restore: move runs back from the trash."""
     check_token(request)
-    store, asked = store_of(request), await replies.body(request, RunsRequest)
+    store, asked = runs_of(request), await replies.body(request, RunsRequest)
     return await done(lambda: store.restore(asked.runs))
 
 

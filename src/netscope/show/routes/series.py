@@ -14,20 +14,20 @@ from netscope.schema.run import RunsRequest
 from netscope.schema.series import GroupRequest, SeriesRequest
 from netscope.show import replies
 from netscope.show.replies import TENSORS, answer, number
-from netscope.show.routes.request import store_of
+from netscope.show.routes.request import runs_of
 from netscope.store.series import check_weight
 
 
 async def keys(request: Request) -> Response:
     """POST /api/keys: all names under which the runs logged something."""
-    store, asked = store_of(request), await replies.body(request, RunsRequest)
+    store, asked = runs_of(request), await replies.body(request, RunsRequest)
     there = lines.revisions(store, asked.runs)
     return await answer(request, there, lambda: replies.json(store.keys(list(there))), asked=replies.json(asked))
 
 
 async def series(request: Request) -> Response:
     """POST /api/series: the points that a chart can show: `x`, `y`, on request `smoothed` and `time`, a SeriesReply."""
-    store, asked = store_of(request), await replies.body(request, SeriesRequest)
+    store, asked = runs_of(request), await replies.body(request, SeriesRequest)
 
     def make() -> bytes:
         found = curves(store, asked)
@@ -39,7 +39,7 @@ async def series(request: Request) -> Response:
 
 async def grouped(request: Request) -> Response:
     """POST /api/groups: `x`, `mean`, `low`, `high`, `runs`, on request `smoothed`, and a SeriesReply."""
-    store, asked = store_of(request), await replies.body(request, GroupRequest)
+    store, asked = runs_of(request), await replies.body(request, GroupRequest)
 
     def make() -> bytes:
         found = groups(store, asked)
@@ -56,11 +56,11 @@ async def series_csv(request: Request) -> Response:
         raise UsageError("name what to export: /api/series.csv?run=…&key=…")
     smooth = number(request, "smooth") or 0.0
     check_weight(smooth)
-    lines.revisions(store_of(request), wanted)
+    lines.revisions(runs_of(request), wanted)
     # Without a name of its own: the page names the file after the chart.
     headers = {"Content-Disposition": "attachment", "Cache-Control": "no-store"}
     return StreamingResponse(
-        export.rows(store_of(request), wanted, keys, smooth), media_type="text/csv", headers=headers
+        export.rows(runs_of(request), wanted, keys, smooth), media_type="text/csv", headers=headers
     )
 
 

@@ -11,20 +11,26 @@ from netscope.charts import lines
 from netscope.schema.server import About
 from netscope.show import replies
 from netscope.show.replies import answer
-from netscope.show.routes.request import store_of
+from netscope.show.routes.request import runs_of, workspace_of
 from netscope.version import __version__
 
 
 async def about(request: Request) -> Response:
     """GET /api/about: what this server is."""
-    store = store_of(request)
-    n_runs, token = len(lines.everyone(store)), request.app.state.token
-    noun = About(__version__, str(store.folder), store.writable, n_runs, store.backend, token)
-    return await answer(request, store.revision, lambda: replies.json(noun))
+    runs, stores = runs_of(request), workspace_of(request).stores
+    noun = About(
+        __version__,
+        [str(store.folder) for store in stores],
+        any(store.writable for store in stores),
+        len(lines.everyone(runs)),
+        stores[0].backend,
+        request.app.state.token,
+    )
+    return await answer(request, runs.revision, lambda: replies.json(noun))
 
 
 async def live(socket: WebSocket) -> None:
-    """WS /api/live: which runs grew, at most five times a second."""
+    """WS /api/live: which runs grew and how far jobs are, at most five times a second."""
     await socket.app.state.live.serve(socket)
 
 

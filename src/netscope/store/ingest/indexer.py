@@ -28,6 +28,18 @@ LISTING_S = 10.0  # after which a folder is listed again even if its time stamp 
 log = logging.getLogger("netscope.store")
 
 
+_revising = threading.Lock()
+_revision = 0
+
+
+def next_revision() -> int:
+    """A number larger than any before in this process, whatever the folder, and than those of earlier processes."""
+    global _revision
+    with _revising:
+        _revision = max(_revision + 1, int(time.time() * 1000))
+        return _revision
+
+
 class Ingest:
     """All runs of a folder, up to date as of the last `refresh`."""
 
@@ -38,7 +50,7 @@ class Ingest:
         self.removed: list[tuple[int, str]] = []
         self.patience_s: float | None = None
         """How long a query waits for journals that are not read yet; None: until all are."""
-        self.revision = int(time.time() * 1000)  # larger than any that an earlier process gave
+        self.revision = next_revision()
         self.lock = threading.RLock()
         self._refreshing = threading.RLock()
         self._listed: int | None = None  # time stamp of the folder for which its runs are known, in ns
@@ -151,6 +163,12 @@ class Ingest:
         """Whether there is more to read at once."""
         return bool(self._backlog)
 
+    @property
+    def reading(self) -> tuple[int, int]:
+        """How many runs were read to their end, of how many."""
+        n_runs = len(self.runs)
+        return n_runs - min(len(self._backlog), n_runs), n_runs
+
     def followed(self, run_id: str) -> Followed | None:
         """A run by its id."""
         return self.runs.get(run_id)
@@ -160,7 +178,7 @@ class Ingest:
         with self._refreshing:
             with self.lock:
                 gone = [self.runs.pop(run_id) for run_id in run_ids if run_id in self.runs]
-                self.revision = max(self.revision + 1, int(time.time() * 1000))
+                self.revision = next_revision()
                 self.removed += [(self.revision, followed.id) for followed in gone]
             try:
                 self.keeper.erase(run_ids)
@@ -171,7 +189,7 @@ class Ingest:
         if not changed:
             return
         with self.lock:
-            self.revision = max(self.revision + 1, int(time.time() * 1000))
+            self.revision = next_revision()
             for run_id in changed:
                 if (followed := self.runs.get(run_id)) is not None:
                     followed.judge(self.clock)

@@ -1,0 +1,66 @@
+"""What one server shows: folders of runs, and the jobs that work on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from netscope.errors import UsageError
+from netscope.show.jobs import Jobs
+from netscope.store.several import Runs, Stores
+from netscope.store.store import Store, open_store
+
+
+class Workspace:
+    """Folders of runs, and jobs."""
+
+    def __init__(self, stores: Sequence[Store], jobs: Jobs | None = None) -> None:
+        """Show open stores.
+
+        Args:
+            stores: One or several. Ids of runs are their own if there is one, else they begin with their folder's name.
+            jobs: Those of the server; new ones unless given.
+        """
+        if not stores:
+            raise UsageError("expected at least one folder of runs")
+        self.stores = list(stores)
+        self.runs: Runs = stores[0] if len(stores) == 1 else Stores(stores)
+        self.jobs = jobs or Jobs()
+
+    @classmethod
+    def open(cls, folders: Sequence[str | Path], index: str | None = None) -> Workspace:
+        """Open folders, each once.
+
+        Args:
+            folders: Of runs.
+            index: None for SQLite beside the runs, or the address of a PostgreSQL database.
+
+        Raises:
+            UsageError: No folder, or that of a single run.
+            NotFoundError: One is not there.
+        """
+        stores: dict[Path, Store] = {}
+        try:
+            for folder in folders:
+                store = open_store(folder, index)
+                if stores.setdefault(store.folder, store) is not store:
+                    store.close()
+            return cls(list(stores.values()))
+        except BaseException:
+            for store in stores.values():
+                store.close()
+            raise
+
+    def close(self) -> None:
+        """Stop the jobs and close the stores."""
+        self.jobs.close()
+        for store in self.stores:
+            store.close()
+
+    def __enter__(self) -> Workspace:
+        """Use it in a `with`."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()

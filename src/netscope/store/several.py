@@ -1,0 +1,194 @@
+"""Several folders of runs as one. The id of a run is the name of its folder, a colon, and the run's own id."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from netscope.errors import NotFoundError
+from netscope.schema.run import Deleted, EditRequest, Run, RunTable
+from netscope.schema.series import Key, Keys, Kind
+from netscope.store.read.running_means import Means, Smoother
+from netscope.store.read.series_reader import Columns, View, unknown_run
+from netscope.store.store import FoundRun, Store
+from netscope.text import natural
+
+SEPARATOR = ":"
+
+
+def names_of(folders: Sequence[Path]) -> list[str]:
+    """Short names of folders, all different: the last part of each path, and as many before it as that takes.
+
+    >>> names_of([Path("/a/runs"), Path("/b/runs"), Path("/b/old")])
+    ['a.runs', 'b.runs', 'old']
+    """
+    depth = dict.fromkeys(range(len(folders)), 1)
+    while True:
+        names = [_name(folder, depth[i]) for i, folder in enumerate(folders)]
+        alike = Counter(names)
+        longer = [i for i, name in enumerate(names) if alike[name] > 1 and depth[i] < len(folders[i].parts)]
+        if not longer:
+            return [
+                f"{name}-{names[:i].count(name) + 1}" if name in names[:i] else name for i, name in enumerate(names)
+            ]
+        for i in longer:
+            depth[i] += 1
+
+
+def _name(folder: Path, depth: int) -> str:
+    return ".".join(part.strip("/\\") for part in folder.parts[-depth:]).replace(SEPARATOR, "-").strip(".") or "root"
+
+
+class Stores:
+    """The stores of several folders, as one. What spans runs is merged; `find` tells which store has a run."""
+
+    def __init__(self, stores: Sequence[Store]) -> None:
+        """Open stores; they stay the caller's to close."""
+        self.stores = dict(zip(names_of([store.folder for store in stores]), stores, strict=True))
+        self._smoother = Smoother()
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change of any run."""
+        return max(store.revision for store in self.stores.values())
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether `refresh` left something unread because its time was over."""
+        return any(store.is_behind for store in self.stores.values())
+
+    @property
+    def reading(self) -> tuple[int, int]:
+        """How many runs were read to their end, of how many."""
+        done, total = zip(*(store.reading for store in self.stores.values()), strict=True)
+        return sum(done), sum(total)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of journals read since the stores were opened."""
+        return sum(store.bytes_read for store in self.stores.values())
+
+    def answer_within(self, seconds: float) -> None:
+        """Answer queries within about this time, with what was read so far."""
+        for store in self.stores.values():
+            store.answer_within(seconds)
+
+    def refresh(self, budget_s: float | None = 0.5) -> set[str]:
+        """Follow the journals of all folders; ids of the runs that grew or changed. See `Store.refresh`."""
+        share = None if budget_s is None else budget_s / len(self.stores)
+        return {qualified(name, run) for name, store in self.stores.items() for run in store.refresh(share)}
+
+    def begin_with(self, run_ids: Sequence[str]) -> None:
+        """Find these runs and read their beginnings now, so that they are in the table."""
+        for name, own in self._split(run_ids).items():
+            self.stores[name].begin_with(own)
+
+    def find(self, run_id: str) -> FoundRun:
+        """The store of a run, and its id there.
+
+        Raises:
+            NotFoundError: No such folder. The run itself may be missing: its store says so.
+        """
+        name, _, own = run_id.partition(SEPARATOR)
+        if name not in self.stores:
+            known = [run.id for run in self.table().runs]
+            raise NotFoundError(unknown_run(run_id, known))
+        return FoundRun(self.stores[name], own, name)
+
+    def table(self, since: int = 0, keys: Sequence[str] = ()) -> RunTable:
+        """The runs that changed since a revision, oldest first, with the summaries of some keys."""
+        revision = self.revision  # before the rows: what changes while they are read is told next time, too
+        runs: list[Run] = []
+        removed: list[str] = []
+        for name, store in self.stores.items():
+            table = store.table(since, keys)
+            runs += [named(name, run) for run in table.runs]
+            removed += [qualified(name, run) for run in table.removed]
+        runs.sort(key=lambda run: (run.created, run.id))
+        return RunTable(revision, runs, removed)
+
+    def keys(self, run_ids: Sequence[str], kind: Kind | None = None) -> Keys:
+        """Under which names these runs logged series or histograms, and how many did."""
+        found: Counter[tuple[str, Kind]] = Counter()
+        for name, own in self._split(run_ids).items():
+            for key in self.stores[name].keys(own, kind).keys:
+                found[key.key, key.kind] += key.n_runs
+        ordered = sorted(found.items(), key=lambda item: (natural(item[0][0]), item[0][1]))
+        return Keys([Key(key, what, n) for (key, what), n in ordered])
+
+    def columns(
+        self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: View | None = None
+    ) -> dict[str, Columns]:
+        """The series of one key of some runs, in their order; those that do not have it are left out.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        found: dict[str, Columns] = {}
+        for name, own in self._split(run_ids).items():
+            columns = self.stores[name].columns(own, key, kind, view)
+            found |= {qualified(name, run): series for run, series in columns.items()}
+        return {run: found[run] for run in run_ids if run in found}
+
+    def means(self, columns: Mapping[str, Columns], key: str, kind: Kind, weight: float) -> dict[str, Means]:
+        """Running means over all points of series that `columns` gave without a view, by run."""
+        return self._smoother.of(columns, key, kind, weight)
+
+    def edit(self, request: EditRequest) -> list[Run]:
+        """Write names, notes, tags and the archived flag; the runs as they are then, each once.
+
+        Raises:
+            NotFoundError: One of the runs is not there; nothing is written.
+            StorageError: A folder cannot be written.
+        """
+        for run in request.runs:
+            found = self.find(run)
+            found.store.check_is_there(found.id)
+        return [
+            named(name, run)
+            for name, own in self._split(request.runs).items()
+            for run in self.stores[name].edit(replace(request, runs=own))
+        ]
+
+    def delete(self, run_ids: Sequence[str], force: bool = False) -> Deleted:
+        """Move runs to the trash of their folders; see `Store.delete`."""
+        return merged({name: self.stores[name].delete(own, force) for name, own in self._split(run_ids).items()})
+
+    def restore(self, run_ids: Sequence[str]) -> Deleted:
+        """Bring runs back from the trash; see `Store.restore`."""
+        return merged({name: self.stores[name].restore(own) for name, own in self._split(run_ids).items()})
+
+    def _split(self, run_ids: Sequence[str]) -> dict[str, list[str]]:
+        """Own ids by folder. Ids of unknown folders are left out, as runs that are gone are."""
+        found: dict[str, list[str]] = {}
+        for run_id in run_ids:
+            name, _, own = run_id.partition(SEPARATOR)
+            if name in self.stores:
+                found.setdefault(name, []).append(own)
+        return found
+
+
+Runs = Store | Stores
+"""One folder of runs, or several."""
+
+
+def qualified(folder: str, run_id: str) -> str:
+    """The id of a run among several folders."""
+    return f"{folder}{SEPARATOR}{run_id}" if folder else run_id
+
+
+def named(folder: str, run: Run) -> Run:
+    """A run as a row among those of several folders."""
+    return replace(run, id=qualified(folder, run.id), folder=folder)
+
+
+def merged(parts: Mapping[str, Deleted]) -> Deleted:
+    """What several folders did, as one."""
+    return Deleted(
+        [qualified(name, run) for name, part in parts.items() for run in part.runs],
+        [problem for part in parts.values() for problem in part.problems],
+        [qualified(name, run) for name, part in parts.items() for run in part.written],
+    )
