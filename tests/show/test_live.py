@@ -20,7 +20,7 @@ def test_a_page_hears_the_revision_at_once(write, show):
     shown = show()
     with shown.client.websocket_connect(LIVE) as socket:
         message = json.loads(socket.receive_text())
-    assert message["alive"]
+        assert message["type"] == "grew"
     assert message["revision"] == shown.store.revision
 
 

@@ -3,21 +3,23 @@ import { api } from '../api/client';
 import type { ExportRequest, Job } from '../api/schema.gen';
 
 class JobsState {
-  #all = $state<Record<string, Job>>({});
+  #all = $state.raw<ReadonlyMap<string, Job>>(new Map());
 
   /** Newest first. */
-  list = $derived(Object.values(this.#all).sort((a, b) => b.created - a.created));
+  list = $derived([...this.#all.values()].sort((a, b) => b.created - a.created));
   running = $derived(this.list.filter(isRunning));
 
   hear(job: Job): void {
-    if (job.kind === 'index' && job.state === 'done') delete this.#all[job.id];
-    else this.#all[job.id] = job;
+    const all = new Map(this.#all);
+    if (job.kind === 'index' && job.state === 'done') all.delete(job.id);
+    else all.set(job.id, job);
+    this.#all = all;
   }
 
   /** Ask for all: after the page was opened, or the server was out of reach. */
   async refresh(): Promise<void> {
     const { jobs } = await api.jobs();
-    this.#all = Object.fromEntries(jobs.map((job) => [job.id, job]));
+    this.#all = new Map(jobs.map((job) => [job.id, job]));
   }
 
   async export(request: ExportRequest): Promise<Job> {
