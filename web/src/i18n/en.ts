@@ -74,6 +74,19 @@ export const en = {
     focusSearch: 'Search runs',
   },
 
+  jobs: {
+    title: 'Exports',
+    running: (n: number) => (n === 1 ? '1 job is running' : `${n} jobs are running`),
+    kind: { export: 'Export of', index: 'Reading the folder' },
+    state: { waiting: 'Waiting', running: 'Running', done: 'Done', failed: 'Failed', cancelled: 'Cancelled' },
+    progress: (done: string, total: string, unit: string) => `${done} of ${total} ${unit}`,
+    unit: (unit: string) => unit,
+    cancel: 'Cancel',
+    save: 'Save',
+    ready: (file: string) => `${file} is ready`,
+    failed: (why: string) => `The export failed: ${why}`,
+  },
+
   runs: {
     title: 'Runs',
     search: 'Search runs',

@@ -68,6 +68,19 @@ export const zh: Messages = {
     focusSearch: '搜索运行',
   },
 
+  jobs: {
+    title: '导出',
+    running: (n: number) => `${n} 个任务正在进行`,
+    kind: { export: '导出', index: '正在读取文件夹' },
+    state: { waiting: '等待中', running: '进行中', done: '已完成', failed: '失败', cancelled: '已取消' },
+    progress: (done: string, total: string, unit: string) => `${done} / ${total} ${unit}`,
+    unit: (unit: string) => ({ series: '条序列', runs: '个运行', bytes: '字节' })[unit] ?? unit,
+    cancel: '取消',
+    save: '保存',
+    ready: (file: string) => `${file} 已就绪`,
+    failed: (why: string) => `导出失败：${why}`,
+  },
+
   runs: {
     title: '运行',
     search: '搜索运行',

@@ -1,19 +1,35 @@
 /** Long work of the server: what there is and how far it is. The live channel tells of every change. */
 import { api } from '../api/client';
 import type { ExportRequest, Job } from '../api/schema.gen';
+import { legible } from '../i18n/text';
+import { i18n } from './i18n.svelte';
+import { complain, toast } from './toasts.svelte';
 
 class JobsState {
   #all = $state.raw<ReadonlyMap<string, Job>>(new Map());
+  /** Begun from this page, whose end is worth a message. */
+  readonly #ours = new Set<string>();
 
   /** Newest first. */
   list = $derived([...this.#all.values()].sort((a, b) => b.created - a.created));
   running = $derived(this.list.filter(isRunning));
+  /** How much of what runs is done, from 0 to 1; null while nobody knows. */
+  share = $derived.by(() => {
+    const known = this.running.filter((job) => job.total > 0);
+    return known.length ? known.reduce((sum, job) => sum + job.done / job.total, 0) / this.running.length : null;
+  });
 
   hear(job: Job): void {
     const all = new Map(this.#all);
     if (job.kind === 'index' && job.state === 'done') all.delete(job.id);
     else all.set(job.id, job);
     this.#all = all;
+    if (!isRunning(job) && this.#ours.delete(job.id)) this.#tell(job);
+  }
+
+  #tell(job: Job): void {
+    if (job.state === 'done') toast(i18n.t.jobs.ready(legible(job.file)), { label: i18n.t.jobs.save, run: () => save(job) });
+    if (job.state === 'failed') complain(i18n.t.jobs.failed(legible(job.error)));
   }
 
   /** Ask for all: after the page was opened, or the server was out of reach. */
@@ -24,7 +40,8 @@ class JobsState {
 
   async export(request: ExportRequest): Promise<Job> {
     const job = await api.export(request);
-    this.hear(job);
+    this.#ours.add(job.id);
+    this.hear(this.#all.get(job.id) ?? job); // its end may have been told before its beginning came back
     return job;
   }
 
@@ -35,6 +52,14 @@ class JobsState {
 
 export function isRunning(job: Job): boolean {
   return job.state === 'waiting' || job.state === 'running';
+}
+
+/** Save the file that a job made. */
+export function save(job: Job): void {
+  const link = document.createElement('a');
+  link.href = api.jobFile(job.id);
+  link.download = job.file;
+  link.click();
 }
 
 export const jobs = new JobsState();
