@@ -1,6 +1,7 @@
 /** The lines of a console, fetched in pages as they come into sight; growth is followed, nothing is fetched twice. */
-import { api } from '../../api/client';
-import type { ConsoleLine } from '../../api/schema.gen';
+import { api, ApiError } from '../../api/client';
+import type { Console, ConsoleLine } from '../../api/schema.gen';
+import { Resource } from '../../state/resource.svelte';
 
 export const PAGE = 500;
 /** Lines at the end that may change: a bar that moves, or a rank that told a line later. */
@@ -12,12 +13,13 @@ export class Pages {
   total = $state(0);
   /** False until the first answer. */
   loaded = $state(false);
-  problem = $state.raw<unknown>(null);
+  problem = $state.raw<ApiError | null>(null);
   /** Who printed, in the whole run. */
   processes = $state.raw<readonly string[]>([]);
   #pages = $state.raw<ReadonlyMap<number, readonly ConsoleLine[]>>(new Map());
   #asked = new Set<number>();
   #stop = new AbortController();
+  readonly #growth = new Resource<null>();
 
   constructor(
     readonly run: string,
@@ -38,34 +40,47 @@ export class Pages {
     }
   }
 
-  /** Ask how long it is now; the last page is fetched with it, and what may have changed before. */
-  async grow(): Promise<void> {
-    const [first, last] = [this.total - UNSETTLED, this.total - 1].map((line) => Math.max(0, Math.floor(line / PAGE)));
-    if (first !== last && this.#pages.has(first!)) await this.#fetch(first!);
-    await this.#fetch(last!);
+  /** The run grew: the last page comes again, and what may have changed before it. */
+  grow(revision: number): void {
+    void this.#growth.ask('', revision, async () => {
+      const [first, last] = [this.total - UNSETTLED, this.total - 1].map((line) => Math.max(0, Math.floor(line / PAGE)));
+      if (first !== last && this.#pages.has(first!)) await this.#fetch(first!);
+      await this.#fetch(last!);
+      return null;
+    });
+  }
+
+  retry(): void {
+    this.#growth.retry();
   }
 
   end(): void {
+    this.#growth.rest();
     this.#stop.abort();
   }
 
   async #fetch(page: number): Promise<void> {
     this.#asked.add(page);
     try {
-      const reply = await api.console(this.run, { start: page * PAGE, n: PAGE, ...this.asked }, this.#stop.signal);
-      const next = new Map(this.#pages);
-      next.delete(page);
-      next.set(page, reply.lines);
-      if (next.size > MOST) next.delete(next.keys().next().value!);
-      this.#pages = next;
-      this.total = reply.total;
-      this.processes = reply.processes;
-      this.loaded = true;
-      this.problem = null;
+      this.#take(page, await api.console(this.run, { start: page * PAGE, n: PAGE, ...this.asked }, this.#stop.signal));
     } catch (error) {
-      if (!this.#stop.signal.aborted) this.problem = error;
+      if (this.#stop.signal.aborted) return;
+      if (!(error instanceof ApiError)) throw error;
+      this.problem = error;
     } finally {
       this.#asked.delete(page);
     }
+  }
+
+  #take(page: number, reply: Console): void {
+    const next = new Map(this.#pages);
+    next.delete(page);
+    next.set(page, reply.lines);
+    if (next.size > MOST) next.delete(next.keys().next().value!);
+    this.#pages = next;
+    this.total = reply.total;
+    this.processes = reply.processes;
+    this.loaded = true;
+    this.problem = null;
   }
 }

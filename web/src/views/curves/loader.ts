@@ -3,6 +3,7 @@ import { api, type Curves } from '../../api/client';
 import type { Kind } from '../../api/schema.gen';
 import type { Points as Columns } from '../../chart/merge';
 import type { Window } from '../../chart/zoom';
+import { Outdated } from '../../state/resource.svelte';
 
 /** A stretch of points as it came, thinned by the server. */
 export interface Points extends Columns {
@@ -25,9 +26,6 @@ export interface Want {
   /** Also the values as logged, where there is a mean. */
   logged: boolean;
 }
-
-/** Nobody wants any more what was asked for; it was not sent. */
-export class Outdated extends Error {}
 
 interface Waiting {
   want: Want;

@@ -1,17 +1,24 @@
 /** The points of one key for all shown runs: asks only for runs that are new or grew, and for the zoomed window in detail. */
-import { ApiError } from '../../api/client';
+import type { ApiError } from '../../api/client';
 import type { Kind } from '../../api/schema.gen';
-import { begin } from '../../chart/busy';
 import { mergeDetail } from '../../chart/merge';
 import { MOST_RAW } from '../../chart/plot';
 import type { Window } from '../../chart/zoom';
-import { ask, columnsFor, Outdated, type ByRun, type Points } from './loader';
+import { Outdated, Resource, unlessGone } from '../../state/resource.svelte';
+import { ask, columnsFor, type ByRun, type Points } from './loader';
 
-/** A growing chart is asked for no more often than this. */
-const CALM_MS = 500;
-const DETAIL_MS = 120;
+/** How the points of a run were asked for. */
+interface Manner {
+  x: string;
+  /** Columns of the plot. */
+  px: number;
+  /** Weight of the running mean; 0: none. */
+  smooth: number;
+  /** Also the values as logged, where there is a mean. */
+  logged: boolean;
+}
 
-interface Known {
+interface Known extends Manner {
   revision: number;
   lines: readonly Points[];
 }
@@ -39,37 +46,33 @@ export interface SeriesSource {
 export class KeySeries {
   readonly key: string;
   readonly kind: Kind;
-  problem = $state.raw<ApiError | null>(null);
-  /** False until the first points have come. */
-  loaded = $state(false);
-  #known = $state.raw<ReadonlyMap<string, Known>>(new Map());
-  #detail = $state.raw<{ window: Window; lines: ByRun }>({ window: null, lines: new Map() });
-  #x = '';
-  #px = 0;
-  #smooth = 0;
-  #logged = true;
-  /** The smoothing changed: nobody waits for the next beat. */
-  #hurry = false;
-  #asking = false;
-  #detailed = '';
-  /** What the detail is of, whatever its smoothing. */
-  #subject = '';
-  #turn = 0;
-  #shownTurn = 0;
+  readonly #known = new Resource<ReadonlyMap<string, Known>>({ calmMs: 500, isOnBeat: true });
+  /** The window on screen, finer; that of another window stays until it has come. */
+  readonly #detail = new Resource<ByRun>({ delayMs: 120, keepsOthers: true });
+  /** Nobody asked for any run. */
+  #isIdle = $state(false);
   #wish: Wish | null = null;
-  #later: ReturnType<typeof setTimeout> | undefined;
-  #detailLater: ReturnType<typeof setTimeout> | undefined;
-  #waits: (() => void) | null = null;
+  #manner: Manner = { x: '', px: 0, smooth: 0, logged: true };
+  #turn = 0;
 
   constructor(key: string, kind: Kind) {
     this.key = key;
     this.kind = kind;
   }
 
+  /** False until the first points have come. */
+  get loaded(): boolean {
+    return this.#isIdle || this.#known.value !== null;
+  }
+
+  get problem(): ApiError | null {
+    return this.#known.problem;
+  }
+
   /** Overview points of a run, with the window in detail where that has come. */
   lines(run: string): readonly Points[] {
-    const lines = this.#known.get(run)?.lines ?? [];
-    const detail = this.#detail.lines.get(run);
+    const lines = this.#known.value?.get(run)?.lines ?? [];
+    const detail = this.#detail.value?.get(run);
     if (!detail) return lines;
     return lines.map((line, i) => {
       const fine = detail[i];
@@ -79,123 +82,65 @@ export class KeySeries {
 
   /** Call again whenever something of the wish changed; cheap when there is nothing to ask. */
   update(wish: Wish): void {
-    this.#wish = wish;
-    const px = columnsFor(wish.width, wish.runs.length);
-    if (wish.x !== this.#x) {
-      this.#known = new Map();
-      this.#detail = { window: null, lines: new Map() };
-      this.loaded = false;
-    }
+    const before = this.#manner;
+    // A wider card needs finer points; a narrower one has more than it needs. What was drawn stays until the new has come.
+    const px = Math.max(columnsFor(wish.width, wish.runs.length), wish.x === before.x ? before.px : 0);
     // Behind very many means nobody sees what was logged.
     const logged = !(wish.smooth > 0) || wish.runs.length <= MOST_RAW;
-    const isSmoothedAnew = wish.smooth !== this.#smooth || (logged && !this.#logged);
-    // A wider card needs finer points; a narrower one has more than it needs. What was drawn stays until the new has come.
-    if (wish.x !== this.#x || px > this.#px || isSmoothedAnew) this.#known = new Map([...this.#known].map(([id, k]) => [id, { ...k, revision: -1 }]));
-    if (wish.x !== this.#x || px > this.#px) [this.#x, this.#px] = [wish.x, px];
-    if (isSmoothedAnew) [this.#smooth, this.#logged, this.#hurry] = [wish.smooth, logged, true];
-    this.#go();
-    this.#zoom();
+    this.#wish = wish;
+    this.#manner = { x: wish.x, px, smooth: wish.smooth, logged };
+    const isSmoothedAnew = wish.smooth !== before.smooth || (logged && !before.logged);
+    const stale = this.#stale();
+    this.#isIdle = !stale.length;
+    if (stale.length) {
+      const isNew = stale.some((id) => !this.#known.value?.has(id));
+      void this.#known.ask(wish.x, ++this.#turn, (signal) => this.#ask(signal, isNew || isSmoothedAnew), isNew || isSmoothedAnew);
+    }
+    this.#zoom(isSmoothedAnew);
   }
 
   /** Stop what was planned, when the card leaves. */
   rest(): void {
-    clearTimeout(this.#later);
-    clearTimeout(this.#detailLater);
-    this.#wish = null;
-    this.#waits?.();
+    this.#known.rest();
+    this.#detail.rest();
   }
 
   #stale(): string[] {
-    const wish = this.#wish;
-    return wish ? wish.runs.filter((id) => this.#known.get(id)?.revision !== wish.revision(id)) : [];
+    const { x, px, smooth, logged } = this.#manner;
+    const { runs, revision } = this.#wish!;
+    return runs.filter((id) => {
+      const known = this.#known.value?.get(id);
+      return !known || known.revision !== revision(id) || known.x !== x || known.px < px || known.smooth !== smooth || (logged && !known.logged);
+    });
   }
 
-  #go(): void {
-    clearTimeout(this.#later);
-    const stale = this.#stale();
-    if (!stale.length) {
-      this.#hurry = false;
-      if (this.#wish) this.loaded = true;
-      return;
-    }
-    if (this.#asking) return;
-    const fresh = this.#hurry || stale.some((id) => !this.#known.has(id));
-    // On the same beat for all charts, so that they share their requests.
-    const wait = fresh ? 0 : CALM_MS - (performance.now() % CALM_MS);
-    if (fresh) void this.#ask(stale, true);
-    else this.#later = setTimeout(() => void this.#ask(this.#stale()), wait);
+  async #ask(signal: AbortSignal, hurry: boolean): Promise<ReadonlyMap<string, Known>> {
+    const before = this.#known.value ?? new Map<string, Known>();
+    const ids = this.#stale();
+    if (!ids.length) return before;
+    const manner = this.#manner;
+    const { revision } = this.#wish!;
+    const revisions = ids.map(revision);
+    const isOutdated = () => signal.aborted || manner.smooth !== this.#manner.smooth || manner.logged !== this.#manner.logged;
+    const byRun = await ask({ runs: ids, key: this.key, kind: this.kind, window: null, ...manner }, isOutdated, hurry).catch(unlessGone);
+    return new Map([...before, ...ids.map((id, i) => [id, { ...manner, revision: revisions[i]!, lines: byRun.get(id) ?? [] }] as const)]);
   }
 
-  async #ask(ids: string[], hurry = false): Promise<void> {
-    const wish = this.#wish;
-    if (!wish || !ids.length) return;
-    this.#asking = true;
-    this.#hurry = false;
-    const revisions = new Map(ids.map((id) => [id, wish.revision(id)]));
-    const [x, px, smooth, logged] = [this.#x, this.#px, this.#smooth, this.#logged];
-    const isOutdated = () => x !== this.#x || smooth !== this.#smooth || logged !== this.#logged;
-    const done = begin();
-    try {
-      const byRun = await ask({ runs: ids, key: this.key, x, px, kind: this.kind, window: null, smooth, logged }, isOutdated, hurry);
-      if (x === this.#x) {
-        const next = new Map(this.#known);
-        // A card that grew meanwhile needs finer points, and one that was smoothed anew asks again; what came is shown until then.
-        for (const [id, revision] of revisions) next.set(id, { revision: px < this.#px || isOutdated() ? -1 : revision, lines: byRun.get(id) ?? [] });
-        this.#known = next;
-        this.loaded = true;
-      }
-      this.problem = null;
-    } catch (error) {
-      if (error instanceof ApiError) {
-        // A run that was deleted a moment ago: the list of runs will say so, and then the others are asked for.
-        this.problem = error.status === 404 ? null : error;
-        // Not again until something changes: a server that is away is asked by the live channel alone.
-        this.#wish = null;
-      } else if (!(error instanceof Outdated)) throw error;
-    } finally {
-      this.#asking = false;
-      done();
-    }
-    this.#go();
+  #zoom(isSmoothedAnew: boolean): void {
+    const { runs, revision, window } = this.#wish!;
+    const manner = this.#manner;
+    if (!window) return this.#detail.clear();
+    const subject = `${manner.x} ${manner.px} ${window.join(' ')} ${runs.join()}`;
+    const version = `${manner.smooth} ${manner.logged} ${runs.map(revision).join()}`;
+    void this.#detail.ask(subject, version, (signal) => this.#askDetail(signal, runs, window, manner), isSmoothedAnew);
   }
 
-  #zoom(): void {
-    const wish = this.#wish;
-    if (!wish) return;
-    const subject = wish.window ? `${wish.x} ${wish.window.join(' ')} ${this.#px} ${wish.runs.map((id) => `${id}${wish.revision(id)}`).join()}` : '';
-    const name = subject && `${subject} ${this.#smooth} ${this.#logged}`;
-    if (name === this.#detailed) return;
-    const isSmoothedAnew = subject === this.#subject;
-    [this.#detailed, this.#subject] = [name, subject];
-    clearTimeout(this.#detailLater);
-    this.#waits?.();
-    if (!wish.window) {
-      this.#detail = { window: null, lines: new Map() };
-      return;
-    }
-    this.#waits = begin();
-    this.#detailLater = setTimeout(() => void this.#askDetail(name, subject, wish), isSmoothedAnew ? 0 : DETAIL_MS);
-  }
-
-  async #askDetail(name: string, subject: string, wish: Wish): Promise<void> {
+  async #askDetail(signal: AbortSignal, runs: readonly string[], window: Window, manner: Manner): Promise<ByRun> {
     // Where the overview has every point that was logged there is nothing finer to ask for.
-    const thinned = wish.runs.filter((id) => this.#known.get(id)?.lines.some((line) => line.nLogged > line.x.length));
-    const turn = ++this.#turn;
-    try {
-      if (!thinned.length) return;
-      const [smooth, logged] = [this.#smooth, this.#logged];
-      const want = { runs: thinned, key: this.key, x: wish.x, px: this.#px, kind: this.kind, window: wish.window, smooth, logged };
-      const lines = await ask(want, () => name !== this.#detailed);
-      // While the smoothing is being dragged every answer is shown, in the order in which they were asked for.
-      if (subject !== this.#subject || turn < this.#shownTurn) return;
-      this.#shownTurn = turn;
-      this.#detail = { window: wish.window, lines };
-    } catch (error) {
-      // The overview stays on screen; the live channel tells when the server is away.
-      if (!(error instanceof ApiError || error instanceof Outdated)) throw error;
-    } finally {
-      if (name === this.#detailed) this.#waits?.();
-    }
+    const thinned = runs.filter((id) => this.#known.value?.get(id)?.lines.some((line) => line.nLogged > line.x.length));
+    if (!thinned.length) throw new Outdated();
+    const isOutdated = () => signal.aborted || manner.smooth !== this.#manner.smooth;
+    return ask({ runs: thinned, key: this.key, kind: this.kind, window, ...manner }, isOutdated);
   }
 }
 

@@ -7,12 +7,12 @@ import type { Histogram } from '../../chart/histogram';
 const STEPS = 160;
 
 /** Keys of a run's histograms, in order. */
-export async function histogramKeys(run: string): Promise<string[]> {
-  return (await api.keys([run])).keys.filter((one) => one.kind === 'histogram').map((one) => one.key);
+export async function histogramKeys(run: string, signal?: AbortSignal): Promise<string[]> {
+  return (await api.keys([run], signal)).keys.filter((one) => one.kind === 'histogram').map((one) => one.key);
 }
 
-export async function askOwn(run: string, key: string): Promise<Histogram> {
-  const reply = await api.histograms(run, key, { n: STEPS });
+export async function askOwn(run: string, key: string, signal?: AbortSignal): Promise<Histogram> {
+  const reply = await api.histograms(run, key, { n: STEPS }, signal);
   return { ...reply, zeros: new Float32Array(reply.steps.length), own: true };
 }
 

@@ -13,23 +13,23 @@ const MOST_POINTS = 100_000;
 const WIDE_PX = 1000;
 
 /** The steps that a view can show of these runs. */
-export async function stepsOf(runs: readonly string[], view: string): Promise<Float64Array> {
+export async function stepsOf(runs: readonly string[], view: string, signal: AbortSignal): Promise<Float64Array> {
   if (view === 'media') {
     const some = runs.slice(0, MEDIA_RUNS);
-    const [assets, own] = await Promise.all([Promise.all(some.map((id) => api.assets(id))), Promise.all(some.map(stepsOfHistograms))]);
+    const [assets, own] = await Promise.all([Promise.all(some.map((id) => api.assets(id, {}, signal))), Promise.all(some.map((id) => stepsOfHistograms(id, signal)))]);
     return union([...assets.map((reply) => reply.assets.map((asset) => asset.step)), ...own]);
   }
   if (view === 'layers') {
-    const { steps } = await api.layers(runs[0]!);
+    const { steps } = await api.layers(runs[0]!, signal);
     if (steps.length) return union([steps]);
   }
-  return stepsOfSeries(runs);
+  return stepsOfSeries(runs, signal);
 }
 
 /** Steps of a run's first histogram, as its card asks for them. */
-async function stepsOfHistograms(id: string): Promise<ArrayLike<number>> {
-  const [key] = await histogramKeys(id);
-  return key === undefined ? [] : (await askOwn(id, key)).steps;
+async function stepsOfHistograms(id: string, signal: AbortSignal): Promise<ArrayLike<number>> {
+  const [key] = await histogramKeys(id, signal);
+  return key === undefined ? [] : (await askOwn(id, key, signal)).steps;
 }
 
 /**
@@ -37,25 +37,25 @@ async function stepsOfHistograms(id: string): Promise<ArrayLike<number>> {
  *
  * Of so many runs that this would be too much: several keys of some runs, and of all runs the key that has most points.
  */
-async function stepsOfSeries(runs: readonly string[]): Promise<Float64Array> {
-  const scalars = (await api.keys(runs)).keys.filter((one) => one.kind === 'scalar').sort((a, b) => b.n_runs - a.n_runs);
+async function stepsOfSeries(runs: readonly string[], signal: AbortSignal): Promise<Float64Array> {
+  const scalars = (await api.keys(runs, signal)).keys.filter((one) => one.kind === 'scalar').sort((a, b) => b.n_runs - a.n_runs);
   const keys = spread(scalars.map((one) => one.key), MOST_KEYS);
   if (!keys.length) return union([]);
   const some = spread(runs, Math.max(1, Math.floor(MOST_SERIES / keys.length)));
-  const first = await ask(some, keys);
+  const first = await ask(some, keys, signal);
   const found = [first.x];
   if (some.length < runs.length) {
     const n = new Map<string, number>();
     for (const { key, n_logged: more } of first.series) n.set(key, (n.get(key) ?? 0) + more);
     const densest = keys.reduce((best, key) => ((n.get(key) ?? 0) > (n.get(best) ?? 0) ? key : best));
-    found.push((await ask(runs, [densest])).x);
+    found.push((await ask(runs, [densest], signal)).x);
   }
   return union(found);
 }
 
-function ask(runs: readonly string[], keys: readonly string[]) {
+function ask(runs: readonly string[], keys: readonly string[], signal: AbortSignal) {
   const px = Math.max(50, Math.min(WIDE_PX, Math.floor(MOST_POINTS / 2 / (runs.length * keys.length))));
-  return api.series({ runs: [...runs], keys: [...keys], px, x: 'step', low: null, high: null, kind: 'scalar' });
+  return api.series({ runs: [...runs], keys: [...keys], px, x: 'step', low: null, high: null, kind: 'scalar' }, signal);
 }
 
 /** At most `most` of a list, evenly spread over it, the first among them. */
