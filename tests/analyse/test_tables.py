@@ -40,7 +40,9 @@ def table_of(arrays, before=None):
 
     sizes = np.array([one.size for one in arrays], np.int64)
     dtype = np.float32 if arrays[0].dtype == np.float32 else np.float64
-    return measure.measure_table(addresses(arrays), sizes, dtype, None if before is None else addresses(before))
+    table = measure.Table()
+    table.measure(addresses(arrays), sizes, dtype, None if before is None else addresses(before))
+    return table.found()
 
 
 def check(found, arrays):
@@ -78,9 +80,9 @@ def test_arrays_that_come_one_by_one_are_sampled_as_measure_sample_does():
     rng = np.random.default_rng(2)
     arrays = [rng.normal(size=size).astype(np.float32) for size in (5, 70_000, 100_000, *range(1, 200))]
     arrays[2][77] = np.inf
-    table = measure.Appending()
-    for values in arrays:
-        table.sample(values.ctypes.data, values.size, np.float32)
+    table = measure.Table()
+    rows = [table.sample(values.ctypes.data, values.size, np.float32) for values in arrays]
+    assert rows == list(range(len(arrays)))
     found = table.found()
     assert len(table) == len(arrays)
     for i, (values, counts) in enumerate(zip(arrays, found.histograms.dense(), strict=True)):

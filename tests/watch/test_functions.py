@@ -232,19 +232,17 @@ class TestWhen:
         assert torch._C._len_torch_function_stack() == 0
 
     def test_a_network_of_modules_alone_needs_none(self):
+        class Filled(nn.Sequential):
+            """A class of the user's whose `forward` is torch's."""
+
+            def __init__(self):
+                super().__init__(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 1))
+
         depths = []
-
-        class Deep(nn.ReLU):
-            """What a module of torch's is for this test: it looks how it is called."""
-
-            __module__ = "torch.nn.modules.activation"
-
-            def forward(self, x):
-                depths.append(torch._C._len_torch_function_stack())
-                return super().forward(x)
-
-        once(nn.Sequential(nn.Linear(4, 6), Deep(), nn.Linear(6, 1)))
-        assert depths == [0]
+        for model in (nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 1)), Filled()):
+            model[1].register_forward_hook(lambda *given: depths.append(torch._C._len_torch_function_stack()))
+            once(model)
+        assert depths == [0, 0]
 
     def test_only_with_activations(self):
         model, run = Net(lambda self, x: F.relu(x)), Recorder()

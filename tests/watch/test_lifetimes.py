@@ -90,7 +90,7 @@ def test_a_model_watched_by_a_new_run_is_no_longer_watched_by_the_old_one():
 class TestSacred:
     """Nothing that a watch does stops the training."""
 
-    @pytest.mark.parametrize("where", ["add", "replace", "share", "seal", "rows", "forget"])
+    @pytest.mark.parametrize("where", ["add", "replace_all", "share", "seal", "rows", "forget"])
     def test_what_fails_inside_ends_the_watch_with_one_warning(self, where, monkeypatch):
         model, run = network(), Recorder()
         watch(run, model, every=1)

@@ -502,13 +502,13 @@ def test_auto_measures_as_often_as_costs_one_percent():
     model, run = nn.Linear(1, 1), Recorder()
     watching = Watch(run, model, Schedule("auto"), "", ("value",), clock=lambda: now[0])
     watching.arm()
-    see_value = watching.see_value
+    see_values = watching.see_values
 
     def costly(*args):
-        now[0] += 0.045  # twice a measurement: weight and bias
-        see_value(*args)
+        now[0] += 0.09
+        see_values(*args)
 
-    watching.see_value = costly
+    watching.see_values = costly
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for _ in range(5000):
         model(torch.ones(1, 1)).sum().backward()

@@ -40,8 +40,7 @@ def measured(tensors, before=(), quantity="value"):
     """Statistics by name, and the counts of the bins, of each tensor; all are measured together."""
     measurement = Measurement("triton")
     with measurement.together():
-        for i, tensor in enumerate(tensors):
-            measurement.replace(Place(str(i), "weight", quantity), tensor, before[i] if before else None)
+        measurement.replace_all([Place(str(i), "weight", quantity) for i in range(len(tensors))], tensors, before)
     measurement.seal()
     rows = measurement.rows()
     found = [{} for _ in tensors]

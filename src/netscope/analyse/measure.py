@@ -67,39 +67,11 @@ class Measured(NamedTuple):
     histograms: bins.Histograms
 
 
-def measure_table(
-    addresses: npt.NDArray[np.int64],
-    sizes: npt.NDArray[np.int64],
-    dtype: type[np.float32 | np.float64],
-    before: npt.NDArray[np.int64] | None = None,
-) -> Measured:
-    """Moments and bins of many arrays in one call, given by the addresses of their values and how many there are.
+class Table:
+    """What was found of many arrays, a row each; grows as more are measured.
 
-    The caller keeps the arrays alive. A call a small array would cost ten times more.
-
-    Args:
-        addresses: Of the first values; an array's values lie side by side.
-        sizes: In values.
-        dtype: Of all arrays.
-        before: Where not 0, the address of as many values of the same dtype. They are subtracted from the array's, the
-            difference takes *their* place, and is what is measured.
+    Arrays are given by the addresses of their values and how many there are; the caller keeps them alive.
     """
-    before = np.zeros_like(addresses) if before is None else before
-    if _kernels is None:
-        return _measure_views(addresses, sizes, dtype, before)
-    found, filled = np.empty((len(sizes), 7)), np.empty(len(sizes), np.int64)
-    most = int(np.minimum(sizes, bins.N_BINS).sum())
-    places, counts = np.empty(most, np.uint16), np.empty(most, np.uint32)
-    kernel = _kernels.table_32 if dtype == np.float32 else _kernels.table_64
-    n = kernel(addresses, before, sizes, found, filled, places, counts)
-    if dtype == np.float64:
-        for i in np.flatnonzero(~_is_safe(found)).tolist():
-            found[i] = moments(_view(int(before[i] or addresses[i]), int(sizes[i]), dtype))
-    return Measured(found, bins.Histograms(filled, places[:n].copy(), counts[:n].copy()))
-
-
-class Appending:
-    """Measures arrays that come one by one, into one table that grows."""
 
     def __init__(self) -> None:
         """Nothing yet."""
@@ -114,29 +86,90 @@ class Appending:
         """How many arrays were measured."""
         return self._n
 
-    def sample(self, address: int, size: int, dtype: type[np.float32 | np.float64]) -> None:
-        """Measure one array as `measure_sample` does; its values lie side by side from `address` on."""
-        if self._n == len(self._filled):
-            self._moments, self._filled = _doubled(self._moments), _doubled(self._filled)
-        if self._end + bins.N_BINS > len(self._places):
-            self._places, self._counts = _doubled(self._places), _doubled(self._counts)
-        if _kernels is not None and dtype == np.float32:
-            self._end = _kernels.append_32(
-                address, size, stride(size), self._moments, self._filled, self._places, self._counts, self._n, self._end
+    def measure(
+        self,
+        addresses: npt.NDArray[np.int64],
+        sizes: npt.NDArray[np.int64],
+        dtype: type[np.float32 | np.float64],
+        before: npt.NDArray[np.int64] | None = None,
+    ) -> int:
+        """Measure many arrays in one call; a call for each would cost ten times more where they are small.
+
+        Args:
+            addresses: Of the first values; an array's values lie side by side.
+            sizes: In values.
+            dtype: Of all arrays.
+            before: Where not 0, the address of as many values of the same dtype. They are subtracted from the array's,
+                the difference takes *their* place, and is what is measured.
+
+        Returns:
+            The row of the first; the others follow.
+        """
+        before = np.zeros_like(addresses) if before is None else before
+        if _kernels is None:
+            return self.add(_measure_views(addresses, sizes, dtype, before))
+        first, n, done = self._n, len(sizes), 0
+        self._grow(n, 0)
+        kernel = _kernels.table_32 if dtype == np.float32 else _kernels.table_64
+        while done < n:
+            row = first + done
+            done, self._end = kernel(
+                addresses, before, sizes, self._moments, self._filled, self._places, self._counts, done, row, self._end
             )
-        else:
-            counts = np.zeros(bins.N_BINS, np.uint32)
-            self._moments[self._n] = measure_sample(_view(address, size, dtype), counts)
-            places = np.flatnonzero(counts)
-            end = self._end + len(places)
-            self._places[self._end : end], self._counts[self._end : end] = places, counts[places]
-            self._filled[self._n], self._end = len(places), end
-        self._n += 1
+            if done < n:
+                self._grow(0, bins.N_BINS)
+        self._n += n
+        if dtype == np.float64:
+            for i in np.flatnonzero(~_is_safe(self._moments[first : self._n])).tolist():
+                values = _view(int(before[i] or addresses[i]), int(sizes[i]), dtype)
+                self._moments[first + i] = moments(values)
+        return first
+
+    def sample(self, address: int, size: int, dtype: type[np.float32 | np.float64]) -> int:
+        """Measure one array as `measure_sample` does.
+
+        Returns:
+            Its row.
+        """
+        if _kernels is None or dtype != np.float32:
+            counts = np.zeros((1, bins.N_BINS), np.uint32)
+            found = measure_sample(_view(address, size, dtype), counts[0])
+            return self.add(Measured(np.array([found]), bins.Histograms.of(counts)))
+        row = self._n
+        if row == len(self._filled) or self._end + bins.N_BINS > len(self._places):
+            self._grow(1, bins.N_BINS)
+        self._end = _kernels.append_32(
+            address, size, stride(size), self._moments, self._filled, self._places, self._counts, row, self._end
+        )
+        self._n = row + 1
+        return row
+
+    def add(self, found: Measured) -> int:
+        """Take what was measured elsewhere.
+
+        Returns:
+            The row of the first; the others follow.
+        """
+        first, n = self._n, len(found.moments)
+        end = self._end + len(found.histograms.places)
+        self._grow(n, end - self._end)
+        self._moments[first : first + n], self._filled[first : first + n] = found.moments, found.histograms.sizes
+        self._places[self._end : end] = found.histograms.places
+        self._counts[self._end : end] = found.histograms.counts
+        self._n, self._end = first + n, end
+        return first
 
     def found(self) -> Measured:
         """What was measured so far, in order."""
         n, end = self._n, self._end
         return Measured(self._moments[:n], bins.Histograms(self._filled[:n], self._places[:end], self._counts[:end]))
+
+    def _grow(self, n_rows: int, n_bins: int) -> None:
+        """Make room for so many more rows and filled bins."""
+        while self._n + n_rows > len(self._filled):
+            self._moments, self._filled = _doubled(self._moments), _doubled(self._filled)
+        while self._end + n_bins > len(self._places):
+            self._places, self._counts = _doubled(self._places), _doubled(self._counts)
 
 
 def _doubled(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

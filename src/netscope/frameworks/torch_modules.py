@@ -62,11 +62,12 @@ def signature(root: nn.Module) -> list[Any]:
 
     It holds addresses, and an address may be used again: the caller also looks whether what it knew is still alive.
     """
+    # Done at every measurement, for all modules: no function but Python's own is called for each.
     found: list[Any] = []
-    modules = [root]
+    modules: list[nn.Module | None] = [root]
     seen = set()
     for module in modules:  # grows as it is walked
-        if module in seen:
+        if module is None or module in seen:
             continue
         seen.add(module)
         for name, tensor in module._parameters.items():
@@ -74,9 +75,13 @@ def signature(root: nn.Module) -> list[Any]:
                 found += (name, id(tensor), tensor.requires_grad, tensor.dtype)
                 if type(tensor).__name__ != "UninitializedParameter":  # is_lazy takes longer than all the rest
                     found.append(tensor.shape)
-        found += [id(module._buffers[name]) for name in STATISTICS if name in module._buffers]
-        if module._modules:
-            found += module._modules.keys()
-            found += map(id, module._modules.values())
-            modules += [child for child in module._modules.values() if child is not None]
+        buffers = module._buffers
+        for name in STATISTICS:
+            if name in buffers:
+                found.append(id(buffers[name]))
+        parts = module._modules
+        if parts:
+            found += parts.keys()
+            found += map(id, parts.values())
+            modules += parts.values()
     return found

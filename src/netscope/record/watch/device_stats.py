@@ -170,15 +170,29 @@ def _merged(several: Sequence[torch.Tensor | Partial]) -> list[torch.Tensor]:
     return found
 
 
-def copies(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Copies of many tensors, all in one operation where they are alike."""
+def copies(tensors: Sequence[torch.Tensor], spare: dict[int, torch.Tensor | None]) -> dict[int, torch.Tensor]:
+    """Copies of many tensors by their ids, all in one operation where they are alike.
+
+    A copy that is not needed any longer (`spare`, by the same ids) is taken and overwritten: memory that is given back at every
+    step comes back page by page.
+    """
     plain = (torch.Tensor, torch.nn.Parameter)
+    made: dict[int, torch.Tensor] = {}
     with torch.no_grad():
-        if not all(type(tensor) in plain and tensor.layout is torch.strided for tensor in tensors):
-            return [tensor.detach().clone() for tensor in tensors]
-        made = [torch.empty_like(tensor) for tensor in tensors]
+        if not all([type(tensor) in plain and tensor.layout is torch.strided for tensor in tensors]):
+            return {id(tensor): tensor.detach().clone() for tensor in tensors}
+        for tensor in tensors:
+            old = spare.pop(id(tensor), None)
+            is_alike = (
+                old is not None
+                and old.dtype is tensor.dtype
+                and old.stride() == tensor.stride()
+                and old.shape == tensor.shape
+                and old.device == tensor.device
+            )
+            made[id(tensor)] = old if is_alike and old is not None else torch.empty_like(tensor)
         if made:
-            torch._foreach_copy_(made, list(tensors))
+            torch._foreach_copy_(list(made.values()), list(tensors))
         return made
 
 

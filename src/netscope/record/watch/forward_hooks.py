@@ -70,6 +70,7 @@ _SWITCH_FUNCTIONS = {kind.__name__.lower() for kind in _SWITCHES} - {"leakyrelu"
 _BENT_FUNCTIONS = {kind.__name__.lower() for kind in _BENT}
 _CONVOLUTIONS = nn.modules.conv._ConvNd
 _POINTWISE = (nn.Linear, nn.Embedding, nn.LayerNorm, nn.RNNBase)
+_HAS_CUDA = torch.backends.cuda.is_built()
 Interval = tuple[float, float]
 
 
@@ -98,17 +99,16 @@ class Listener:
     stepped and others are to follow, a layer that is called again belongs to the step after that.
     """
 
-    def __init__(
-        self, guard: Guard, passes: Callable[[], None], spent: Callable[[float], None], clock: Callable[[], float]
-    ) -> None:
-        """`passes` is called as a forward pass begins; `spent` is told how many seconds each hook took."""
+    def __init__(self, guard: Guard, passes: Callable[[], None], clock: Callable[[], float]) -> None:
+        """`passes` is called as a forward pass begins."""
+        self.cost_s = 0.0
+        """Seconds that measuring took so far."""
         self.order: dict[str, None] = {}
         """Paths in the order of their first call ever."""
         self.notes: list[str] = []
         """What is not seen, in sentences."""
         self._guard = guard
         self._on_pass = passes
-        self._spent = spent
         self._clock = clock
         self._handles: list[RemovableHandle] = []
         self._plan: Plan | None = None
@@ -156,9 +156,11 @@ class Listener:
                 leave = self._hook(self._leave, own)
                 self._handles.append(module.register_forward_hook(leave, prepend=True, always_call=True))
             if path is not None:
+                is_switch = isinstance(module, _SWITCHES)
                 if isinstance(module, _BENT):
                     self._handles.append(module.register_forward_pre_hook(self._hook(self._saturation, path)))
-                self._handles.append(module.register_forward_hook(self._hook(self._hear, path)))
+                hear = self._hook(self._hear, place_of(path, "output", "activation"), _unit_axis(module), is_switch)
+                self._handles.append(module.register_forward_hook(hear))
         self._sees_functions = _Eager.enter()
         if not self._sees_functions and not self.notes:
             self.notes.append(
@@ -225,16 +227,16 @@ class Listener:
         if args and self._measures():
             self._see_saturation(place_of(path, "output", "activation"), args[0], lambda: flat_parts(module))
 
-    def _hear(self, path: str, module: nn.Module, args: Any, output: Any) -> None:
+    def _hear(
+        self, place: Place, unit_axis: int | None, is_switch: bool, module: nn.Module, args: Any, output: Any
+    ) -> None:
         """After the call."""
         if not self._measures():
             return
-        if isinstance(module, _CONVOLUTIONS):
-            self._unit_axis = 1 - module.weight.dim()
-        elif isinstance(module, _POINTWISE):
-            self._unit_axis = -1
-        self._functions.ran(path)
-        self._see_output(place_of(path, "output", "activation"), output, isinstance(module, _SWITCHES))
+        if unit_axis is not None:
+            self._unit_axis = unit_axis
+        self._functions.ran(place.layer)
+        self._see_output(place, output, is_switch)
 
     def before_function(self, seen: Seen) -> None:
         """A function is about to be called."""
@@ -261,24 +263,33 @@ class Listener:
         values = values[:: stride(values.numel())]
         hits = functools.reduce(torch.add, (((values >= low) & (values <= high)).sum() for low, high in flat()))
         measurement.share(place, "saturated", hits, values.numel())
-        self._spent(self._clock() - begin)
+        self.cost_s += self._clock() - begin
 
     def _see_output(self, place: Place, output: Any, is_switch: bool) -> None:
         begin = self._clock()
         self.order.setdefault(place.layer)
-        measurement = self._of(place)
-        tensor = first_tensor(output)
-        if measurement is not None and tensor is not None and not (is_in_backward() and measurement.has(place)):
-            tensor = tensor.detach()
+        measurement = self._measurement if self._late is None else self._of(place)
+        tensor = output if _measurable(output) else first_tensor(output)
+        if measurement is not None and tensor is not None and not (measurement.has(place) and is_in_backward()):
             measurement.add(place, tensor)
             if is_switch and tensor.dim() >= -self._unit_axis:
                 measurement.units(place, tensor, self._unit_axis)
-        self._spent(self._clock() - begin)
+        self.cost_s += self._clock() - begin
+
+
+def _unit_axis(module: nn.Module) -> int | None:
+    """Where the units are in what a layer returns; None: where they were before it."""
+    if isinstance(module, _CONVOLUTIONS):
+        return -1 - len(module.kernel_size)
+    return -1 if isinstance(module, _POINTWISE) else None
 
 
 def _calls_functions(module: nn.Module) -> bool:
-    """Whether functions that it calls are of interest: those of `nn.ReLU` are not, it is seen as a whole."""
-    is_torchs = type(module).__module__.startswith("torch.nn.modules.")
+    """Whether functions that it calls are of interest: those of `nn.ReLU` are not, it is seen as a whole.
+
+    What counts is whose `forward` it runs: a class of the user's that only fills an `nn.Sequential` calls none.
+    """
+    is_torchs = getattr(module.forward, "__module__", "").startswith("torch.nn.modules.")
     return not (
         is_torchs and (not module._modules or isinstance(module, (nn.Sequential, nn.ModuleList, nn.ModuleDict)))
     )
@@ -320,7 +331,7 @@ def is_recording_code() -> bool:
     """Whether calls are being recorded (by a compiler, a tracer, a CUDA graph) rather than made: no numbers then."""
     if torch.compiler.is_compiling() or torch._C._is_tracing() or torch.fx._symbolic_trace.is_fx_symbolic_tracing():
         return True
-    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
+    return _HAS_CUDA and torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
 
 
 def is_in_backward() -> bool:

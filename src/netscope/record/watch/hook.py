@@ -26,7 +26,9 @@ class Guard:
         """What `call` returns, or None where it failed or the watch is over."""
         if self.is_over:
             return None
-        return beside.call_or(self._fail, _without_modes, call, *given)
+        # All function modes are off: ours, and the user's (for instance a default device).
+        with torch._C.DisableTorchFunction():
+            return beside.call_or(self._fail, call, *given)
 
     def _fail(self, error: Exception) -> None:
         self.is_over = True
@@ -44,12 +46,6 @@ class Guard:
         else:
             self(call)
         self.is_over = True
-
-
-def _without_modes(call: Callable[..., Any], *given: Any) -> Any:
-    """Call with all function modes off: ours, and the user's (for instance a default device)."""
-    with torch._C.DisableTorchFunction():
-        return call(*given)
 
 
 class Hook:

@@ -6,6 +6,7 @@ changed: told at the next `log`, or when the model is called again. The first st
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
@@ -15,8 +16,9 @@ from torch.utils.hooks import RemovableHandle
 from netscope.record.watch.forward_hooks import Passes, is_recording_code
 from netscope.record.watch.hook import Guard, Hook
 from netscope.record.watch.measurement import Measurement
-from netscope.record.watch.module_tree import Watched
+from netscope.record.watch.module_tree import Pairs, Watched
 from netscope.record.watch.rows import Recorder
+
 
 
 class Watching(Protocol):
@@ -28,16 +30,16 @@ class Watching(Protocol):
     def parameters(self) -> list[Watched]:
         """The parameters that are measured."""
 
-    def see_value(self, measurement: Measurement, item: Watched, tensor: torch.Tensor) -> None:
-        """Measure a parameter."""
+    def see_values(self, measurement: Measurement, tensors: Pairs) -> None:
+        """Measure parameters, inside `together`."""
 
-    def see_gradient(
-        self, measurement: Measurement, item: Watched, tensor: torch.Tensor, scale: torch.Tensor | None
+    def see_gradients(self, measurement: Measurement, tensors: Pairs, scale: torch.Tensor | None) -> None:
+        """Measure their gradients."""
+
+    def see_updates(
+        self, measurement: Measurement, tensors: Pairs, before: Mapping[int, torch.Tensor | None]
     ) -> None:
-        """Measure its gradient."""
-
-    def see_update(self, measurement: Measurement, item: Watched, tensor: torch.Tensor, before: torch.Tensor) -> None:
-        """Measure its change."""
+        """Measure their changes."""
 
     def see_buffers(self, measurement: Measurement) -> None:
         """Measure the statistics of batch norms."""
@@ -90,10 +92,11 @@ class ByHand:
     def _gradient(self, item: Watched, parameter: torch.Tensor) -> None:
         if self._measurement is None or is_recording_code():
             return
-        self._watch.see_gradient(self._measurement, item, parameter, None)
-        if id(parameter) not in self._before:
-            self._watch.see_value(self._measurement, item, parameter)
-            self._before[id(parameter)] = parameter.detach().clone()
+        with self._measurement.together():
+            self._watch.see_gradients(self._measurement, [(item, parameter)], None)
+            if id(parameter) not in self._before:
+                self._watch.see_values(self._measurement, [(item, parameter)])
+                self._before[id(parameter)] = parameter.detach().clone()
         if not self._asked:
             self._asked = True
             self._watch.run.pending.append(self._logged)
@@ -118,7 +121,7 @@ class ByHand:
             self._watch.finish_step()
         self._is_counted = False
 
-    def _tensors(self) -> list[tuple[Watched, torch.Tensor]]:
+    def _tensors(self) -> Pairs:
         pairs = ((item, item.tensor()) for item in self._watch.parameters)
         return [(item, tensor) for item, tensor in pairs if tensor is not None]
 
@@ -132,11 +135,11 @@ class ByHand:
     def _complete(self) -> None:
         assert self._measurement is not None  # it is what has changed since
         with self._measurement.together():
-            for item, tensor in self._tensors():
-                if id(tensor) in self._before:
-                    self._watch.see_update(self._measurement, item, tensor, self._before[id(tensor)])
-                else:
-                    self._watch.see_value(self._measurement, item, tensor)
+            tensors = self._tensors()
+            changed = [(item, tensor) for item, tensor in tensors if id(tensor) in self._before]
+            self._watch.see_updates(self._measurement, changed, self._before)
+            unseen = [(item, tensor) for item, tensor in tensors if id(tensor) not in self._before]
+            self._watch.see_values(self._measurement, unseen)
             self._watch.see_buffers(self._measurement)
         self.disarm()
         self._watch.finish_step()

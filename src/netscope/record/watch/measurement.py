@@ -18,7 +18,7 @@ import torch
 
 from netscope.analyse import bins
 from netscope.analyse.bins import Histograms
-from netscope.analyse.measure import LARGE, Appending, Measured, mark_lively, measure_table
+from netscope.analyse.measure import LARGE, Measured, Table, mark_lively
 from netscope.analyse.moments import Moments, merge
 from netscope.record.watch import device_stats
 from netscope.record.watch.device_stats import DeviceTable, n_false
@@ -27,11 +27,12 @@ from netscope.record.watch.rows import Place, Rows, rows
 from netscope.schema.layer import Quantity, Stat
 
 Path = Literal["auto", "device", "triton"]
-_HOST, _ONE_BY_ONE, _FIRST_DEVICE = 0, 1, 2
+_HOST, _FIRST_DEVICE = 0, 1
 _ROW_BITS = 40
 _MEASURED_HERE = (torch.float32, torch.float64)
 _MEASURED = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
+_CPU = torch.device("cpu")
 
 
 class _Alike:
@@ -65,11 +66,11 @@ class Measurement:
         self.is_sealed = False
         self._path = path
         self._rows: dict[Place, int | list[int]] = {}
+        self._has_several = False  # whether a place has, or had, several rows
         self._shares: dict[Place, dict[Stat, list[tuple[int, torch.device | None, int]]]] = {}
         self._units: dict[Place, dict[torch.device, torch.Tensor]] = {}  # whether each was ever above zero
-        self._host: list[Measured] = []
-        self._n_host = 0
-        self._one_by_one = Appending()
+        self._units_here: dict[Place, npt.NDArray[np.bool_]] = {}  # the same of the host's
+        self._host = Table()
         self._devices: dict[torch.device, DeviceTable] = {}
         self._waiting: _Waiting | None = None
         self._lock = threading.RLock()  # replicas of DataParallel call from threads
@@ -82,7 +83,7 @@ class Measurement:
         """Drop what was seen of one quantity: a newer batch replaces it."""
         with self._lock:
             places: Any
-            for places in (self._rows, self._shares, self._units):
+            for places in (self._rows, self._shares, self._units, self._units_here):
                 for place in [place for place in places if place.quantity == quantity]:
                     del places[place]
 
@@ -101,14 +102,41 @@ class Measurement:
                 waiting, self._waiting = self._waiting, None
                 self._measure(waiting)
 
-    def replace(self, place: Place, tensor: torch.Tensor, before: torch.Tensor | None = None) -> None:
-        """Measure, and forget what was measured there before.
+    def replace_all(
+        self, places: Sequence[Place], tensors: Sequence[torch.Tensor], before: Sequence[torch.Tensor] = ()
+    ) -> None:
+        """Measure, inside `together`, and forget what was measured there before.
 
-        With `before`, a tensor of the same shape and dtype, the difference `tensor - before` is what is measured;
+        With `before`, tensors of the same shapes and dtypes, the differences `tensor - before` are what is measured;
         `before` may be overwritten.
+
+        One loop, with no function of Python's for each: where layers are small, calling costs more than measuring.
         """
-        self._rows.pop(place, None)
-        self.add(place, tensor, before)
+        assert self._waiting is not None, "inside `together`"
+        rows, dtype, alike = self._rows, None, _Alike()
+        is_host = self._path == "auto"
+        for i, tensor in enumerate(tensors):
+            place = places[i]
+            rows.pop(place, None)
+            if not (
+                is_host
+                and type(tensor) in _PLAIN
+                and tensor.is_cpu
+                and tensor.dtype in _MEASURED_HERE
+                and tensor.layout is torch.strided
+                and tensor.is_contiguous()
+                and not tensor.is_neg()
+                and (not before or (before[i].dtype is tensor.dtype and before[i].is_contiguous()))
+            ):
+                self.add(place, tensor, before[i] if before else None)
+                continue
+            if tensor.dtype is not dtype:
+                dtype = tensor.dtype
+                alike = self._waiting.setdefault((_CPU, dtype, False, bool(before)), _Alike())
+            alike.places.append(place)
+            alike.tensors.append(tensor)
+            if before:
+                alike.before.append(before[i])
 
     def add(self, place: Place, tensor: torch.Tensor, before: torch.Tensor | None = None) -> None:
         """Measure a tensor of any layout; what has no data or no floats is passed over. Of activations, a sample."""
@@ -128,19 +156,17 @@ class Measurement:
                 if n_implicit:
                     n = float(n_implicit)
                     zeros = Histograms(np.ones(1, np.int64), np.zeros(1, np.uint16), np.array([n], np.uint32))
-                    self._keep([place], Measured(np.array([[n, n, 0.0, 0.0, 0.0, 0.0, 0.0]]), zeros))
-            device = tensor.device
+                    self._put([place], self._host.add(Measured(np.array([[n, n, 0.0, 0.0, 0.0, 0.0, 0.0]]), zeros)))
             size = tensor.numel()
             is_activation = place.quantity == "activation"
-            if not size or device.type == "meta":
+            if not size or tensor.is_meta:
                 return
-            if is_activation and before is None and device.type == "cpu" and self._path == "auto":
-                self._put(place, (_ONE_BY_ONE << _ROW_BITS) + len(self._one_by_one))
+            if is_activation and before is None and tensor.is_cpu and self._path == "auto":
                 dtype = np.float32 if tensor.dtype is torch.float32 else np.float64
-                self._one_by_one.sample(tensor.data_ptr(), size, dtype)
+                self._put((place,), self._host.sample(tensor.data_ptr(), size, dtype))
                 return
             waiting = {} if self._waiting is None else self._waiting
-            kind = device, tensor.dtype, is_activation and size > LARGE, before is not None
+            kind = tensor.device, tensor.dtype, is_activation and size > LARGE, before is not None
             alike = waiting.get(kind)
             if alike is None:
                 alike = waiting[kind] = _Alike()
@@ -151,10 +177,14 @@ class Measurement:
             if self._waiting is None:
                 self._measure(waiting)
 
-    def _put(self, place: Place, row: int) -> None:
-        known = self._rows.setdefault(place, row)
-        if known is not row:
-            self._rows[place] = [*known, row] if isinstance(known, list) else [known, row]
+    def _put(self, places: Sequence[Place], first: int) -> None:
+        """Note that the rows from `first` on belong to these places."""
+        rows = self._rows
+        for row, place in enumerate(places, first):
+            known = rows.setdefault(place, row)
+            if known is not row:
+                rows[place] = [*known, row] if isinstance(known, list) else [known, row]
+                self._has_several = True
 
     def _measure(self, waiting: _Waiting) -> None:
         for (device, dtype, is_sampled, _), alike in waiting.items():
@@ -163,16 +193,10 @@ class Measurement:
                 sizes = np.array([tensor.numel() for tensor in alike.tensors], np.int64)
                 before = np.array([tensor.data_ptr() for tensor in alike.before], np.int64) if alike.before else None
                 kind = np.float32 if dtype is torch.float32 else np.float64
-                self._keep(alike.places, measure_table(addresses, sizes, kind, before))
+                self._put(alike.places, self._host.measure(addresses, sizes, kind, before))
             else:
                 with torch.no_grad():
                     self._measure_there(device, alike, is_sampled)
-
-    def _keep(self, places: Sequence[Place], found: Measured) -> None:
-        self._host.append(found)
-        for row, place in enumerate(places, (_HOST << _ROW_BITS) + self._n_host):
-            self._put(place, row)
-        self._n_host += len(places)
 
     def _measure_there(self, device: torch.device, alike: _Alike, is_sampled: bool) -> None:
         table = self._table(device)
@@ -182,8 +206,7 @@ class Measurement:
         except torch.OutOfMemoryError:
             device_stats.warn_full()
             return
-        for row, place in enumerate(alike.places, (number << _ROW_BITS) + first):
-            self._put(place, row)
+        self._put(alike.places, (number << _ROW_BITS) + first)
 
     def _table(self, device: torch.device) -> DeviceTable:
         table = self._devices.get(device)
@@ -207,39 +230,38 @@ class Measurement:
         """Note which units, along `axis` (negative), are above zero; `dead` are those that never are, in any call."""
         axis += tensor.dim()
         shape: tuple[int, ...] = tensor.shape
+        n = shape[axis]
         with self._lock:
-            known = self._units.setdefault(place, {}).get(tensor.device)
-            if known is not None and known.shape[0] != shape[axis]:
-                known = None
             if (
-                tensor.device.type == "cpu"
+                tensor.is_cpu
                 and self._path == "auto"
                 and tensor.dtype is torch.float32
                 and type(tensor) in _PLAIN
                 and tensor.is_contiguous()
             ):
-                lively = np.zeros(shape[axis], bool) if known is None else known.numpy()
-                mark_lively(tensor.data_ptr(), (prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])), lively)
-                found = torch.from_numpy(lively)
-            else:
-                others = [i for i in range(tensor.dim()) if i != axis]
-                peaks = tensor.detach().amax(others) if others else tensor.detach()
-                found = torch.logical_not(peaks <= 0)
-                found = found if known is None else found | known
-            self._units[place][tensor.device] = found
+                lively = self._units_here.get(place)
+                if lively is None or len(lively) != n:
+                    lively = self._units_here[place] = np.zeros(n, bool)
+                mark_lively(tensor.data_ptr(), (prod(shape[:axis]), n, prod(shape[axis + 1 :])), lively)
+                return
+            others = [i for i in range(tensor.dim()) if i != axis]
+            peaks = tensor.detach().amax(others) if others else tensor.detach()
+            found = torch.logical_not(peaks <= 0)
+            several = self._units.setdefault(place, {})
+            known = several.get(tensor.device)
+            several[tensor.device] = found if known is None or len(known) != n else found | known
 
     def seal(self) -> None:
         """Nothing more comes: begin to bring over what lies on devices, one copy each."""
         self.is_sealed = True
         by_device: dict[torch.device, list[tuple[Place, torch.Tensor]]] = {}
+        for place, those_here in self._units_here.items():
+            n = len(those_here)
+            self._share(place, "dead", n - int(np.count_nonzero(those_here)), None, n)
         for place, several in self._units.items():
             for device, lively in several.items():
-                if device.type == "cpu" and self._path == "auto":
-                    n = len(lively)
-                    self._share(place, "dead", n - int(np.count_nonzero(lively.numpy())), None, n)
-                else:
-                    by_device.setdefault(device, []).append((place, lively))
-        self._units = {}
+                by_device.setdefault(device, []).append((place, lively))
+        self._units, self._units_here = {}, {}
         for device, those in by_device.items():
             first = self._table(device).number(n_false([lively for _, lively in those]))
             for i, (place, lively) in enumerate(those):
@@ -250,6 +272,9 @@ class Measurement:
                 table.send(rows[rows >> _ROW_BITS == number] & ((1 << _ROW_BITS) - 1))
 
     def _all_rows(self) -> npt.NDArray[np.int64]:
+        if not self._has_several:
+            one_each: Any = self._rows.values()
+            return np.fromiter(one_each, np.int64, len(self._rows))
         found: list[int] = []
         for row in self._rows.values():
             if isinstance(row, list):
@@ -260,37 +285,39 @@ class Measurement:
 
     def is_ready(self) -> bool:
         """Whether `rows` need not wait for a device."""
-        return all(table.is_here() for table in self._devices.values())
+        return all([table.is_here() for table in self._devices.values()])
 
     def rows(self) -> Rows:
         """All numbers; waits for devices."""
-        tables = [_joined(self._host), self._one_by_one.found()]
+        whole = self._host.found()
         numbers: dict[torch.device, list[float]] = {}
-        for device, table in self._devices.items():
-            found, numbers[device] = table.open()
-            tables.append(found)
-        begins = np.cumsum([0, *(len(table.moments) for table in tables)])
-        whole = _joined(tables)
-        rows_of = self._all_rows()
-        index = begins[rows_of >> _ROW_BITS] + (rows_of & ((1 << _ROW_BITS) - 1))
-        sizes = [len(row) if isinstance(row, list) else 1 for row in self._rows.values()]
-        if len(index) > len(sizes):
-            whole, index = _merged(whole, index, sizes)
+        index = self._all_rows()
+        if self._devices:
+            tables = [whole]
+            for device, table in self._devices.items():
+                found, numbers[device] = table.open()
+                tables.append(found)
+            begins = np.cumsum([0, *(len(table.moments) for table in tables)])
+            whole = _joined(tables)
+            index = begins[index >> _ROW_BITS] + (index & ((1 << _ROW_BITS) - 1))
+        if self._has_several:
+            sizes = [len(row) if isinstance(row, list) else 1 for row in self._rows.values()]
+            if len(index) > len(sizes):
+                whole, index = _merged(whole, index, sizes)
         shares = {
             place: {
-                stat: sum(hits if device is None else int(numbers[device][hits]) for hits, device, _ in several)
-                / sum(n for _, _, n in several)
+                stat: sum([hits if device is None else int(numbers[device][hits]) for hits, device, _ in several])
+                / sum([n for _, _, n in several])
                 for stat, several in stats.items()
             }
             for place, stats in self._shares.items()
         }
-        found = Measured(whole.moments[index], whole.histograms.take(index))
-        return rows(tuple(self._rows), found, shares)
+        if len(index) != len(whole.moments) or (index != np.arange(len(index))).any():
+            whole = Measured(whole.moments[index], whole.histograms.take(index))
+        return rows(tuple(self._rows), whole, shares)
 
 
 def _joined(tables: Sequence[Measured]) -> Measured:
-    if not tables:
-        return Measured(np.empty((0, 7)), Histograms.of(np.empty((0, bins.N_BINS), np.uint32)))
     return Measured(np.concatenate([one.moments for one in tables]), bins.join([one.histograms for one in tables]))
 
 

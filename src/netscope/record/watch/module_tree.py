@@ -45,6 +45,10 @@ class Watched:
         self.update = Place(layer, name, "update")
 
 
+Pairs = list[tuple[Watched, torch.Tensor]]
+"""What is watched, with the tensor that it is."""
+
+
 class Plan(NamedTuple):
     """A module seen as layers."""
 
@@ -66,10 +70,10 @@ class Plan(NamedTuple):
 
     def is_of(self, root: nn.Module) -> bool:
         """Whether the module still is what this plan says."""
-        return (
-            self.signature == signature(root)
-            and all(item.tensor() is not None for item in self.parameters)
-            and all(module() is not None for module in self.modules.values())
+        return not (
+            self.signature != signature(root)
+            or [item for item in self.parameters if item.tensor() is None]
+            or [module for module in self.modules.values() if module() is None]
         )
 
 

@@ -65,6 +65,7 @@ class Rows(NamedTuple):
 
 
 _ALWAYS: tuple[Stat, ...] = ("mean", "std", "norm", "min", "max", "zeros", "nonfinite")
+_NORM = _ALWAYS.index("norm")
 
 
 def rows(places: tuple[Place, ...], found: Measured, shares: Mapping[Place, Mapping[Stat, float]]) -> Rows:
@@ -81,27 +82,29 @@ def rows(places: tuple[Place, ...], found: Measured, shares: Mapping[Place, Mapp
         kept = np.flatnonzero(found.moments[:, 0] > 0)
         places = tuple(places[i] for i in kept.tolist())
         found = Measured(found.moments[kept], found.histograms.take(kept))
-    further = tuple((place, tuple(shares[place])) for place in places if place in shares)
+    further = tuple([(place, tuple(shares[place])) for place in places if place in shares])
     order = _order(places, further)
     values = np.empty(len(order.keys))
     if len(places):
-        stats = _statistics(found.moments)
-        values[order.starts[:, None] + np.arange(len(_ALWAYS))] = stats
-        values[order.further] = [share for place, _ in further for share in shares[place].values()]
-        norms = stats[:, _ALWAYS.index("norm")]
         with np.errstate(all="ignore"):
+            stats = _statistics(found.moments)
+            norms = stats[:, _NORM]
             values[order.ratios] = norms[order.updates] / norms[order.values]
+        values[order.always] = stats
+        values[order.further] = [share for place, _ in further for share in shares[place].values()]
     return Rows(order.keys, values, order.bins_keys, found.histograms)
 
 
 def _statistics(moments: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The columns of `_ALWAYS`, from those of `Moments`."""
     n, zeros, nonfinite, mean, std, low, high = moments.T
-    is_finite = n > nonfinite
-    with np.errstate(over="ignore"):
-        norm = np.where(is_finite, np.sqrt(n - nonfinite) * np.hypot(mean, std), np.nan)
-    low, high = np.where(is_finite, low, np.nan), np.where(is_finite, high, np.nan)
-    return np.stack([mean, std, norm, low, high, zeros / n, nonfinite], axis=1)
+    found = np.empty_like(moments)
+    found[:, 0], found[:, 1], found[:, 3], found[:, 4], found[:, 6] = mean, std, low, high, nonfinite
+    found[:, _NORM] = np.sqrt(n - nonfinite) * np.hypot(mean, std)
+    found[:, 5] = zeros / n
+    if nonfinite.any():
+        found[n <= nonfinite, 2:5] = np.nan
+    return found
 
 
 class _Order(NamedTuple):
@@ -109,8 +112,8 @@ class _Order(NamedTuple):
 
     keys: tuple[str, ...]
     bins_keys: tuple[str, ...]
-    starts: npt.NDArray[np.int64]
-    """Per place, where its statistics begin."""
+    always: npt.NDArray[np.int64]
+    """[place, statistic]: where they stand."""
     further: npt.NDArray[np.int64]
     """Where the shares stand, place after place."""
     ratios: npt.NDArray[np.int64]
@@ -141,8 +144,9 @@ def _order(places: tuple[Place, ...], shares: tuple[tuple[Place, tuple[Stat, ...
             updates.append(i)
             values.append(value)
             keys.append(f"{name}/ratio")
-    indices = (np.array(index, np.int64) for index in (starts, further, ratios, updates, values))
-    return _Order(tuple(keys), tuple("/".join(place) for place in places), *indices)
+    always = np.array(starts, np.int64)[:, None] + np.arange(len(_ALWAYS))
+    indices = (np.array(index, np.int64) for index in (further, ratios, updates, values))
+    return _Order(tuple(keys), tuple("/".join(place) for place in places), always, *indices)
 
 
 _told: weakref.WeakKeyDictionary[Recorder, dict[object, list[Layer]]] = weakref.WeakKeyDictionary()

@@ -14,7 +14,7 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import torch
@@ -30,7 +30,7 @@ from netscope.record.watch.forward_hooks import Listener, is_in_backward, is_rec
 from netscope.record.watch.hook import Guard
 from netscope.record.watch.manual_steps import ByHand
 from netscope.record.watch.measurement import Measurement, Path
-from netscope.record.watch.module_tree import Watched, changes, plan
+from netscope.record.watch.module_tree import Pairs, Watched, changes, plan
 from netscope.record.watch.optimiser_steps import Step, steps
 from netscope.record.watch.pending_rows import LogThread, Writing
 from netscope.record.watch.rows import Recorder, tell_layers
@@ -154,10 +154,11 @@ class Watch:
         self._quantities = quantities
         self._plan = plan(root, name)
         self._changes: list[LayerChange] = []  # since the last measurement
+        self._has_looked = False  # whether the model has changed, since the last step
         self._n_told = 0
         self._source = object()
         self._guard = Guard(f"this {self._type}", self._end_later)
-        self._listener = Listener(self._guard, self.look_again, self._spend, clock)
+        self._listener = Listener(self._guard, self.look_again, clock)
         self._writing = Writing(run, self._tell_changes)
         self._log_thread = LogThread(run)
         self._waits_for_log = False
@@ -169,6 +170,7 @@ class Watch:
         self._seen: set[int] = set()  # parameters measured in this training step
         self._gradients: dict[int, _State] = {}  # which were measured, by parameter
         self._before: dict[int, torch.Tensor | None] = {}  # weights before the optimiser's step
+        self._spare: dict[int, torch.Tensor | None] = {}  # copies of the last step, if the next one is measured too
         self._owned: weakref.WeakKeyDictionary[Optimizer, _Owned] = weakref.WeakKeyDictionary()
         self._cost_s = 0.0
         self._last_step_at = clock()
@@ -212,7 +214,7 @@ class Watch:
         if self._by_hand is not None:
             self._by_hand.remove()
         self._open = self._next = None
-        self._before = {}
+        self._before, self._spare = {}, {}
         for hooks, hook in self._hooks:
             if hook in hooks:
                 hooks.remove(hook)
@@ -258,6 +260,7 @@ class Watch:
     def look_again(self) -> None:
         """Update the plan if the model has changed since it was last looked at."""
         root = self.root
+        self._has_looked = True
         if root is None or self._plan.is_of(root):
             return
         old, self._plan = self._plan, plan(root, self.name)
@@ -276,8 +279,9 @@ class Watch:
     def _arm(self) -> None:
         root = self.root
         self._next, following = None, self._next
+        self._has_looked = False
         if root is None or not self.schedule.is_due(self.count):
-            self._open = None
+            self._open, self._spare = None, {}
             self._listener.detach()
             return
         self._open = following if following is not None else Measurement(self._path)
@@ -285,9 +289,6 @@ class Watch:
             self._listener.attach(root, self.name, self._plan, self._open)
         if self._by_hand is not None:
             self._by_hand.arm(self._open)
-
-    def _spend(self, seconds: float) -> None:
-        self._cost_s += seconds
 
     def before_step(self, optimizer: Optimizer, step: Step) -> None:
         """An optimiser is about to step."""
@@ -315,7 +316,7 @@ class Watch:
         return known
 
     def _before_step(self, optimizer: Optimizer, step: Step) -> None:
-        if self._open is not None:
+        if self._open is not None and not self._has_looked:
             self.look_again()
         own = self._owned_by(optimizer).ids
         if not own:
@@ -338,30 +339,33 @@ class Watch:
         is_first = not self._seen
         # Those of an optimiser that stepped last time will probably come later.
         now = own | (self._plan.ids - self._stepped_last) if is_first else own.difference(self._before)
+        tensors = self._tensors(now)
         with measurement.together():
-            for item, tensor in self._tensors(now):
-                self.see_value(measurement, item, tensor)
-                if not has_closure or id(tensor) not in own:  # else the closure computes it anew
-                    self.see_gradient(measurement, item, tensor, getattr(optimizer, "grad_scale", None))
+            self.see_values(measurement, tensors)
+            if has_closure:  # it computes them anew
+                tensors = [(item, tensor) for item, tensor in tensors if id(tensor) not in own]
+            self.see_gradients(measurement, tensors, getattr(optimizer, "grad_scale", None))
             if is_first:
                 self.see_buffers(measurement)
         self._seen |= now
         if len(self._running) > 1:
             self._see_gradients_of(optimizer)
         self._before |= self._copies(own.difference(self._before))
-        self._spend(self._clock() - begin)
+        self._cost_s += self._clock() - begin
 
-    def _tensors(self, ids: frozenset[int] | set[int]) -> list[tuple[Watched, torch.Tensor]]:
-        pairs = ((item, item.tensor()) for item in self.parameters)
-        return [(item, tensor) for item, tensor in pairs if tensor is not None and id(tensor) in ids]
+    def _tensors(self, ids: Set[int]) -> Pairs:
+        return [
+            (item, tensor)
+            for item in self._plan.parameters
+            if (tensor := item.tensor()) is not None and id(tensor) in ids
+        ]
 
     def _copies(self, ids: frozenset[int]) -> dict[int, torch.Tensor | None]:
         """The weights as they are; None where only the place is needed."""
         if "update" not in self._quantities:
             return dict.fromkeys(ids)
         try:
-            tensors = [tensor for _, tensor in self._tensors(ids)]
-            return dict(zip(map(id, tensors), device_stats.copies(tensors), strict=True))
+            return {**device_stats.copies([tensor for _, tensor in self._tensors(ids)], self._spare)}
         except torch.OutOfMemoryError:
             device_stats.warn_full()
             return {}
@@ -371,12 +375,13 @@ class Watch:
         measurement = self._open
         if measurement is None or measurement.is_sealed or not self._running:
             return
-        own = self._owned_by(optimizer).ids
+        new = []
+        for item, tensor in self._tensors(self._owned_by(optimizer).ids):
+            known = self._gradients.get(id(tensor))
+            if tensor.grad is not None and not (known is not None and known.is_of(tensor.grad)):
+                new.append((item, tensor))
         with measurement.together():
-            for item, tensor in self._tensors(own):
-                known = self._gradients.get(id(tensor))
-                if tensor.grad is not None and not (known is not None and known.is_of(tensor.grad)):
-                    self.see_gradient(measurement, item, tensor, getattr(optimizer, "grad_scale", None))
+            self.see_gradients(measurement, new, getattr(optimizer, "grad_scale", None))
 
     def _after_step(self, optimizer: Optimizer) -> None:
         inside = [i for i, step in enumerate(self._running) if step.optimizer_id == id(optimizer)]
@@ -392,15 +397,15 @@ class Watch:
         measurement = self._open
         if measurement is not None and self._before:
             begin = self._clock()
+            tensors = self._tensors(self._before.keys())
             with measurement.together():
-                for item, tensor in self._tensors(set(self._before)):
-                    before = self._before[id(tensor)]
-                    if before is not None:
-                        self.see_update(measurement, item, tensor, before)
-                    if has_closure and id(tensor) not in self._gradients:
-                        self.see_gradient(measurement, item, tensor, None)
+                self.see_updates(measurement, tensors, self._before)
+                if has_closure:
+                    unseen = [(item, tensor) for item, tensor in tensors if id(tensor) not in self._gradients]
+                    self.see_gradients(measurement, unseen, None)
+            self._spare |= self._before
             self._before = {}
-            self._spend(self._clock() - begin)
+            self._cost_s += self._clock() - begin
         if owned.is_all or self._plan.trained <= self._stepped:
             self.finish_step()
         else:
@@ -418,34 +423,46 @@ class Watch:
             self._listener.attach(root, self.name, self._plan, self._next)
 
     def see_buffers(self, measurement: Measurement) -> None:
-        """Measure the statistics of batch norms."""
+        """Measure the statistics of batch norms, inside `together`."""
         if "value" in self._quantities:
-            for item in self._plan.buffers:
-                tensor = item.tensor()
-                if tensor is not None:
-                    measurement.replace(item.value, tensor)
+            there = [(item.value, tensor) for item in self._plan.buffers if (tensor := item.tensor()) is not None]
+            measurement.replace_all([place for place, _ in there], [tensor for _, tensor in there])
 
-    def see_value(self, measurement: Measurement, item: Watched, tensor: torch.Tensor) -> None:
-        """Measure a parameter as it is."""
+    def see_values(self, measurement: Measurement, tensors: Pairs) -> None:
+        """Measure parameters as they are, inside `together`."""
         if "value" in self._quantities:
-            measurement.replace(item.value, tensor)
+            measurement.replace_all([item.value for item, _ in tensors], [tensor for _, tensor in tensors])
 
-    def see_gradient(
-        self, measurement: Measurement, item: Watched, tensor: torch.Tensor, scale: torch.Tensor | None
+    def see_gradients(self, measurement: Measurement, tensors: Pairs, scale: torch.Tensor | None) -> None:
+        """Measure gradients, inside `together`; fused optimisers get them still multiplied by the scale of mixed
+        precision.
+        """
+        if "gradient" not in self._quantities:
+            return
+        places, gradients = [], []
+        for item, tensor in tensors:
+            gradient = tensor.grad
+            if gradient is not None:
+                self._gradients[id(tensor)] = _State(gradient)
+                places.append(item.gradient)
+                gradients.append(gradient if scale is None else gradient / scale.to(gradient.device))
+        measurement.replace_all(places, gradients)
+
+    def see_updates(
+        self, measurement: Measurement, tensors: Pairs, before: Mapping[int, torch.Tensor | None]
     ) -> None:
-        """Measure a gradient; fused optimisers get it still multiplied by the scale of mixed precision."""
-        gradient = tensor.grad
-        if gradient is not None and "gradient" in self._quantities:
-            self._gradients[id(tensor)] = _State(gradient)
-            if scale is not None:
-                gradient = gradient / scale.to(gradient.device)
-            measurement.replace(item.gradient, gradient)
-
-    def see_update(self, measurement: Measurement, item: Watched, tensor: torch.Tensor, before: torch.Tensor) -> None:
-        """Measure what a step changed; `before` may be overwritten."""
-        is_same_kind = (tensor.shape, tensor.dtype, tensor.device) == (before.shape, before.dtype, before.device)
-        if "update" in self._quantities and is_same_kind:
-            measurement.replace(item.update, tensor, before)
+        """Measure what a step changed, inside `together`; `before` may be overwritten."""
+        if "update" not in self._quantities:
+            return
+        places, now, then = [], [], []
+        for item, tensor in tensors:
+            old = before[id(tensor)]
+            if old is not None and old.dtype is tensor.dtype and old.shape == tensor.shape:
+                if old.device == tensor.device:
+                    places.append(item.update)
+                    now.append(tensor)
+                    then.append(old)
+        measurement.replace_all(places, now, then)
 
     def finish_step(self, *, at_log: bool = False) -> None:
         """A training step is over: hand on its measurement, prepare for the next."""
@@ -460,11 +477,12 @@ class Watch:
                 self._writing.take(measurement, self._changes)
                 self._changes = []
                 self._await_log()
-            self.schedule.measured(self.count, self._cost_s + self._clock() - now)
+            cost_s = self._cost_s + self._listener.cost_s + self._clock() - now
+            self.schedule.measured(self.count, cost_s)
         elif self.schedule.is_auto:
             self.schedule.stepped(now - self._last_step_at)
         self.count += 1
-        self._cost_s = 0.0
+        self._cost_s = self._listener.cost_s = 0.0
         self._stepped, self._stepped_last = frozenset(), self._stepped
         self._seen, self._gradients, self._before = set(), {}, {}
         if measurement is not None or self.schedule.is_due(self.count):
@@ -474,11 +492,11 @@ class Watch:
     def _see_the_rest(self, measurement: Measurement, at_log: bool) -> None:
         """Parameters whose optimiser did not step this time. Gradients of the next step may be there already."""
         if self._seen and not self._plan.ids <= self._seen:
+            tensors = self._tensors(self._plan.ids - self._seen)
             with measurement.together():
-                for item, tensor in self._tensors(self._plan.ids - self._seen):
-                    self.see_value(measurement, item, tensor)
-                    if at_log:
-                        self.see_gradient(measurement, item, tensor, None)
+                self.see_values(measurement, tensors)
+                if at_log:
+                    self.see_gradients(measurement, tensors, None)
 
     def _await_log(self) -> None:
         if not self._waits_for_log:

@@ -22,12 +22,13 @@ def encode(found: Histograms) -> bytes:
     >>> decode(body, 2).dense().sum(axis=1).tolist()
     [0, 70003]
     """
+    sizes, places, counts = found.sizes, found.places, found.counts
     return b"".join(
         (
-            found.sizes.astype("<u2").tobytes(),
-            found.places.astype("<u2").tobytes(),
-            np.minimum(found.counts, _LARGE).astype("<u2").tobytes(),
-            found.counts[found.counts >= _LARGE].astype("<u4").tobytes(),
+            sizes.astype("<u2").tobytes(),
+            places.astype("<u2", copy=False).tobytes(),
+            np.minimum(counts, _LARGE).astype("<u2").tobytes(),
+            counts[counts >= _LARGE].astype("<u4", copy=False).tobytes(),
         )
     )
 
