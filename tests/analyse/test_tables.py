@@ -69,6 +69,18 @@ def test_a_difference_takes_the_place_of_what_was_before(dtype):
         assert np.array_equal(left, difference, equal_nan=True)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_table_grows_as_its_bins_need(dtype):
+    measure.warm(wait=True)
+    rng = np.random.default_rng(3)
+    arrays = [(rng.normal(size=3000) * 10.0 ** rng.integers(-30, 30, 3000)).astype(dtype) for _ in range(40)]
+    table = measure.Table()
+    sizes = np.full(len(arrays), 3000)
+    firsts = [table.measure(np.array([one.ctypes.data for one in arrays]), sizes, dtype) for _ in range(2)]
+    assert firsts == [0, 40]
+    check(table.found(), arrays * 2)
+
+
 @pytest.mark.usefixtures("way")
 def test_squares_out_of_the_range_of_float64_are_measured_again():
     arrays = [np.array([1e300, -1e300]), np.array([5e-324, 0.0]), np.array([np.nan])]

@@ -220,7 +220,7 @@ def test_a_kernel_that_fails_is_replaced_by_torch_with_one_warning(monkeypatch):
 COMPILE = """
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
-from netscope.record import watch_triton as kernels
+from netscope.record.watch import triton_kernels as kernels
 
 def build(kernel, types, constants, **options):
     signature = {**types, **dict.fromkeys(constants, "constexpr")}

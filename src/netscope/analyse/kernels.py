@@ -154,7 +154,7 @@ def _measure_32(values, row, counts, other):  # type: ignore[no-untyped-def]
     for i in range(2048):
         counts[i] += other[i]
         other[i] = 0
-    nonfinite = 0
+    nonfinite = np.int64(0)
     for i in range(4):  # The bins of infinities and NaN (FORMAT.md).
         nonfinite += np.int64(counts[1020 + i]) + np.int64(counts[2044 + i])
     # Bins 0 and 1024 hold zeros and the smallest numbers; weights seldom have any.

@@ -173,13 +173,13 @@ def _merged(several: Sequence[torch.Tensor | Partial]) -> list[torch.Tensor]:
 def copies(tensors: Sequence[torch.Tensor], spare: dict[int, torch.Tensor | None]) -> dict[int, torch.Tensor]:
     """Copies of many tensors by their ids, all in one operation where they are alike.
 
-    A copy that is not needed any longer (`spare`, by the same ids) is taken and overwritten: memory that is given back at every
-    step comes back page by page.
+    Copies that are not needed any longer (`spare`, by the same ids) are taken and overwritten: a host's memory that is
+    given back at every step comes back page by page.
     """
     plain = (torch.Tensor, torch.nn.Parameter)
     made: dict[int, torch.Tensor] = {}
     with torch.no_grad():
-        if not all([type(tensor) in plain and tensor.layout is torch.strided for tensor in tensors]):
+        if not all(type(tensor) in plain and tensor.layout is torch.strided for tensor in tensors):
             return {id(tensor): tensor.detach().clone() for tensor in tensors}
         for tensor in tensors:
             old = spare.pop(id(tensor), None)

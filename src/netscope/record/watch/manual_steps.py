@@ -20,7 +20,6 @@ from netscope.record.watch.module_tree import Pairs, Watched
 from netscope.record.watch.rows import Recorder
 
 
-
 class Watching(Protocol):
     """What of a `Watch` is needed here."""
 
@@ -36,9 +35,7 @@ class Watching(Protocol):
     def see_gradients(self, measurement: Measurement, tensors: Pairs, scale: torch.Tensor | None) -> None:
         """Measure their gradients."""
 
-    def see_updates(
-        self, measurement: Measurement, tensors: Pairs, before: Mapping[int, torch.Tensor | None]
-    ) -> None:
+    def see_updates(self, measurement: Measurement, tensors: Pairs, before: Mapping[int, torch.Tensor | None]) -> None:
         """Measure their changes."""
 
     def see_buffers(self, measurement: Measurement) -> None:

@@ -285,7 +285,7 @@ class Measurement:
 
     def is_ready(self) -> bool:
         """Whether `rows` need not wait for a device."""
-        return all([table.is_here() for table in self._devices.values()])
+        return all(table.is_here() for table in self._devices.values())
 
     def rows(self) -> Rows:
         """All numbers; waits for devices."""

@@ -72,8 +72,8 @@ class Plan(NamedTuple):
         """Whether the module still is what this plan says."""
         return not (
             self.signature != signature(root)
-            or [item for item in self.parameters if item.tensor() is None]
-            or [module for module in self.modules.values() if module() is None]
+            or any(item.tensor() is None for item in self.parameters)
+            or any(module() is None for module in self.modules.values())
         )
 
 

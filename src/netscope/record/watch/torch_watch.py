@@ -403,7 +403,7 @@ class Watch:
                 if has_closure:
                     unseen = [(item, tensor) for item, tensor in tensors if id(tensor) not in self._gradients]
                     self.see_gradients(measurement, unseen, None)
-            self._spare |= self._before
+            self._spare |= {key: copy for key, copy in self._before.items() if copy is not None and copy.is_cpu}
             self._before = {}
             self._cost_s += self._clock() - begin
         if owned.is_all or self._plan.trained <= self._stepped:
@@ -448,9 +448,7 @@ class Watch:
                 gradients.append(gradient if scale is None else gradient / scale.to(gradient.device))
         measurement.replace_all(places, gradients)
 
-    def see_updates(
-        self, measurement: Measurement, tensors: Pairs, before: Mapping[int, torch.Tensor | None]
-    ) -> None:
+    def see_updates(self, measurement: Measurement, tensors: Pairs, before: Mapping[int, torch.Tensor | None]) -> None:
         """Measure what a step changed, inside `together`; `before` may be overwritten."""
         if "update" not in self._quantities:
             return
