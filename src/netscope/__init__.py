@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netscope.record.init import init
     from netscope.record.media.types import Array, Audio, Figure, Histogram, Image, Table, Text
     from netscope.record.run import Run
+    from netscope.record.run import current as run
     from netscope.store.store import Store
     from netscope.store.store import open_store as open
 
@@ -34,12 +35,14 @@ __all__ = [
     "__version__",
     "init",
     "open",
+    "run",
 ]
 
 # Imported when first asked for (PEP 562), so that `import netscope` costs next to nothing.
 _HOMES = {
     "init": ("netscope.record.init", "init"),
     "open": ("netscope.store.store", "open_store"),
+    "run": ("netscope.record.run", "current"),
     "Run": ("netscope.record.run", "Run"),
     "Store": ("netscope.store.store", "Store"),
     **{

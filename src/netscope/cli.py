@@ -21,7 +21,7 @@ from netscope.schema.run import Run
 from netscope.store.folder import folder_of
 from netscope.store.journal import exact_numbers
 from netscope.store.journal.limits import COLOURS, plain
-from netscope.text import duration, visible, width
+from netscope.text import duration, natural, visible, width
 
 WIDEST = 80  # characters of a cell
 WRONG = 2  # exit status of a command that could not be done
@@ -88,13 +88,15 @@ def runs(
         folder: Folder of runs.
         where: Only those, e.g. 'config.lr < 0.01 and state == "running"'.
         sort: By this, e.g. created, name or config.lr; -created for the other way round.
-        keys: Also the last value of this key; may be given several times, or as a list with commas.
-        json: As a JSON list for scripts; times are Unix seconds, and of a key there are last, min and max.
+        keys: Also the headline number of this key: the last value, unless the run chose another one with `run.summary`.
+            May be given several times, or as a list with commas.
+        json: As a JSON list for scripts; times are Unix seconds, and of a key there are last, min, max and value.
     """
     there(folder)
     with netscope.open(folder) as store:
         found = store.runs(where=where, sort=sort)
-        known = [key.key for key in store.keys([run.id for run in found], "scalar").keys] if keys else []
+        logged = [key.key for key in store.keys([run.id for run in found], "scalar").keys] if keys else []
+        known = sorted({*logged, *(key for run in found for key in run.noun.rules)}, key=natural)
         wanted = split(keys or (), known)
         last = {run.id: run.summary for run in store.table(keys=wanted).runs} if wanted else {}
         unreadable = {run.id: run.unreadable for run in found if run.state == "unreadable"}
@@ -204,7 +206,7 @@ def lines(runs: Sequence[Run], keys: Sequence[str]) -> list[Sequence[str]]:
     for run in runs:
         created = f"{datetime.fromtimestamp(run.created).astimezone():%Y-%m-%d %H:%M}" if run.created else ""
         took = duration(run.updated - run.created) if run.created else ""
-        values = [number(float(run.summary[key].last)) if key in run.summary else "" for key in keys]
+        values = [number(float(run.summary[key].value)) if key in run.summary else "" for key in keys]
         rows.append((run.id, run.name, run.state, created, took, ", ".join(run.tags), *values))
     return rows
 

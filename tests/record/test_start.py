@@ -52,14 +52,6 @@ def test_an_id_that_is_taken_is_drawn_again(begin, monkeypatch, tmp_path):
     assert begin().id == "free"
 
 
-def test_tags_and_notes_are_written_as_a_person_would(begin, journal_of):
-    run = begin(name="mine", tags=["a", "b"], notes="first try")
-    run.finish()
-    edit = journal_of(run).event("edit")
-    assert (edit["tags"], edit["notes"], "name" in edit) == (["a", "b"], "first try", False)
-    assert journal_of(run).start["name"] == "mine"
-
-
 @dataclasses.dataclass
 class Options:
     lr: float
@@ -143,7 +135,7 @@ def test_a_run_shows_its_public_names_alone(run):
             "log",
             "name",
         ),
-        *("step", "table", "text", "unwatch", "watch", "watch_arrays"),
+        *("note", "progress", "step", "summary", "table", "tag", "text", "unwatch", "watch", "watch_arrays"),
     }
 
 

@@ -62,7 +62,7 @@ def test_runs_are_listed_as_json_for_scripts(folder, write, capsys):
     assert status == 0
     assert (first["id"], first["name"], first["state"], first["tags"]) == ("a", "two\nlines", "finished", [])
     assert (first["created"], first["config"]) == (1_760_000_000, {"lr": 0.1})
-    assert first["summary"] == {"loss": {"last": 1.0, "min": 1.0, "max": 2.0}}
+    assert first["summary"] == {"loss": {"last": 1.0, "min": 1.0, "max": 2.0, "value": 1.0}}
     assert (second["id"], second["state"], second["summary"]) == ("b", "unreadable", {})
     assert run(capsys, "runs", str(folder), "--json", "--where", "nothing")[1] == "[]\n"
 

@@ -140,7 +140,11 @@ def test_summaries_are_last_smallest_and_largest(tmp_path: Path, opened: Open) -
     for _ in range(2):  # from memory, then from the index
         store = opened(tmp_path)
         found = {run.id: run.summary for run in store.table(keys=["x"]).runs}
-        assert found == {"a": {"x": Summary(1.0, 1.0, 7.0)}, "b": {"x": Summary("Infinity", "NaN", "NaN")}, "c": {}}
+        assert found == {
+            "a": {"x": Summary(1.0, 1.0, 7.0, 1.0)},
+            "b": {"x": Summary("Infinity", "NaN", "NaN", "Infinity")},
+            "c": {},
+        }
         store.close()
 
 
@@ -153,7 +157,7 @@ def test_the_summary_of_a_growing_series_counts_both_halves(tmp_path: Path, open
     with path.open("ab") as file:
         file.write(script.log(40_000, {"x": -5.0}).frames[-1] + script.log(7, {"x": 99_999.0}).frames[-1])
     store = opened(tmp_path)
-    assert store.table(keys=["x"]).runs[0].summary["x"] == Summary(-5.0, -5.0, 99_999.0)
+    assert store.table(keys=["x"]).runs[0].summary["x"] == Summary(-5.0, -5.0, 99_999.0, -5.0)
 
 
 def test_attempts_are_stitched_with_ghosts(tmp_path: Path, opened: Open) -> None:
@@ -172,7 +176,7 @@ def test_attempts_are_stitched_with_ghosts(tmp_path: Path, opened: Open) -> None
     attempts = store.detail("r").attempts
     assert [(a.number, a.state, a.fork_step) for a in attempts] == [(1, "killed", None), (2, "finished", 6)]
     assert store.run("r").state == "finished"
-    assert store.table(keys=["loss"]).runs[0].summary["loss"] == Summary(2.0, 1.0, 2.0)
+    assert store.table(keys=["loss"]).runs[0].summary["loss"] == Summary(2.0, 1.0, 2.0, 2.0)
 
 
 def test_a_resumption_without_a_fork_step_goes_on_from_its_smallest_step(tmp_path: Path, opened: Open) -> None:

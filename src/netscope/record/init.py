@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from netscope.errors import StorageError, UsageError
-from netscope.record import beside, process, run_names
+from netscope.record import beside, process, process_hooks, run_names
 from netscope.record.abandoned import end_abandoned
 from netscope.record.capture.console import capture
 from netscope.record.config import plain_config
@@ -45,8 +45,8 @@ def init(
         dir: Folder of all runs; without it that of NETSCOPE_DIR, or "runs".
         name: What people call it; without it an adjective and a noun.
         config: A dict, a dataclass, a namespace, or another object with names and values.
-        tags: Words to find it by.
-        notes: What to know of it.
+        tags: Words to find it by; more with `run.tag`.
+        notes: What to know of it; more with `run.note`.
         resume: Name or id of a run to go on with, as a new attempt.
         join: An id that several processes agree on (ranks, workers): all write one run, whoever comes first makes it.
         watch_system: Record what the machine does, every few seconds.
@@ -68,15 +68,16 @@ def init(
     name, resume, join = (None if text is None else str.__str__(text) for text in (name, resume, join))
     values = plain_config(config if config is not None else {})
     root = _root(dir)
+    cell = current_cell()
+    end_abandoned(cell)
     is_imported = process.is_importing_main()
     if is_imported or _is_disabled():
         off = Recording(root / (join or run_names.an_id()), name or "disabled", is_off=True)
         off.config.update(values)
         if is_imported:
             off.pending.append(_tell_of_import)
+        process_hooks.remember(off)
         return Run(off)
-    cell = current_cell()
-    end_abandoned(cell)
     recording = _place(root, name, resume, join)
     recording.cell = cell
     recording.at_start.append(lambda: _environment(recording))
@@ -86,9 +87,10 @@ def init(
     recording.open()
     if resume is not None:
         recording.put_event({"event": "attempt", "fork_step": None})
-    edit = {"name": name if resume else None, "tags": tags or None, "notes": notes or None}
-    if any(edit.values()):
-        recording.put_event({"event": "edit", **{field: value for field, value in edit.items() if value is not None}})
+    if resume is not None and name is not None:
+        recording.put_event({"event": "edit", "name": name})
+    recording.add("tags", tags)
+    recording.add("notes", [notes] if notes else [])
     recording.config.update(values)
     if console:
         beside.attempt("the capture of the console", lambda: capture(recording), None)
@@ -152,6 +154,7 @@ def _place(root: Path, name: str | None, resume: str | None, join: str | None) -
             )
         recording = Recording(folder, name or before.name, before.attempt + 1, rank=rank, step=before.step)
         recording.config.remember(before.config)
+        recording.summary.remember(before.rules)
         return recording
     try:
         root.mkdir(parents=True, exist_ok=True)

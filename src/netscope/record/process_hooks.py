@@ -16,6 +16,8 @@ class Life(Protocol):
     """What of a run is needed here."""
 
     folder: Path
+    is_off: bool
+    """Whether it records nothing."""
 
     def crashed(self, error: BaseException) -> None:
         """An exception is ending the process."""
@@ -38,7 +40,8 @@ def remember(run: Life) -> None:
     """From now on this run is finished when the process ends, as crashed if an exception ends it."""
     if run not in _LIVING:
         _LIVING.append(run)
-    _prepare()
+    if not run.is_off:
+        _prepare()
 
 
 def forget(run: Life) -> None:

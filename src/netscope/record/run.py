@@ -21,6 +21,7 @@ from netscope.record import beside, process, process_hooks
 from netscope.record.abandoned import end_abandoned
 from netscope.record.log_values import LARGEST_STEP, PLAIN, SMALLEST_STEP, checked_key, sort_out, whole_step
 from netscope.record.session import REFUSED, Recording, error_text
+from netscope.store.journal.limits import check_words
 
 if TYPE_CHECKING:
     from netscope.record.write_media import Kept
@@ -47,6 +48,8 @@ class Run:
         """1, and one more each time the run was resumed."""
         self.config = recording.config
         """What the run was told; what is set later is logged too."""
+        self.summary = recording.summary
+        """Which number stands for a key: `run.summary["val/acc"] = "max"`, "min", "mean", "last", or a number."""
 
     @property
     def step(self) -> int:
@@ -325,6 +328,65 @@ class Run:
 
             watched_arrays.watch_arrays(self._recording, arrays, step)
 
+    def tag(self, *tags: str) -> None:
+        """Add tags.
+
+        Tags that a person removes on the page stay removed, even if the run (or a rank, or a resumed run) adds them
+        again.
+
+        Raises:
+            UsageError: A tag that is no text or empty.
+
+        Example:
+            run.tag("baseline", "converged")
+        """
+        if not all(isinstance(tag, str) and tag.strip() for tag in tags):
+            raise UsageError(f'tag takes texts, as in run.tag("baseline", "converged"), found {tags!r:.80}')
+        check_words("tag", tags)
+        self._recording.check_not_over()
+        self._recording.add("tags", [str.__str__(tag).strip() for tag in tags])
+
+    def note(self, text: str) -> None:
+        """Add a paragraph to the notes, below what stands there.
+
+        A paragraph that is there already, or that a person removed on the page, is not added again.
+
+        Args:
+            text: Up to 1,000,000 characters.
+
+        Raises:
+            UsageError: No text, or an empty one.
+
+        Example:
+            run.note(f"learning rate halved at step {run.step}")
+        """
+        if not isinstance(text, str) or not text.strip():
+            raise UsageError(f"note takes a text, found {text!r:.80}")
+        check_words("note", [text])
+        self._recording.check_not_over()
+        self._recording.add("notes", [str.__str__(text)])
+
+    def progress(self, done: float | None = None, *, total: float | None = None, unit: str | None = None) -> None:
+        """Say how much there is to do, so that the page shows how far the run is and how long it still takes.
+
+        With a total alone, the steps that are logged count. Where something else counts, say how much of it is done,
+        as often as you like; about once a second it is written.
+
+        Args:
+            done: How much is done, from 0 up.
+            total: How much there is; said once.
+            unit: What is counted, such as "epochs"; "steps" where the logged steps count.
+
+        Raises:
+            UsageError: Neither `done` nor `total`, or no numbers.
+
+        Example:
+            run.progress(total=epochs * len(loader))
+            run.progress(epoch + 1, total=epochs, unit="epochs")
+        """
+        self._recording.check_not_over()
+        self._recording.progress.tell(done, total, unit)
+
     def finish(self) -> None:
         """Write what waits and say that the run ended well. A second call does nothing.
 
@@ -422,12 +484,23 @@ class NotWatching:
         """Nothing is to be undone."""
 
 
+def current() -> Run | None:
+    """The run of this process: the one that began last and is not over, or None.
+
+    For code that is not given the run. In a forked process it is the run of its parent.
+
+    >>> netscope.run() is None
+    True
+    """
+    living = [run for run in process_hooks.living() if isinstance(run, Recording)]
+    return Run(living[-1]) if living else None
+
+
 def attach(folder: str, name: str, attempt: int, step: int = 0, is_off: bool = False) -> Run:
     """The run of this process in `folder`, or a new writer of it; what a pickled run becomes."""
     found = process_hooks.find(folder)
     if isinstance(found, Recording):
         return Run(found)
     recording = Recording(Path(folder), name, attempt, rank=process.rank(), step=step, is_off=is_off)
-    if not is_off:
-        process_hooks.remember(recording)
+    process_hooks.remember(recording)
     return Run(recording)

@@ -19,6 +19,8 @@ from netscope.record.config import Config
 from netscope.record.device_scalars import MANY, TOO_MANY, Late, Row
 from netscope.record.heartbeat import Heart
 from netscope.record.journal.writer import Losses, Plan, Writer
+from netscope.record.progress import Progress
+from netscope.record.summary import Summary
 from netscope.store.journal import exact_numbers, frames
 from netscope.store.journal.frames import SetKind
 from netscope.version import __version__
@@ -55,6 +57,8 @@ class Recording:
         self.step = step
         """The step that the next `log` without one will use."""
         self.config = Config(self._put_config)
+        self.summary = Summary(self._put_rules)
+        self.progress = Progress(self.put_event)
         self.pending: list[Callable[[int], None]] = []
         """Called by the next `log`, once, with its step."""
         self.at_start: list[Callable[[], None]] = []
@@ -74,6 +78,7 @@ class Recording:
         self.cell: Cell | None = None
         """Where in a notebook it began."""
         self._handles: set[int] = set()
+        self._added: dict[str, dict[str, None]] = {}
         self.ended_as: EndState = "finished"
         """Once it is over."""
         self._is_exiting = False
@@ -140,6 +145,18 @@ class Recording:
         self.check_not_over()
         config, numbers = exact_numbers.spell(change)
         self.put_event({"event": "config", "config": config} | ({"numbers": numbers} if numbers else {}))
+
+    def _put_rules(self, rules: dict[str, str | float]) -> None:
+        self.check_not_over()
+        self.put_event({"event": "summary", "rules": rules})
+
+    def add(self, field: Literal["tags", "notes"], texts: Sequence[str]) -> None:
+        """Add to the tags or notes; what this process has added before is not written again."""
+        known = self._added.setdefault(field, {})
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            self.put_event({"event": "add", field: new})
+            known.update(dict.fromkeys(new))
 
     def put_event(self, event: dict[str, Any]) -> None:
         """Write an event, with the time."""
@@ -305,6 +322,7 @@ class Recording:
 
         if len(self._late):
             self._late.settle(write)
+        self.progress.write()
 
     def finish(self, state: EndState, error: str) -> None:
         """Write what waits, and how the run ended, and warn of what the disk refused; later calls do nothing."""
@@ -357,6 +375,7 @@ class Recording:
         """In a forked child: no lock, thread or journal of the parent is used again."""
         for calls in (self.pending, self.every_beat, self.at_finish, self.after_finish, self.at_start):
             calls.clear()
+        self.progress.begin_anew()
         self._begin()
         for call in self.in_child:
             call()

@@ -7,14 +7,31 @@ from typing import Literal
 from netscope.schema.noun import Noun, Number, Scalar
 
 State = Literal["running", "finished", "crashed", "killed", "abandoned", "unreadable"]
+Rule = Literal["last", "min", "max", "mean"]
+"""Which value of a series is its headline number: the last, the best one, or the mean of the finite ones."""
 
 
 class Summary(Noun, array_like=True, gc=False):
-    """A series in three numbers (last, min, max); min and max are over finite values."""
+    """A series in four numbers (last, min, max, value); min and max are over finite values."""
 
     last: Number
     min: Number
     max: Number
+    value: Number
+    """The headline number: what the run's rule for the key says, else the last value."""
+
+
+class Progress(Noun, gc=False):
+    """How far a run is."""
+
+    done: float
+    total: float
+    unit: str
+    """What is counted, such as "steps" or "epochs"; '' if the run does not say."""
+    time: float
+    """Unix seconds when `done` was reached."""
+    seconds_left: float | None
+    """From `time` on, at the average pace of this attempt; None where no pace is known, and once the run has ended."""
 
 
 class Attempt(Noun, gc=False):
@@ -56,6 +73,12 @@ class Run(Noun, gc=False):
     """Bytes that there are to read; more than `read_bytes` while it is still being read for the first time."""
     folder: str = ""
     """Short name of its folder, if the server shows several; `id` then begins with it and a colon."""
+    step: int | None = None
+    """The largest step at which the last attempt logged a scalar; of the attempt before while it has logged none."""
+    progress: Progress | None = None
+    """None unless the run told how much there is to do."""
+    rules: dict[str, Rule | Number] = {}
+    """What `run.summary` says of some keys: a rule, or the headline number itself; such a key may have no series."""
 
 
 class RunTable(Noun):

@@ -242,7 +242,7 @@ class Store:
         return self._reader.of_run(run_id, keys, kind)
 
     def summaries(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
-        """Last, smallest and largest value of a key for each run that has it."""
+        """Last, smallest, largest and headline value of a key for each run that has it."""
         return self._summaries.of(run_ids, key)
 
     def detail(self, run_id: str) -> RunDetail:
@@ -388,13 +388,15 @@ class Store:
         """
         self._need_writable("edited")
         run_ids = list(dict.fromkeys(request.runs))
-        followed = [self._followed(run_id) for run_id in run_ids]
-        for one in followed:
+        for run_id in run_ids:
+            self._followed(run_id)
+        self._ingest.refresh(0.0, first=run_ids)  # tags that the run has just added are kept
+        for one in [self._followed(run_id) for run_id in run_ids]:
             changed = change(request, one.run)
             if changed:
                 with self._ingest.lock:
-                    latest = [time for f in one.followers for time, _ in f.head.edits.values()]
-                self._editor.append(one.folder, changed, max(latest, default=0.0))
+                    latest = max((f.head.last_edit for f in one.followers), default=0.0)
+                self._editor.append(one.folder, changed, latest)
         self._ingest.refresh(0.0, first=run_ids)
         return [self._followed(run_id).run for run_id in run_ids]
 

@@ -161,9 +161,15 @@ class StoredRun:
 
     def summary(self, key: str) -> tuple[float, float, float]:
         """Last, smallest and largest value of a key; NaN where there is none."""
-        table = self._store.summaries([self.id], key)
-        found = table.get(self.id)
-        return (float(found.last), float(found.min), float(found.max)) if found else (math.nan, math.nan, math.nan)
+        found = self._summary(key)
+        return float(found.last), float(found.min), float(found.max)
+
+    def value(self, key: str) -> float:
+        """The headline number of a key: what `run.summary[key]` was set to, else the last value; NaN without one."""
+        return float(self._summary(key).value)
+
+    def _summary(self, key: str) -> Summary:
+        return self._store.summaries([self.id], key).get(self.id, Summary("NaN", "NaN", "NaN", "NaN"))
 
     def histograms(self, key: str) -> list[Histogram]:
         """The histograms logged under a key: step, time, edges, counts.

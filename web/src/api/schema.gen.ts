@@ -137,8 +137,23 @@ export type Scalar = string | number | bigint | boolean | null;
 
 export type State = 'running' | 'finished' | 'crashed' | 'killed' | 'abandoned' | 'unreadable';
 
-/** A series in three numbers (last, min, max); min and max are over finite values. */
-export type Summary = [last: Number, min: Number, max: Number];
+/** Which value of a series is its headline number: the last, the best one, or the mean of the finite ones. */
+export type Rule = 'last' | 'min' | 'max' | 'mean';
+
+/** A series in four numbers (last, min, max, value); min and max are over finite values. */
+export type Summary = [last: Number, min: Number, max: Number, value: Number];
+
+/** How far a run is. */
+export interface Progress {
+  done: number;
+  total: number;
+  /** What is counted, such as "steps" or "epochs"; '' if the run does not say. */
+  unit: string;
+  /** Unix seconds when `done` was reached. */
+  time: number;
+  /** From `time` on, at the average pace of this attempt; None where no pace is known, and once the run has ended. */
+  seconds_left: number | null;
+}
 
 /** One start of a run: the first, or a resumption. */
 export interface Attempt {
@@ -177,6 +192,12 @@ export interface Run {
   total_bytes: number;
   /** Short name of its folder, if the server shows several; `id` then begins with it and a colon. */
   folder: string;
+  /** The largest step at which the last attempt logged a scalar; of the attempt before while it has logged none. */
+  step: number | null;
+  /** None unless the run told how much there is to do. */
+  progress: Progress | null;
+  /** What `run.summary` says of some keys: a rule, or the headline number itself; such a key may have no series. */
+  rules: Record<string, Rule | Number>;
 }
 
 /** What changed since a revision; `since=0` gives everything. */

@@ -34,6 +34,6 @@ export function fieldTitle(field: Field): string {
   const parsed = parseField(field);
   if (!parsed) return field;
   if ('config' in parsed) return legible(parsed.config);
-  if ('summary' in parsed) return parsed.part === 'last' ? legible(parsed.summary) : `${legible(parsed.summary)} ${i18n.t.runs.part[parsed.part]}`;
+  if ('summary' in parsed) return parsed.part === 'value' ? legible(parsed.summary) : `${legible(parsed.summary)} ${i18n.t.runs.part[parsed.part]}`;
   return i18n.t.runs.field[parsed.own];
 }

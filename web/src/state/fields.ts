@@ -5,27 +5,28 @@ import { isNumeric, toNumber } from '../api/numbers';
 import { byName, legible } from '../i18n/text';
 import { setting } from '../ui/format';
 
-/** "name", "state", …, "config:optimizer.lr", "summary:loss" (last), "summary.min:loss", "summary.max:loss". */
+/** "name", "state", …, "config:optimizer.lr", "summary:loss" (the headline number), "summary.last:loss", "summary.min:loss"… */
 export type Field = string;
-export type Part = 'last' | 'min' | 'max';
+export type Part = 'value' | 'last' | 'min' | 'max';
 
 export const OWN_FIELDS = ['name', 'state', 'created', 'duration', 'updated', 'tags', 'notes', 'id'] as const;
 export type OwnField = (typeof OWN_FIELDS)[number];
 
-const PARTS: readonly Part[] = ['last', 'min', 'max'];
+/** In the order of `Summary`. */
+const PARTS: readonly Part[] = ['last', 'min', 'max', 'value'];
 
 export type Parsed = { own: OwnField } | { config: string } | { summary: string; part: Part };
 
 export function parseField(field: Field): Parsed | null {
   if (field.startsWith('config:')) return { config: field.slice(7) };
-  const summary = /^summary(?:\.(min|max))?:(.*)$/s.exec(field);
-  if (summary) return { summary: summary[2]!, part: (summary[1] as Part | undefined) ?? 'last' };
+  const summary = /^summary(?:\.(last|min|max))?:(.*)$/s.exec(field);
+  if (summary) return { summary: summary[2]!, part: (summary[1] as Part | undefined) ?? 'value' };
   const word = OWN_FIELDS.find((name) => name === field);
   return word ? { own: word } : null;
 }
 
-export function summaryField(key: string, part: Part = 'last'): Field {
-  return part === 'last' ? `summary:${key}` : `summary.${part}:${key}`;
+export function summaryField(key: string, part: Part = 'value'): Field {
+  return part === 'value' ? `summary:${key}` : `summary.${part}:${key}`;
 }
 
 /** A value that somebody set, as people read it. */

@@ -32,6 +32,10 @@ export class Misread extends Error {
 type Value = Scalar | undefined | readonly Value[] | Iterable<string>;
 type Node = (run: Run) => Value;
 
+/** In the order of `Summary`. */
+const PARTS = ['last', 'min', 'max', 'value'];
+const VALUE = PARTS.indexOf('value');
+
 const NOTHING: Query = { test: () => true, keys: [], names: new Map(), problem: null, kind: 'all' };
 
 /** Understand what was typed; never throws. Where there is a problem, every run passes. */
@@ -59,7 +63,8 @@ export function unknownName(query: Query, runs: Iterable<Run>, series: readonly 
   if (!query.names.size) return null;
   const all = [...runs];
   for (const [name, at] of query.names)
-    if (all.length && !series.some((one) => one.key === name) && !all.some((run) => Object.hasOwn(run.config, name))) return new Misread('name', name, at);
+    if (all.length && !series.some((one) => one.key === name) && !all.some((run) => Object.hasOwn(run.config, name) || Object.hasOwn(run.rules, name)))
+      return new Misread('name', name, at);
   return null;
 }
 
@@ -269,7 +274,7 @@ class Parser {
       }
       case 'summary': {
         const key = this.#path(false);
-        const part = this.#take('.') === null ? 0 : ['last', 'min', 'max'].indexOf(this.#word());
+        const part = this.#take('.') === null ? VALUE : PARTS.indexOf(this.#word());
         if (part < 0) {
           this.#at--;
           return this.#fail('name');
@@ -296,7 +301,7 @@ class Parser {
     this.keys.add(key);
     return (run) => {
       if (Object.hasOwn(run.config, key)) return run.config[key];
-      return Object.hasOwn(run.summary, key) ? toNumber(run.summary[key]![0]) : undefined;
+      return Object.hasOwn(run.summary, key) ? toNumber(run.summary[key]![VALUE]) : undefined;
     };
   }
 
@@ -374,6 +379,9 @@ const BLANK: Run = {
   read_bytes: 0,
   total_bytes: 0,
   folder: '',
+  step: null,
+  progress: null,
+  rules: {},
 };
 
 /** What is missing equals only None and is neither smaller nor larger than anything; NaN equals NaN. */

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from netscope.errors import FormatError, NotFoundError, UsageError
+from netscope.schema.noun import Number
+from netscope.schema.run import Rule
 from netscope.store.index.read_only import Known, known_journals
 from netscope.store.ingest.folder_clock import FolderClock
 from netscope.store.ingest.run_folder import Followed
@@ -34,6 +36,7 @@ class Past(NamedTuple):
     step: int
     """The one after the last step of a scalar; 0 if there is none."""
     config: dict[str, Any]
+    rules: dict[str, Rule | Number]
     writer: Start | None
     """A process that still writes it, if there is one."""
 
@@ -75,9 +78,9 @@ def read(folder: Path) -> Past:
     attempts = [f for f in run.ordered if attempt_of(f)]
     last = max(((attempt_of(f), *f.head.last_row) for f in attempts if f.head.last_row), default=None)
     writer = next((f.head.start for f in attempts if run.lives[f.name] is Life.ALIVE), None)
-    return Past(
-        _name_of(run), _last_attempt(run), last[-1] + 1 if last is not None else 0, config_of(run.ordered), writer
-    )
+    row = run_of(run.id, run.ordered, [], 0)
+    step = last[-1] + 1 if last is not None else 0
+    return Past(row.name, _last_attempt(run), step, config_of(run.ordered), row.rules, writer)
 
 
 def joined(folder: Path) -> tuple[str, int]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from netscope.schema.noun import Scalar
-from netscope.schema.run import Attempt, Run, Writer
+from netscope.schema.run import Attempt, Progress, Run, Writer
 from netscope.store.ingest.run_state import attempt_of
 from netscope.store.journal.exact_numbers import json_text, marked, restored
 from netscope.store.journal.follower import Follower
+
+T = TypeVar("T")
+NEVER: tuple[float, Any] = (-1.0, None)
 
 
 def flatten(config: dict[str, Any]) -> dict[str, Scalar]:
@@ -66,23 +69,45 @@ def _scalar(value: Any) -> Scalar:
 
 def config_of(followers: list[Follower]) -> dict[str, Any]:
     """The configuration, nested: per top-level key what was said last. Journals come in order, here and below."""
-    latest: dict[str, tuple[float, Any]] = {}
-    for follower in followers:
-        numbers = follower.head.numbers
-        for key, (time, value) in follower.head.config.items():
-            if key not in latest or latest[key][0] <= time:
-                latest[key] = (time, restored(value, numbers.get(key, ())))
-    return {key: value for key, (_, value) in latest.items()}
+    said = (
+        {key: (time, restored(value, f.head.numbers.get(key, ()))) for key, (time, value) in f.head.config.items()}
+        for f in followers
+    )
+    return {key: value for key, (_, value) in latest(said).items()}
+
+
+def latest(said: Iterable[Mapping[str, tuple[float, T]]]) -> dict[str, tuple[float, T]]:
+    """Per field what was said last, and when; at equal times by the later journal.
+
+    >>> latest([{"name": (2.0, "b")}, {"name": (1.0, "a"), "unit": (1.0, "steps")}])
+    {'name': (2.0, 'b'), 'unit': (1.0, 'steps')}
+    """
+    found: dict[str, tuple[float, T]] = {}
+    for one in said:
+        for field, (time, value) in one.items():
+            if field not in found or found[field][0] <= time:
+                found[field] = (time, value)
+    return found
+
+
+def added(field: str, ordered: list[Follower], edited: float) -> list[str]:
+    """Tags or notes that the run added itself after a person edited them, each once, in the order of time.
+
+    What was first added before the edit is part of what was edited, even if the run says it again.
+    """
+    first: dict[str, float] = {}
+    for follower in ordered:
+        for text, time in follower.head.added.get(field, {}).items():
+            first[text] = min(time, first.get(text, time))
+    return [text for text in sorted(first, key=first.__getitem__) if first[text] > edited]
 
 
 def run_of(run_id: str, ordered: list[Follower], tries: list[Attempt], revision: int) -> Run:
     """The row of a run, without a summary."""
-    edits: dict[str, tuple[float, Any]] = {}
-    for follower in ordered:
-        for field, (time, value) in follower.head.edits.items():
-            if field not in edits or edits[field][0] <= time:
-                edits[field] = (time, value)
+    edits = latest(follower.head.edits for follower in ordered)
     written = {field: value for field, (_, value) in edits.items()}
+    more = {field: added(field, ordered, edits.get(field, NEVER)[0]) for field in ("tags", "notes")}
+    steps = steps_of(ordered)
     given = next((f.head.start.name for f in ordered if f.head.start.name), run_id)
     ages = [f.head.start.created or f.created for f in ordered if attempt_of(f) and (f.head.start.created or f.created)]
     created = min(ages, default=0.0)
@@ -92,15 +117,78 @@ def run_of(run_id: str, ordered: list[Follower], tries: list[Attempt], revision:
         state=tries[-1].state if tries else "killed",
         created=created,
         updated=max((a.updated for a in tries), default=created),
-        tags=list(written.get("tags", [])),
-        notes=written.get("notes", ""),
+        tags=list(dict.fromkeys([*written.get("tags", []), *more["tags"]])),
+        notes="\n".join(filter(None, [written.get("notes", ""), *more["notes"]])),
         archived=bool(written.get("archived", False)),
         config=flatten(config_of(ordered)),
         summary={},
         revision=revision,
         read_bytes=sum(f.offset for f in ordered),
         total_bytes=sum(max(f.offset, f.size) if f.is_behind else f.offset for f in ordered),
+        step=steps.last if steps else None,
+        progress=progress_of(ordered, steps, is_running=bool(tries) and tries[-1].state == "running"),
+        rules={key: rule for key, (_, rule) in latest(follower.head.rules for follower in ordered).items()},
     )
+
+
+class Steps(NamedTuple):
+    """The steps of the last attempt that logged scalars."""
+
+    attempt: int
+    last: int
+    """The largest."""
+    done: int
+    """How many are done: steps are counted from 0 if the run ever logged a step below 1, else from 1."""
+    time: float
+    """Unix seconds of the last row."""
+    pace: float
+    """Steps a second; 0: unknown."""
+
+
+def steps_of(ordered: list[Follower]) -> Steps | None:
+    """How far the steps are; None if no scalars were logged. Of several ranks the first that logged counts."""
+    heads = [(attempt_of(f), f.head) for f in ordered if f.head.last_step is not None]
+    if not heads:
+        return None
+    attempt = heads[-1][0]
+    head = next(head for number, head in heads if number == attempt)
+    last, starts_at_0 = head.last_step or 0, any((h.first_step or 0) < 1 for _, h in heads)
+    time, pace = head.last_time, 0.0
+    if head.last_row and head.first_row:
+        (ended, _), (began, first) = head.last_row, head.first_row
+        time, pace = ended or time, _pace(last - first, ended - began) if began else 0.0
+    return Steps(attempt, last, max(last + starts_at_0, 0), time, pace)
+
+
+def progress_of(ordered: list[Follower], steps: Steps | None, *, is_running: bool) -> Progress | None:
+    """How much of what there is to do is done; None if the run did not tell how much there is.
+
+    Args:
+        ordered: The journals of the run.
+        steps: How far the steps are; they count unless the run told what is done.
+        is_running: Whether there is time left.
+    """
+    told = latest(follower.head.progress for follower in ordered)
+    total = told.get("total", NEVER)[1]
+    if not total:
+        return None
+    unit = told.get("unit", NEVER)[1] or ""
+    attempt = attempt_of(ordered[-1])
+    if "done" in told:
+        time, done = told["done"]
+        first = next((f.head.first_done for f in ordered if attempt_of(f) == attempt and f.head.first_done), None)
+        pace = _pace(done - first[1], time - first[0]) if first else 0.0
+    elif steps:
+        time, done, pace, unit = steps.time, float(steps.done), steps.pace * (steps.attempt == attempt), unit or "steps"
+    else:
+        time, done, pace, unit = told["total"][0], 0.0, 0.0, unit or "steps"
+    left = max(total - done, 0.0) / pace if pace and is_running else None
+    return Progress(done, total, unit, time, left)
+
+
+def _pace(done: float, seconds: float) -> float:
+    """Units a second, 0 where that is unknown."""
+    return done / seconds if done > 0 and seconds > 0 else 0.0
 
 
 def writer_of(follower: Follower) -> Writer:

@@ -16,7 +16,7 @@ import msgspec
 from netscope.errors import FormatError
 
 MAGIC = b"\x89NSJ\r\n\x1a\n"
-MAJOR, MINOR = 1, 1
+MAJOR, MINOR = 1, 2
 HEADER = struct.Struct("<8sHHIddQI20x")
 HEADER_BYTES = HEADER.size
 HEARTBEAT = struct.Struct("<dQ")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
 from netscope.schema.layer import Layer, LayerChange
+from netscope.schema.noun import Number
+from netscope.schema.run import Rule
 from netscope.store.journal import exact_numbers, frames
 from netscope.store.journal.limits import LONGEST_NAME, shortened
 from netscope.store.journal.memtable import Line
 
 LATEST = 1e11  # the year 5138: what lies behind it is a broken clock
 MOST_FAULTS, LONGEST_FAULT = 5, 300
+LONGEST_KEY = 10_000  # characters; the SDK writes 1,024 at most, and the paths of layers
 LONGEST_LINE = 1 << 20  # characters; what is longer is cut into lines
 Step = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Time = Annotated[float, msgspec.Meta(ge=0, lt=LATEST)]
 Small = Annotated[int, msgspec.Meta(ge=0, le=2**32)]
+Amount = Annotated[float, msgspec.Meta(ge=0, le=2**53)]
+Key = Annotated[str, msgspec.Meta(max_length=LONGEST_KEY)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
@@ -48,6 +53,21 @@ class Edit(msgspec.Struct):
     archived: bool | None = None
 
 
+class Added(msgspec.Struct):
+    """What a run added itself, in an event."""
+
+    tags: list[str] = []
+    notes: list[str] = []
+
+
+class Told(msgspec.Struct):
+    """How far a run is, in an event; None: not said."""
+
+    done: Amount | None = None
+    total: Amount | None = None
+    unit: str | None = None
+
+
 class Head(msgspec.Struct):
     """Small and always in memory: what the runs table needs. Kept in the index with the offset it is true of."""
 
@@ -57,13 +77,25 @@ class Head(msgspec.Struct):
     numbers: dict[str, list[exact_numbers.Path]] = msgspec.field(default_factory=dict)
     """Where in the values of `config` a text stands for a number that JSON cannot hold."""
     edits: dict[str, tuple[float, Any]] = msgspec.field(default_factory=dict)
+    added: dict[str, dict[str, float]] = msgspec.field(default_factory=dict)
+    """Of "tags" and "notes", what the run added to them itself, and when it first said so."""
+    rules: dict[str, tuple[float, Rule | Number]] = msgspec.field(default_factory=dict)
+    """Per key: when it was said, and the rule for its headline number, or the number."""
+    progress: dict[str, tuple[float, Any]] = msgspec.field(default_factory=dict)
+    """Of "done", "total" and "unit", when it was last said, and the value."""
+    first_done: tuple[float, float] | None = None
+    """Time and value of the first "done"."""
     fork_step: int | None = None
     first_step: int | None = None
     """Smallest step of a row of scalars."""
+    last_step: int | None = None
+    """Largest step of a row of scalars."""
+    first_row: tuple[float, int] | None = None
+    """Time (0: impossible) and step of the first row of scalars in the file."""
     first_other: int | None = None
     """Smallest step of anything else."""
     last_row: tuple[float, int] | None = None
-    """Time and step of the last row of scalars in the file."""
+    """The same of the last row."""
     last_time: float = 0.0
     ended: Literal["", "finished", "crashed", "abandoned"] = ""
     """How it was closed; "": it was not."""
@@ -103,6 +135,9 @@ class Head(msgspec.Struct):
             config=dict(self.config),
             numbers=dict(self.numbers),
             edits=dict(self.edits),
+            added={field: dict(texts) for field, texts in self.added.items()},
+            rules=dict(self.rules),
+            progress=dict(self.progress),
             recent=list(self.recent),
             open_lines=dict(self.open_lines),
             faults=list(self.faults),
@@ -130,12 +165,26 @@ class Head(msgspec.Struct):
             for field, value in msgspec.structs.asdict(msgspec.convert(event, Edit)).items():
                 if value is not None:
                     self.edit(field, time, value)
+        elif name == "add":
+            for field, texts in msgspec.structs.asdict(msgspec.convert(event, Added)).items():
+                for text in texts:
+                    self.added.setdefault(field, {}).setdefault(text, time)
+        elif name == "summary":
+            known = {key: rule for key, rule in dict(event["rules"]).items() if rule in RULES or type(rule) is not str}
+            self.rules |= {key: (time, rule) for key, rule in msgspec.convert(known, dict[Key, Rule | Number]).items()}
+        elif name == "progress":
+            told = msgspec.convert(event, Told)
+            self.progress |= {
+                field: (time, value) for field, value in msgspec.structs.asdict(told).items() if value is not None
+            }
+            if told.done is not None and self.first_done is None:
+                self.first_done = time, told.done
         elif name == "environment":
             memo.environment = dict(event["environment"])
             self.has_memo = True
         elif name == "layers":
-            told = msgspec.convert(event["layers"], list[Layer])
-            memo.layers = merged(memo.layers or [], told)
+            layers = msgspec.convert(event["layers"], list[Layer])
+            memo.layers = merged(memo.layers or [], layers)
             changes = msgspec.convert(event.get("changes") or [], list[LayerChange])
             msgspec.convert([change.step for change in changes], list[Step])
             memo.changes = _joined(memo.changes, changes)
@@ -160,6 +209,12 @@ class Head(msgspec.Struct):
                 value = self.name(value)
             self.edits[field] = (time, list(dict.fromkeys(value)) if field == "tags" else value)
 
+    @property
+    def last_edit(self) -> float:
+        """When a name, tags or notes were written last, by a person or by the run."""
+        edited = (time for time, _ in self.edits.values())
+        return max([*edited, *(time for texts in self.added.values() for time in texts.values())], default=0.0)
+
     def name(self, given: str) -> str:
         """A name that a table can show."""
         if len(given) > LONGEST_NAME:
@@ -171,12 +226,14 @@ class Head(msgspec.Struct):
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(shortened(sentence, LONGEST_FAULT))
 
-    def saw_step(self, step: int, *, scalar: bool) -> None:
-        """Remember the smallest step."""
-        if scalar:
-            self.first_step = step if self.first_step is None else min(step, self.first_step)
-        else:
-            self.first_other = step if self.first_other is None else min(step, self.first_other)
+    def saw_step(self, step: int) -> None:
+        """Remember the smallest step of what is no scalar."""
+        self.first_other = step if self.first_other is None else min(step, self.first_other)
+
+    def saw_scalars(self, low: int, high: int) -> None:
+        """Remember the smallest and the largest step of scalars."""
+        self.first_step = low if self.first_step is None else min(low, self.first_step)
+        self.last_step = high if self.last_step is None else max(high, self.last_step)
 
     def print(self, time: float, stream: int, text: str) -> list[Line]:
         """Join what was printed into lines; gives those that are whole and stay."""
@@ -267,6 +324,7 @@ def merged(before: list[Layer], now: list[Layer]) -> list[Layer]:
 
 MOST_CHANGES = 10_000
 MOST_LIVE = 200  # rows of a stream
+RULES = (*get_args(Rule), "NaN", "Infinity", "-Infinity")  # other words are of a newer minor version
 
 
 def overprinted(line: str) -> str:

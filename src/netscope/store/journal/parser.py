@@ -17,7 +17,7 @@ from netscope.store.journal import frames, sparse_bins
 from netscope.store.journal.blobs import is_name
 from netscope.store.journal.frames import Frame
 from netscope.store.journal.memtable import ROW_BYTES, BinRow, Block, Histogram, KeySet, Tail
-from netscope.store.journal.metadata import LATEST, Count, Head, Memo, Start, Step, Time
+from netscope.store.journal.metadata import LATEST, LONGEST_KEY, Count, Head, Memo, Start, Step, Time
 from netscope.store.journal.points import to_ms
 
 HISTOGRAM_HEAD = struct.Struct("<qdI")
@@ -26,7 +26,6 @@ SENSELESS = (
     msgspec.MsgspecError, struct.error, ValueError, TypeError, KeyError, OverflowError, RecursionError,
 )  # fmt: skip
 """What a valid frame with a senseless body raises."""
-LONGEST_KEY = 10_000  # characters; the SDK writes 1,024 at most, and the paths of layers
 DEEPEST = 100  # of lists and mappings in an event; Python's own stack ends at 1,000
 FEW = 64  # rows of a key set that are taken together with those of others
 
@@ -40,6 +39,7 @@ class News:
         self.head, self.sets = head.draft(), sets
         self.memo, self.tail = Memo(), Tail()
         self._shared = sets
+        self._first_row_at = 1 << 62 if self.head.first_row is None else -1
         self._last_row_at = -1
 
     def parse(self, buffer: bytes, *, final: bool, thorough: bool = True) -> int:
@@ -158,12 +158,22 @@ class News:
             stop = start + n
             self.tail.add(keys, Block(at[start:stop], steps[start:stop], times[start:stop], values[start:stop]))
             self.head.n_rows[keys.id] = self.head.n_rows.get(keys.id, 0) + n
-            self.head.saw_step(int(steps[start:stop].min()), scalar=keys.kind == "scalar")
-            if keys.kind == "scalar" and at[stop - 1] > self._last_row_at:  # key sets come in any order
-                self._last_row_at = int(at[stop - 1])
-                self.head.last_row = float(times[stop - 1]), int(steps[stop - 1])
+            if keys.kind == "scalar":
+                self._saw_scalars(at[start:stop], steps[start:stop], times[start:stop])
+            else:
+                self.head.saw_step(int(steps[start:stop].min()))
             start = stop
         self.head.heard(float(np.fmax.reduce(times)))
+
+    def _saw_scalars(self, at: np.ndarray, steps: np.ndarray, times: np.ndarray) -> None:
+        """Remember the first and the last of some rows of a key set; key sets come in any order."""
+        self.head.saw_scalars(int(steps.min()), int(steps.max()))
+        if at[0] < self._first_row_at:
+            self._first_row_at = int(at[0])
+            self.head.first_row = _time_or_0(times[0]), int(steps[0])
+        if at[-1] > self._last_row_at:
+            self._last_row_at = int(at[-1])
+            self.head.last_row = _time_or_0(times[-1]), int(steps[-1])
 
     def _take(self, frame: Frame) -> None:
         if frame.kind not in TAKE:
@@ -233,7 +243,7 @@ class News:
         row = BinRow(self.offset + frame.start, step, time, ends, found.places, found.counts)
         self.tail.bins.setdefault(keys, []).append(row)
         self.head.n_rows[keys.id] = self.head.n_rows.get(keys.id, 0) + 1
-        self.head.saw_step(step, scalar=False)
+        self.head.saw_step(step)
         self.head.heard(time)
 
     def _asset(self, frame: Frame) -> None:
@@ -245,7 +255,7 @@ class News:
             raise ValueError(f"{asset.blob!r:.80} is not the name of a blob")
         self.tail.assets.append(asset)
         self.head.n_assets += 1
-        self.head.saw_step(asset.step, scalar=False)
+        self.head.saw_step(asset.step)
         self.head.heard(asset.time)
 
     def _console(self, frame: Frame) -> None:
@@ -275,7 +285,7 @@ class News:
         time = self._time(time)
         self.tail.histograms.setdefault(key, []).append(Histogram(step, time, numbers[: n + 1], numbers[n + 1 :]))
         self.head.n_histograms[key] = self.head.n_histograms.get(key, 0) + 1
-        self.head.saw_step(step, scalar=False)
+        self.head.saw_step(step)
         self.head.heard(time)
 
 
@@ -313,6 +323,10 @@ def _histograms(stretches: list[tuple[int, np.ndarray]]) -> Histograms:
         np.concatenate([(first + some).astype(np.uint16) for (first, _), some in zip(stretches, filled, strict=True)]),
         np.concatenate([counts[some] for (_, counts), some in zip(stretches, filled, strict=True)]),
     )
+
+
+def _time_or_0(time: float) -> float:
+    return float(time) if time == time else 0.0  # the index, which is JSON, has no NaN
 
 
 def _depth(value: Any) -> int:

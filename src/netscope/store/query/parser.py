@@ -12,7 +12,7 @@ from netscope.store.journal.exact_numbers import MOST_DIGITS
 from netscope.store.query.operators import Node, Value, comparing, constant, every, is_missing, spelt, truth
 
 FIELDS = ("id", "name", "state", "created", "updated", "duration", "tags", "notes", "archived")
-PARTS = ("last", "min", "max")
+PARTS = ("last", "min", "max", "value")
 CONSTANTS: dict[str, Value] = {
     "True": True, "true": True, "False": False, "false": False, "None": None, "null": None,
     "nan": math.nan, "inf": math.inf,
@@ -56,7 +56,7 @@ class Parser:
         self.keys: set[str] = set()
         """Series whose summaries are asked about."""
         self.names: set[str] = set()
-        """Names that stand alone: `lr` for `config.lr`, or for the last value of a series."""
+        """Names that stand alone: `lr` for `config.lr`, or for the headline number of a series."""
         self._tokens = _tokens(text, what)
         self._at = 0
         self._depth = 0
@@ -223,22 +223,22 @@ class Parser:
         def value(run: Run) -> Value:
             if key in run.config or key not in run.summary:
                 return run.config.get(key)
-            return float(run.summary[key].last)
+            return float(run.summary[key].value)
 
         return value
 
     def _summary(self) -> Node:
         key = self._path(dotted=False)
-        part = 0
+        part = "value"
         if self._take(".") is not None:
             if self._next.text not in PARTS:
-                self._fail("; a summary has last, min and max")
-            part = PARTS.index(self._word())
+                self._fail("; a summary has last, min, max and value")
+            part = self._word()
         self.keys.add(key)
 
         def value(run: Run) -> Value:
             summary = run.summary.get(key)
-            return None if summary is None else float((summary.last, summary.min, summary.max)[part])
+            return None if summary is None else float(getattr(summary, part))
 
         return value
 

@@ -1,4 +1,7 @@
-"""Last, smallest and largest value of a key for each run: from the numbers kept of a series, not from its points."""
+"""Last, smallest, largest and headline value of a key for each run.
+
+They come from the numbers kept of a series, not from its points, unless a run asks for the mean.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 import sqlalchemy as sql
 
 from netscope.schema.noun import Number
-from netscope.schema.run import Summary
+from netscope.schema.run import Rule, Summary
 from netscope.store.index import tables
 from netscope.store.index.chunks import extent
 from netscope.store.index.database import within
@@ -25,6 +28,14 @@ Kept = dict[str, tuple[int, Summary | None]]
 """Per run its revision, and the summary of then."""
 NEVER = (-1, None)
 Known = Sequence[Any]  # last step, last, min, max
+
+
+class Range(NamedTuple):
+    """Last, smallest and largest value of a series."""
+
+    last: Number
+    min: Number
+    max: Number
 
 
 class Simple(NamedTuple):
@@ -60,12 +71,12 @@ class Summaries:
         self._kept: Cache[Kept] = Cache(CACHE_BYTES)
 
     def of(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
-        """The summary of each run that has the key."""
+        """The summary of each run that has the key, or that was told a headline number for it."""
         return self.reader.retry(lambda: self._of(run_ids, key))
 
     def _of(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
         before = self._kept.get(key) or {}
-        simple, others = self._stale(run_ids, before, key)
+        simple, others, rules = self._stale(run_ids, before, key)
         kept = before
         if simple or others:
             # A new dict: other threads read the one before. It begins anew when most of it is of runs that are gone.
@@ -77,8 +88,8 @@ class Summaries:
                 lowest = min((p.rank for p in has), default=0)
                 has = [p for p in has if p.rank == lowest]
                 if not has:
-                    kept[run_id] = (moment.revision, None)
-                elif len(has) == 1 and not moment.forks:
+                    kept[run_id] = (moment.revision, _by_rule(None, rules.get(run_id)))
+                elif len(has) == 1 and not moment.forks and rules.get(run_id) != "mean":
                     simple.append(
                         Simple(run_id, moment.revision, has[0].number, has[0].indexed, has[0].tail, has[0].n_indexed)
                     )
@@ -86,33 +97,38 @@ class Summaries:
                     many.append(run_id)
             columns = self.reader.columns(many, key)
             for run_id in many:
-                kept[run_id] = (moments[run_id].revision, _from_columns(columns.get(run_id)))
+                kept[run_id] = (moments[run_id].revision, _from_columns(columns.get(run_id), rules.get(run_id)))
             known = self._known([one.number for one in simple if one.indexed], key)
             for run_id, revision, number, _, tail, n_indexed in simple:
                 if n_indexed > 0 and number not in known:
                     raise IndexLost("the numbers of a series are missing")
-                kept[run_id] = (revision, _simple(known.get(number), tail, key))
+                kept[run_id] = (revision, _by_rule(_simple(known.get(number), tail, key), rules.get(run_id)))
             self._kept.put(key, kept, ENTRY_BYTES * len(kept) + len(key))
         found = ((run_id, kept.get(run_id, (0, None))[1]) for run_id in run_ids)
         return {run_id: summary for run_id, summary in found if summary is not None}
 
-    def _stale(self, run_ids: Sequence[str], before: Kept, key: str) -> tuple[list[Simple], list[str]]:
-        """Which of the runs changed: those of one journal, nearly all there are, and the others."""
+    def _stale(
+        self, run_ids: Sequence[str], before: Kept, key: str
+    ) -> tuple[list[Simple], list[str], dict[str, Rule | Number]]:
+        """Which of the runs changed: those of one journal, nearly all there are, and the others; and their rules."""
         simple: list[Simple] = []
         others: list[str] = []
+        rules: dict[str, Rule | Number] = {}
         runs = self.reader.ingest.runs
         with self.reader.ingest.lock:
             for run_id in run_ids:
                 followed = runs.get(run_id)
                 if followed is None or before.get(run_id, NEVER)[0] == followed.revision:
                     continue
-                if len(followed.ordered) == 1 and not followed.forks:
+                if (rule := followed.run.rules.get(key)) is not None:
+                    rules[run_id] = rule
+                if len(followed.ordered) == 1 and not followed.forks and rule != "mean":
                     (only,) = followed.ordered
                     n = only.n_indexed("scalar", key)
                     simple.append(Simple(run_id, followed.revision, only.number, only.indexed, only.tail, n))
                 else:
                     others.append(run_id)
-        return simple, others
+        return simple, others, rules
 
     def _known(self, numbers: list[int], key: str) -> dict[int, Known]:
         if not numbers:
@@ -130,10 +146,23 @@ class Summaries:
         return {row[0]: row[1:-1] for row in rows}
 
 
-def _simple(known: Known | None, tail: Tail, key: str) -> Summary | None:
+def _by_rule(range: Range | None, rule: Rule | Number | None, mean: Number = "NaN") -> Summary | None:
+    """A series' summary, with the headline number that its rule asks for; a number as the rule needs no series."""
+    match rule:
+        case None | "last" | "min" | "max" | "mean":
+            if range is None:
+                return None
+            value = {"min": range.min, "max": range.max, "mean": mean}.get(rule or "last", range.last)
+            return Summary(range.last, range.min, range.max, value)
+        case number:
+            last, low, high = range or (number, number, number)
+            return Summary(last, low, high, number)
+
+
+def _simple(known: Known | None, tail: Tail, key: str) -> Range | None:
     points = tail.points("scalar", key) if tail.rows else None
     if points is None or not len(points.steps):
-        return Summary(number(known[1]), number(known[2]), number(known[3])) if known else None
+        return Range(number(known[1]), number(known[2]), number(known[3])) if known else None
     at = len(points.steps) - 1 - int(points.steps[::-1].argmax())
     step, last = int(points.steps[at]), float(points.values[at])
     numbers = extent(points.values)
@@ -143,12 +172,14 @@ def _simple(known: Known | None, tail: Tail, key: str) -> Summary | None:
             last = known[1] if known[1] is not None else math.nan
         low = min((x for x in (low, known[2]) if x is not None), default=None)
         high = max((x for x in (high, known[3]) if x is not None), default=None)
-    return Summary(number(last), number(low), number(high))
+    return Range(number(last), number(low), number(high))
 
 
-def _from_columns(columns: Columns | None) -> Summary | None:
+def _from_columns(columns: Columns | None, rule: Rule | Number | None) -> Summary | None:
     if columns is None or not len(columns.steps):
-        return None
+        return _by_rule(None, rule)
     finite = columns.values[np.isfinite(columns.values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (None, None)
-    return Summary(number(float(columns.values[-1])), number(low), number(high))
+    with np.errstate(over="ignore"):
+        mean = float(finite.mean()) if rule == "mean" and len(finite) else None
+    return _by_rule(Range(number(float(columns.values[-1])), number(low), number(high)), rule, number(mean))

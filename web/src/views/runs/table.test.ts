@@ -4,8 +4,8 @@ import { sortRuns } from '../../state/fields';
 import { configKeys, defaultColumns, differing, figure, figures, moved, rowsOf, toCsv } from './table';
 
 function run(id: string, config: Run['config'] = {}, loss?: number | 'NaN'): Run {
-  const summary: Run['summary'] = loss === undefined ? {} : { loss: [loss, loss, loss] };
-  return { id, name: `name ${id}`, state: 'finished', created: 0, updated: 60, tags: [], notes: '', archived: false, config, summary, revision: 1, read_bytes: 1, total_bytes: 1, folder: '' };
+  const summary: Run['summary'] = loss === undefined ? {} : { loss: [loss, loss, loss, loss] };
+  return { id, name: `name ${id}`, state: 'finished', created: 0, updated: 60, tags: [], notes: '', archived: false, config, summary, revision: 1, read_bytes: 1, total_bytes: 1, folder: '', step: null, progress: null, rules: {} };
 }
 
 const RUNS = [run('a', { lr: 0.1, seed: 1 }, 0.5), run('b', { lr: 0.1, seed: 2 }, 'NaN'), run('c', { lr: 0.01, seed: 1 }, 0.1), run('d', { lr: 0.01 })];
