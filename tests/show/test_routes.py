@@ -31,7 +31,7 @@ def test_runs_come_with_the_summaries_asked_for(write, show):
         "a",
         "finished",
         {"lr": 0.1},
-        {"loss": [2, 1, 3]},
+        {"loss": [2, 1, 3, 2]},
     )
 
 
