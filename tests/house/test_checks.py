@@ -137,7 +137,6 @@ def test_a_function_that_nothing_uses_is_found(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "text", "command", "said_then"),
     [
-        ("src/chart/planted.ts", "import '../views/planted';\n", "lint", "planted.ts"),
         ("src/api/planted.ts", "const x: number = 'one';\nexport default x;\n", "check", "planted.ts"),
         (
             "src/api/planted.test.ts",
@@ -150,17 +149,35 @@ def test_a_function_that_nothing_uses_is_found(copy: Path) -> None:
 def test_a_fault_of_the_page_is_found(
     root: Path, tmp_path: Path, path: str, text: str, command: str, said_then: str
 ) -> None:
+    code, said = check_page(root, tmp_path, {path: text}, command)
+    assert code != 0
+    assert said_then in said
+
+
+def test_an_import_of_the_page_that_points_up_or_to_another_view_is_found(root: Path, tmp_path: Path) -> None:
+    planted = {
+        "src/views/planted.ts": "export {};\n",
+        "src/chart/planted.ts": "import '../views/planted';\n",
+        "src/views/runs/planted.ts": "import '../planted';\n",
+        "src/state/planted.ts": "void import('../views/planted');\n",
+    }
+    code, said = check_page(root, tmp_path, planted, "lint")
+    assert code != 0
+    assert "chart must not import views: imports point down" in said
+    assert "A view must not import another view" in said
+    assert "A lazy import stays in its folder" in said
+
+
+def check_page(root: Path, tmp_path: Path, planted: dict[str, str], command: str) -> tuple[int, str]:
+    """Run an npm command of the page on a copy of it with more files."""
     web = tmp_path / "web"
     shutil.copytree(root / "web", web, ignore=shutil.ignore_patterns("node_modules", "dist"))
     (web / "node_modules").symlink_to(root / "web/node_modules")
     shutil.copytree(root / "scripts", tmp_path / "scripts")
-    plant(web, "src/views/planted.ts", "export {};\n")
-    plant(web, path, text)
-    extra = ["--", path] if command != "check" else []
-    npm = [sys.executable, "scripts/build_page.py", "npm", "run", command, *extra]
-    code, said = run(tmp_path, npm)
-    assert code != 0
-    assert said_then in said
+    for path, text in planted.items():
+        plant(web, path, text)
+    extra = ["--", *planted] if command != "check" else []
+    return run(tmp_path, [sys.executable, "scripts/build_page.py", "npm", "run", command, *extra])
 
 
 def test_every_exception_is_caught_in_one_place_only(root: Path) -> None:

@@ -20,3 +20,10 @@ export function nearest(xs: ArrayLike<number>, x: number, start = 0, end = xs.le
   if (at === end) return end - 1;
   return x - xs[at - 1]! <= xs[at]! - x ? at - 1 : at;
 }
+
+/** Index of the step to show for a wished one: the last at or before it, the first where there is none; the last of all for null; -1 without steps. */
+export function shownStep(steps: ArrayLike<number>, wish: number | null): number {
+  if (wish === null || !steps.length) return steps.length - 1;
+  const at = lowerBound(steps, wish);
+  return steps[at] === wish ? at : Math.max(0, at - 1);
+}

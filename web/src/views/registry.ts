@@ -11,6 +11,9 @@ import Curves from './curves/Curves.svelte';
 /** A view takes `whenEmpty` if it has something to say then, else nothing. */
 export type ViewComponent = Component<never>;
 
+/** Logged values, what `watch` measured, or media and histograms. */
+export type StepSource = 'series' | 'layers' | 'media';
+
 export interface View {
   /** Its name in the address. */
   id: string;
@@ -22,8 +25,8 @@ export interface View {
   title: () => string;
   /** Which runs it tells of: all of the folder, those that are shown, or the current one. The latter two have the list of runs at their side. */
   of: 'folder' | 'shown' | 'current';
-  /** Whether it obeys the selected step, so that the scrubber is below it. */
-  scrubber: boolean;
+  /** Where the steps come from that can be selected in it; the scrubber is below it then. */
+  scrubber?: StepSource;
   /** Whether it draws a heading of its own. */
   hasHeading?: boolean;
   /** Its component, or the download of it. */
@@ -59,7 +62,6 @@ export const VIEWS: readonly View[] = [
     key: 'r',
     title: () => i18n.t.views.runs,
     of: 'folder',
-    scrubber: false,
     load: () => import('./runs/Runs.svelte'),
   },
   {
@@ -69,7 +71,6 @@ export const VIEWS: readonly View[] = [
     key: 'o',
     title: () => i18n.t.views.overview,
     of: 'current',
-    scrubber: false,
     hasHeading: true,
     load: () => import('./overview/Overview.svelte'),
   },
@@ -80,7 +81,7 @@ export const VIEWS: readonly View[] = [
     key: 'c',
     title: () => i18n.t.views.curves,
     of: 'shown',
-    scrubber: true,
+    scrubber: 'series',
     load: () => Curves,
     prepare: prepareCurves,
     whenEmpty: () => ({ text: [i18n.t.curves.noKeys], example: 'run.log({"loss": loss, "val/accuracy": accuracy})' }),
@@ -92,7 +93,7 @@ export const VIEWS: readonly View[] = [
     key: 'l',
     title: () => i18n.t.views.layers,
     of: 'current',
-    scrubber: true,
+    scrubber: 'layers',
     load: () => import('./layers/Layers.svelte'),
     whenEmpty: () => ({ text: [i18n.t.layers.empty, i18n.t.layers.emptyHint], example: 'run.watch(model)' }),
   },
@@ -103,7 +104,7 @@ export const VIEWS: readonly View[] = [
     key: 'm',
     title: () => i18n.t.views.media,
     of: 'shown',
-    scrubber: true,
+    scrubber: 'media',
     load: () => import('./media/Media.svelte'),
     whenEmpty: () => ({ text: [i18n.t.media.empty, i18n.t.media.emptyHint], example: 'run.log({"samples": netscope.Image(pixels)}, step=step)' }),
   },
@@ -114,7 +115,6 @@ export const VIEWS: readonly View[] = [
     key: 's',
     title: () => i18n.t.views.system,
     of: 'shown',
-    scrubber: false,
     load: () => import('./system/System.svelte'),
     whenEmpty: () => ({ text: [i18n.t.system.empty, i18n.t.system.emptyHint], example: 'run = netscope.init()' }),
   },
@@ -125,7 +125,6 @@ export const VIEWS: readonly View[] = [
     key: 't',
     title: () => i18n.t.views.console,
     of: 'current',
-    scrubber: false,
     load: () => import('./console/Console.svelte'),
   },
 ];

@@ -1,24 +1,13 @@
-/** Asks for the points of the first charts while the page is being built. Their size is guessed: a wrong guess costs a request. */
+/** Asks for the points of the first charts while the page is being built. */
 import { runs } from '../../state/runs.svelte';
 import { shown } from '../../state/shown.svelte';
-import { recall } from '../../state/stored';
-import { scalars } from './keys.svelte';
-import { inSight, sheetOf } from './layout';
-import { lineup } from './lineup.svelte';
-import { keyFilter, sectionsOf } from './sections';
-import { scalarSeries } from './series.svelte';
-import { settings } from './settings.svelte';
-
-/** What the bars above and below the charts take, and the rail of sections at their left. */
-const BARS_PX = 126;
-const RAIL_PX = 64;
-
-/** Width and height that the charts will probably have. */
-export function guessSize(): [number, number] {
-  const isNarrow = matchMedia('(max-width: 760px)').matches;
-  const side = isNarrow || !recall('side', true) ? 0 : recall('sideWidth', 232);
-  return [innerWidth - (isNarrow ? 0 : RAIL_PX) - side, innerHeight - BARS_PX];
-}
+import { guessSize } from '../../panels/charts/guess';
+import { scalars } from '../../panels/charts/keys.svelte';
+import { inSight, sheetOf } from '../../panels/charts/layout';
+import { lineup } from '../../panels/charts/lineup.svelte';
+import { keyFilter, sectionsOf } from '../../panels/charts/sections';
+import { scalarSeries } from '../../panels/charts/series.svelte';
+import { settings } from '../../panels/charts/settings.svelte';
 
 /** Asks for the keys of the shown runs, then for the first charts. */
 export async function prepare(): Promise<void> {

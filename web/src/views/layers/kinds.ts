@@ -49,11 +49,3 @@ export function rowsToShow(rows: readonly LayerTensor[], all: boolean): number[]
   const main = every.filter((i) => /weight|kernel|output|^W/.test(rows[i]!.tensor));
   return all || !main.length ? every : main;
 }
-
-/** The step shown for a wished one: the last that was watched at or before it, the first where none was; -1 without steps. */
-export function shownStep(steps: ArrayLike<number>, wish: number | null): number {
-  if (wish === null) return steps.length - 1;
-  let at = -1;
-  for (let i = 0; i < steps.length && steps[i]! <= wish; i++) at = i;
-  return steps.length ? Math.max(0, at) : -1;
-}

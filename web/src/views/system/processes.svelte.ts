@@ -3,9 +3,9 @@ import type { Key } from '../../api/schema.gen';
 import { PALETTE } from '../../ui/colours';
 import { byName } from '../../i18n/text';
 import { theme } from '../../state/theme.svelte';
-import type { Pen } from '../curves/drawn';
-import { lineup, type Lineup } from '../curves/lineup.svelte';
-import type { KeyedSeries, SeriesCache, SeriesSource, Wish } from '../curves/series.svelte';
+import type { Pen } from '../../panels/charts/drawn';
+import { lineup, type Lineup } from '../../panels/charts/lineup.svelte';
+import type { KeyedSeries, SeriesCache, SeriesSource, Wish } from '../../panels/charts/series.svelte';
 
 const BETWEEN = '\u0000';
 

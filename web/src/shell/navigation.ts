@@ -1,6 +1,6 @@
 /** From section to section and view to view: which there are now, where each section is entered, links between them. */
-import { selection } from '../../state/selection.svelte';
-import { SECTIONS, shownView, viewsOf, type Section, type View } from '../registry';
+import { selection } from '../state/selection.svelte';
+import { SECTIONS, shownView, viewsOf, type Section, type View } from '../views/registry';
 
 /** The view that was last shown in each section: coming back opens it again. */
 const lastShown = new Map<string, View>();

@@ -1,5 +1,5 @@
 /** Moving along the steps that were logged: arithmetic of the scrubber. */
-import { lowerBound } from '../../chart/nearest';
+import { shownStep } from '../../chart/nearest';
 
 /** Ascending steps without repetition. */
 export function union(columns: readonly ArrayLike<number>[]): Float64Array {
@@ -12,16 +12,9 @@ export function union(columns: readonly ArrayLike<number>[]): Float64Array {
   return all.slice(0, kept);
 }
 
-/** The number of the step shown for a wished one: the last one at or before it; the last of all for null. */
-export function indexOf(steps: Float64Array, wish: number | null): number {
-  if (wish === null) return steps.length - 1;
-  const at = lowerBound(steps, wish);
-  return steps[at] === wish ? at : Math.max(0, at - 1);
-}
-
 /** The step `by` logged steps away, held at the ends; null (the latest) when it is the last one and `follow`. */
 export function along(steps: Float64Array, wish: number | null, by: number, follow: boolean): number | null {
-  const at = Math.min(steps.length - 1, Math.max(0, indexOf(steps, wish) + by));
+  const at = Math.min(steps.length - 1, Math.max(0, shownStep(steps, wish) + by));
   return follow && at === steps.length - 1 ? null : (steps[at] ?? null);
 }
 

@@ -1,21 +1,10 @@
 import { expect, test } from 'vitest';
-import { along, indexOf, stride, union } from './steps';
+import { along, stride, union } from './steps';
 
 const steps = Float64Array.of(0, 10, 20, 50);
 
 test('steps of several series become one ascending list without repetition', () => {
   expect([...union([[0, 20, 50], Float64Array.of(0, 10, 20), []])]).toEqual([0, 10, 20, 50]);
-});
-
-test.each([
-  [null, 3],
-  [0, 0],
-  [10, 1],
-  [19, 1],
-  [-7, 0],
-  [1e9, 3],
-])('the wish %s shows number %s', (wish, at) => {
-  expect(indexOf(steps, wish)).toBe(at);
 });
 
 test('moving stops at the ends', () => {

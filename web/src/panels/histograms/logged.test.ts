@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { places } from './histograms';
+import { places } from './logged';
 
 test('the runs of a key stand side by side, in the order of the runs', () => {
   const keys = new Map([['second', ['w', 'b']], ['first', ['w']], ['none', []]]);

@@ -1,6 +1,7 @@
 /** Which steps there are: of what was watched, of assets, or of series. */
 import { api } from '../../api/client';
-import { askOwn, histogramKeys } from '../media/histograms';
+import { askOwn, histogramKeys } from '../../panels/histograms/logged';
+import type { StepSource } from '../../views/registry';
 import { union } from './steps';
 
 /** As many as Media shows. */
@@ -12,14 +13,14 @@ const MOST_POINTS = 100_000;
 /** Columns of a chart as wide as the screen: more steps nobody tells apart with a slider. */
 const WIDE_PX = 1000;
 
-/** The steps that a view can show of these runs. */
-export async function stepsOf(runs: readonly string[], view: string, signal: AbortSignal): Promise<Float64Array> {
-  if (view === 'media') {
+/** The steps of these runs that can be selected. */
+export async function stepsOf(runs: readonly string[], source: StepSource, signal: AbortSignal): Promise<Float64Array> {
+  if (source === 'media') {
     const some = runs.slice(0, MEDIA_RUNS);
     const [assets, own] = await Promise.all([Promise.all(some.map((id) => api.assets(id, {}, signal))), Promise.all(some.map((id) => stepsOfHistograms(id, signal)))]);
     return union([...assets.map((reply) => reply.assets.map((asset) => asset.step)), ...own]);
   }
-  if (view === 'layers') {
+  if (source === 'layers') {
     const { steps } = await api.layers(runs[0]!, signal);
     if (steps.length) return union([steps]);
   }

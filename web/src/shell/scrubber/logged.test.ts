@@ -19,7 +19,7 @@ beforeEach(() => {
 
 test('the steps of all keys count, whatever their names', async () => {
   logged = { a_final: { r: [999] }, 'epoch/acc': { r: [0, 100] }, loss: { r: [0, 1, 2, 3] } };
-  expect([...(await stepsOf(['r'], 'curves', new AbortController().signal))]).toEqual([0, 1, 2, 3, 100, 999]);
+  expect([...(await stepsOf(['r'], 'series', new AbortController().signal))]).toEqual([0, 1, 2, 3, 100, 999]);
 });
 
 test('of very many runs the key with most points is asked of all', async () => {
@@ -29,14 +29,14 @@ test('of very many runs the key with most points is asked of all', async () => {
     logged['epoch']![run] = [0];
     logged['loss']![run] = [0, i + 1];
   });
-  const steps = await stepsOf(runs, 'curves', new AbortController().signal);
+  const steps = await stepsOf(runs, 'series', new AbortController().signal);
   expect(steps.length).toBe(901);
   for (const [{ runs: some, keys }] of vi.mocked(api.series).mock.calls) expect(some.length * keys.length).toBeLessThanOrEqual(900);
 });
 
 test('without a series there are no steps', async () => {
   logged = {};
-  expect((await stepsOf(['r'], 'curves', new AbortController().signal)).length).toBe(0);
+  expect((await stepsOf(['r'], 'series', new AbortController().signal)).length).toBe(0);
 });
 
 test('some of a list are spread over all of it', () => {
