@@ -146,6 +146,54 @@ def test_thinned_steps_keep_the_one_with_a_nan(write, show):
     assert arrays["steps"][np.isnan(arrays["values"][0])].tolist() == [333]
 
 
+def test_rows_are_asked_for_apart_and_have_their_own_nans(write, show):
+    run = write("a").event(event="layers", layers=LAYERS)
+    for step in range(500):
+        for number, layer in enumerate(("conv1", "conv2")):
+            run.log(
+                {
+                    f"{layer}/weight/gradient/norm": number,
+                    f"{layer}/weight/gradient/nonfinite": 3 * (step == 300 + number),
+                },
+                step,
+                kind="layer",
+            )
+    client = show().client
+    found = {}
+    for start in (0, 1):
+        reply = client.get("/api/runs/a/layers/gradient/norm", params={"px": 20, "start": start, "stop": start + 1})
+        found[start], metadata = safetensors.decode(reply.content)
+        (row,) = msgspec.json.decode(metadata["reply"], type=list[LayerTensor])
+        assert row.layer == f"conv{start + 1}"
+        assert found[start]["values"].tolist() == [[start] * 20]
+        assert found[start]["steps"][found[start]["nonfinite"][0] == 3].tolist() == [300 + start]
+    assert np.count_nonzero(found[0]["steps"] != found[1]["steps"]) == 1
+    both, _ = safetensors.decode(client.get("/api/runs/a/layers/gradient/norm", params={"px": 500}).content)
+    assert both["steps"].tolist() == list(range(500))
+    assert np.argwhere(both["nonfinite"] == 3).tolist() == [[0, 300], [1, 301]]
+    nothing, _ = safetensors.decode(client.get("/api/runs/a/layers/gradient/norm", params={"start": 7}).content)
+    assert nothing["values"].shape == (0, 400)
+
+
+def test_only_the_rows_asked_for_are_read(write, show, monkeypatch):
+    from netscope.store.index import codec
+
+    run = write("a").event(event="layers", layers=LAYERS)
+    for step in range(3):
+        run.log({f"layer{i}/weight/value/norm": i + step for i in range(1000)}, step, kind="layer")
+    run.end()
+    client = show().client
+    n_read = []
+    decode = codec.decode_group
+    monkeypatch.setattr(codec, "decode_group", lambda block: n_read.append(1) or decode(block))
+    client.get("/api/runs/a/layers")
+    n_read.clear()
+    reply = client.get("/api/runs/a/layers/value/norm", params={"start": 500, "stop": 564})
+    rows = msgspec.json.decode(safetensors.decode(reply.content)[1]["reply"], type=list[LayerTensor])
+    assert safetensors.decode(reply.content)[0]["values"][:, 0].tolist() == [float(row.layer[5:]) for row in rows]
+    assert 0 < len(n_read) < 32  # of a thousand keys, 32 a block
+
+
 def test_a_window_of_layers_has_one_step_on_either_side(write, show):
     watched(write("a"), 10).end()
     reply = show().client.get("/api/runs/a/layers/gradient/norm", params={"low": 250, "high": 450})

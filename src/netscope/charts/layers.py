@@ -10,48 +10,86 @@ from netscope.analyse.thin import evenly
 from netscope.charts import lines
 from netscope.errors import NotFoundError
 from netscope.schema.layer import LayerTensor, Quantity, Stat
+from netscope.store.read.series_reader import Columns
 from netscope.store.store import Store
+
+NONFINITE: Stat = "nonfinite"
 
 
 class LayerMatrix(NamedTuple):
-    """Rows in forward order; NaN where nothing was watched, or where it is the value."""
+    """Some rows in forward order."""
 
     steps: np.ndarray
     values: np.ndarray
-    """[tensor, step], f32."""
+    """[tensor, step], f32; NaN where nothing was watched, or where it is the value."""
+    nonfinite: np.ndarray
+    """[tensor, step], f32: how many values of the tensor were NaN or infinite; 0 where that was not watched."""
     rows: list[LayerTensor]
 
 
-def matrix(
-    store: Store, run: str, quantity: Quantity, stat: Stat, px: int, low: float | None = None, high: float | None = None
-) -> LayerMatrix:
-    """Values of one statistic; at most `px` steps, evenly chosen, those with NaN or infinities first.
+class Window(NamedTuple):
+    """What of a matrix is in sight."""
+
+    px: int
+    """At most so many steps."""
+    low: float | None = None
+    high: float | None = None
+    """Steps at its edges; None: as far as there are any."""
+    start: int = 0
+    stop: int | None = None
+    """Rows from `start` to before `stop`."""
+
+
+def matrix(store: Store, run: str, quantity: Quantity, stat: Stat, window: Window) -> LayerMatrix:
+    """Values of one statistic at evenly chosen steps, those with NaN or infinities in the rows first.
+
+    Rows that are asked for apart have as many steps, which differ by those with NaN or infinities only.
 
     Raises:
         NotFoundError: Nothing of the kind was watched.
     """
     table = store.layers(run)
-    rows = [tensor for tensor in table.tensors if tensor.quantity == quantity and stat in tensor.stats]
-    if not rows:
+    every = [tensor for tensor in table.tensors if tensor.quantity == quantity and stat in tensor.stats]
+    if not every:
         there = sorted({f"{tensor.quantity}/{word}" for tensor in table.tensors for word in tensor.stats})
         raise NotFoundError(f"no {quantity}/{stat} was watched; the run has: {', '.join(there) or 'no watched layers'}")
-    keys = [f"{row.layer}/{row.tensor}/{quantity}/{stat}" for row in rows]
-    found = store.columns_of_run(run, keys, "layer")
-    series = [found.get(key) for key in keys]
-    steps = np.unique(np.concatenate([one.steps for one in series if one is not None] or [np.zeros(0, np.int64)]))
-    cut = lines.window(steps, low, high)
-    steps = steps[cut]
-    values = np.full((len(rows), len(steps)), np.nan, np.float32)
+    steps = store.steps_of_run(run, [_key(row, stat) for row in every], "layer")
+    steps = steps[lines.window(steps, window.low, window.high)]
+    rows = every[window.start : window.stop]
+    keys = {word: [_key(row, word) for row in rows] for word in dict.fromkeys([stat, NONFINITE])}
+    series = store.columns_of_run(run, [key for some in keys.values() for key in some], "layer")
+    chosen = steps[_chosen(_strange(series, keys, steps), window.px)]
+    values, nonfinite = (_filled([series.get(key) for key in keys[word]], chosen) for word in (stat, NONFINITE))
+    return LayerMatrix(chosen.astype(np.float64), values, np.nan_to_num(nonfinite, nan=0.0), rows)
+
+
+def _key(row: LayerTensor, stat: Stat) -> str:
+    return f"{row.layer}/{row.tensor}/{row.quantity}/{stat}"
+
+
+def _strange(series: dict[str, Columns], keys: dict[Stat, list[str]], steps: np.ndarray) -> np.ndarray:
+    """At which steps a value is not finite, or tells of some that were not."""
     strange = np.zeros(len(steps), np.bool_)
-    for row, one in enumerate(series):
-        if one is not None and len(steps):
-            inside = slice(*np.searchsorted(one.steps, (steps[0], steps[-1] + 1)))
-            place = np.searchsorted(steps, one.steps[inside])
+    for word, some in keys.items():
+        for key in some:
+            if (one := series.get(key)) is not None and len(steps):
+                inside = slice(*np.searchsorted(one.steps, (steps[0], steps[-1] + 1)))
+                values = one.values[inside]
+                is_strange = ~np.isfinite(values) | ((values > 0) & (word == NONFINITE))
+                if is_strange.any():
+                    strange[np.searchsorted(steps, one.steps[inside][is_strange])] = True
+    return strange
+
+
+def _filled(series: list[Columns | None], steps: np.ndarray) -> np.ndarray:
+    """Values [series, step] at some steps, f32; NaN where there are none."""
+    values = np.full((len(series), len(steps)), np.nan, np.float32)
+    for row, one in zip(values, series, strict=True):
+        if one is not None and len(steps) and len(one.steps):
+            at = np.minimum(np.searchsorted(one.steps, steps), len(one.steps) - 1)
             with np.errstate(over="ignore"):
-                values[row, place] = one.values[inside]
-            strange[place] |= ~np.isfinite(one.values[inside])
-    chosen = _chosen(strange, px)
-    return LayerMatrix(steps[chosen].astype(np.float64), values[:, chosen], rows)
+                row[:] = np.where(one.steps[at] == steps, one.values[at], np.nan)
+    return values
 
 
 def _chosen(strange: np.ndarray, most: int) -> np.ndarray:

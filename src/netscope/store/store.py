@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from netscope import display
 from netscope.errors import NotFoundError, StorageError, UsageError
@@ -240,6 +241,14 @@ class Store:
             NotFoundError: No such run.
         """
         return self._reader.of_run(run_id, keys, kind)
+
+    def steps_of_run(self, run_id: str, keys: Sequence[str], kind: Kind = "scalar") -> np.ndarray:
+        """All steps at which any of these series of a run has a point, ascending.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        return self._reader.steps_of_run(run_id, keys, kind)
 
     def summaries(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
         """Last, smallest, largest and headline value of a key for each run that has it."""

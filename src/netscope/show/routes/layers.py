@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from netscope.analyse.bins_view import View
 from netscope.charts import lines
 from netscope.charts.histograms import logged, over_steps
-from netscope.charts.layers import matrix
+from netscope.charts.layers import Window, matrix
 from netscope.schema.layer import Quantity, Stat
 from netscope.show import replies
 from netscope.show.replies import TENSORS, answer, number, whole_number, word
@@ -27,15 +27,16 @@ async def layers(request: Request) -> Response:
 
 
 async def layer_matrix(request: Request) -> Response:
-    """GET /api/runs/{run}/layers/{quantity}/{stat}?low=&high=&px=400: one statistic, tensor x step."""
+    """GET /api/runs/{run}/layers/{quantity}/{stat}?low=&high=&px=400&start=0&stop=: one statistic, tensor x step."""
     store, run, _ = run_of(request)
     low, high = number(request, "low"), number(request, "high")
     quantity, stat = word(request, "quantity", get_args(Quantity)), word(request, "stat", get_args(Stat))
     px = whole_number(request, "px", 400, least=1, most=lines.WIDEST_PX)
+    start, stop = whole_number(request, "start", 0), whole_number(request, "stop", 0) or None
 
     def make() -> bytes:
-        steps, values, rows = matrix(store, run, quantity, stat, px, low, high)
-        return replies.tensors({"steps": steps, "values": values}, rows)
+        found = matrix(store, run, quantity, stat, Window(px, low, high, start, stop))
+        return replies.tensors({"steps": found.steps, "values": found.values, "nonfinite": found.nonfinite}, found.rows)
 
     return await answer(request, revision_of(request), make, TENSORS)
 

@@ -21,10 +21,13 @@ from netscope.store.index.seals import IndexLost, unseal
 from netscope.store.index.writer import decode_memo
 from netscope.store.journal.memtable import Histogram, key_id
 from netscope.store.journal.metadata import Memo
+from netscope.store.read.lru_cache import Cache
 from netscope.store.read.merge_attempts import Part, stitch
 from netscope.store.read.series_reader import Moment, Piece, Reader
 
 MOST_STEPS = 2000
+CACHE_BYTES = 64 << 20
+ROW_BYTES = 500  # of a table of layers, about
 STATS: tuple[Stat, ...] = get_args(Stat)  # in the order of the schema
 QUANTITIES: tuple[Quantity, ...] = ("value", "gradient", "update", "activation")
 
@@ -67,6 +70,7 @@ class Large:
     def __init__(self, reader: Reader) -> None:
         """Reads where `reader` reads."""
         self.reader = reader
+        self._tables: Cache[tuple[int, LayerTable]] = Cache(CACHE_BYTES)  # with the revision of their runs
 
     def bins(self, run_id: str, key: str) -> Bins:
         """The fixed bins of "layer/tensor/quantity" over steps."""
@@ -179,6 +183,15 @@ class Large:
 
     def layers(self, run_id: str) -> LayerTable:
         """What was watched: modules in forward order, and per tensor what there is of it."""
+        with self.reader.ingest.lock:
+            revision = self.reader.followed(run_id).revision
+        before = self._tables.get(run_id)
+        if before is None or before[0] != revision:
+            before = revision, self._layers(run_id)
+            self._tables.put(run_id, before, ROW_BYTES * len(before[1].tensors))
+        return before[1]
+
+    def _layers(self, run_id: str) -> LayerTable:
         memo = self.memo(run_id)
         layers = list({layer.layer: layer for layer in memo.layers or []}.values())
         stats: dict[tuple[str, str, str], set[str]] = {}
@@ -198,7 +211,7 @@ class Large:
                 binned.update(cast(tuple[str, str, str], name) for name in names)
         order = {layer.layer: i for i, layer in enumerate(layers)}
         tensors = sorted(stats.keys() | binned, key=lambda t: (order.get(t[0], len(order)), *t))
-        steps = [c.steps for key in dict.fromkeys(one_of_each) for c in self._column(run_id, key)]
+        steps = [columns.steps for columns in self.reader.of_run(run_id, one_of_each, "layer").values()]
         steps += [self.bins(run_id, "/".join(key)).steps for key in sorted(binned)[:1]]
         every = np.unique(np.concatenate(steps)) if steps else np.zeros(0, np.int64)
         if len(every) > MOST_STEPS:
@@ -210,9 +223,6 @@ class Large:
             if quantity in QUANTITIES
         ]  # fmt: skip
         return LayerTable(layers, memo.changes, known, every.tolist(), memo.sampled_above)
-
-    def _column(self, run_id: str, key: str) -> list[Any]:
-        return list(self.reader.columns([run_id], key, "layer").values())
 
     def _asset_blocks(self, moment: Moment) -> list[tuple[int, bytes]]:
         """Number of the journal and block, in the order of logging."""

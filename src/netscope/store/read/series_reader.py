@@ -147,6 +147,19 @@ class Reader:
         """Many series of one run in as few queries as there can be; those that it does not have are left out."""
         return self.retry(lambda: self._of_run(run_id, keys, kind))
 
+    def steps_of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> np.ndarray:
+        """All steps at which any of these series has a point. Of keys that are logged together only one is read."""
+        with self.ingest.lock:
+            sets_of: dict[str, list[tuple[int, int]]] = {}
+            wanted = dict.fromkeys(keys).keys()
+            for follower in self.followed(run_id).ordered:
+                for one in follower.sets(kind):
+                    for key in wanted & one.column.keys():
+                        sets_of.setdefault(key, []).append((follower.number, one.id))
+        one_of_each = {tuple(sets): key for key, sets in sets_of.items()}
+        found = self.of_run(run_id, list(one_of_each.values()), kind)
+        return np.unique(np.concatenate([np.zeros(0, np.int64), *(columns.steps for columns in found.values())]))
+
     def _of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> dict[str, Columns]:
         with self.ingest.lock:
             followed = self.followed(run_id)
