@@ -72,6 +72,8 @@ export interface LayerValues {
   steps: Float64Array;
   /** [tensor, step], row by row. */
   values: Float32Array;
+  /** How many values of the tensor were NaN or infinite, like `values`. */
+  nonfinite: Float32Array;
 }
 
 export interface Histograms {
@@ -246,11 +248,11 @@ export const api = {
     run: string,
     quantity: Quantity,
     stat: Stat,
-    query: Window & { px?: number } = {},
+    query: Window & { px?: number; start?: number; stop?: number } = {},
     signal?: AbortSignal,
   ): Promise<LayerValues> {
     const reply = await getTensors(['runs', run, 'layers', quantity, stat], { ...query }, signal);
-    return { rows: told<LayerTensor[]>(reply), steps: data(reply, 'steps'), values: data(reply, 'values') };
+    return { rows: told<LayerTensor[]>(reply), steps: data(reply, 'steps'), values: data(reply, 'values'), nonfinite: data(reply, 'nonfinite') };
   },
 
   bins: (run: string, key: string, query: Window & { n?: number } = {}, signal?: AbortSignal) =>

@@ -2,10 +2,10 @@
 import { extent } from './outliers';
 import { makeScale, type Scale } from './scale';
 
-/** The axis of bars for all values of a matrix: whole decades where logarithmic, from 0 where linear, to 1 where they are shares. */
-export function barScale(values: ArrayLike<number>, kind: 'log' | 'linear' | 'share' | 'signed'): Scale {
+/** The axis of bars for all values of some arrays: whole decades where logarithmic, from 0 where linear, to 1 where they are shares. */
+export function barScale(values: readonly ArrayLike<number>[], kind: 'log' | 'linear' | 'share' | 'signed'): Scale {
   if (kind === 'share') return makeScale('linear', 0, 1, 0, 1);
-  const [low, high] = extent([values], kind === 'log');
+  const [low, high] = extent(values, kind === 'log');
   if (kind === 'log') {
     if (Number.isNaN(low)) return makeScale('log', 0.1, 1, 0, 1);
     const first = Math.floor(Math.log10(low) + 1e-9);

@@ -142,26 +142,26 @@ describe('colours', () => {
 
 describe('bars', () => {
   test('a logarithmic axis has whole decades', () => {
-    const scale = barScale([0.03, 2, NaN, 0], 'log');
+    const scale = barScale([[0.03, 2, NaN, 0]], 'log');
     expect(scale.low).toBeCloseTo(0.01, 12);
     expect(scale.high).toBeCloseTo(10, 12);
     expect(bar(scale, 1)![1]).toBeCloseTo(2 / 3, 9);
   });
 
   test('a value that is nearly nothing does not squeeze the others', () => {
-    expect(barScale([1e-30, 1], 'log').low).toBeCloseTo(1e-8, 20);
+    expect(barScale([[1e-30, 1]], 'log').low).toBeCloseTo(1e-8, 20);
   });
 
   test('bars of signed values begin in the middle', () => {
-    const scale = barScale([-2, 1], 'signed');
+    const scale = barScale([[-2, 1]], 'signed');
     expect(bar(scale, -2)).toEqual([0, 0.5]);
     expect(bar(scale, 1)).toEqual([0.5, 0.25]);
   });
 
   test('what was not watched has no bar, zero one of no length', () => {
-    expect(bar(barScale([1, 10], 'log'), NaN)).toBeNull();
-    expect(bar(barScale([1, 10], 'log'), 0)).toEqual([0, 0]);
-    expect(bar(barScale([1], 'share'), 0.25)).toEqual([0, 0.25]);
+    expect(bar(barScale([[1, 10]], 'log'), NaN)).toBeNull();
+    expect(bar(barScale([[1, 10]], 'log'), 0)).toEqual([0, 0]);
+    expect(bar(barScale([[1]], 'share'), 0.25)).toEqual([0, 0.25]);
   });
 });
 

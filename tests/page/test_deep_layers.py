@@ -1,0 +1,68 @@
+"""A network of very many layers: only rows in sight are asked for and are in the document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.conftest import Site, ready, show
+from tests.store.journals import Script
+
+N = 1000
+LAYERS = [f"block.{i:03}" for i in range(N)]
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("deep") / "runs"
+    script = Script(name="deep")
+    layers = [{"layer": name, "type": "Linear", "parameters": {"weight": [8, 8]}} for name in LAYERS]
+    script.event("layers", layers=layers)
+    for step in range(5):
+        values = {f"{name}/weight/gradient/norm": (i + 1) * 10.0**step for i, name in enumerate(LAYERS)}
+        strange = {f"{name}/weight/gradient/nonfinite": 7.0 * (i == 900) for i, name in enumerate(LAYERS)}
+        script.log(step, values | strange, kind="layer")
+    script.end().write(folder / "deep")
+    site = show(folder)
+    yield site
+    site.stop()
+
+
+def test_rows_are_asked_for_as_they_come_into_sight(deep: Site, page: Page) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def note(url: str) -> None:
+        query = parse_qs(urlparse(url).query)
+        if "/layers/" in url:
+            asked.append((int(query["start"][0]), int(query["stop"][0])))
+
+    page.on("request", lambda request: note(request.url))
+    page.goto(f"{deep.url}layers")
+    ready(page)
+    matrix = page.locator(".matrix")
+    expect(matrix.get_by_role("button", name="block.000")).to_be_visible()
+    expect(matrix.get_by_role("img").get_by_text("10.0k", exact=True)).to_be_visible()
+    assert asked == [(0, 64)]
+    matrix.locator(".scroll").evaluate("(place) => { place.scrollTop = 900 * 14 - 20; }")
+    expect(matrix.get_by_text("7 NaN or infinite")).to_be_visible()
+    assert all(start > 700 for start, _ in asked[1:])
+    assert 0 < matrix.locator(".labels button").count() <= 3 * 64
+    assert matrix.locator(".labels button").first.inner_text().startswith("block.8")
+
+
+def test_the_arrow_keys_walk_out_of_sight_and_the_rows_follow(deep: Site, page: Page) -> None:
+    page.goto(f"{deep.url}layers#layer=block.063")
+    ready(page)
+    heat = page.get_by_role("slider").first
+    heat.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    expect(page.locator(".panel h2")).to_have_text("block.066")
+    for _ in range(40):
+        page.keyboard.press("ArrowDown")
+    expect(page.locator(".panel h2")).to_have_text("block.106")
+    expect(page.locator(".labels button[aria-pressed=true]")).to_be_in_viewport()
