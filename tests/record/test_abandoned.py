@@ -36,6 +36,19 @@ def test_a_run_that_nobody_refers_to_is_abandoned_when_another_begins(tmp_path):
     assert ends(tmp_path)["second"] == "finished"
 
 
+def test_only_the_console_of_the_new_run_holds_the_warning(tmp_path):
+    code = (
+        "import netscope\n"
+        "for name in ('first', 'second'):\n"
+        f"  netscope.init({str(tmp_path)!r}, name, watch_system=False).log({{'x': 1.0}})\n"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    with netscope.open(tmp_path) as store:
+        said = {name: [line.text for line in store.run(name).console()] for name in ("first", "second")}
+    assert said["first"] == []
+    assert "it ends as abandoned" in "".join(said["second"])
+
+
 def test_a_variable_that_takes_another_run_abandons_the_one_it_held(tmp_path, monkeypatch):
     from netscope.record import heartbeat
 

@@ -76,7 +76,7 @@ def test_the_network_of_the_tutorials_shows_its_dead_units():
     assert run.layers == [
         *("conv1", "relu", "max_pool2d", "conv2", "relu_1", "max_pool2d_1", "fc1", "relu_2", "fc2", "log_softmax"),
     ]
-    assert run.events[-1]["layers"][1] == {"layer": "relu", "type": "relu", "parameters": {}}
+    assert run.events[-1]["layers"][1] == {"layer": "relu", "type": "relu()", "parameters": {}}
     assert run.last["relu/output/activation/dead"] == 0.25
     assert run.last["relu_2/output/activation/dead"] == pytest.approx(0.4)
 

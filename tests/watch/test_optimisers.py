@@ -7,6 +7,7 @@ import threading
 import pytest
 import torch
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from netscope.record.watch.torch_watch import watch
 from tests.watch.recorder import Recorder
@@ -269,6 +270,34 @@ def test_parameters_that_nobody_steps_do_not_hold_up_the_others():
 
 
 class TestThreads:
+    def test_a_watch_that_ends_while_another_thread_steps_leaves_that_step_alone(self):
+        """torch iterates over its hooks then, and one that is taken away ends the training with a RuntimeError."""
+        model, run = nn.Linear(2, 1), Recorder()
+        watching = watch(run, model, every=1)
+        in_step, is_removed, failed = threading.Event(), threading.Event(), []
+
+        def wait(*given):
+            in_step.set()
+            is_removed.wait(10)
+
+        handle = register_optimizer_step_pre_hook(wait)
+
+        def work():
+            try:
+                model(torch.ones(1, 2)).sum().backward()
+                torch.optim.SGD(model.parameters(), lr=0.1).step()
+            except RuntimeError as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert in_step.wait(10)
+        watching.remove()
+        is_removed.set()
+        thread.join()
+        handle.remove()
+        assert failed == []
+
     """A measurement belongs to the next log of the thread that trained."""
 
     def test_two_threads_that_train_and_log_keep_their_steps(self):

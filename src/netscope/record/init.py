@@ -69,7 +69,7 @@ def init(
     values = plain_config(config if config is not None else {})
     root = _root(dir)
     cell = current_cell()
-    end_abandoned(cell)
+    warn = end_abandoned(cell)
     is_imported = process.is_importing_main()
     if is_imported or _is_disabled():
         off = Recording(root / (join or run_names.an_id()), name or "disabled", is_off=True)
@@ -94,6 +94,7 @@ def init(
     recording.config.update(values)
     if console:
         beside.attempt("the capture of the console", lambda: capture(recording), None)
+    warn()
     return Run(recording)
 
 

@@ -309,7 +309,7 @@ class Run:
         self._recording.check_not_over()
         if self._recording.is_off:
             return NotWatching()
-        end_abandoned(but=self._recording)  # one may watch this model still
+        end_abandoned(but=self._recording)()  # one may watch this model still
         from netscope.record.watch import torch_watch  # noqa: PLC0415  (loads torch)
 
         return torch_watch.watch(self._recording, model, every, **options)

@@ -194,15 +194,19 @@ class Recording:
         """Whether no reference to it is left and another run of this process has begun since."""
         return self.is_let_go and not self.is_over and process_hooks.living()[-1:] != [self]
 
-    def abandon(self) -> None:
-        """End it as abandoned; warns once per process."""
-        if self.has_journal:
-            beside.warn_once(
-                "abandoned",
-                f"run {self.name!r} was not finished when another took its place: it ends as abandoned. "
-                "run.finish() or `with netscope.init(…) as run` ends it in order; to record several at once, keep each",
-            )
+    def abandon(self) -> Callable[[], None]:
+        """End it as abandoned.
+
+        Returns:
+            What warns of it, once per process: to be called when the console of the run that follows listens.
+        """
+        sentence = (
+            f"run {self.name!r} was not finished when another took its place: it ends as abandoned. "
+            "run.finish() or `with netscope.init(…) as run` ends it in order; to record several at once, keep each"
+        )
+        has_journal = self.has_journal
         self.finish("abandoned", "")
+        return lambda: beside.warn_once("abandoned", sentence) if has_journal else None
 
     @property
     def has_journal(self) -> bool:
@@ -275,7 +279,7 @@ class Recording:
 
     def _pulse(self) -> None:
         if self.is_abandoned:
-            self.abandon()
+            self.abandon()()
         self._look_for_folder()
         writer = self._writer
         if writer is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from torch.optim import Optimizer
@@ -46,41 +48,63 @@ class StepListener(Protocol):
 class OptimiserSteps:
     """One pair of torch's global hooks for all listeners.
 
-    The pair stays while listeners are being called, because torch iterates over its hooks then.
+    torch iterates over its hooks at every step, and must not find them changed. So the pair goes with the last listener
+    only if no step is running in this thread, and no other living thread has made one; else it stays.
     """
 
     def __init__(self) -> None:
         """There are no listeners yet."""
         self._listeners: tuple[StepListener, ...] = ()
         self._handles: list[RemovableHandle] = []
-        self._n_calling = 0
+        self._threads: set[int] = set()  # that made a step
+        self._running = threading.local()
+        self._lock = threading.RLock()
 
     def add(self, listener: StepListener) -> None:
         """Call a listener at all steps from now on."""
-        self._listeners = (*self._listeners, listener)
-        if not self._handles:
-            before = register_optimizer_step_pre_hook(self._before)
-            self._handles = [before, register_optimizer_step_post_hook(self._after)]
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+            if not self._handles:
+                before = register_optimizer_step_pre_hook(self._before)
+                self._handles = [before, register_optimizer_step_post_hook(self._after)]
 
     def mute(self, listener: StepListener) -> None:
         """Call a listener no more; torch's hooks stay, so this may be called at any time, by a hook too."""
-        self._listeners = tuple(other for other in self._listeners if other is not listener)
+        with self._lock:
+            self._listeners = tuple(other for other in self._listeners if other is not listener)
 
     def remove(self, listener: StepListener) -> None:
-        """Call a listener no more, and remove torch's hooks if it was the last one."""
-        self.mute(listener)
-        if not self._listeners and not self._n_calling:
-            for handle in self._handles:
-                handle.remove()
-            self._handles = []
+        """Call a listener no more, and remove torch's hooks if it was the last one and they may go."""
+        with self._lock:
+            self.mute(listener)
+            if not self._listeners and not self._is_calling() and not self._other_threads():
+                for handle in self._handles:
+                    handle.remove()
+                self._handles = []
+
+    def _other_threads(self) -> set[int | None]:
+        """The other threads that made a step and may make one now."""
+        return {thread.ident for thread in threading.enumerate()} & self._threads - {threading.get_ident()}
+
+    def _is_calling(self) -> bool:
+        """Whether this thread is within a call of a listener."""
+        return getattr(self._running, "n", 0) > 0
+
+    @contextmanager
+    def _calling(self) -> Iterator[None]:
+        self._threads.add(threading.get_ident())
+        self._running.n = getattr(self._running, "n", 0) + 1
+        try:
+            yield
+        finally:
+            self._running.n -= 1
 
     def _before(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         closure = args[1] if len(args) > 1 else kwargs.get("closure")  # the optimiser is the first argument
         step = Step(optimizer, closure is not None)
-        self._n_calling += 1
-        for listener in self._listeners:
-            listener.before_step(optimizer, step)
-        self._n_calling -= 1
+        with self._calling():
+            for listener in self._listeners:
+                listener.before_step(optimizer, step)
         if closure is None or not self._listeners:
             return None
         wrapped = self._wrapped(optimizer, closure)
@@ -96,10 +120,9 @@ class OptimiserSteps:
         return with_gradients
 
     def _after(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._n_calling += 1
-        for listener in self._listeners:
-            listener.after_step(optimizer)
-        self._n_calling -= 1
+        with self._calling():
+            for listener in self._listeners:
+                listener.after_step(optimizer)
 
 
 steps = OptimiserSteps()

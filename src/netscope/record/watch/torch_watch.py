@@ -254,7 +254,7 @@ class Watch:
     def _layers_in_order(self) -> list[Layer]:
         functions = self._listener.functions
         layers = {**self._plan.layers}
-        layers |= {path: Layer(layer=path, type=kind, parameters={}) for path, kind in functions.items()}
+        layers |= {path: Layer(layer=path, type=f"{name}()", parameters={}) for path, name in functions.items()}
         return [layers[path] for path in dict.fromkeys([*self._listener.order, *layers]) if path in layers]
 
     def look_again(self) -> None:
