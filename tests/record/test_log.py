@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import threading
+import warnings
 from collections import OrderedDict
 from decimal import Decimal
 from fractions import Fraction
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 import netscope
 from netscope.analyse.bins import Histograms
 from netscope.errors import UsageError
+from netscope.record import beside
 from tests.fuzzing import examples
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -70,12 +72,35 @@ SCALARS = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:'a' is:RuntimeWarning")
 @pytest.mark.parametrize(("value", "meant"), SCALARS, ids=lambda value: repr(value)[:20])
 def test_a_scalar_of_any_kind_is_its_float(run, journal_of, value, meant):
     for _ in range(3):  # the first of a kind and those after it go different ways
         run.log({"a": value, "b": 1})
     run.finish()
     assert list(journal_of(run).series("a").values()) == [meant] * 3
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (2**53 + 1, "'id' is 9007199254740993, which is recorded as 9007199254740992: .*run.text"),
+        (np.uint64(2**64 - 1), "'id' is 18446744073709551615, which is recorded as 1.84467"),
+        (torch.tensor(-(2**53) - 1), "'id' is -9007199254740993, which"),
+        (10**400, "'id' is a number of 1,329 bits, which is recorded as inf"),
+    ],
+    ids=str,
+)
+def test_a_whole_number_that_is_rounded_is_told_once(run, journal_of, value, said):
+    beside.forget_warnings()
+    with pytest.warns(RuntimeWarning, match=said) as told:
+        for _ in range(3):
+            run.log({"id": value, "loss": 1.0})
+    assert len(told) == 1
+    beside.forget_warnings()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run.log({"id": 2**53, "large": 2**60, "float": 1e300, "inf": math.inf})
 
 
 def test_nan_stays_nan(run, journal_of):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import zlib
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from netscope.store.journal import frames, parser
 from netscope.store.journal.follower import Follower
 from netscope.store.journal.frames import Damage
 from netscope.store.journal.memtable import Block
+from netscope.store.journal.metadata import Head
 from tests.fuzzing import examples
 from tests.store.journals import Script
 
@@ -85,7 +87,7 @@ def test_every_kind_of_frame_is_understood(tmp_path: Path) -> None:
     assert points.values[:3].tolist() == [1.0, 0.5, 1 / 3]
     assert points.times[8] == 1_700_000_001.0
     assert [line.text for line in follower.tail.lines] == ["one", "two", "three"]
-    assert follower.head.open_lines == {2: (1_700_000_000.0, "oh")}
+    assert follower.head.open_lines == {2: (1_700_000_000.0, ("oh",))}
     assert follower.head.config["net"][1] == {"depth": 3}
     assert follower.head.edits["name"][1] == "better"
     assert follower.head.ended == "finished"
@@ -360,13 +362,32 @@ def test_a_progress_bar_without_a_line_break_does_not_grow_for_ever(tmp_path: Pa
     for percent in range(100):
         script.print(f"\r{percent} %" + " " * 100)
     follower = follow(script.write(tmp_path))
-    ((_, text),) = follower.head.open_lines.values()
+    ((_, (text,)),) = follower.head.open_lines.values()
     assert text.rstrip() == "99 %"
     script.print("\rdone\n").print("x" * (1 << 20)).print("x")
     follower = follow(script.write(tmp_path))
     lines = [*follower.tail.lines, *follower.head.recent]  # the recent ones may still be taken back
     assert [line.text[:4] for line in lines] == ["done", "xxxx"]
     assert follower.head.open_lines == {}
+
+
+@given(st.lists(st.text("ab\r\n", max_size=5), max_size=60))
+def test_a_line_printed_in_pieces_is_the_line_printed_at_once(pieces: list[str]) -> None:
+    in_pieces, at_once = Head(), Head()
+    said = [line for piece in pieces for line in in_pieces.print(0.0, 1, piece)]
+    wanted = at_once.print(0.0, 1, "".join(pieces))
+    found, want = [*said, *in_pieces.unsettled], [*wanted, *at_once.unsettled]
+    assert [line.text for line in found] == [line.text for line in want]
+
+
+def test_a_line_without_an_end_is_copied_a_few_times_not_once_a_piece() -> None:
+    head = Head()
+    for _ in range(5000):
+        head.print(0.0, 1, "x" * 20)
+        ((_, parts),) = head.open_lines.values()
+        assert len(parts) <= 18  # each at least as long as the next: 2 to the 17th letters in all
+        assert all(len(long) > len(short) for long, short in itertools.pairwise(parts))
+    assert "".join(parts) == "x" * 100_000
 
 
 def test_a_newer_major_is_refused_with_the_way_out(tmp_path: Path) -> None:

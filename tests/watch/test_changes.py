@@ -191,3 +191,32 @@ def test_a_store_keeps_the_layers_of_all_steps_and_tells_of_the_changes(tmp_path
     ]
     series = netscope.open(tmp_path).run(run.name).series("2/weight/value/norm", kind="layer")
     assert series.steps.tolist() == [0, 1]
+
+
+def test_what_changed_between_two_attempts_is_told(tmp_path):
+    """Layers that were replaced, added and removed before the training was resumed; functions are left out."""
+
+    class Net(nn.Sequential):
+        def forward(self, x):
+            return torch.tanh(super().forward(x))
+
+    def attempt(model, n, **options):
+        with netscope.init(tmp_path, watch_system=False, console=False, **options) as run:
+            run.watch(model, every=1)
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            for _ in range(n):
+                model(torch.randn(6, 4)).square().mean().backward()
+                optimizer.step()
+                run.log({"loss": 1.0})
+
+    attempt(Net(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 10)), 3, name="a")
+    attempt(Net(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 3), nn.Sigmoid()), 2, resume="a")
+    attempt(Net(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 3)), 1, resume="a")
+    with netscope.open(tmp_path) as store:
+        told = store.layers(store.run("a").id).changes
+    assert [(one.layer, one.change, one.detail, one.step) for one in told] == [
+        ("1", "replaced", "ReLU → GELU", 3),
+        ("2", "replaced", "Linear 10×8 → Linear 3×8", 3),
+        ("3", "added", "Sigmoid", 3),
+        ("3", "removed", "", 5),
+    ]

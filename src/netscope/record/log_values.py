@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netscope.errors import UsageError
+from netscope.record import beside
 from netscope.store.journal.limits import text_of
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _walk(values: Any, prefix: str, found: dict[str, Any], media: dict[str, Any]
         if key in found or key in media:
             raise UsageError(f"key {key!r} is there twice: a dict within a dict is flattened with '/'")
         if type(value) in PLAIN:
-            found[key] = within_range(value)
+            found[key] = value if type(value) is float else _one(key, value)
             continue
         number = as_number(key, value)
         if number is None:
@@ -127,20 +128,6 @@ def _check_number(n: int) -> None:
         )
 
 
-def within_range(value: float) -> float:
-    """A whole number too large for a float is infinite; everything else is itself.
-
-    >>> within_range(-(10**400)), within_range(7)
-    (-inf, 7)
-    """
-    if type(value) is int:
-        try:
-            float(value)
-        except OverflowError:
-            return math.inf if value > 0 else -math.inf
-    return value
-
-
 def as_number(key: str, value: Any) -> Any:
     """A float, the snapshot of a device scalar, or None if it is no single number.
 
@@ -154,7 +141,7 @@ def as_number(key: str, value: Any) -> Any:
     if numpy is not None and isinstance(value, numpy.generic) and value.dtype.kind in "fiub":
         if value.dtype.itemsize <= 8:  # a long double may hold more than a float
             PLAIN.add(type(value))
-        return float(value)
+        return _one(key, value)
     if isinstance(value, str | bytes) or value is None:
         return None
     size = getattr(value, "size", None)
@@ -179,16 +166,30 @@ def _from_tensor(key: str, tensor: Any) -> Any:
 
 
 def _one(key: str, value: Any) -> float:
+    """A number as a float; whole numbers that are none are rounded, those too large for any float are infinite."""
     if type(value) is float:
         return value
     try:
-        return float(value)
+        number = float(value)
     except OverflowError:
-        return math.inf if value > 0 else -math.inf
+        number = math.inf if value > 0 else -math.inf
     except (TypeError, ValueError):
         raise UsageError(
             f"{key!r} is {value!r:.60} of type {type(value).__name__}, no real number; log its parts or its abs()"
         ) from None
+    if not -LARGEST_STEP < number < LARGEST_STEP and hasattr(value, "__index__"):
+        _tell_if_rounded(key, operator.index(value), number)
+    return number
+
+
+def _tell_if_rounded(key: str, value: int, number: float) -> None:
+    if math.isinf(number) or int(number) != value:
+        found = str(value) if abs(value) < 10**40 else f"a number of {value.bit_length():,} bits"
+        beside.warn_once(
+            "rounded",
+            f"{key!r} is {found}, which is recorded as {number:.17g}: what is logged is a float, exact up to 2**53. "
+            f"To keep all digits: run.config[{key!r}] = …, or as text: run.text({key!r}, str(…))",
+        )
 
 
 def _several(key: str, shape: Any) -> None:

@@ -14,6 +14,7 @@ from torch import nn
 from netscope.frameworks.torch_modules import STATISTICS, key_part, signature, walk
 from netscope.record.watch.rows import Place
 from netscope.schema.layer import Layer, LayerChange
+from netscope.store.journal.layer_changes import in_short
 
 _SILENT = (
     nn.Identity,
@@ -151,9 +152,9 @@ def changes(before: Plan, now: Plan) -> list[LayerChange]:
         if path in before.lazy:
             continue
         if path not in before.layers:
-            found.append(LayerChange(layer=path, change="added", detail=_said(layer)))
+            found.append(LayerChange(layer=path, change="added", detail=in_short(layer)))
         elif _module(before, path) is not _module(now, path):
-            detail = f"{_said(before.layers[path])} → {_said(layer)}"
+            detail = f"{in_short(before.layers[path])} → {in_short(layer)}"
             found.append(LayerChange(layer=path, change="replaced", detail=detail))
         else:
             found += _changed_tensors(path, old.get(path, {}), new.get(path, {}))
@@ -169,16 +170,6 @@ def _by_layer(of: Plan) -> dict[str, dict[str, Watched]]:
 
 def _module(of: Plan, path: str) -> nn.Module | None:
     return of.modules[path]() if path in of.modules else None
-
-
-def _said(layer: Layer) -> str:
-    """A layer in short.
-
-    >>> _said(Layer(layer="fc", type="Linear", parameters={"weight": [3, 8], "bias": [3]}))
-    'Linear 3×8'
-    """
-    shape = next(iter(layer.parameters.values()), [])
-    return " ".join([layer.type, *["×".join(map(str, shape))] * bool(shape)])
 
 
 def _changed_tensors(path: str, old: dict[str, Watched], new: dict[str, Watched]) -> list[LayerChange]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
 
-VERSION = "5"
+VERSION = "6"
 
 metadata = MetaData()
 

@@ -120,8 +120,8 @@ class Head(msgspec.Struct):
     """Whole lines of console."""
     recent: list[Line] = msgspec.field(default_factory=list)
     """The last lines of the console, which live rows may take back; `n_lines` does not count them."""
-    open_lines: dict[int, tuple[float, str]] = msgspec.field(default_factory=dict)
-    """Per stream the line that has no end yet."""
+    open_lines: dict[int, tuple[float, tuple[str, ...]]] = msgspec.field(default_factory=dict)
+    """Per stream the line that has no end yet, in parts (`_grown`)."""
     live_rows: dict[int, tuple[float, list[str]]] = msgspec.field(default_factory=dict)
     """Per stream the rows below its lines that can still change."""
     has_memo: bool = False
@@ -237,14 +237,14 @@ class Head(msgspec.Struct):
 
     def print(self, time: float, stream: int, text: str) -> list[Line]:
         """Join what was printed into lines; gives those that are whole and stay."""
-        began, before = self.open_lines.pop(stream, (time, ""))
-        *whole, rest = (before + text).split("\n")
-        if "\r" in rest:  # of a progress bar that is printed over for hours only the last is kept
-            rest = overprinted(rest) + "\r" * rest.endswith("\r")
-        if len(rest) > LONGEST_LINE:
-            whole, rest = [*whole, rest], ""
-        if rest:
-            self.open_lines[stream] = (began if not whole else time, rest)
+        began, parts = self.open_lines.pop(stream, (time, ()))
+        first, *others = text.split("\n")
+        whole = ["".join((*parts, first)), *others[:-1]] if others else []
+        parts = _grown((), others[-1]) if others else _grown(parts, first)
+        if sum(map(len, parts)) > LONGEST_LINE:
+            whole, parts = [*whole, "".join(parts)], ()
+        if parts:
+            self.open_lines[stream] = (began if not whole else time, parts)
         self.recent += [Line(began if i == 0 else time, stream, overprinted(line)) for i, line in enumerate(whole)]
         return self._settled(frames.MOST_TAKEN_BACK)
 
@@ -275,7 +275,8 @@ class Head(msgspec.Struct):
     @property
     def unsettled(self) -> list[Line]:
         """What was printed last, in the order of a terminal: lines that may be taken back, open ones, live rows."""
-        rows = [Line(time, stream, overprinted(text)) for stream, (time, text) in sorted(self.open_lines.items())]
+        opened = [(time, stream, "".join(parts)) for stream, (time, parts) in sorted(self.open_lines.items())]
+        rows = [Line(time, stream, overprinted(text)) for time, stream, text in opened]
         live = [Line(time, stream, row) for stream, (time, rows) in sorted(self.live_rows.items()) for row in rows]
         return [*self.recent, *rows, *live]
 
@@ -325,6 +326,30 @@ def merged(before: list[Layer], now: list[Layer]) -> list[Layer]:
 MOST_CHANGES = 10_000
 MOST_LIVE = 200  # rows of a stream
 RULES = (*get_args(Rule), "NaN", "Infinity", "-Infinity")  # other words are of a newer minor version
+
+
+def _grown(parts: tuple[str, ...], text: str) -> tuple[str, ...]:
+    r"""A line in parts, and what is printed behind it; of a progress bar that prints over itself only the last is kept.
+
+    Joining a long line anew with every few letters would cost its square. Parts are joined when the one behind has
+    grown as long as the one before, so there are few, and each letter is copied a few times.
+
+    >>> _grown(_grown(_grown((), "abcd"), "e"), "f")
+    ('abcd', 'ef')
+    >>> _grown(("10 %\r",), "20 %")
+    ('20 %',)
+    """
+    if not text:
+        return parts
+    if parts and parts[-1].endswith("\r") and not text.strip("\r"):
+        return parts
+    if "\r" in text or (parts and parts[-1].endswith("\r")):
+        line = "".join((*parts, text))
+        return (overprinted(line) + "\r" * line.endswith("\r"),)
+    grown = [*parts, text]
+    while len(grown) > 1 and len(grown[-2]) <= len(grown[-1]):
+        grown[-2:] = ["".join(grown[-2:])]
+    return tuple(grown)
 
 
 def overprinted(line: str) -> str:

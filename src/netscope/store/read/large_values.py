@@ -19,6 +19,8 @@ from netscope.store.index.chunks import Counts
 from netscope.store.index.database import batches
 from netscope.store.index.seals import IndexLost, unseal
 from netscope.store.index.writer import decode_memo
+from netscope.store.ingest.run_state import attempt_of, forks
+from netscope.store.journal.layer_changes import between
 from netscope.store.journal.memtable import Histogram, key_id
 from netscope.store.journal.metadata import Memo
 from netscope.store.read.lru_cache import Cache
@@ -159,6 +161,8 @@ class Large:
         with self.reader.ingest.lock:
             followed = self.reader.followed(run_id)
             pending = [(f.number, f.memo) for f in followed.ordered if f.head.has_memo]
+            attempts = {f.number: attempt_of(f) for f in followed.ordered}
+            starts = forks(followed.ordered)
         c = tables.journal.c
         query = sql.select(c.id, c.memo).where(c.memo.is_not(None))
         saved: dict[int, bytes] = {}
@@ -166,11 +170,22 @@ class Large:
             with self.reader.ingest.index.reading() as connection:
                 for some in batches(number for number, _ in pending):
                     saved |= {row.id: row.memo for row in connection.execute(query.where(c.id.in_(some)))}
-        memo = Memo()
+        by_attempt: dict[int, Memo] = {}
         for number, one in pending:
             if number not in saved and one == Memo():
                 raise IndexLost("the environment or the layers of a run are missing")
-            memo = memo.under(decode_memo(saved.get(number), number)).under(one)
+            known = by_attempt.get(attempts[number], Memo())
+            by_attempt[attempts[number]] = known.under(decode_memo(saved.get(number), number)).under(one)
+        memo, last = Memo(), None
+        for attempt, of in by_attempt.items():
+            if of.layers is not None:
+                if last is not None:
+                    changed = between(
+                        (last.layers or [], last.changes), (of.layers, of.changes), starts.get(attempt, 0)
+                    )
+                    memo = memo.under(Memo(changes=changed))
+                last = of
+            memo = memo.under(of)
         return memo
 
     def environment(self, run_id: str) -> Environment:
