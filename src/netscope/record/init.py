@@ -77,6 +77,7 @@ def init(
         if is_imported:
             off.pending.append(_tell_of_import)
         process_hooks.remember(off)
+        warn()
         return Run(off)
     recording = _place(root, name, resume, join)
     recording.cell = cell
