@@ -29,6 +29,7 @@ RESULTS = HERE / "RESULTS.md"
 KEPT = HERE / "results"  # one JSON a benchmark, so that one can be run again alone
 NAMES = (
     "log_cost",
+    "console_cost",
     "lost_on_kill",
     "watch_cost",
     "watch_deep",
