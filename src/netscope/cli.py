@@ -21,7 +21,7 @@ from netscope.schema.run import Run
 from netscope.store.folder import folder_of
 from netscope.store.journal import exact_numbers
 from netscope.store.journal.limits import COLOURS, plain
-from netscope.text import duration, natural, visible, width
+from netscope.text import duration, natural, visible, visible_line, width
 
 WIDEST = 80  # characters of a cell
 WRONG = 2  # exit status of a command that could not be done
@@ -182,12 +182,12 @@ def console(
     is_coloured = sys.stdout.isatty() if colour is None else colour
     write_data()
     for line in lines:
-        sys.stdout.write(f"{coloured(line.text) if is_coloured else visible(plain(line.text))}\n")
+        sys.stdout.write(f"{coloured(line.text) if is_coloured else visible_line(plain(line.text))}\n")
 
 
 def coloured(line: str) -> str:
     """A printed line with its colours, that does nothing else to a terminal."""
-    return "".join(piece if i % 2 else visible(piece) for i, piece in enumerate(COLOURS.split(line)))
+    return "".join(piece if i % 2 else visible_line(piece) for i, piece in enumerate(COLOURS.split(line)))
 
 
 def there(folder: Path) -> None:

@@ -51,6 +51,15 @@ def visible(text: str) -> str:
     return _PIECES.sub(lambda found: found[1] or f"⟨U+{ord(found[0]):04X}⟩", text)
 
 
+def visible_line(text: str) -> str:
+    r"""A printed line, made visible; tabs and plots of Braille dots, whose blank is a letter of its own, stay.
+
+    >>> visible_line("\t\u28c0\u2800\u202e") == "\t\u28c0\u2800⟨U+202E⟩"
+    True
+    """
+    return re.sub("[^\t\u2800]+", lambda found: visible(found[0]), text)
+
+
 @functools.lru_cache(4096)
 def width(letter: str) -> int:
     """How many columns of a terminal a letter takes: Chinese letters two, accents and joiners none.
