@@ -83,6 +83,8 @@ def test_every_view_shows_every_run(odd: Site, page: Page, view: str) -> None:
         ready(page)
         if view == "runs":
             expect(page.locator("[role=row].run")).to_have_count(5)
+        if view == "console" and run == "constructor":
+            expect(page.locator(".log .text").last).to_have_text("⟨U+0000⟩red ⟨U+202E⟩evil")
         if view == "curves":
             page.get_by_placeholder("Filter keys (regex)").fill("train/loss")
             expect(page.locator(".card")).to_have_count(1)

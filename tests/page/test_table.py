@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from benchmarks import make_runs
 from tests.page.conftest import Opener, Site, ready, show
+from tests.store.journals import Script
 
 
 @pytest.fixture
@@ -424,3 +426,27 @@ def test_several_runs_are_deleted_and_brought_back(table: Page, site: Site) -> N
     table.get_by_role("button", name="Undo").click()
     expect(rows(table)).to_have_count(6)
     assert names(table) == before
+
+
+def test_a_name_in_a_message_turns_no_text_round(table: Page, site: Site) -> None:
+    now = time.time()
+    Script(name="\u202eevil", created=now).log(0, {"loss": 1.0}, time=now).write(site.folder / "evil")
+    expect(rows(table)).to_have_count(7)
+    choose(table, names(table).index("⟨U+202E⟩evil"))
+    table.get_by_role("button", name="Delete", exact=True).click()
+    expect(table.locator(".toast")).to_contain_text("⟨U+202E⟩evil is still running")
+
+
+def test_a_narrow_column_that_is_sorted_by_shows_how_its_title_begins(table: Page) -> None:
+    for place, name in enumerate(("train/loss", "val/loss")):
+        grip = column(table, name).locator(".grip").bounding_box()
+        assert grip
+        table.mouse.move(grip["x"] + 3, grip["y"] + 10)
+        table.mouse.down()
+        table.mouse.move(grip["x"] - 400, grip["y"] + 10, steps=2)
+        table.mouse.up()
+        column(table, name).locator(".title").click(modifiers=["Shift"] if place else [])
+    table.mouse.move(600, 500)
+    for name in ("train/loss", "val/loss"):
+        box = column(table, name).locator(".title span").bounding_box()
+        assert box and box["width"] > 16  # a letter and an ellipsis

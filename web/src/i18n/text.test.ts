@@ -18,6 +18,7 @@ test('a name that is written from right to left is kept apart from what is besid
 
 test('lines stay lines, and what is invisible in them is shown', () => {
   expect(visibleLines('one\n\ttwo\u202e\n')).toBe('one\n\ttwo⟨U+202E⟩\n');
+  expect(visibleLines('\u28c0\u2800\u28e0')).toBe('\u28c0\u2800\u28e0');
 });
 
 test('a note of several lines is one line in a cell', () => {

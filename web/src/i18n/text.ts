@@ -41,9 +41,9 @@ export function legible(text: string): string {
   return RIGHT_TO_LEFT.test(told) ? `\u2068${told}\u2069` : told;
 }
 
-/** Text of several lines, of which none turns the direction of another. */
+/** Text of several lines, of which none turns the direction of another; line breaks, tabs and plots of Braille dots stay. */
 export function visibleLines(text: string): string {
-  return PLAIN.test(text) ? text : text.replace(/[^\r\n\t]+/g, visible);
+  return PLAIN.test(text) ? text : text.replace(/[^\r\n\t\u2800]+/g, visible);
 }
 
 /** Text of several lines in one: a note in a cell. */

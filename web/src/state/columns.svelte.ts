@@ -5,6 +5,9 @@ import { parseField } from './fields';
 import { i18n } from './i18n.svelte';
 import { keep, recall } from './stored';
 
+/** Shows the beginning of a title beside the arrow and the place of a sort. */
+const LEAST_PX = 64;
+
 class Columns {
   /** The chosen ones; null until someone chooses. */
   chosen = $state.raw<readonly Field[] | null>(recall('columns', null));
@@ -17,7 +20,7 @@ class Columns {
   }
 
   setWidth(field: Field, width: number): void {
-    this.widths = { ...this.widths, [field]: Math.round(Math.min(600, Math.max(56, width))) };
+    this.widths = { ...this.widths, [field]: Math.round(Math.min(600, Math.max(LEAST_PX, width))) };
     keep('widths', this.widths);
   }
 

@@ -1,14 +1,14 @@
 /** What was logged at the points of a tooltip: asked for when the pointer rests, since charts of many runs do not have it. */
 import { api, ApiError, type Curves } from '../../api/client';
 import type { Kind } from '../../api/schema.gen';
-import type { AtPoint, Logged } from '../../chart/LineChart.svelte';
+import type { AtPoint, LoggedAt } from '../../chart/LineChart.svelte';
 import { lowerBound } from '../../chart/nearest';
 
 /** Columns asked for: runs that are logged at different steps have a few more points between the outermost. */
 const PX = 100;
 const NONE: ReadonlyMap<string, AtPoint> = new Map();
 
-export function loggedOf(key: string, kind: Kind, x: string): Logged {
+export function loggedOf(key: string, kind: Kind, x: string): LoggedAt {
   return async (rows) => {
     const finite = rows.filter((row) => Number.isFinite(row.x));
     if (!finite.length) return NONE;

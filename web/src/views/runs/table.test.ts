@@ -5,7 +5,7 @@ import { configKeys, defaultColumns, differing, figure, figures, moved, rowsOf, 
 
 function run(id: string, config: Run['config'] = {}, loss?: number | 'NaN'): Run {
   const summary: Run['summary'] = loss === undefined ? {} : { loss: [loss, loss, loss, loss] };
-  return { id, name: `name ${id}`, state: 'finished', created: 0, updated: 60, tags: [], notes: '', archived: false, config, summary, revision: 1, read_bytes: 1, total_bytes: 1, folder: '', step: null, progress: null, rules: {} };
+  return { id, name: `name ${id}`, state: 'finished', created: 1000, updated: 1060, tags: [], notes: '', archived: false, config, summary, revision: 1, read_bytes: 1, total_bytes: 1, folder: '', step: null, progress: null, rules: {} };
 }
 
 const RUNS = [run('a', { lr: 0.1, seed: 1 }, 0.5), run('b', { lr: 0.1, seed: 2 }, 'NaN'), run('c', { lr: 0.01, seed: 1 }, 0.1), run('d', { lr: 0.01 })];
@@ -63,4 +63,11 @@ test('a CSV quotes what would break it and keeps every digit', () => {
 test('a column is moved before another, or to the end', () => {
   expect(moved(['a', 'b', 'c'], 'c', 'a')).toEqual(['c', 'a', 'b']);
   expect(moved(['a', 'b', 'c'], 'a', null)).toEqual(['b', 'c', 'a']);
+});
+
+test('a run of unknown time is last either way, and its cells are empty', () => {
+  const unknown = { ...run('?'), created: 0, updated: 0 };
+  for (const field of ['created', 'updated', 'duration'])
+    for (const descending of [false, true]) expect(sortRuns([unknown, run('a')], [{ field, descending }]).map(({ id }) => id)).toEqual(['a', '?']);
+  expect(toCsv([unknown], ['created', 'updated', 'duration'], (field) => field)).toBe('id,name,created,updated,duration\r\n?,name ?,,,\r\n');
 });
