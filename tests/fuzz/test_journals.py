@@ -11,7 +11,7 @@ import pytest
 
 from netscope.store.store import Store
 from tests.fuzz import ask, originals
-from tests.fuzz.mutate_journal import mutate
+from tests.fuzz.mutate_journal import change_json, mutate
 from tests.fuzzing import examples, seed
 
 SEED = seed()
@@ -21,6 +21,11 @@ TOGETHER = 20  # mutants in one folder
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return originals.record(tmp_path_factory.mktemp("original")).parent
+
+
+@pytest.mark.parametrize("body", [b'{"time": NaN, "n": 1}', b'{"time": 1e400, "n": 1}'])
+def test_a_body_that_is_no_json_any_more_is_changed_further(body: bytes) -> None:
+    assert len({change_json(body, np.random.default_rng(seed)) for seed in range(20)}) > 5
 
 
 @pytest.mark.fuzz
