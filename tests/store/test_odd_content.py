@@ -14,6 +14,7 @@ import pytest
 
 import netscope
 from netscope.charts.curves import curves
+from netscope.charts.layers import Window, matrix
 from netscope.errors import FormatError, StorageError
 from netscope.schema.series import SeriesRequest
 from netscope.store.journal import blobs, frames
@@ -245,3 +246,13 @@ def test_a_journal_that_is_a_link_within_the_folder_is_read(tmp_path: Path) -> N
 def test_a_blobs_path_tells_whether_it_may_be_one() -> None:
     assert blobs.is_name("a" * 64 + ".png")
     assert not blobs.is_name("../" + "a" * 64 + ".png")
+
+
+def test_layers_measured_at_the_first_and_the_last_step_that_there_are_are_shown(tmp_path: Path) -> None:
+    script = Script()
+    for step in (-(2**63), 0, 2**63 - 1):
+        script.log(step, {"net/weight/value/mean": 1.0}, time=BEGAN, kind="layer")
+    script.end().write(tmp_path / "r")
+    with read(tmp_path) as store:
+        found = matrix(store, "r", "value", "mean", Window(px=10))
+        assert (found.steps.tolist(), found.values.tolist()) == ([-(2.0**63), 0.0, 2.0**63], [[1.0, 1.0, 1.0]])

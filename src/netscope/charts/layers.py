@@ -73,7 +73,7 @@ def _strange(series: dict[str, Columns], keys: dict[Stat, list[str]], steps: np.
     for word, some in keys.items():
         for key in some:
             if (one := series.get(key)) is not None and len(steps):
-                inside = slice(*np.searchsorted(one.steps, (steps[0], steps[-1] + 1)))
+                inside = slice(np.searchsorted(one.steps, steps[0]), np.searchsorted(one.steps, steps[-1], "right"))
                 values = one.values[inside]
                 is_strange = ~np.isfinite(values) | ((values > 0) & (word == NONFINITE))
                 if is_strange.any():
