@@ -59,7 +59,7 @@ def forget(folder: Path, index: str | None) -> None:
         import sqlalchemy
 
         with Store(folder, index) as store:
-            schema, engine = store._ingest.index.schema, store._ingest.index.engine
+            schema, engine = store._indexer.index.schema, store._indexer.index.engine
             with engine.begin() as connection:
                 connection.execute(sqlalchemy.schema.DropSchema(schema, cascade=True))
 
@@ -78,7 +78,7 @@ def size(folder: Path, index: str | None) -> int:
         return sum(file.stat().st_size for file in (folder / ".netscope").glob("index-*.sqlite*"))
     import sqlalchemy
 
-    with Store(folder, index) as store, store._ingest.index.engine.connect() as connection:
+    with Store(folder, index) as store, store._indexer.index.engine.connect() as connection:
         query = sqlalchemy.text("SELECT pg_total_relation_size('chunk')")
         return int(connection.execute(query).scalar_one())
 

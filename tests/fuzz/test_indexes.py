@@ -84,7 +84,7 @@ def test_a_new_run_is_listed_while_a_broken_index_is_rebuilt(
     shutil.copytree(source, folder)
     with Store(folder) as store:
         store.refresh(None)
-        store._ingest.start_over("it is broken")
+        store._indexer.start_over("it is broken")
         Script().log(0, {"x": 1.0}).end().write(folder / "new")
         store.refresh(0.0)
         assert store.is_behind

@@ -176,7 +176,7 @@ def test_an_index_of_another_version_is_rebuilt(tmp_path: Path, opened: Open) ->
     make_runs.make(tmp_path, 2, 2, 100)
     store = opened(tmp_path)
     expected = answers(store)
-    with store._ingest.index.writing() as connection:
+    with store._indexer.index.writing() as connection:
         connection.execute(tables.meta.update().where(tables.meta.c.name == "version").values(value="0"))
     store.close()
     again = opened(tmp_path)
@@ -204,7 +204,7 @@ def test_tables_that_vanish_while_open_are_made_again(tmp_path: Path, opened: Op
     expected = answers(store)
     store._reader._kept_chunks.clear()
     store._reader._stitched.clear()
-    with store._ingest.index.writing() as connection:
+    with store._indexer.index.writing() as connection:
         tables.metadata.drop_all(connection)
     assert answers(store) == expected
 
@@ -213,13 +213,13 @@ def test_an_index_that_two_threads_find_broken_is_rebuilt_once(tmp_path: Path, o
     make_runs.make(tmp_path, 2, 2, 200)
     store = opened(tmp_path)
     expected = answers(store)
-    broken = store._ingest.index
-    store._ingest.start_over("it is broken", broken)
-    rebuilt = store._ingest.index
+    broken = store._indexer.index
+    store._indexer.start_over("it is broken", broken)
+    rebuilt = store._indexer.index
     assert rebuilt is not broken
     store.refresh(None)
-    store._ingest.start_over("it is broken", broken)  # of a thread that met the same index and was slower
-    assert store._ingest.index is rebuilt
+    store._indexer.start_over("it is broken", broken)  # of a thread that met the same index and was slower
+    assert store._indexer.index is rebuilt
     assert store.problems == ["the index was rebuilt from the journals: it is broken"]
     assert answers(store) == expected
 
@@ -228,10 +228,10 @@ def test_who_reads_before_a_new_index_is_filled_reads_it_again(tmp_path: Path, o
     make_runs.make(tmp_path, 2, 2, 200)
     store = opened(tmp_path)
     expected = answers(store)
-    runs = list(store._ingest.runs)
+    runs = list(store._indexer.runs)
     keys = [key.key for key in store.keys(runs).keys]
     store._reader._stitched.clear()
-    store._ingest.start_over("it is broken")
+    store._indexer.start_over("it is broken")
     for key in keys:
         store.columns(runs, key)
     store.refresh(None)
@@ -264,7 +264,7 @@ from pathlib import Path
 folder, home, warm = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 os.environ["XDG_CACHE_HOME"] = str(home)
 from netscope.errors import StorageError
-from netscope.schema import EditRequest
+from netscope.schema.run import EditRequest
 from netscope.store.store import Store
 with Store(warm) as store:  # all modules are imported before root's folders are out of reach
     store.refresh(None)
@@ -330,7 +330,7 @@ def test_an_index_that_cannot_be_written_any_more_keeps_points_in_memory(
         refusal.sqlite_errorcode = sqlite3.SQLITE_FULL
         raise sql.exc.OperationalError("", None, refusal)
 
-    monkeypatch.setattr(store._ingest.keeper.flusher, "_write", full)
+    monkeypatch.setattr(store._indexer.writer, "_write", full)
     store.refresh(None)
     assert len(store.columns([place.name], "train/loss")[place.name].steps) == 5000
     assert "new points stay in memory" in store.problems[0]
@@ -347,7 +347,7 @@ def test_a_database_that_stops_answering_for_a_while_loses_nothing(
         def silent(*_: object) -> None:
             raise StorageError("no answer")
 
-        patch.setattr(store._ingest.gather, "rest", silent)
+        patch.setattr(store._indexer, "_rest", silent)
         with pytest.raises(StorageError, match="no answer"):
             store.refresh(None)
     for place in places:

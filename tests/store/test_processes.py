@@ -19,10 +19,9 @@ from tests.store.journals import BEGAN, Script
 
 READER = """
 import sys, time
-from netscope.store import flush
-from netscope.store import machine
+from netscope.store.index import writer
 from netscope.store.store import Store
-flush.LARGE_BYTES, flush.LARGE_ROWS = 20_000, 100  # so that they race for every few hundred rows
+writer.LARGE_BYTES, writer.LARGE_ROWS = 20_000, 100  # so that they race for every few hundred rows
 store = Store(sys.argv[1], sys.argv[2] or None)
 n, until = int(sys.argv[3]), time.monotonic() + 60
 runs = sys.argv[4].split(",")

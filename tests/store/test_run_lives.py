@@ -199,7 +199,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(run=st.sampled_from(RUNS))
     def is_edited(self, run: str) -> None:
-        if any(p.run == run for p in self.processes) and run in self.server._ingest.runs:
+        if any(p.run == run for p in self.processes) and run in self.server._indexer.runs:
             self.server.edit(EditRequest(runs=[run], add_tags=["seen"]))
 
     @rule()

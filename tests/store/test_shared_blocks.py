@@ -136,7 +136,7 @@ def wide_run(folder: Path, n_rows: int, n_keys: int, first: int = 0, attempt: in
 
 
 def n_blocks(store: Store) -> int:
-    with store._ingest.index.reading() as connection:
+    with store._indexer.index.reading() as connection:
         return connection.execute(sql.select(sql.func.count()).select_from(tables.chunk)).scalar_one()
 
 
@@ -186,7 +186,7 @@ def test_a_damaged_shared_block_is_noticed(tmp_path: Path, opened: Open, table: 
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "1-made-7-0000.journal").write_bytes(journal)
     store = opened(tmp_path)
-    with store._ingest.index.writing() as connection:
+    with store._indexer.index.writing() as connection:
         first, second = connection.execute(sql.select(table.c.key, table.c.block).order_by(table.c.key)).all()[:2]
         bits = bytearray(first.block)
         bits[-8] ^= 1

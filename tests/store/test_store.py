@@ -22,7 +22,7 @@ from benchmarks import make_runs
 from netscope.errors import NotFoundError, StorageError, UsageError
 from netscope.formats import safetensors
 from netscope.schema.run import EditRequest, Summary
-from netscope.store.ingest import gather
+from netscope.store.ingest import indexer
 from netscope.store.journal import blobs, host
 from netscope.store.journal.follower import Follower
 from netscope.store.store import Store
@@ -603,7 +603,7 @@ def test_a_run_may_be_called_anything_that_a_folder_can(tmp_path: Path, opened: 
 def test_a_long_run_is_listed_while_it_is_read_and_keeps_no_other_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gather, "PIECE", 1 << 16)
+    monkeypatch.setattr(indexer, "PIECE", 1 << 16)
     short, long = make_runs.make(tmp_path, 2, 4, 50)
     make_runs.write_run(tmp_path, 1, 4, 40_000)
     with Store(tmp_path) as store:
@@ -637,7 +637,7 @@ def test_files_that_are_no_runs_are_passed_over(tmp_path: Path) -> None:
 def test_a_disk_that_fails_in_the_middle_of_a_journal_does_not_hold_up_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gather, "PIECE", 1 << 16)
+    monkeypatch.setattr(indexer, "PIECE", 1 << 16)
     older, newer = make_runs.make(tmp_path, 2, 4, 20_000)
     real = Follower._read_pieces
 

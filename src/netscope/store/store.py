@@ -24,8 +24,8 @@ from netscope.store import trash
 from netscope.store.edit import Editor, change
 from netscope.store.folder import folder_of
 from netscope.store.index.database import Backend, is_writable
-from netscope.store.ingest.indexer import Ingest
-from netscope.store.ingest.run_folder import Followed
+from netscope.store.ingest.indexer import Indexer
+from netscope.store.ingest.run_folder import RunFolder
 from netscope.store.ingest.run_row import config_of, problems_of, writer_of
 from netscope.store.ingest.run_state import attempt_of, unreadable
 from netscope.store.journal import blobs
@@ -87,14 +87,14 @@ class Store:
         self.folder = folder_of(folder, "the folder of a store").resolve()
         if not self.folder.is_dir():
             raise NotFoundError(f"no folder {str(folder)!r}; netscope.init(dir={str(folder)!r}) makes it")
-        listing = Followed(self.folder.name, self.folder.parent).look()
+        listing = RunFolder(self.folder.name, self.folder.parent).look()
         if listing is not None and listing.names:
             raise UsageError(
                 f"{str(folder)!r} is the folder of one run; open the folder it is in: {str(self.folder.parent)!r}"
             )
         self.writable = is_writable(self.folder)
-        self._ingest = Ingest(self.folder, index)
-        self._reader = Reader(self._ingest)
+        self._indexer = Indexer(self.folder, index)
+        self._reader = Reader(self._indexer)
         self._summaries = Summaries(self._reader)
         self._smoother = Smoother()
         self._large = Large(self._reader)
@@ -114,7 +114,7 @@ class Store:
     def __repr__(self) -> str:
         with contextlib.suppress(StorageError):  # a database that does not answer
             self.refresh(0.0)  # finds all runs, if not what they logged
-        return f"<store {self.folder}: {len(self._ingest.runs):,} runs>"
+        return f"<store {self.folder}: {len(self._indexer.runs):,} runs>"
 
     def _repr_html_(self) -> str:
         """The page in a notebook's cell."""
@@ -123,44 +123,44 @@ class Store:
     @property
     def backend(self) -> Backend:
         """Where the index lives."""
-        return self._ingest.index.backend
+        return self._indexer.index.backend
 
     @property
     def revision(self) -> int:
         """Grows with every change of any run."""
-        return self._ingest.revision
+        return self._indexer.revision
 
     @property
     def problems(self) -> list[str]:
         """What went wrong with the index, in sentences."""
-        return list(self._ingest.keeper.problems)
+        return list(self._indexer.writer.problems)
 
     @property
     def is_behind(self) -> bool:
         """Whether `refresh` left something unread because its time was over."""
-        return self._ingest.is_behind
+        return self._indexer.is_behind
 
     @property
     def reading(self) -> tuple[int, int]:
         """How many runs were read to their end, of how many."""
-        return self._ingest.reading
+        return self._indexer.reading
 
     @property
     def bytes_read(self) -> int:
         """Bytes of journals read since this store was opened."""
-        return self._ingest.bytes_read
+        return self._indexer.bytes_read
 
     def close(self) -> None:
         """Close the index."""
-        self._ingest.index.close()
+        self._indexer.index.close()
 
     def answer_within(self, seconds: float) -> None:
         """Answer queries within about this time, with what was read so far; `Run.total_bytes` shows what is left."""
-        self._ingest.patience_s = seconds
+        self._indexer.patience_s = seconds
 
     def begin_with(self, run_ids: Sequence[str]) -> None:
         """Find these runs and read their beginnings now, so that they are in the table."""
-        self._ingest.begin_with(run_ids)
+        self._indexer.begin_with(run_ids)
 
     def refresh(self, budget_s: float | None = 0.5, *, everything: bool = False, first: Sequence[str] = ()) -> set[str]:
         """Follow the journals; ids of the runs that grew or changed. Cheap when nothing did.
@@ -171,7 +171,7 @@ class Store:
             everything: Look at every run at rest, too, instead of at the next few hundred.
             first: Read these runs before the others and whole, however long that takes.
         """
-        return self._ingest.refresh(budget_s, everything=everything, first=first)
+        return self._indexer.refresh(budget_s, everything=everything, first=first)
 
     def find(self, run_id: str) -> FoundRun:
         """The store of a run, and its id there: see `Stores`. The run itself may be missing."""
@@ -187,21 +187,21 @@ class Store:
 
     def table(self, since: int = 0, keys: Sequence[str] = ()) -> RunTable:
         """The runs that changed since a revision, oldest first, with the summaries of some keys."""
-        with self._ingest.lock:
-            revision = self._ingest.revision
-            rows = [f.run for f in self._ingest.runs.values() if f.revision > since]
-            removed = [run_id for at, run_id in self._ingest.removed if at > since] if since else []
+        with self._indexer.lock:
+            revision = self._indexer.revision
+            rows = [f.run for f in self._indexer.runs.values() if f.revision > since]
+            removed = [run_id for at, run_id in self._indexer.removed if at > since] if since else []
         rows.sort(key=lambda run: (run.created, run.id))
         rows = self._summed(rows, keys)
         return RunTable(revision, rows, removed)
 
     def keys(self, run_ids: Sequence[str], kind: Kind | None = None) -> Keys:
         """Under which names these runs logged series or histograms, and how many did. Runs that are gone have none."""
-        self._ingest.begin()
+        self._indexer.begin()
         alike: Counter[tuple[frozenset[KeySet], frozenset[str]]] = Counter()
-        with self._ingest.lock:
+        with self._indexer.lock:
             for run_id in run_ids:
-                followed = self._ingest.runs.get(run_id)
+                followed = self._indexer.runs.get(run_id)
                 if followed is not None:
                     sets = frozenset(keys for f in followed.followers for keys in f.key_sets)
                     alike[sets, frozenset(key for f in followed.followers for key in f.head.n_histograms)] += 1
@@ -260,8 +260,8 @@ class Store:
         Raises:
             NotFoundError: No such run.
         """
-        self._ingest.begin()
-        with self._ingest.lock:
+        self._indexer.begin()
+        with self._indexer.lock:
             followed = self._followed(run_id)
             followers = followed.ordered
             run, attempts = followed.run, list(followed.attempts)
@@ -278,7 +278,7 @@ class Store:
         Raises:
             NotFoundError: No such run.
         """
-        with self._ingest.lock:
+        with self._indexer.lock:
             return unreadable(self._followed(run_id).ordered)
 
     def layers(self, run_id: str) -> LayerTable:
@@ -379,7 +379,7 @@ class Store:
             NotFoundError: No such run; the message lists those there are.
         """
         self.refresh(None, everything=True)
-        followed = self._ingest.followed(id_or_name)
+        followed = self._indexer.followed(id_or_name)
         if followed is not None:
             return StoredRun(self, followed.run)
         rows = self.table().runs
@@ -399,14 +399,14 @@ class Store:
         run_ids = list(dict.fromkeys(request.runs))
         for run_id in run_ids:
             self._followed(run_id)
-        self._ingest.refresh(0.0, first=run_ids)  # tags that the run has just added are kept
+        self._indexer.refresh(0.0, first=run_ids)  # tags that the run has just added are kept
         for one in [self._followed(run_id) for run_id in run_ids]:
             changed = change(request, one.run)
             if changed:
-                with self._ingest.lock:
+                with self._indexer.lock:
                     latest = max((f.head.last_edit for f in one.followers), default=0.0)
                 self._editor.append(one.folder, changed, latest)
-        self._ingest.refresh(0.0, first=run_ids)
+        self._indexer.refresh(0.0, first=run_ids)
         return [self._followed(run_id).run for run_id in run_ids]
 
     def delete(self, run_ids: Sequence[str], force: bool = False) -> Deleted:
@@ -418,17 +418,17 @@ class Store:
         """
         _check_list(run_ids)
         self._need_writable("deleted")
-        self._ingest.refresh(0.0, first=run_ids)
+        self._indexer.refresh(0.0, first=run_ids)
         done: list[str] = []
         problems: list[str] = []
         written: list[str] = []
         for run_id in dict.fromkeys(run_ids):
-            followed = self._ingest.followed(run_id)
+            followed = self._indexer.followed(run_id)
             if followed is None and trash.has(self.folder, run_id):
                 problems.append(f"run {run_id!r} is in the trash already; store.restore([{run_id!r}]) brings it back")
             elif followed is None:
-                problems.append(unknown_run(run_id, list(self._ingest.runs)))
-            elif not force and (why := followed.may_be_written(self._ingest.clock)):
+                problems.append(unknown_run(run_id, list(self._indexer.runs)))
+            elif not force and (why := followed.may_be_written(self._indexer.clock)):
                 written.append(run_id)
                 problems.append(f"{followed.run.name} {why}; stop it first, or delete it with force")
             else:
@@ -437,7 +437,7 @@ class Store:
                     done.append(run_id)
                 except OSError as error:
                     problems.append(f"{followed.run.name} could not be moved to the trash: {error.strerror}")
-        self._ingest.forget(done)
+        self._indexer.forget(done)
         return Deleted(done, problems, written)
 
     def restore(self, run_ids: Sequence[str]) -> Deleted:
@@ -468,7 +468,7 @@ class Store:
                 found[run_id][key] = summary
         return [msgspec.structs.replace(run, summary=found[run.id]) if run.id in found else run for run in rows]
 
-    def _followed(self, run_id: str) -> Followed:
+    def _followed(self, run_id: str) -> RunFolder:
         return self._reader.followed(run_id)
 
     def _need_writable(self, done: str) -> None:

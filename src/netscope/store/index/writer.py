@@ -1,26 +1,34 @@
-"""Move what was followed into the index: one transaction that wins only if nobody else indexed the same bytes."""
+"""The index of a folder, fed from journals: one transaction that wins only if nobody else indexed the same bytes."""
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import sqlalchemy as sql
 
+from netscope.errors import StorageError
 from netscope.store.index import codec, tables
 from netscope.store.index.chunks import Row, chunks
-from netscope.store.index.database import Index, batches
+from netscope.store.index.database import BROKEN, batches, open_index
 from netscope.store.index.saved import Saved, saved_journals, saved_key_sets, write_head, write_key_set
-from netscope.store.index.seals import check_of_summary, seal, unseal
+from netscope.store.index.seals import IndexLost, check_of_summary, seal, unseal
 from netscope.store.journal.follower import Follower
 from netscope.store.journal.memtable import KeySet, journal_number
 from netscope.store.journal.metadata import Memo
 
 SUMMARY = ("key", "journal", "last_step", "last", "min", "max")
 LARGE_BYTES, LARGE_ROWS, HUGE_BYTES = 1 << 20, 4096, 64 << 20
+ERASED_AT_ONCE = 500  # runs; a query takes only so many names
+PAUSE_S = 30.0  # between two tries to write where the disk refused
+
+log = logging.getLogger("netscope.store")
 
 
 def is_large(follower: Follower) -> bool:
@@ -29,38 +37,129 @@ def is_large(follower: Follower) -> bool:
     return n_bytes >= HUGE_BYTES or (n_bytes >= LARGE_BYTES and follower.tail.longest >= LARGE_ROWS)
 
 
-class Flusher:
-    """Writes tails into one index; remembers which names it has written already."""
+class IndexWriter:
+    """Opens the index, puts it aside when it is broken, and writes what was followed."""
 
-    def __init__(self, index: Index, lock: threading.RLock) -> None:
-        """Nothing is known to be there yet; `lock` is held where a tail and its offset change together."""
-        self.index, self.lock = index, lock
-        self._known: set[int] = set()
+    def __init__(self, folder: Path, url: str | None, lock: threading.RLock) -> None:
+        """Open the index, or begin a new one; `lock` is held where a tail and its offset change together."""
+        self.folder, self.url, self.lock = folder, url, lock
+        self.problems: list[str] = []
+        """What went wrong, in sentences."""
+        self._refused_until = 0.0
+        self._open()
 
-    def load(self) -> list[Saved]:
-        """All journals that the index knows."""
-        with self.index.reading() as connection:
-            return saved_journals(connection)
+    def start_over(self, reason: str) -> None:
+        """Put the index aside and begin a new one."""
+        self.problems.append(f"the index was rebuilt from the journals: {reason}")
+        log.warning("%s: the index is rebuilt: %s", self.folder, reason)
+        if self.index.is_there():
+            self.index.put_aside()
+        self.index.close()
+        self._open()
 
-    def key_sets(self) -> dict[int, KeySet]:
-        """All key sets by id."""
-        with self.index.reading() as connection:
-            return saved_key_sets(connection)
+    def adopt(self, place: str, saved: Saved) -> Follower:
+        """A follower that goes on where the index left off.
+
+        Raises:
+            IndexLost: The index lacks a key set of the journal.
+        """
+        if saved.needs_more_than(self.key_sets):
+            with self.index.reading() as connection:
+                self.key_sets |= saved_key_sets(connection)
+        if saved.needs_more_than(self.key_sets):
+            raise IndexLost(f"it lacks a key set of {saved.name}")
+        return saved.follower(place, self.key_sets)
 
     def saved(self, run: str, name: str) -> Saved | None:
         """What the index knows of one journal now."""
         with self.index.reading() as connection:
             return next(iter(saved_journals(connection, tables.journal.c.id == journal_number(run, name))), None)
 
-    def flush(self, followers: Iterable[tuple[str, Follower]]) -> list[Follower]:
+    def flush(self, followers: Sequence[tuple[str, Follower]]) -> list[Follower] | None:
         """Write the tails of (run, follower) and empty them; those that somebody else has written meanwhile come back.
 
         The tails of what comes back are kept: what they and the index hold together stays right until the caller
-        begins them anew.
+        begins them anew. None while the index refuses: all tails stay in memory.
         """
         due = {f.number: (run, f) for run, f in followers if f.offset > f.indexed}
-        if not due:
-            return []
+        if time.monotonic() < self._refused_until:
+            return None
+        try:
+            return self._flush(due) if due else []
+        except StorageError as error:
+            self._refused(error)
+            return None
+
+    def forget_beyond(self, number: int, size: int) -> None:
+        """Remove all rows of a journal if they are of more bytes than `size`."""
+        c = tables.journal.c
+        try:
+            with self.index.writing() as connection:
+                gone = connection.execute(tables.journal.delete().where(c.id == number, c.upto > size)).rowcount
+                for table in tables.OF_JOURNAL if gone else ():
+                    connection.execute(table.delete().where(table.c.journal == number))
+        except StorageError as error:
+            self._refused(error)
+
+    def rest(self, folders: Mapping[str, int]) -> None:
+        """Note runs that nobody writes any more: while a folder is unchanged, its journals are known.
+
+        Args:
+            folders: Time stamp of the folder, in ns, by run.
+        """
+        rows: list[Row] = [{"id": run, "folder_mtime": mtime} for run, mtime in folders.items()]
+        if rows:
+            try:
+                with self.index.writing() as connection:
+                    self._write(connection, tables.run, rows)
+            except StorageError as error:
+                self._refused(error)
+
+    def erase(self, run_ids: Sequence[str]) -> None:
+        """Remove all rows of runs whose folders are gone."""
+        for start in range(0, len(run_ids), ERASED_AT_ONCE):
+            some = run_ids[start : start + ERASED_AT_ONCE]
+            with self.index.reading() as connection:
+                query = sql.select(tables.journal.c.id).where(tables.journal.c.run.in_(some))
+                numbers = list(connection.execute(query).scalars())
+            if numbers:
+                with self.index.writing() as connection:
+                    for part in batches(numbers):
+                        for table in tables.OF_JOURNAL:
+                            connection.execute(table.delete().where(table.c.journal.in_(part)))
+                        connection.execute(tables.journal.delete().where(tables.journal.c.id.in_(part)))
+                    connection.execute(tables.run.delete().where(tables.run.c.id.in_(some)))
+
+    def _open(self) -> None:
+        for _ in range(3):
+            self.index = open_index(self.folder, self.url, self.problems)
+            try:
+                self._load()
+                return
+            except BROKEN as error:
+                self.problems.append(f"the index was rebuilt from the journals: {error}")
+                self.index.put_aside()
+        raise StorageError(f"the index of {self.folder} cannot be read: {self.problems[-1]}")
+
+    def _load(self) -> None:
+        self.known: dict[str, list[Saved]] = {}
+        """Journals by run."""
+        with self.index.reading() as connection:
+            for saved in saved_journals(connection):
+                self.known.setdefault(saved.run, []).append(saved)
+            self.key_sets: dict[int, KeySet] = saved_key_sets(connection)
+            rows = connection.execute(sql.select(tables.run.c.id, tables.run.c.folder_mtime)).all()
+        self.rested: dict[str, int] = {row.id: row.folder_mtime for row in rows}
+        """Per run that was at rest the time stamp of its folder, in ns, for which `known` has all of its journals."""
+
+    def _refused(self, error: StorageError) -> None:
+        self._refused_until = time.monotonic() + PAUSE_S
+        sentence = f"the index could not be written, new points stay in memory: {error}"
+        if sentence not in self.problems:
+            self.problems.append(sentence)
+            log.warning("%s: %s", self.folder, sentence)
+
+    def _flush(self, due: dict[int, tuple[str, Follower]]) -> list[Follower]:
         offsets = {number: f.offset for number, (_, f) in due.items()}
         with self.index.writing() as connection:
             lost = self._claim(connection, due)
@@ -74,35 +173,12 @@ class Flusher:
             for table, rows in writes.items():
                 if rows:
                     self._write(connection, tables.metadata.tables[table], rows)
-        self._known.update(row["id"] for row in writes["key_set"])
         with self.lock:
             for number, (_, follower) in due.items():
                 if number not in lost:
                     follower.indexed_upto(offsets[number])
+                    self.key_sets.update((keys.id, keys) for keys in follower.key_sets)
         return [due[number][1] for number in lost]
-
-    def forget(self, numbers: list[int], runs: list[str]) -> None:
-        """Remove all rows of some journals and runs."""
-        with self.index.writing() as connection:
-            for some in batches(numbers):
-                for table in tables.OF_JOURNAL:
-                    connection.execute(table.delete().where(table.c.journal.in_(some)))
-                connection.execute(tables.journal.delete().where(tables.journal.c.id.in_(some)))
-            for names in batches(runs):
-                connection.execute(tables.run.delete().where(tables.run.c.id.in_(names)))
-
-    def forget_beyond(self, number: int, size: int) -> None:
-        """Remove all rows of a journal if they are of more bytes than `size`."""
-        c = tables.journal.c
-        with self.index.writing() as connection:
-            gone = connection.execute(tables.journal.delete().where(c.id == number, c.upto > size)).rowcount
-            for table in tables.OF_JOURNAL if gone else ():
-                connection.execute(table.delete().where(table.c.journal == number))
-
-    def rest(self, rows: list[Row]) -> None:
-        """Note runs that nobody writes any more."""
-        with self.index.writing() as connection:
-            self._write(connection, tables.run, rows)
 
     def _claim(self, connection: sql.Connection, due: dict[int, tuple[str, Follower]]) -> set[int]:
         """Move the offsets; the numbers of those journals that somebody else has moved already."""
@@ -139,7 +215,7 @@ class Flusher:
 
     def _names(self, follower: Follower, writes: dict[str, list[Row]]) -> None:
         for keys in follower.key_sets:
-            if keys.id not in self._known:
+            if keys.id not in self.key_sets:
                 writes["key_set"].append({"id": keys.id, "body": write_key_set(keys)})
 
     def _add_up(self, connection: sql.Connection, numbers: list[int], rows: list[Row]) -> None:

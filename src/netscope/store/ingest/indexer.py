@@ -10,18 +10,19 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from netscope.errors import StorageError
+from netscope.errors import FormatError, StorageError
 from netscope.store.index.database import BROKEN, Index
-from netscope.store.index.writer import is_large
+from netscope.store.index.writer import IndexWriter, is_large
 from netscope.store.ingest.folder_clock import FolderClock
-from netscope.store.ingest.gather import BEGINNING, Gather
-from netscope.store.ingest.index_keeper import Keeper
-from netscope.store.ingest.run_folder import FRESH_S, Followed, is_folder, is_text
+from netscope.store.ingest.run_folder import FRESH_S, RunFolder, is_folder, is_text
 from netscope.store.ingest.run_state import Phase
+from netscope.store.journal.follower import Follower
 
 BATCH_BYTES = 16 << 20  # of journals in one transaction
 RESTING_AT_ONCE = 250  # runs at rest looked at in one refresh: a server with a page open comes to 1,000 a second
 EMPTY_AT_ONCE = 50  # folders without a journal looked at in one refresh
+PIECE = 8 << 20  # bytes of one journal between two looks at the clock
+BEGINNING = 256 << 10  # of a new journal, which tells what the run is called before all of it is read
 LIFE_S = 1.0  # between two looks whether a writer lives
 LISTING_S = 10.0  # after which a folder is listed again even if its time stamp is the same
 
@@ -40,13 +41,13 @@ def next_revision() -> int:
         return _revision
 
 
-class Ingest:
+class Indexer:
     """All runs of a folder, up to date as of the last `refresh`."""
 
     def __init__(self, folder: Path, url: str | None) -> None:
         """Open the index and learn from it what it knows; nothing of the folder is read yet."""
         self.folder = folder
-        self.runs: dict[str, Followed] = {}
+        self.runs: dict[str, RunFolder] = {}
         self.removed: list[tuple[int, str]] = []
         self.patience_s: float | None = None
         """How long a query waits for journals that are not read yet; None: until all are."""
@@ -55,12 +56,15 @@ class Ingest:
         self._refreshing = threading.RLock()
         self._listed: int | None = None  # time stamp of the folder for which its runs are known, in ns
         self._listed_at = 0.0
-        self._backlog: deque[Followed] = deque()
-        self._resting: OrderedDict[str, Followed] = OrderedDict()  # the one that was looked at longest ago first
+        self._backlog: deque[RunFolder] = deque()
+        self._resting: OrderedDict[str, RunFolder] = OrderedDict()  # the one that was looked at longest ago first
         self._no_runs: deque[str] = deque()
-        self.keeper = Keeper(folder, url, self.lock)
+        self.writer = IndexWriter(folder, url, self.lock)
         self.clock = FolderClock(folder)
-        self.gather = Gather(self.keeper, self.runs, self.clock, self.lock)
+        self.bytes_read = 0
+        """Of journals."""
+        self.n_replaced = 0
+        """How many journals turned out to be others than those that were read before."""
 
     def start_over(self, reason: str, broken: Index | None = None) -> None:
         """The index is gone or broken: put it aside and read all journals again.
@@ -73,7 +77,7 @@ class Ingest:
         with self._refreshing, self.lock:
             if self.index is not broken:
                 return
-            self.keeper.start_over(reason)
+            self.writer.start_over(reason)
             self._backlog.clear()
             self._resting.clear()
             for followed in self.runs.values():
@@ -94,7 +98,7 @@ class Ingest:
             waiting = {run_id for run_id in run_ids if run_id in self.runs and not self.runs[run_id].revision}
             for run_id in waiting:
                 for follower in self.runs[run_id].followers:
-                    self.gather.grow(follower, 0.0, most=BEGINNING)
+                    self._read_journal(follower, 0.0, most=BEGINNING)
             self._touch(waiting)
 
     def refresh(self, budget_s: float | None, *, everything: bool = False, first: Sequence[str] = ()) -> set[str]:
@@ -119,7 +123,7 @@ class Ingest:
 
     def _refresh(self, budget_s: float | None, everything: bool, first: Sequence[str]) -> set[str]:
         until = time.monotonic() + budget_s if budget_s is not None else float("inf")
-        if not self.keeper.index.is_there():
+        if not self.writer.index.is_there():
             self.start_over("it was deleted")
         self._discover(everything=everything)
         changed: set[str] = set()
@@ -131,7 +135,7 @@ class Ingest:
                 _, followed = self._resting.popitem(last=False)
                 if self.runs.get(followed.id) is not followed or followed.phase is not Phase.AT_REST:
                     continue
-                if self.gather.has_changed(followed):
+                if self._has_changed(followed):
                     self._read_again(followed)
                 else:
                     self._resting[followed.id] = followed
@@ -146,17 +150,12 @@ class Ingest:
     @property
     def index(self) -> Index:
         """The database."""
-        return self.keeper.index
+        return self.writer.index
 
     @property
     def generation(self) -> str:
         """Changes whenever something that the index said of a journal before is no longer true."""
-        return f"{self.index.generation}-{self.gather.n_replaced}"
-
-    @property
-    def bytes_read(self) -> int:
-        """Of journals."""
-        return self.gather.bytes_read
+        return f"{self.index.generation}-{self.n_replaced}"
 
     @property
     def is_behind(self) -> bool:
@@ -169,7 +168,7 @@ class Ingest:
         n_runs = len(self.runs)
         return n_runs - min(len(self._backlog), n_runs), n_runs
 
-    def followed(self, run_id: str) -> Followed | None:
+    def followed(self, run_id: str) -> RunFolder | None:
         """A run by its id."""
         return self.runs.get(run_id)
 
@@ -181,7 +180,7 @@ class Ingest:
                 self.revision = next_revision()
                 self.removed += [(self.revision, followed.id) for followed in gone]
             try:
-                self.keeper.erase(run_ids)
+                self.writer.erase(run_ids)
             except BROKEN as lost:
                 self.start_over(str(lost) or type(lost).__name__)
 
@@ -219,14 +218,14 @@ class Ingest:
         vanished = [run_id for run_id in self.runs if run_id not in found]
         if vanished:
             self.forget(vanished)
-        stale = [run_id for run_id in self.keeper.known if run_id not in found]
-        self.keeper.erase(stale)
+        stale = [run_id for run_id in self.writer.known if run_id not in found]
+        self.writer.erase(stale)
         for run_id in stale:
-            del self.keeper.known[run_id]
+            del self.writer.known[run_id]
 
     def _take_up(self, run_id: str) -> None:
         """Begin to follow a folder, or look again later if it has no journal yet."""
-        followed = Followed(run_id, self.folder)
+        followed = RunFolder(run_id, self.folder)
         if self._wake(followed):
             with self.lock:
                 self.runs[run_id] = followed
@@ -234,18 +233,18 @@ class Ingest:
         elif followed.mtime() is not None:
             self._no_runs.append(run_id)
 
-    def _wake(self, followed: Followed) -> bool:
+    def _wake(self, followed: RunFolder) -> bool:
         """Take up a run where the index left off; False where the folder is no run."""
-        saved = self.keeper.known.pop(followed.id, [])
+        saved = self.writer.known.pop(followed.id, [])
         for one in saved:
-            followed.journals[one.name] = self.keeper.adopt(f"{followed.place}/{one.name}", one)
-        noted = self.keeper.rested.pop(followed.id, None)
+            followed.journals[one.name] = self.writer.adopt(f"{followed.place}/{one.name}", one)
+        noted = self.writer.rested.pop(followed.id, None)
         if saved and noted is not None and noted == followed.mtime():
             followed.listed = noted
             return True
         return self._list(followed)
 
-    def _list(self, followed: Followed) -> bool:
+    def _list(self, followed: RunFolder) -> bool:
         """List the journals of a run; whether there are any."""
         listing = followed.look(self.clock)
         if listing is None:
@@ -254,11 +253,11 @@ class Ingest:
             followed.have(listing)
         return bool(listing.names)
 
-    def _read_again(self, followed: Followed) -> None:
+    def _read_again(self, followed: RunFolder) -> None:
         followed.phase, followed.listed = Phase.UNREAD, None
         self._backlog.append(followed)
 
-    def _keep_up(self, followed: Followed, until: float) -> bool:
+    def _keep_up(self, followed: RunFolder, until: float) -> bool:
         """Follow one run that is being written; whether it changed."""
         changed = False
         now = time.monotonic()
@@ -268,17 +267,17 @@ class Ingest:
                 return False  # vanished; the folder of all runs has changed too
             changed = len(followed.journals) != before
         for follower in followed.followers:
-            changed |= self.gather.grow(follower, until)
+            changed |= self._read_journal(follower, until)
         if changed or now - followed.looked > LIFE_S:
             followed.looked = now
-            self.gather.listen(followed)
+            self._read_heartbeats(followed)
             changed |= self._settle(followed)
         due = [f for f in followed.followers if is_large(f)]
         if due:
-            self.gather.flush([(followed.id, f) for f in due])
+            self._flush([(followed.id, f) for f in due])
         return changed
 
-    def _settle(self, followed: Followed) -> bool:
+    def _settle(self, followed: RunFolder) -> bool:
         """Update the state; returns whether it changed. A run without a living writer is then read to its very end."""
         with self.lock:
             before = followed.run.state
@@ -296,8 +295,8 @@ class Ingest:
             first: These stand before the others, and are read to their end.
         """
         changed: set[str] = set()
-        finished: list[Followed] = []
-        behind: list[Followed] = []
+        finished: list[RunFolder] = []
+        behind: list[RunFolder] = []
         waiting = 0
         while self._backlog:
             followed = self._backlog.popleft()
@@ -313,16 +312,16 @@ class Ingest:
             if finished and finished[-1] is followed:
                 waiting += sum(f.offset - f.indexed for f in followed.followers)
             if waiting > BATCH_BYTES:
-                self.gather.rest(finished)
+                self._rest(finished)
                 finished, waiting = [], 0
             if time.monotonic() > until and not (self._backlog and self._backlog[0].id in first):
                 break
         for followed in reversed(behind):
             self._backlog.insert(1, followed)  # another one has its turn first
-        self.gather.rest(finished)
+        self._rest(finished)
         return changed
 
-    def _read(self, followed: Followed, until: float, finished: list[Followed]) -> bool:
+    def _read(self, followed: RunFolder, until: float, finished: list[RunFolder]) -> bool:
         """Read an unread run; whether it changed. Where time is over before all was read, it stays unread.
 
         Args:
@@ -335,13 +334,13 @@ class Ingest:
             self.forget([followed.id])
             self._no_runs.append(followed.id)  # it may get journals again
             return False
-        is_known = is_new and not self.gather.has_changed(followed)
+        is_known = is_new and not self._has_changed(followed)
         grew = False
         if not is_known:
             grew = self._grow(followed, until, is_new=is_new)
-            self.gather.listen(followed)
+            self._read_heartbeats(followed)
         if any(f.is_behind for f in followed.followers):
-            self.gather.flush([(followed.id, f) for f in followed.followers if is_large(f)])
+            self._flush([(followed.id, f) for f in followed.followers if is_large(f)])
             return True
         with self.lock:
             before = followed.run.state
@@ -351,7 +350,7 @@ class Ingest:
         else:
             if not is_known:
                 for follower in followed.followers:
-                    grew |= self.gather.grow(follower, float("inf"), thorough=True)
+                    grew |= self._read_journal(follower, float("inf"), thorough=True)
             if not is_known or followed.listed_at:  # else the index has noted the very same
                 finished.append(followed)
             followed.phase = Phase.AT_REST
@@ -359,14 +358,121 @@ class Ingest:
         state = followed.attempts[-1].state if followed.attempts else "killed"
         return grew or is_new or state != before
 
-    def _grow(self, followed: Followed, until: float, *, is_new: bool) -> bool:
+    def _grow(self, followed: RunFolder, until: float, *, is_new: bool) -> bool:
         """Read what is new of each journal; a long run that is new is listed as soon as its beginning is read."""
         grew = False
         if is_new:
             for follower in followed.followers:
-                grew |= self.gather.grow(follower, 0.0, most=BEGINNING)
+                grew |= self._read_journal(follower, 0.0, most=BEGINNING)
             if any(f.is_behind for f in followed.followers):
                 self._touch({followed.id})
         for follower in followed.followers:
-            grew |= self.gather.grow(follower, until)
+            grew |= self._read_journal(follower, until)
         return grew
+
+    def _has_changed(self, followed: RunFolder) -> bool:
+        """Whether a run at rest was written to after all."""
+        if followed.listed is None or followed.mtime() != followed.listed:
+            return True
+        try:
+            self.bytes_read += sum(72 for f in followed.followers if not f.head.ended)
+            return any(bool(f.problem) or f.has_changed() for f in followed.followers)
+        except (OSError, FormatError):
+            return True
+
+    def _read_heartbeats(self, followed: RunFolder) -> None:
+        """Read the heartbeats of the writers without an end event."""
+        for follower in followed.followers:
+            if not follower.head.ended and not follower.problem:
+                try:
+                    self.bytes_read += 64
+                    follower.beat()
+                except (OSError, FormatError):
+                    continue  # reading it says why
+
+    def _read_journal(
+        self, follower: Follower, until: float, *, most: int | None = None, thorough: bool = False
+    ) -> bool:
+        """Read the new bytes of a journal; whether there were any.
+
+        Args:
+            follower: Of the journal.
+            until: Monotonic time at which it `is_behind` if there is more.
+            most: Bytes between two looks at the clock.
+            thorough: As in `Follower.read`.
+        """
+        most = most or PIECE
+        grew = False
+        before = follower.bytes_read
+        had = follower.problem
+        while True:
+            follower.is_behind = False  # where the disk fails halfway others have their turn
+            try:
+                news = follower.read(most, thorough=thorough)
+                if follower.size < follower.offset:
+                    return self._begin_anew(follower.run, follower, size=follower.size)
+                with self.lock:  # only now: who reads another run must not wait for a disk
+                    taken = follower.take(news)
+            except FormatError as error:
+                follower.problem = str(error)
+                break
+            except FileNotFoundError:
+                break
+            except OSError as error:
+                follower.problem = f"{follower.name} cannot be read: {error.strerror or error}"
+                break
+            grew |= taken > 0
+            follower.is_behind = taken >= most
+            if not follower.is_behind or time.monotonic() > until:
+                break
+            if is_large(follower):
+                self._flush([(follower.run, follower)])
+        self.bytes_read += follower.bytes_read - before
+        return grew or follower.problem != had
+
+    def _rest(self, finished: list[RunFolder]) -> None:
+        """Write what is left of runs at rest into the index."""
+        due = [(one.id, f) for one in finished for f in one.followers if f.offset > f.indexed]
+        if due and not self._flush(due):
+            return
+        with self.lock:
+            for one in finished:
+                one.judge(self.clock)
+                one.compose(one.revision)
+        self.writer.rest({one.id: one.listed for one in finished if one.listed is not None})
+
+    def _flush(self, due: list[tuple[str, Follower]]) -> bool:
+        """Move tails into the index; False while the index refuses."""
+        lost = self.writer.flush(due)
+        for run_id, follower in due:
+            if any(follower is other for other in lost or ()):
+                self._begin_anew(run_id, follower)
+        return lost is not None
+
+    def _begin_anew(self, run_id: str, follower: Follower, size: int | None = None) -> bool:
+        """Follow a journal from where the index is now: another process was quicker, or the file is another one.
+
+        Args:
+            run_id: The run it is of.
+            follower: The one to replace.
+            size: Of the file, if that is less than what was read: what the index has of it is forgotten.
+
+        Returns:
+            Whether that made a difference.
+        """
+        followed = self.runs.get(run_id)
+        if followed is None or followed.journals.get(follower.name) is not follower:
+            return False
+        if size is not None:
+            self.writer.forget_beyond(follower.number, size)
+        saved = self.writer.saved(run_id, follower.name)
+        with self.lock:
+            self.n_replaced += 1
+            is_usable = saved is not None and (size is None or saved.upto <= size)
+            fresh = self.writer.adopt(follower.place, saved) if saved and is_usable else Follower(follower.place)
+            followed.journals[follower.name] = fresh
+            fresh.created, fresh.heartbeat, fresh.mtime = follower.created, follower.heartbeat, follower.mtime
+            fresh.beats, fresh.moved_at, fresh.bytes_read = follower.beats, follower.moved_at, follower.bytes_read
+            followed.arrange()
+        self._read_journal(fresh, float("inf"))
+        return True

@@ -17,7 +17,7 @@ from netscope.schema.noun import Number
 from netscope.schema.run import Rule
 from netscope.store.index.read_only import Known, known_journals
 from netscope.store.ingest.folder_clock import FolderClock
-from netscope.store.ingest.run_folder import Followed
+from netscope.store.ingest.run_folder import RunFolder
 from netscope.store.ingest.run_row import config_of, run_of
 from netscope.store.ingest.run_state import Life, attempt_of
 from netscope.store.journal.follower import Follower
@@ -90,7 +90,7 @@ def joined(folder: Path) -> tuple[str, int]:
     return (_name(run, Known()) if attempt else ""), attempt
 
 
-def _runs(root: Path) -> Iterator[Followed]:
+def _runs(root: Path) -> Iterator[RunFolder]:
     try:
         with os.scandir(root) as entries:
             names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
@@ -100,16 +100,16 @@ def _runs(root: Path) -> Iterator[Followed]:
     yield from (run for run in runs if run.journals)
 
 
-def _listed(folder: Path) -> Followed:
+def _listed(folder: Path) -> RunFolder:
     """A run and its journals, of which nothing is read yet."""
-    run = Followed(folder.name, folder.parent)
+    run = RunFolder(folder.name, folder.parent)
     listing = run.look()
     if listing is not None:
         run.have(listing)
     return run
 
 
-def _take_over(run: Followed, known: Known) -> None:
+def _take_over(run: RunFolder, known: Known) -> None:
     """Begin each journal where the index left off, unless the file is shorter than that."""
     for name, follower in list(run.journals.items()):
         saved = known.journals.get((run.id, name))
@@ -118,7 +118,7 @@ def _take_over(run: Followed, known: Known) -> None:
                 run.journals[name] = saved.follower(follower.place, known.key_sets)
 
 
-def _name(run: Followed, known: Known) -> str:
+def _name(run: RunFolder, known: Known) -> str:
     """The name a run has now; of what the index does not know only the beginning is read, except of edits."""
     _take_over(run, known)
     for follower in run.followers:
@@ -130,11 +130,11 @@ def _name(run: Followed, known: Known) -> str:
     return _name_of(run)
 
 
-def _name_of(run: Followed) -> str:
+def _name_of(run: RunFolder) -> str:
     return run_of(run.id, run.ordered, [], 0).name
 
 
-def _last_attempt(run: Followed) -> int:
+def _last_attempt(run: RunFolder) -> int:
     return max((attempt_of(f) for f in run.followers), default=0)
 
 

@@ -35,7 +35,7 @@ class Listing(NamedTuple):
     """When the folder had changed before they were listed, in ns; None where it may change again without another."""
 
 
-class Followed:
+class RunFolder:
     """A run and its journals."""
 
     __slots__ = (

@@ -92,7 +92,7 @@ class Consoles:
 
     def _printed(self, run_id: str) -> list[Printed]:
         """What each writer of a run printed, at one moment."""
-        with self.reader.ingest.lock:
+        with self.reader.indexer.lock:
             ordered = [f for f in self.reader.followed(run_id).ordered if attempt_of(f)]
             found = []
             for f in ordered:
@@ -110,8 +110,8 @@ class Consoles:
         if one.indexed and low < high:
             c = tables.console.c
             inside = (c.journal == one.journal) & (c.upto <= one.indexed) & (c.start < high) & (c.start + c.n > low)
-            generation = self.reader.ingest.index.generation
-            with self.reader.ingest.index.reading() as connection:
+            generation = self.reader.indexer.index.generation
+            with self.reader.indexer.index.reading() as connection:
                 places = connection.execute(sql.select(c.start, c.upto, c.n).where(inside)).all()
                 for at, upto, count in places:
                     name = (generation, one.journal, at, upto, count)

@@ -158,7 +158,7 @@ class Large:
         return self.reader.retry(lambda: self._memo(run_id))
 
     def _memo(self, run_id: str) -> Memo:
-        with self.reader.ingest.lock:
+        with self.reader.indexer.lock:
             followed = self.reader.followed(run_id)
             pending = [(f.number, f.memo) for f in followed.ordered if f.head.has_memo]
             attempts = {f.number: attempt_of(f) for f in followed.ordered}
@@ -167,7 +167,7 @@ class Large:
         query = sql.select(c.id, c.memo).where(c.memo.is_not(None))
         saved: dict[int, bytes] = {}
         if pending:
-            with self.reader.ingest.index.reading() as connection:
+            with self.reader.indexer.index.reading() as connection:
                 for some in batches(number for number, _ in pending):
                     saved |= {row.id: row.memo for row in connection.execute(query.where(c.id.in_(some)))}
         by_attempt: dict[int, Memo] = {}
@@ -198,7 +198,7 @@ class Large:
 
     def layers(self, run_id: str) -> LayerTable:
         """What was watched: modules in forward order, and per tensor what there is of it."""
-        with self.reader.ingest.lock:
+        with self.reader.indexer.lock:
             revision = self.reader.followed(run_id).revision
         before = self._tables.get(run_id)
         if before is None or before[0] != revision:
@@ -212,7 +212,7 @@ class Large:
         stats: dict[tuple[str, str, str], set[str]] = {}
         binned: set[tuple[str, str, str]] = set()
         one_of_each: list[str] = []
-        with self.reader.ingest.lock:
+        with self.reader.indexer.lock:
             sets = [keys for f in self.reader.followed(run_id).followers for keys in f.key_sets]
         for keys in sets:
             if keys.kind == "layer":
@@ -245,7 +245,7 @@ class Large:
         c = tables.asset.c
         query = sql.select(c.journal, c.upto, c.seq, c.body).order_by(c.journal, c.upto, c.seq)
         rows: list[Any] = []
-        with self.reader.ingest.index.reading() as connection:
+        with self.reader.indexer.index.reading() as connection:
             for some in batches(upto):
                 rows += connection.execute(query.where(c.journal.in_(some))).all()
         return [

@@ -14,8 +14,8 @@ from netscope.schema.series import Kind
 from netscope.store.index import codec, tables
 from netscope.store.index.database import BROKEN, batches, is_most
 from netscope.store.index.seals import IndexLost, unseal
-from netscope.store.ingest.indexer import Ingest
-from netscope.store.ingest.run_folder import Followed
+from netscope.store.ingest.indexer import Indexer
+from netscope.store.ingest.run_folder import RunFolder
 from netscope.store.ingest.run_state import attempt_of
 from netscope.store.journal.follower import Follower
 from netscope.store.journal.memtable import GROUP, KeySet, Tail, key_id
@@ -129,11 +129,11 @@ class Moment(NamedTuple):
 
 
 class Reader:
-    """Reads series of runs that an `Ingest` follows."""
+    """Reads series of runs that an `Indexer` follows."""
 
-    def __init__(self, ingest: Ingest) -> None:
+    def __init__(self, indexer: Indexer) -> None:
         """Nothing is cached yet."""
-        self.ingest = ingest
+        self.indexer = indexer
         self._kept_chunks: Cache[tuple[int, Points]] = Cache(CACHE_BYTES)
         self._stitched: Cache[Columns] = Cache(CACHE_BYTES)
 
@@ -149,7 +149,7 @@ class Reader:
 
     def steps_of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> np.ndarray:
         """All steps at which any of these series has a point. Of keys that are logged together only one is read."""
-        with self.ingest.lock:
+        with self.indexer.lock:
             sets_of: dict[str, list[tuple[int, int]]] = {}
             wanted = dict.fromkeys(keys).keys()
             for follower in self.followed(run_id).ordered:
@@ -161,7 +161,7 @@ class Reader:
         return np.unique(np.concatenate([np.zeros(0, np.int64), *(columns.steps for columns in found.values())]))
 
     def _of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> dict[str, Columns]:
-        with self.ingest.lock:
+        with self.indexer.lock:
             followed = self.followed(run_id)
             forks = _forks(followed, kind)
             revision = followed.revision
@@ -191,7 +191,7 @@ class Reader:
         rows: dict[int, list[tuple[int, int, int, bytes]]] = {}
         c = tables.chunk.c
         query = sql.select(c.key, c.upto, c.seq, c.n, c.block).where(c.journal == piece.number)
-        with self.ingest.index.reading() as connection:
+        with self.indexer.index.reading() as connection:
             for some in batches(ids):
                 for key, upto, seq, n, body in connection.execute(query.where(c.key.in_(some))):
                     if upto <= piece.indexed:
@@ -211,35 +211,35 @@ class Reader:
             NotFoundError: No such run.
         """
         found = {}
-        with self.ingest.lock:
+        with self.indexer.lock:
             for run_id in run_ids:
                 followed = self.followed(run_id)
                 pieces = [_piece(f, kind, key) for f in followed.ordered]
                 found[run_id] = Moment(pieces, _forks(followed, kind), followed.revision)
         return found
 
-    def followed(self, run_id: str) -> Followed:
+    def followed(self, run_id: str) -> RunFolder:
         """A run by its id.
 
         Raises:
             NotFoundError: No such run.
         """
-        followed = self.ingest.followed(run_id)
+        followed = self.indexer.followed(run_id)
         if followed is None:
-            raise NotFoundError(unknown_run(run_id, list(self.ingest.runs)))
+            raise NotFoundError(unknown_run(run_id, list(self.indexer.runs)))
         return followed
 
     def retry(self, read: Callable[[], T]) -> T:
         """Read; if the index turns out to be broken, build it anew and read again."""
-        self.ingest.begin()
-        index = self.ingest.index
+        self.indexer.begin()
+        index = self.indexer.index
         try:
             return read()
         except BROKEN as error:
             self._kept_chunks.clear()
             self._stitched.clear()
-            self.ingest.start_over(str(error) or type(error).__name__, index)
-            self.ingest.refresh(self.ingest.patience_s)
+            self.indexer.start_over(str(error) or type(error).__name__, index)
+            self.indexer.refresh(self.indexer.patience_s)
         try:
             return read()
         except BROKEN as error:
@@ -249,8 +249,8 @@ class Reader:
         result: dict[str, Columns] = {}
         missing: dict[str, Moment] = {}
         tails: dict[int, Points] = {}
-        with self.ingest.lock:
-            generation = self.ingest.generation
+        with self.indexer.lock:
+            generation = self.indexer.generation
             for run_id, moment in self.moments(run_ids, kind, key).items():
                 kept = self._kept((run_id, kind, key), moment.revision, view)
                 if kept is not None:
@@ -324,9 +324,9 @@ class Reader:
         self, table: sql.Table, numbers: Sequence[int], keys: Iterable[int], *, outline: bool = False
     ) -> Sequence[Any]:
         """Rows (key, journal, upto, seq, n, block) of some keys of some journals, in one query."""
-        is_all = is_most(numbers, len(self.ingest.runs))
+        is_all = is_most(numbers, len(self.indexer.runs))
         values = {"keys": list(keys)} | ({} if is_all else {"journals": list(numbers)})
-        with self.ingest.index.reading() as connection:
+        with self.indexer.index.reading() as connection:
             return connection.execute(_blocks(table, outline, is_all), values).all()
 
 
@@ -381,7 +381,7 @@ def _groups(sets: list[KeySet], key: str) -> dict[int, int]:
     return {one.group_id(one.column[key]): one.column[key] % GROUP for one in wide} if wide else NO_GROUPS
 
 
-def _forks(followed: Followed, kind: str) -> dict[int, int]:
+def _forks(followed: RunFolder, kind: str) -> dict[int, int]:
     return {} if kind == "system" else followed.said_forks  # a machine's time goes on in each attempt
 
 

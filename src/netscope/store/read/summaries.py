@@ -80,7 +80,7 @@ class Summaries:
         kept = before
         if simple or others:
             # A new dict: other threads read the one before. It begins anew when most of it is of runs that are gone.
-            kept = dict(before) if len(before) <= 2 * len(self.reader.ingest.runs) + 100 else {}
+            kept = dict(before) if len(before) <= 2 * len(self.reader.indexer.runs) + 100 else {}
             moments = self.reader.moments(others, "scalar", key)
             many: list[str] = []
             for run_id, moment in moments.items():
@@ -114,8 +114,8 @@ class Summaries:
         simple: list[Simple] = []
         others: list[str] = []
         rules: dict[str, Rule | Number] = {}
-        runs = self.reader.ingest.runs
-        with self.reader.ingest.lock:
+        runs = self.reader.indexer.runs
+        with self.reader.indexer.lock:
             for run_id in run_ids:
                 followed = runs.get(run_id)
                 if followed is None or before.get(run_id, NEVER)[0] == followed.revision:
@@ -135,8 +135,8 @@ class Summaries:
             return {}
         c = tables.series.c
         query = sql.select(c.journal, c.last_step, c.last, c.min, c.max, c.check).where(c.key == key_id("scalar", key))
-        query = query.where(within(c.journal, numbers, len(self.reader.ingest.runs)))
-        with self.reader.ingest.index.reading() as connection:
+        query = query.where(within(c.journal, numbers, len(self.reader.indexer.runs)))
+        with self.reader.indexer.index.reading() as connection:
             # Plain tuples of numbers: of tens of thousands of other objects the garbage collector makes a pause.
             rows = connection.execute(query).cursor.fetchall()
         of_key = key_id("scalar", key)
