@@ -23,7 +23,7 @@ from netscope.errors import NotFoundError, StorageError, UsageError
 from netscope.formats import safetensors
 from netscope.schema.run import EditRequest, Summary
 from netscope.store.ingest import indexer
-from netscope.store.journal import blobs, host
+from netscope.store.journal import blobs, frames, host
 from netscope.store.journal.follower import Follower
 from netscope.store.store import Store
 from tests.fuzzing import examples
@@ -455,6 +455,24 @@ def test_a_journal_that_was_replaced_by_a_shorter_one_is_read_anew(tmp_path: Pat
         assert one.run("r").detail().problems == []
     path.write_bytes(shorter.log(1, {"x": 8.0}).bytes)
     assert store.run("r").series("x").values.tolist() == [7.0, 8.0]
+
+
+def test_a_journal_that_was_replaced_while_the_other_rests_is_found_by_the_next_store(
+    tmp_path: Path, opened: Open
+) -> None:
+    Script(rank=0).log(0, {"x": 1.0}).end().write(tmp_path / "r", "1-made-0-0000.journal")
+    path = Script(rank=1).log(0, {"y": 1.0}).log(1, {"y": 2.0}).end().write(tmp_path / "r", "1-made-1-0000.journal")
+    os.utime(tmp_path / "r", (1e9, 1e9))
+    store = opened(tmp_path)
+    store.refresh(None)  # indexes both and notes that the run is at rest
+    shorter = Script(rank=1).log(0, {"y": 7.0})
+    path.write_bytes(shorter.bytes)
+    with path.open("r+b") as file:  # and its writer lives
+        file.seek(frames.HEARTBEAT_AT)
+        file.write(frames.HEARTBEAT.pack(time.time(), 1))
+    store.refresh(None, everything=True)
+    for one in store, opened(tmp_path):
+        assert one.run("r").series("y").values.tolist() == [7.0]
 
 
 def test_damage_is_counted_and_reported(tmp_path: Path, opened: Open) -> None:

@@ -90,14 +90,16 @@ class IndexWriter:
             self._refused(error)
             return None
 
-    def forget_beyond(self, number: int, size: int) -> None:
-        """Remove all rows of a journal if they are of more bytes than `size`."""
+    def forget_beyond(self, run: str, number: int, size: int) -> None:
+        """Remove all rows of a journal if they are of more bytes than `size`; its run is then not known whole."""
         c = tables.journal.c
         try:
             with self.index.writing() as connection:
                 gone = connection.execute(tables.journal.delete().where(c.id == number, c.upto > size)).rowcount
-                for table in tables.OF_JOURNAL if gone else ():
-                    connection.execute(table.delete().where(table.c.journal == number))
+                if gone:
+                    for table in tables.OF_JOURNAL:
+                        connection.execute(table.delete().where(table.c.journal == number))
+                    connection.execute(tables.run.delete().where(tables.run.c.id == run))
         except StorageError as error:
             self._refused(error)
 

@@ -464,7 +464,7 @@ class Indexer:
         if followed is None or followed.journals.get(follower.name) is not follower:
             return False
         if size is not None:
-            self.writer.forget_beyond(follower.number, size)
+            self.writer.forget_beyond(run_id, follower.number, size)
         saved = self.writer.saved(run_id, follower.name)
         with self.lock:
             self.n_replaced += 1
