@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { durationTicks, formatDuration, formatTick, formatValue, linearTicks, makeScale, niceStep, pad } from './scale';
-import { thousands } from '../i18n/thousands';
+import { durationTicks, formatDuration, formatTick, linearTicks, makeScale, niceStep, pad } from './scale';
+import { number, thousands } from '../i18n/numbers';
 
 describe.each(['linear', 'log', 'symlog', 'time'] as const)('a %s scale', (kind) => {
   const scale = makeScale(kind, 0.02, 750, 300, 10);
@@ -90,11 +90,11 @@ test.each([
   [0.693147, '0.6931'],
   [12345, '12,345'],
   [1.2e-7, '1.2e−7'],
-  [-4.5, '−4.500'],
+  [-4.5, '−4.5'],
   [NaN, 'NaN'],
   [-Infinity, '−∞'],
 ])('value %s reads %s', (value, text) => {
-  expect(formatValue(value)).toBe(text);
+  expect(number(value)).toBe(text);
 });
 
 test.each([

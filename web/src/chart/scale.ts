@@ -1,6 +1,6 @@
 /** From values to pixels and back: linear, logarithmic, symmetric-logarithmic and time axes, with their ticks. */
 
-import { thousands } from '../i18n/thousands';
+import { thousands } from '../i18n/numbers';
 
 export type ScaleKind = 'linear' | 'log' | 'symlog' | 'time';
 
@@ -253,20 +253,6 @@ function trim(text: string): string {
 
 function exponent(size: number, digits: number): string {
   return trim(size.toExponential(digits).replace(/e.*/, '')) + size.toExponential(digits).replace(/.*e\+?/, 'e').replace('-', '−');
-}
-
-/** A value as a person reads it, in about `digits` significant digits: 0.6931, 12,345, 1.20e−7, NaN, ∞. */
-export function formatValue(value: number, digits = 4): string {
-  if (Number.isNaN(value)) return 'NaN';
-  if (value === Infinity) return '∞';
-  if (value === -Infinity) return '−∞';
-  if (value === 0) return '0';
-  const size = Math.abs(value);
-  const sign = value < 0 ? '−' : '';
-  if (Number.isSafeInteger(value)) return sign + thousands(size);
-  if (size < 1e-4 || size >= 1e7) return sign + exponent(size, digits - 1);
-  if (size >= 10 ** digits) return sign + thousands(Math.round(size));
-  return sign + size.toPrecision(digits);
 }
 
 /** Widen [low, high] so that lines do not touch the frame; a single value gets room around it. */

@@ -1,6 +1,6 @@
 /** Words of the Curves, Layers and System views and of the step scrubber, in both languages. */
 
-import { thousands } from './thousands';
+import { thousands } from './numbers';
 
 const plural = (n: number, one: string, many: string) => `${thousands(n)} ${n === 1 ? one : many}`;
 

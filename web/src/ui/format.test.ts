@@ -1,6 +1,7 @@
+import { count, number } from '../i18n/numbers';
 import { expect, test } from 'vitest';
 import durations from '../../../tests/data/durations.json';
-import { count, duration, number, setting } from './format';
+import { duration, setting } from './format';
 
 test.each([
   [20240117, '20,240,117'],
@@ -11,9 +12,13 @@ test.each([
   [9007199254740993n, '9,007,199,254,740,993'],
   [1e16, '1e16'],
   [0.123456, '0.1235'],
+  [0.5, '0.5'],
+  [Math.fround(0.001), '0.001'],
+  [0.50004, '0.5000'],
   [12345.6, '12,346'],
-  [1234567.5, '1.23e6'],
-  [0.00001234, '1.23e−5'],
+  [1234567.5, '1,234,568'],
+  [12345678.9, '1.235e7'],
+  [0.00001234, '1.234e−5'],
   [NaN, 'NaN'],
   [-Infinity, '−∞'],
 ])('a measured number %s is shown as %s', (value, text) => {

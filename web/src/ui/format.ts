@@ -1,23 +1,5 @@
-/** Numbers, times and sizes as people read them. */
-import { thousands } from '../i18n/thousands';
-
-/**
- * A measured number: whole numbers whole, with commas; others in at most `digits` significant digits, with exponents
- * for the very large and small. A true minus sign.
- */
-export function number(value: number | bigint, digits = 4): string {
-  if (typeof value === 'bigint' || Number.isSafeInteger(value)) return count(value);
-  if (Number.isNaN(value)) return 'NaN';
-  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
-  const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-4) return minus(value.toExponential(Math.max(0, digits - 2)).replace(/\.?0+e/, 'e').replace('e+', 'e'));
-  return size >= 10 ** digits ? count(Math.round(value)) : minus(String(Number(value.toPrecision(digits))));
-}
-
-/** A whole number that counts something: 1,234,567. */
-export function count(value: number | bigint): string {
-  return minus(thousands(value));
-}
+/** Settings, times and sizes as people read them. */
+import { minus, number } from '../i18n/numbers';
 
 /** A number that somebody set: every digit and nothing else, as seeds and learning rates are written. */
 export function setting(value: number | bigint): string {
@@ -25,10 +7,6 @@ export function setting(value: number | bigint): string {
   if (!Number.isFinite(value)) return number(value);
   const size = Math.abs(value);
   return minus(size >= 1e-4 && size < 1e15 ? String(value) : value.toExponential().replace('e+', 'e'));
-}
-
-function minus(text: string): string {
-  return text.replaceAll('-', '−');
 }
 
 /**

@@ -1,7 +1,7 @@
 /** From points as loaded to curves as drawn: names, colours. */
 import type { AxisKind, Curve } from '../../chart/plot';
-import { formatClock, formatDuration, formatValue } from '../../chart/scale';
-import { thousands } from '../../i18n/thousands';
+import { formatClock, formatDuration } from '../../chart/scale';
+import { number, thousands } from '../../i18n/numbers';
 import type { GroupCurve } from './groups.svelte';
 import type { Points } from './loader';
 
@@ -36,7 +36,7 @@ export function sayX(x: string, value: number, step: (text: string) => string): 
   if (x === 'step') return step(thousands(Math.round(value)));
   if (x === 'relative') return formatDuration(value);
   if (x === 'time') return `${formatClock(value, 86400)} ${formatClock(value, 1)}`;
-  return `${x} ${formatValue(value)}`;
+  return `${x} ${number(value)}`;
 }
 
 /** Names of runs; where two are alike each gets the end of its id. */
