@@ -450,3 +450,41 @@ def test_a_narrow_column_that_is_sorted_by_shows_how_its_title_begins(table: Pag
     for name in ("train/loss", "val/loss"):
         box = column(table, name).locator(".title span").bounding_box()
         assert box and box["width"] > 16  # a letter and an ellipsis
+
+
+def test_the_curves_of_all_rows_come_in_one_request(page: Page, known: Site) -> None:
+    asked: list[dict[str, list[str]]] = []
+    page.on(
+        "request",
+        lambda request: (
+            asked.append(json.loads(request.post_data)) if "api/series" in request.url and request.post_data else None
+        ),
+    )
+    page.goto(known.url)
+    ready(page)
+    expect(page.locator("[role=row].run svg path[d^=M]")).to_have_count(12)
+    assert [(len(body["runs"]), body["keys"]) for body in asked] == [(12, ["val/loss"])]
+
+
+def test_a_wide_window_previews_the_run_under_the_cursor(opened: Opener, known: Site) -> None:
+    page = opened(viewport={"width": 1920, "height": 900})
+    page.goto(known.url)
+    ready(page)
+    preview = page.get_by_role("complementary", name="Preview")
+    expect(preview).to_contain_text(names(page)[0])
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(preview).to_contain_text(names(page)[1])
+    page.keyboard.press("i")
+    expect(preview).to_have_count(0)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(page.get_by_role("button", name="Preview")).to_have_count(0)
+
+
+def test_a_group_tells_the_range_of_its_runs(table: Page) -> None:
+    table.get_by_role("button", name="Group", exact=True).click()
+    table.get_by_role("dialog").get_by_role("button", name="model", exact=True).click()
+    table.keyboard.press("Escape")
+    at = titles(table).index("val/loss") + 1
+    text = table.locator(f"[role=row].group > :nth-child({at})").first.inner_text()
+    assert re.fullmatch(r"0\.\d+ – 0\.\d+", text)

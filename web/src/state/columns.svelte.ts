@@ -13,6 +13,8 @@ class Columns {
   chosen = $state.raw<readonly Field[] | null>(recall('columns', null));
   widths = $state.raw<Readonly<Record<Field, number>>>(recall('widths', {}));
   diffOnly = $state(recall('diffOnly', false));
+  /** Whether a run is shown beside the table where there is room. */
+  preview = $state(recall('preview', true));
 
   set(fields: readonly Field[] | null): void {
     this.chosen = fields;
@@ -24,6 +26,11 @@ class Columns {
     keep('widths', this.widths);
   }
 
+  setPreview(on: boolean): void {
+    this.preview = on;
+    keep('preview', on);
+  }
+
   setDiffOnly(on: boolean): void {
     this.diffOnly = on;
     keep('diffOnly', on);
@@ -32,11 +39,12 @@ class Columns {
 
 export const columns = new Columns();
 
-/** A field as a heading: "Name", "lr", "loss", "loss min". */
+/** A field as a heading: "Name", "lr", "loss", "loss min", "loss curve". */
 export function fieldTitle(field: Field): string {
   const parsed = parseField(field);
   if (!parsed) return field;
   if ('config' in parsed) return legible(parsed.config);
+  if ('curve' in parsed) return `${legible(parsed.curve)} ${i18n.t.runs.part.curve}`;
   if ('summary' in parsed) return parsed.part === 'value' ? legible(parsed.summary) : `${legible(parsed.summary)} ${i18n.t.runs.part[parsed.part]}`;
   return i18n.t.runs.field[parsed.own];
 }

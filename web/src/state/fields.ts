@@ -1,11 +1,11 @@
-/** What a run can be sorted, grouped and coloured by, and shown as a column: its own words, a config key, a summary key. */
+/** What a run can be sorted, grouped and coloured by, and shown as a column: its own fields, a config key, a summary or the curve of a key. */
 import { own } from '../api/own';
 import type { Run, Scalar } from '../api/schema.gen';
 import { isNumeric, toNumber } from '../api/numbers';
 import { byName, legible } from '../i18n/text';
 import { setting } from '../ui/format';
 
-/** "name", "state", …, "config:optimizer.lr", "summary:loss" (the headline number), "summary.last:loss", "summary.min:loss"… */
+/** "name", "state", …, "config:optimizer.lr", "summary:loss" (the headline number), "summary.last:loss", "summary.min:loss", …, "curve:loss". */
 export type Field = string;
 export type Part = 'value' | 'last' | 'min' | 'max';
 
@@ -15,10 +15,11 @@ export type OwnField = (typeof OWN_FIELDS)[number];
 /** In the order of `Summary`. */
 const PARTS: readonly Part[] = ['last', 'min', 'max', 'value'];
 
-export type Parsed = { own: OwnField } | { config: string } | { summary: string; part: Part };
+export type Parsed = { own: OwnField } | { config: string } | { summary: string; part: Part } | { curve: string };
 
 export function parseField(field: Field): Parsed | null {
   if (field.startsWith('config:')) return { config: field.slice(7) };
+  if (field.startsWith('curve:')) return { curve: field.slice(6) };
   const summary = /^summary(?:\.(last|min|max))?:(.*)$/s.exec(field);
   if (summary) return { summary: summary[2]!, part: (summary[1] as Part | undefined) ?? 'value' };
   const word = OWN_FIELDS.find((name) => name === field);
@@ -35,11 +36,12 @@ export function valueText(value: Scalar | undefined, missing = '–'): string {
   return isNumeric(value) ? setting(value) : legible(String(value));
 }
 
-/** The value of a field; undefined where the run has none. */
+/** The value of a field, of a curve the headline number of its key; undefined where the run has none. */
 export function valueOf(run: Run, field: Field): Scalar | undefined {
   const parsed = parseField(field);
   if (!parsed) return undefined;
   if ('config' in parsed) return own(run.config, parsed.config);
+  if ('curve' in parsed) return valueOf(run, summaryField(parsed.curve));
   if ('summary' in parsed) {
     const summary = own(run.summary, parsed.summary);
     return summary && toNumber(summary[PARTS.indexOf(parsed.part)]);
@@ -56,6 +58,7 @@ export function summaryKeys(fields: Iterable<Field>): string[] {
   for (const field of fields) {
     const parsed = parseField(field);
     if (parsed && 'summary' in parsed) keys.add(parsed.summary);
+    if (parsed && 'curve' in parsed) keys.add(parsed.curve);
   }
   return [...keys];
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Run } from '../../api/schema.gen';
 import { sortRuns } from '../../state/fields';
-import { configKeys, defaultColumns, differing, figure, figures, moved, rowsOf, toCsv } from './table';
+import { choices, configKeys, defaultColumns, differing, figure, figures, moved, rangeText, rowsOf, sharedValue, toCsv, UNLISTED } from './table';
 
 function run(id: string, config: Run['config'] = {}, loss?: number | 'NaN'): Run {
   const summary: Run['summary'] = loss === undefined ? {} : { loss: [loss, loss, loss, loss] };
@@ -52,6 +52,31 @@ test('losses and scores are shown before learning rates and timings', () => {
   expect(shown).toContain('summary:loss');
   expect(shown).toContain('summary:val/acc');
   expect(shown).not.toContain('summary:lr');
+});
+
+test('the shown runs that do not match the filter are the last rows, folded or not', () => {
+  const [listed, unlisted] = [RUNS.slice(0, 2), RUNS.slice(2)];
+  expect(rowsOf(listed, [], new Set([UNLISTED]), unlisted).map((row) => row.id)).toEqual(['a', 'b', UNLISTED]);
+  expect(rowsOf(listed, [], new Set(), unlisted).map((row) => row.id)).toEqual(['a', 'b', UNLISTED, 'c', 'd']);
+  expect(rowsOf(listed, [], new Set(), []).map((row) => row.id)).toEqual(['a', 'b']);
+});
+
+test('a range has as many digits as there is room for', () => {
+  const sum = { n: 3, mean: 0.3, min: 0.20312, max: 0.56271 };
+  expect(rangeText('summary:loss', sum, 20)).toBe('0.2031 – 0.5627');
+  expect(rangeText('summary:loss', sum, 13)).toBe('0.203 – 0.563');
+  expect(rangeText('summary:loss', sum, 3)).toBe('0.2 – 0.6');
+  expect(rangeText('summary:loss', { ...sum, max: sum.min }, 20)).toBe('0.2031');
+});
+
+test('a group tells what its runs share', () => {
+  expect(sharedValue(RUNS.slice(0, 2), 'config:lr')).toBe(0.1);
+  expect(sharedValue(RUNS, 'config:lr')).toBeNull();
+  expect(sharedValue(RUNS, 'config:other')).toBeUndefined();
+});
+
+test('config that differs is offered first', () => {
+  expect(choices([], new Map([['b', { differs: false }], ['c', { differs: true }], ['a', { differs: false }]])).config).toEqual(['config:c', 'config:a', 'config:b']);
 });
 
 test('a CSV quotes what would break it and keeps every digit', () => {

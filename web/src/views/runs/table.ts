@@ -56,21 +56,27 @@ export function configKeys(runs: Iterable<Run>): Map<string, { n: number; differ
 
 const TELLING = /(^|[/_.])(val|valid|test|eval)?[/_.]?(loss|acc|accuracy|error|f1|auc|bleu|perplexity|reward|score)$/i;
 
-/** Columns before anyone chose: state, a few results, the config that differs, tags and times. */
-export function defaultColumns(keys: readonly Key[], config: ReadonlyMap<string, { n: number; differs: boolean }>): Field[] {
+/** The keys that tell how well a run does: losses and scores where there are some, validation and short names first. */
+export function mainKeys(keys: readonly Key[]): string[] {
   const most = keys.reduce((n, key) => Math.max(n, key.n_runs), 0);
-  const results = keys
+  return keys
     .map((key) => ({ key: key.key, worth: (TELLING.test(key.key) ? 2 : 0) + key.n_runs / (most || 1) }))
     .sort((a, b) => b.worth - a.worth || a.key.length - b.key.length)
     // Where there are losses and scores, timings and learning rates wait in the chooser.
     .filter(({ worth }, i, all) => worth >= 2 || (all[0]?.worth ?? 0) < 2)
     .slice(0, 4)
-    .map(({ key }) => summaryField(key));
+    .map(({ key }) => key);
+}
+
+/** Columns before anyone chose: how the run is, the curve of the main key, when, then results and the config that differs. */
+export function defaultColumns(keys: readonly Key[], config: ReadonlyMap<string, { n: number; differs: boolean }>, hasTags = true): Field[] {
+  const results = mainKeys(keys);
   const settings = [...config]
     .sort((a, b) => Number(b[1].differs) - Number(a[1].differs) || b[1].n - a[1].n)
     .slice(0, 6)
     .map(([key]) => `config:${key}`);
-  return ['state', ...results, ...settings, 'tags', 'duration', 'created'];
+  const curve = results.slice(0, 1).map((key) => `curve:${key}`);
+  return ['state', ...curve, 'created', 'duration', ...(hasTags ? ['tags'] : []), ...results.map((key) => summaryField(key)), ...settings];
 }
 
 /** Columns without the config in which all runs agree. */
@@ -108,12 +114,29 @@ export function figure(field: Field, value: number | bigint, digits?: number): s
   return number(value, digits);
 }
 
+/** The range of a column as wide as there is room for: with fewer digits where it is narrow. */
+export function rangeText(field: Field, { min, max }: Figures, n_characters: number): string {
+  for (const digits of [4, 3, 2, 1]) {
+    const [low, high] = [figure(field, min, digits), figure(field, max, digits)];
+    const text = low === high ? low : `${low} – ${high}`;
+    if (text.length <= n_characters || digits === 1) return text;
+  }
+  return '';
+}
+
+/** What the runs of a group share in a column that is no number; null where they differ, undefined where none has it. */
+export function sharedValue(runs: readonly Run[], field: Field): Scalar | undefined {
+  const first = valueOf(runs[0]!, field);
+  return runs.every((run) => isSame(valueOf(run, field), first)) ? first : null;
+}
+
 /** Whether a column is set flush right. */
 export function isNumberColumn(field: Field, runs: readonly Run[]): boolean {
   const parsed = parseField(field);
   if (!parsed) return false;
   if ('summary' in parsed) return true;
   if ('own' in parsed) return parsed.own === 'duration';
+  if ('curve' in parsed) return false;
   for (const run of runs) {
     const value = own(run.config, parsed.config);
     if (value !== undefined && value !== null) return isNumeric(value);
@@ -127,7 +150,8 @@ const MEASURED = 50;
 export function defaultWidth(field: Field, runs: readonly Run[] = []): number {
   const parsed = parseField(field);
   if (!parsed) return 110;
-  if ('summary' in parsed) return Math.min(190, Math.max(138, 58 + parsed.summary.length * 7));
+  if ('summary' in parsed) return Math.min(190, Math.max(92, 40 + parsed.summary.length * 7));
+  if ('curve' in parsed) return Math.min(190, Math.max(120, 76 + parsed.curve.length * 7));
   if ('config' in parsed) {
     const longest = runs.slice(0, MEASURED).reduce((most, run) => {
       const value = own(run.config, parsed.config);
@@ -135,7 +159,7 @@ export function defaultWidth(field: Field, runs: readonly Run[] = []): number {
     }, 0);
     return Math.min(184, Math.max(84, 58 + parsed.config.length * 7, 24 + longest * 7.4));
   }
-  return { name: 240, state: 104, created: 116, updated: 116, duration: 106, tags: 150, notes: 200, id: 190 }[parsed.own];
+  return { name: 240, state: 100, created: 100, updated: 100, duration: 100, tags: 130, notes: 200, id: 190 }[parsed.own];
 }
 
 /** The table as RFC 4180 text: what is shown, every digit. */
@@ -146,16 +170,17 @@ export function toCsv(runs: readonly Run[], columns: readonly Field[], title: (f
   };
   const raw = (run: Run, field: Field) =>
     (field === 'created' || field === 'updated') && run[field] ? new Date(run[field] * 1000).toISOString() : valueOf(run, field);
-  const fields = ['id', 'name', ...columns.filter((field) => field !== 'id' && field !== 'name')];
+  const fields = ['id', 'name', ...columns.filter((field) => field !== 'id' && field !== 'name' && !field.startsWith('curve:'))];
   const lines = [fields.map((field) => cell(title(field))), ...runs.map((run) => fields.map((field) => cell(raw(run, field))))];
   return lines.map((line) => line.join(',') + '\r\n').join('');
 }
 
-/** Everything that could be a column, in sections. */
-export function choices(keys: readonly Key[], config: Iterable<string>): { own: Field[]; config: Field[]; summary: Field[] } {
+/** Everything that could be a column, in sections; config that differs first. */
+export function choices(keys: readonly Key[], config: ReadonlyMap<string, { differs: boolean }>): { own: Field[]; config: Field[]; summary: Field[] } {
+  const settings = [...config].sort((a, b) => Number(b[1].differs) - Number(a[1].differs) || byName(a[0], b[0]));
   return {
     own: OWN_FIELDS.filter((field) => field !== 'name'),
-    config: [...config].sort(byName).map((key) => `config:${key}`),
+    config: settings.map(([key]) => `config:${key}`),
     summary: keys.map((key) => summaryField(key.key)),
   };
 }
