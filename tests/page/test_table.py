@@ -230,6 +230,20 @@ def test_a_filter_says_where_it_is_not_understood(table: Page) -> None:
     expect(problem.locator("mark")).to_have_text("colour")
 
 
+def test_a_near_miss_is_answered_with_a_filter_that_one_click_sets(table: Page) -> None:
+    search = table.get_by_role("textbox", name="Search runs")
+    problem = table.get_by_role("alert")
+    search.fill("accuracy > 0")
+    expect(problem).to_contain_text("Several keys end with accuracy")
+    problem.get_by_role("button", name="val/accuracy").click()
+    expect(search).to_have_value("val/accuracy > 0")
+    expect(problem).to_have_count(0)
+    search.fill("state = finished")
+    problem.get_by_role("button").click()
+    expect(search).to_have_value('state == "finished"')
+    expect(rows(table)).to_have_count(6)
+
+
 def test_a_filter_keeps_the_runs_that_pass(table: Page) -> None:
     lrs = values(table, "lr")
     middle = sum(sorted(lrs)[2:4]) / 2

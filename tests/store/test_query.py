@@ -17,9 +17,11 @@ from netscope.errors import UsageError
 from netscope.schema.run import Run
 from netscope.store.journal import exact_numbers
 from netscope.store.query import run_filter
+from netscope.store.query.known import Known
 
 SHARED: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data/queries.json").read_text(encoding="utf-8"))
 RUNS = msgspec.convert(SHARED["runs"], list[Run])
+KNOWN = Known({key for run in RUNS for key in run.config}, {key for run in RUNS for key in run.summary})
 
 
 def _number(value: Any) -> Any:
@@ -47,6 +49,31 @@ def test_numbers_are_compared_exactly(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", NUMBERS["sorted"], ids=lambda case: case["by"])
 def test_numbers_are_sorted_exactly_and_what_is_none_comes_last(case: dict[str, Any]) -> None:
     assert [run.id for run in run_filter.sort(EXACT, run_filter.order_of(case["by"]))] == case["ids"]
+
+
+@pytest.mark.parametrize("case", SHARED["resolved"], ids=lambda case: case["query"])
+def test_a_name_stands_for_the_only_key_that_ends_with_it(case: dict[str, Any]) -> None:
+    assert [run.id for run in RUNS if run_filter.understand(case["query"], KNOWN).test(run)] == case["ids"]
+
+
+@pytest.mark.parametrize("case", SHARED["near"], ids=lambda case: case["query"])
+def test_a_near_miss_is_answered_with_what_to_type(case: dict[str, Any]) -> None:
+    with pytest.raises(UsageError) as told:
+        run_filter.understand(case["query"], KNOWN)
+    assert str(told.value).partition("type instead: ")[2] == case["instead"]
+    run_filter.understand(case["instead"], KNOWN)
+
+
+@pytest.mark.parametrize("text", SHARED["hopeless"])
+def test_what_may_mean_several_things_is_not_guessed(text: str) -> None:
+    with pytest.raises(UsageError) as told:
+        run_filter.understand(text, KNOWN)
+    assert "type instead" not in str(told.value)
+
+
+def test_a_name_that_several_keys_end_with_is_refused_with_those_keys() -> None:
+    with pytest.raises(UsageError, match=r"'loss' may be train/loss, val/loss; type the one"):
+        run_filter.understand("loss < 1", Known(["lr"], ["train/loss", "val/loss"]))
 
 
 @pytest.mark.parametrize("text", SHARED["bad"])
@@ -124,7 +151,7 @@ def test_a_name_that_no_run_has_is_refused_with_what_was_meant(tmp_path: Path) -
         run.log({"loss": 0.5})
     with netscope.open(tmp_path) as store:
         assert [found.id for found in store.runs("lr < 1 and loss < 1", sort="loss")] == [run.id]
-        with pytest.raises(UsageError, match=r"no run has 'stat'.*did you mean 'state'"):
+        with pytest.raises(UsageError, match=r"no run has 'stat'.*type instead: state == \"running\""):
             store.runs('stat == "running"')
-        with pytest.raises(UsageError, match=r"the sort '-widht': no run has 'widht'.*did you mean 'width'"):
+        with pytest.raises(UsageError, match=r"the sort 'widht': no run has 'widht'.*did you mean 'width'"):
             store.runs(sort="-widht")

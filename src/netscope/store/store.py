@@ -32,6 +32,7 @@ from netscope.store.journal import blobs
 from netscope.store.journal.exact_numbers import json_text
 from netscope.store.journal.memtable import Histogram, KeySet
 from netscope.store.query import run_filter
+from netscope.store.query.known import Known
 from netscope.store.read.console_lines import Consoles, Stream, Wanted
 from netscope.store.read.large_values import Bins, Large
 from netscope.store.read.running_means import Means, Smoother
@@ -362,15 +363,22 @@ class Store:
             )
         if not (sort is None or isinstance(sort, str)):
             raise UsageError(f"sort is a text such as '-created' or 'config.lr', found {sort!r:.80}")
-        asked = run_filter.understand(where if isinstance(where, str) else "")
-        order = run_filter.order_of(sort) if sort is not None else None
         self.refresh(None, everything=True)
+        known = self._known_keys() if where or sort else None
+        asked = run_filter.understand(where if isinstance(where, str) else "", known)
+        order = run_filter.order_of(sort, known) if sort is not None else None
         rows = self.table(keys=sorted({*asked.keys, *(order.keys if order else [])})).runs
-        run_filter.check_names(asked.names, rows, str(where))
-        run_filter.check_names(order.names if order else [], rows, str(sort), "sort")
         passing = [run for run in rows if asked.test(run)]
         found = [StoredRun(self, run) for run in (run_filter.sort(passing, order) if order else passing)]
         return [run for run in found if where(run)] if callable(where) else found
+
+    def _known_keys(self) -> Known | None:
+        """The keys that names in a filter may stand for; None where there are no runs, so that no name is refused."""
+        rows = self.table().runs
+        if not rows:
+            return None
+        series = [key.key for key in self.keys([run.id for run in rows], "scalar").keys]
+        return Known(list(dict.fromkeys(key for run in rows for key in run.config)), series)
 
     def run(self, id_or_name: str) -> StoredRun:
         """One run by its id or its name; of several with that name the newest.

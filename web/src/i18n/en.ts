@@ -90,7 +90,7 @@ export const en = {
   runs: {
     title: 'Runs',
     search: 'Search runs',
-    searchPlaceholder: 'Words, /regex/ or config.lr < 0.01 and state == "running"',
+    searchPlaceholder: 'Words, /regex/ or lr < 0.01 and state == "running"',
     searchShort: 'Filter runs',
     searchHelp: 'How to search',
     clear: 'Clear',
@@ -103,11 +103,12 @@ export const en = {
     showAll: 'Show all runs',
     notHere: 'This run is not here (deleted, or of another folder).',
     toTable: 'Go to the runs',
+    typeInstead: 'Type instead:',
     misread: {
       end: 'The filter ends too early.',
       unexpected: (piece: string) => `Not expected here: ${piece}`,
-      name: (piece: string) =>
-        `Unknown name: ${piece}. Known: name, state, tags, notes, id, created, updated, duration, archived, config.…, summary["…"]`,
+      name: (piece: string) => `No run has ${piece}, and it is none of name, state, tags, notes, id, created, updated, duration, archived.`,
+      several: (piece: string) => `Several keys end with ${piece}.`,
       regex: (piece: string) => `Not a regular expression: ${piece}`,
       quote: (piece: string) => `This text has no closing quote: ${piece}`,
     },
@@ -206,7 +207,7 @@ export const en = {
     help: {
       words: 'Searches name, state, tags and notes for each word.',
       regex: 'A regular expression on the name, between slashes.',
-      filter: 'A comparison of config, of the last, min or max of a key, or of a run’s own fields.',
+      filter: 'Compares config, the last, min or max of a key, or a field of the run. lr stands for the only key that ends with it.',
       logic: 'Join with and, or, not; lists with in; regular expressions with ~.',
     },
   },

@@ -84,7 +84,7 @@ export const zh: Messages = {
   runs: {
     title: '运行',
     search: '搜索运行',
-    searchPlaceholder: '关键词、/正则/ 或 config.lr < 0.01 and state == "running"',
+    searchPlaceholder: '关键词、/正则/ 或 lr < 0.01 and state == "running"',
     searchShort: '筛选运行',
     searchHelp: '搜索说明',
     clear: '清除',
@@ -97,11 +97,12 @@ export const zh: Messages = {
     showAll: '显示全部运行',
     notHere: '该运行不在这里（已删除，或属于其他文件夹）。',
     toTable: '前往运行列表',
+    typeInstead: '请改为输入：',
     misread: {
       end: '筛选表达式不完整。',
       unexpected: (piece) => `此处不应出现：${piece}`,
-      name: (piece) =>
-        `未知名称：${piece}。可用：name、state、tags、notes、id、created、updated、duration、archived、config.…、summary["…"]`,
+      name: (piece) => `没有运行含有 ${piece}，它也不是 name、state、tags、notes、id、created、updated、duration、archived 之一。`,
+      several: (piece) => `有多个键以 ${piece} 结尾。`,
       regex: (piece) => `不是有效的正则表达式：${piece}`,
       quote: (piece) => `文本缺少右引号：${piece}`,
     },
@@ -200,7 +201,7 @@ export const zh: Messages = {
     help: {
       words: '关键词会在名称、状态、标签和备注中查找。',
       regex: '斜杠之间为匹配名称的正则表达式。',
-      filter: '比较配置、某个键的最新/最小/最大值，或运行自身的字段。',
+      filter: '比较配置、某个键的最新/最小/最大值，或运行自身的字段。lr 代表唯一以它结尾的键。',
       logic: '用 and、or、not 连接；列表用 in；正则表达式用 ~。',
     },
   },

@@ -1,7 +1,8 @@
 /** Which runs are listed, in the table and beside the views, and in what order: filter, sorting, grouping, pins. */
 import type { Run } from '../api/schema.gen';
 import { sortRuns, summaryKeys, type Field, type Sort } from './fields';
-import { understand, unknownName, type Query } from './query';
+import type { Known } from './known';
+import { understand, type Query } from './query';
 import { runs } from './runs.svelte';
 import { selection } from './selection.svelte';
 import { keep, recall } from './stored';
@@ -12,12 +13,13 @@ class Listing {
   pinned = $state.raw<ReadonlySet<string>>(new Set(recall<string[]>('pinned', [])));
   withArchived = $state(false);
 
-  readonly #typed = $derived(understand(selection.filter));
-  /** The filter; with a name that no run has it is a problem, and every run passes. */
-  readonly query: Query = $derived.by(() => {
-    const problem = runs.keys.length ? unknownName(this.#typed, runs.all.values(), runs.keys) : null;
-    return problem ? { ...this.#typed, test: () => true, problem } : this.#typed;
+  /** The keys that names in the filter may stand for; null until they have come. */
+  readonly #known: Known | null = $derived.by(() => {
+    if (!runs.keys.length) return null;
+    const config = new Set([...runs.all.values()].flatMap((run) => Object.keys(run.config)));
+    return { config, series: new Set(runs.keys.map((key) => key.key)) };
   });
+  readonly query: Query = $derived(understand(selection.filter, selection.filter ? this.#known : null));
   /** The runs that match, pinned ones first, in the order of the table. */
   readonly runs: readonly Run[] = $derived.by(() => {
     const matching = [...runs.all.values()].filter((run) => (this.withArchived || !run.archived) && this.query.test(run));

@@ -3,7 +3,7 @@ import shared from '../../../tests/data/queries.json';
 import type { Run } from '../api/schema.gen';
 import { withNumbers } from '../api/client';
 import { sortRuns } from './fields';
-import { understand, unknownName } from './query';
+import { understand } from './query';
 
 const numbers = structuredClone(shared.numbers);
 const exact = (numbers.runs as unknown as Run[]).map(withNumbers);
@@ -45,11 +45,35 @@ test('a misread filter says which piece was not expected', () => {
   expect(understand('state == "run').problem).toMatchObject({ reason: 'quote' });
 });
 
-test('a name that stands alone is of the configuration or a series; one that no run has is misspelt', () => {
-  expect(understand('lr < 0.1').problem).toBeNull();
-  expect(unknownName(understand('lr < 0.1 and loss < 1'), runs, [{ key: 'loss' }])).toBeNull();
-  expect(unknownName(understand('lr < 0.1 and stat == "x"'), runs, [])).toMatchObject({ reason: 'name', piece: 'stat', at: 13 });
-  expect(unknownName(understand('stat == "x"'), [], [])).toBeNull();
+const known = {
+  config: new Set(runs.flatMap((run) => Object.keys(run.config))),
+  series: new Set(runs.flatMap((run) => Object.keys(run.summary))),
+};
+
+test.each(shared.resolved)('a name stands for the only key that ends with it: $query', (told) => {
+  const query = understand(told.query, known);
+  expect(query.problem).toBeNull();
+  expect(runs.filter(query.test).map((run) => run.id)).toEqual(told.ids);
+});
+
+test.each(shared.near)('a near miss is answered with what to type: $query', (told) => {
+  const query = understand(told.query, known);
+  expect(query.problem?.instead).toBe(told.instead);
+  expect(runs.filter(query.test)).toHaveLength(runs.length);
+});
+
+test.each(shared.hopeless)('what may mean several things is not guessed: %s', (text) => {
+  expect(understand(text, known).problem).toMatchObject({ instead: null });
+});
+
+test('a name that several keys end with is answered with those keys', () => {
+  const two = { config: new Set(['lr']), series: new Set(['train/loss', 'val/loss']) };
+  expect(understand('loss < 1', two).problem).toMatchObject({ reason: 'several', piece: 'loss', keys: ['train/loss', 'val/loss'] });
+  expect(understand('loss < 1').problem).toBeNull();
+});
+
+test('a name that no run has says where it stands', () => {
+  expect(understand('lr < 0.1 and colour == "x"', known).problem).toMatchObject({ reason: 'name', piece: 'colour', at: 13 });
 });
 
 test('plain words with a hyphen or a dot are words, not a filter', () => {

@@ -1,18 +1,18 @@
 /**
  * The search box: plain words, a /regular expression/, or the filter language of docs/query.md.
  *
- * The twin of store/query/run_filter.py; tests/data/queries.json holds both to the same answers.
+ * The twin of store/query/ (run_filter.py, parser.py); tests/data/queries.json holds both to the same answers.
  */
 import { own } from '../api/own';
 import type { Run, Scalar } from '../api/schema.gen';
 import { isSame, numberOf, toNumber } from '../api/numbers';
+import { findKeys, PARTS, partOf, type Known } from './known';
+import { corrected, FIELDS, isAttempt } from './nearMiss';
 
 export interface Query {
   test: (run: Run) => boolean;
   /** Series whose summary the question needs. */
   keys: readonly string[];
-  /** Names that stand alone, `lr` for `config.lr`, which some run should have, and where each stands. */
-  names: ReadonlyMap<string, number>;
   /** What could not be understood, and where; null when all was. */
   problem: Misread | null;
   kind: 'all' | 'words' | 'regex' | 'filter';
@@ -20,26 +20,28 @@ export interface Query {
 
 export class Misread extends Error {
   constructor(
-    readonly reason: 'end' | 'unexpected' | 'name' | 'regex' | 'quote',
+    readonly reason: 'end' | 'unexpected' | 'name' | 'several' | 'regex' | 'quote',
     /** The piece of text that was not expected. */
     readonly piece: string,
     readonly at: number,
+    /** The keys that a name may stand for, where there are several. */
+    readonly keys: readonly string[] = [],
   ) {
     super(`${reason}: ${piece} at ${at}`);
   }
+  /** The whole filter as it was probably meant. */
+  instead: string | null = null;
 }
 
 type Value = Scalar | undefined | readonly Value[] | Iterable<string>;
 type Node = (run: Run) => Value;
 
-/** In the order of `Summary`. */
-const PARTS = ['last', 'min', 'max', 'value'];
 const VALUE = PARTS.indexOf('value');
 
-const NOTHING: Query = { test: () => true, keys: [], names: new Map(), problem: null, kind: 'all' };
+const NOTHING: Query = { test: () => true, keys: [], problem: null, kind: 'all' };
 
-/** Understand what was typed; never throws. Where there is a problem, every run passes. */
-export function understand(typed: string): Query {
+/** Understand what was typed; never throws. Where there is a problem, every run passes. Names are looked for among the `known` keys. */
+export function understand(typed: string, known: Known | null = null): Query {
   const text = typed.trim();
   if (!text) return NOTHING;
   try {
@@ -48,27 +50,30 @@ export function understand(typed: string): Query {
       const pattern = compile(regex[1]!, regex[2]!, 0);
       return { ...NOTHING, kind: 'regex', test: (run) => pattern.test(run.name) || pattern.test(run.id) };
     }
-    if (!looksLikeFilter(text)) return { ...NOTHING, kind: 'words', test: words(text) };
-    const parser = new Parser(text);
-    const node = parser.whole();
-    return { kind: 'filter', test: (run) => truth(node(run)), keys: [...parser.keys], names: parser.names, problem: null };
+    const isFilter = looksLikeFilter(text);
+    if (!isFilter && !isAttempt(text, known)) return { ...NOTHING, kind: 'words', test: words(text) };
+    const query = read(text, known);
+    if (!query.problem) return query;
+    const instead = corrected(text, known);
+    if (!read(instead, known).problem) query.problem.instead = instead;
+    else if (!isFilter) return { ...NOTHING, kind: 'words', test: words(text) };
+    return query;
   } catch (error) {
     if (error instanceof Misread) return { ...NOTHING, problem: error };
     throw error;
   }
 }
 
-/** The first name that stands alone and that no run has, in its configuration or as a series: it is misspelt. */
-export function unknownName(query: Query, runs: Iterable<Run>, series: readonly { key: string }[]): Misread | null {
-  if (!query.names.size) return null;
-  const all = [...runs];
-  for (const [name, at] of query.names)
-    if (all.length && !series.some((one) => one.key === name) && !all.some((run) => Object.hasOwn(run.config, name) || Object.hasOwn(run.rules, name)))
-      return new Misread('name', name, at);
-  return null;
+function read(text: string, known: Known | null): Query {
+  try {
+    const parser = new Parser(text, known);
+    const node = parser.whole();
+    return { kind: 'filter', test: (run) => truth(node(run)), keys: [...parser.keys], problem: null };
+  } catch (error) {
+    if (error instanceof Misread) return { ...NOTHING, problem: error };
+    throw error;
+  }
 }
-
-const FIELDS = ['id', 'name', 'state', 'created', 'updated', 'duration', 'tags', 'notes', 'archived'];
 
 const SIGNS =
   /[<>=~]|\bin\s*[[(]|\bin\s+(id|name|state|tags|notes|config|summary)\b|\b(config|summary)\s*[.[]|\[\s*["']|\bis\s+(not\s+)?(missing|nan|inf|None|null)\b/;
@@ -100,7 +105,7 @@ interface Token {
 }
 
 const TOKEN =
-  /\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|([\p{L}_][\p{L}\p{N}_]*)|(==|!=|<=|>=|=~|!~|[<>~()[\],.+-]))/uy;
+  /\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|([\p{L}_][\p{L}\p{N}_]*(?:[/@-][\p{L}\p{N}_]+)*)|(==|!=|<=|>=|=~|!~|[<>~()[\],.+-]))/uy;
 
 function tokens(text: string): Token[] {
   const found: Token[] = [];
@@ -125,11 +130,13 @@ function tokens(text: string): Token[] {
 /** Precedence climbs: or, and, not, comparison, sign, atom. */
 class Parser {
   readonly keys = new Set<string>();
-  readonly names = new Map<string, number>();
   #tokens: Token[];
   #at = 0;
 
-  constructor(text: string) {
+  readonly #known: Known | null;
+
+  constructor(text: string, known: Known | null) {
+    this.#known = known;
     this.#tokens = tokens(text);
   }
 
@@ -293,16 +300,27 @@ class Parser {
     return (run) => run[field] as Value;
   }
 
-  /** A name of the configuration, else of a series. */
+  /** A name of the configuration, else of a series, `.min` or `.max` of one. */
   #alone(token: Token): Node {
-    let key = token.text;
-    while (this.#take('.') !== null) key += '.' + this.#word();
-    this.names.set(key, token.at);
+    let name = token.text;
+    while (this.#take('.') !== null) name += '.' + this.#word();
+    const key = this.#meant(name, token.at);
+    const part = partOf(key);
     this.keys.add(key);
+    if (part) this.keys.add(part[0]);
     return (run) => {
       if (Object.hasOwn(run.config, key)) return run.config[key];
-      return Object.hasOwn(run.summary, key) ? toNumber(run.summary[key]![VALUE]) : undefined;
+      if (Object.hasOwn(run.summary, key)) return toNumber(run.summary[key]![VALUE]);
+      return part && Object.hasOwn(run.summary, part[0]) ? toNumber(run.summary[part[0]]![part[1]]) : undefined;
     };
+  }
+
+  /** The key that a name stands for. */
+  #meant(name: string, at: number): string {
+    if (!this.#known) return name;
+    const found = findKeys(this.#known, name);
+    if (found.length === 1) return found[0]!;
+    throw new Misread(found.length ? 'several' : 'name', name, at, found);
   }
 
   /** What follows `config` or `summary`: .a.b or ["a.b"]. Dots go on only where keys have dots. */

@@ -9,6 +9,10 @@ interface Pending {
   edit?: EditRequest;
 }
 
+const KEYS_MS = 10_000;
+/** While there are none yet: a run that has just begun. */
+const NO_KEYS_MS = 1_000;
+
 class Runs {
   /** As the server last sent them. Replaced, never changed in place. */
   #received = $state.raw<ReadonlyMap<string, Run>>(new Map());
@@ -29,7 +33,7 @@ class Runs {
   /** False until the first table has come. */
   loaded = $state(false);
   problem = $state.raw<ApiError | null>(null);
-  /** Scalar keys of all runs, for columns and choices; loaded by `loadKeys`. */
+  /** Scalar keys of all runs, for columns, choices and names in filters; loaded by `loadKeys`. */
   keys = $state.raw<readonly Key[]>([]);
 
   #revision = 0;
@@ -39,6 +43,7 @@ class Runs {
   /** The request under way. */
   #question: Promise<unknown> | null = null;
   #again = false;
+  #keysAt = 0;
 
   /** Load what changed since our revision; calls during a request become one more request at its end. */
   async refresh(): Promise<void> {
@@ -83,10 +88,16 @@ class Runs {
     if (this.#wanted.size > this.#asked.length && (this.loaded || this.#question)) await this.refresh();
   }
 
+  /** New keys are rare and the request names every run, so it is sent again now and then only. */
   async loadKeys(): Promise<void> {
     const ids = [...this.all.keys()];
-    if (!ids.length) return;
-    this.keys = (await api.keys(ids)).keys.filter((key) => key.kind === 'scalar');
+    if (!ids.length || Date.now() - this.#keysAt < (this.keys.length ? KEYS_MS : NO_KEYS_MS)) return;
+    this.#keysAt = Date.now();
+    try {
+      this.keys = (await api.keys(ids)).keys.filter((key) => key.kind === 'scalar');
+    } catch {
+      // Asked for again when a run grows.
+    }
   }
 
   /** Edit runs: shown at once, taken back when the server refuses. */

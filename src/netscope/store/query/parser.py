@@ -9,10 +9,10 @@ from typing import NamedTuple, NoReturn
 from netscope.errors import UsageError
 from netscope.schema.run import Run
 from netscope.store.journal.exact_numbers import MOST_DIGITS
+from netscope.store.query.known import PARTS, Known
 from netscope.store.query.operators import Node, Value, comparing, constant, every, is_missing, spelt, truth
 
 FIELDS = ("id", "name", "state", "created", "updated", "duration", "tags", "notes", "archived")
-PARTS = ("last", "min", "max", "value")
 CONSTANTS: dict[str, Value] = {
     "True": True, "true": True, "False": False, "false": False, "None": None, "null": None,
     "nan": math.nan, "inf": math.inf,
@@ -21,7 +21,7 @@ COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "~", "=~", "!~", "in", "not", "
 TOKEN = re.compile(
     r"\s*(?:(?P<number>[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?)"
     r"|(?P<text>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"
-    r"|(?P<name>[^\W\d]\w*)"
+    r"|(?P<name>[^\W\d]\w*(?:[/@-]\w+)*)"
     r"|(?P<mark>==|!=|<=|>=|=~|!~|[<>~()\[\],.+-]))"
 )
 MOST_NESTED = 100
@@ -50,13 +50,17 @@ def _tokens(text: str, what: str) -> list[Token]:
 class Parser:
     """Precedence climbs: or, and, not, comparison, sign, atom."""
 
-    def __init__(self, text: str, what: str = "filter") -> None:
-        """Cut the text into tokens; `what` it is called in errors."""
-        self.text, self.what = text, what
+    def __init__(self, text: str, known: Known | None = None, what: str = "filter") -> None:
+        """Cut the text into tokens; names are taken as they are unless the `known` keys are given.
+
+        Args:
+            text: What was typed.
+            known: The keys that runs have; a name that stands for none of them, or for several, is an error.
+            what: What the text is called in errors.
+        """
+        self.text, self.known, self.what = text, known, what
         self.keys: set[str] = set()
         """Series whose summaries are asked about."""
-        self.names: set[str] = set()
-        """Names that stand alone: `lr` for `config.lr`, or for the headline number of a series."""
         self._tokens = _tokens(text, what)
         self._at = 0
         self._depth = 0
@@ -213,19 +217,38 @@ class Parser:
         return field
 
     def _alone(self, name: str) -> Node:
-        """A name of the configuration, else of a series."""
+        """A name of the configuration, else of a series, `.min` or `.max` of one."""
         key = name
         while self._take(".") is not None:
             key += "." + self._word()
-        self.names.add(key)
-        self.keys.add(key)
+        key = self._meant(key)
+        stem, _, part = key.rpartition(".")
+        is_part = part in PARTS
+        self.keys |= {key, stem} if is_part else {key}
 
         def value(run: Run) -> Value:
-            if key in run.config or key not in run.summary:
-                return run.config.get(key)
-            return float(run.summary[key].value)
+            if key in run.config:
+                return run.config[key]
+            if key in run.summary:
+                return float(run.summary[key].value)
+            return float(getattr(run.summary[stem], part)) if is_part and stem in run.summary else None
 
         return value
+
+    def _meant(self, name: str) -> str:
+        """The key that a name stands for."""
+        if self.known is None:
+            return name
+        found = self.known.find(name)
+        if len(found) == 1:
+            return found[0]
+        which = f"the {self.what} {self.text!r}: "
+        if found:
+            raise UsageError(f"{which}{name!r} may be {', '.join(found[:10])}; type the one that you mean")
+        known = [*FIELDS, *self.known.config, *self.known.series]
+        raise UsageError(
+            f"{which}no run has {name!r} in its configuration or as a series; there are {', '.join(known[:30])}"
+        )
 
     def _summary(self) -> Node:
         key = self._path(dotted=False)

@@ -5,13 +5,14 @@ r"""The filter language: plain words, a /regular expression/, or `config.lr < 0.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from netscope.errors import UsageError
 from netscope.schema.run import Run
+from netscope.store.query import near_miss
+from netscope.store.query.known import Known
 from netscope.store.query.operators import Node, is_missing, truth
 from netscope.store.query.parser import FIELDS, Parser, compiled
 from netscope.text import Natural, natural
@@ -29,28 +30,56 @@ class Query(NamedTuple):
     test: Callable[[Run], bool]
     keys: list[str]
     """Series whose summary must be in the run."""
-    names: list[str]
-    """Names that stand alone, which some run should have."""
 
 
-def understand(text: str) -> Query:
+def understand(text: str, known: Known | None = None) -> Query:
     """Make a test out of what was typed.
 
+    Args:
+        text: What was typed.
+        known: The keys that runs have: names that stand alone are looked for among them.
+
     Raises:
-        UsageError: It looks like the filter language but is none; says where.
+        UsageError: It looks like the filter language but is none; says where, and what to type instead.
     """
     text = text.strip()
     if not text:
-        return Query(lambda run: True, [], [])
+        return Query(lambda run: True, [])
     if (regex := re.fullmatch(r"/(.+)/(i?)", text)) is not None:
         pattern = compiled(regex[1], text, flags=re.IGNORECASE if regex[2] else 0)
-        return Query(lambda run: bool(pattern.search(run.name) or pattern.search(run.id)), [], [])
-    if not FILTER_SIGNS.search(text) and not ARCHIVED.match(text):
-        wanted = text.lower().split()
-        return Query(lambda run: all(word in _hay(run) for word in wanted), [], [])
-    parser = Parser(text)
+        return Query(lambda run: bool(pattern.search(run.name) or pattern.search(run.id)), [])
+    is_filter = bool(FILTER_SIGNS.search(text) or ARCHIVED.match(text))
+    if not is_filter and not near_miss.is_attempt(text, known):
+        return _words(text)
+    try:
+        return _read(text, known)
+    except UsageError as error:
+        if (instead := _instead(text, known)) is not None:
+            raise UsageError(f"{error}; type instead: {instead}") from error
+        if is_filter:
+            raise
+        return _words(text)
+
+
+def _words(text: str) -> Query:
+    wanted = text.lower().split()
+    return Query(lambda run: all(word in _hay(run) for word in wanted), [])
+
+
+def _read(text: str, known: Known | None) -> Query:
+    parser = Parser(text, known)
     node = parser.whole()
-    return Query(lambda run: truth(node(run)), sorted(parser.keys), sorted(parser.names))
+    return Query(lambda run: truth(node(run)), sorted(parser.keys))
+
+
+def _instead(text: str, known: Known | None) -> str | None:
+    """What was meant, where that can be read."""
+    instead = near_miss.corrected(text, known)
+    try:
+        _read(instead, known)
+    except UsageError:
+        return None
+    return instead
 
 
 class Order(NamedTuple):
@@ -59,38 +88,27 @@ class Order(NamedTuple):
     value: Node
     descending: bool
     keys: list[str]
-    names: list[str]
-    """As of a query."""
 
 
-def order_of(text: str) -> Order:
+def order_of(text: str, known: Known | None = None) -> Order:
     """What to sort by: a field, `config.…` or `summary[…]`; "-…" descends.
 
     Raises:
         UsageError: It is none of them.
     """
-    if not text.removeprefix("-").strip():
+    typed = text.removeprefix("-").strip()
+    if not typed:
         raise UsageError(
             "sort names what to sort by, as in created or config.lr; with '-' before it for the other way round"
         )
-    parser = Parser(text.removeprefix("-"), "sort")
-    return Order(parser.whole(), text.startswith("-"), sorted(parser.keys), sorted(parser.names))
-
-
-def check_names(names: Iterable[str], runs: Sequence[Run], text: str, what: str = "filter") -> None:
-    """Refuse a name that stands alone and that no run has: it is misspelt.
-
-    Raises:
-        UsageError: There is one; says what is meant, perhaps.
-    """
-    for name in names:
-        if runs and not any(name in run.config or name in run.summary for run in runs):
-            known = [*FIELDS, *dict.fromkeys(key for run in runs for key in run.config)]
-            near = difflib.get_close_matches(name, known, 1)
-            raise UsageError(
-                f"the {what} {text!r}: no run has {name!r} in its configuration or as a series"
-                + (f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known[:30])}")
-            )
+    parser = Parser(text.removeprefix("-"), known, "sort")
+    try:
+        return Order(parser.whole(), text.startswith("-"), sorted(parser.keys))
+    except UsageError as error:
+        near = near_miss.nearest(typed, [*FIELDS, *known.config, *known.series]) if known else None
+        if near is None or near == typed:
+            raise
+        raise UsageError(f"{error}; did you mean {near!r}?") from error
 
 
 def _hay(run: Run) -> str:
