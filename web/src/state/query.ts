@@ -13,6 +13,8 @@ export interface Query {
   test: (run: Run) => boolean;
   /** Series whose summary the question needs. */
   keys: readonly string[];
+  /** Whether there are names that stand for one of all keys, which the caller should know then. */
+  usesNames: boolean;
   /** What could not be understood, and where; null when all was. */
   problem: Misread | null;
   kind: 'all' | 'words' | 'regex' | 'filter';
@@ -38,7 +40,7 @@ type Node = (run: Run) => Value;
 
 const VALUE = PARTS.indexOf('value');
 
-const NOTHING: Query = { test: () => true, keys: [], problem: null, kind: 'all' };
+const NOTHING: Query = { test: () => true, keys: [], usesNames: false, problem: null, kind: 'all' };
 
 /** Understand what was typed; never throws. Where there is a problem, every run passes. Names are looked for among the `known` keys. */
 export function understand(typed: string, known: Known | null = null): Query {
@@ -68,9 +70,9 @@ function read(text: string, known: Known | null): Query {
   try {
     const parser = new Parser(text, known);
     const node = parser.whole();
-    return { kind: 'filter', test: (run) => truth(node(run)), keys: [...parser.keys], problem: null };
+    return { kind: 'filter', test: (run) => truth(node(run)), keys: [...parser.keys], usesNames: parser.usesNames, problem: null };
   } catch (error) {
-    if (error instanceof Misread) return { ...NOTHING, problem: error };
+    if (error instanceof Misread) return { ...NOTHING, usesNames: true, problem: error };
     throw error;
   }
 }
@@ -133,6 +135,7 @@ class Parser {
   #tokens: Token[];
   #at = 0;
 
+  usesNames = false;
   readonly #known: Known | null;
 
   constructor(text: string, known: Known | null) {
@@ -306,6 +309,7 @@ class Parser {
     while (this.#take('.') !== null) name += '.' + this.#word();
     const key = this.#meant(name, token.at);
     const part = partOf(key);
+    this.usesNames = true;
     this.keys.add(key);
     if (part) this.keys.add(part[0]);
     return (run) => {
