@@ -76,6 +76,12 @@ def test_a_name_that_several_keys_end_with_is_refused_with_those_keys() -> None:
         run_filter.understand("loss < 1", Known(["lr"], ["train/loss", "val/loss"]))
 
 
+def test_a_part_is_of_the_series_that_is_meant() -> None:
+    assert Known(["lr"], ["train/loss"]).find("loss.min") == ["train/loss.min"]
+    assert Known(["loss.min"], ["train/loss"]).find("loss.min") == ["loss.min"]
+    assert Known(["opt.loss"], []).find("loss.min") == []
+
+
 @pytest.mark.parametrize("text", SHARED["bad"])
 def test_what_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="filter"):

@@ -378,7 +378,9 @@ class Store:
         if not rows:
             return None
         series = [key.key for key in self.keys([run.id for run in rows], "scalar").keys]
-        return Known(list(dict.fromkeys(key for run in rows for key in run.config)), series)
+        # Of a headline number that was set by hand there need be no series.
+        series += [key for run in rows for key in run.rules]
+        return Known(list(dict.fromkeys(key for run in rows for key in run.config)), list(dict.fromkeys(series)))
 
     def run(self, id_or_name: str) -> StoredRun:
         """One run by its id or its name; of several with that name the newest.

@@ -17,7 +17,9 @@ class Listing {
   readonly #known: Known | null = $derived.by(() => {
     if (!runs.keys.length) return null;
     const config = new Set([...runs.all.values()].flatMap((run) => Object.keys(run.config)));
-    return { config, series: new Set(runs.keys.map((key) => key.key)) };
+    // Of a headline number that was set by hand there need be no series.
+    const series = [...runs.keys.map((key) => key.key), ...[...runs.all.values()].flatMap((run) => Object.keys(run.rules))];
+    return { config, series: new Set(series) };
   });
   readonly query: Query = $derived(understand(selection.filter, selection.filter ? this.#known : null));
   /** The runs that match, pinned ones first, in the order of the table. */
