@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.conftest import Site, ready
+from tests.page.conftest import Opener, Site, ready
 
 
 @pytest.fixture
@@ -52,85 +52,129 @@ def settings(page: Page) -> Locator:
 
 
 def test_a_pinned_chart_stands_first_until_it_is_unpinned(curves: Page) -> None:
-    act(curves, "val/loss", "Pin to the top")
-    expect(card(curves, "val/loss")).to_have_count(2)
+    act(curves, "loss", "Pin to the top")
+    expect(card(curves, "loss")).to_have_count(2)
     assert sections(curves)[0] == "Pinned"
-    assert cards(curves)[0] == "val/loss"
+    assert cards(curves)[0] == "loss"
     curves.reload()
     ready(curves)
-    assert cards(curves)[0] == "val/loss"
-    act(curves, "val/loss", "Unpin")
-    expect(card(curves, "val/loss")).to_have_count(1)
+    assert cards(curves)[0] == "loss"
+    act(curves, "loss", "Unpin")
+    expect(card(curves, "loss")).to_have_count(1)
     assert "Pinned" not in sections(curves)
 
 
 def test_a_dragged_card_changes_places_within_its_section(curves: Page) -> None:
-    before = [key for key in cards(curves) if key.startswith("train/")]
+    before = cards(curves)
     first, second = before[:2]
     card(curves, second).locator("h3").drag_to(card(curves, first))
     curves.mouse.move(0, 0)
-    assert [key for key in cards(curves) if key.startswith("train/")] == [second, first, *before[2:]]
+    assert cards(curves) == [second, first, *before[2:]]
     curves.reload()
     ready(curves)
-    assert [key for key in cards(curves) if key.startswith("train/")][:2] == [second, first]
+    assert cards(curves)[:2] == [second, first]
     settings(curves).get_by_role("button", name="Forget my order").click()
-    assert [key for key in cards(curves) if key.startswith("train/")] == before
+    assert cards(curves) == before
 
 
 def test_a_hidden_chart_is_away_until_it_is_shown_again(curves: Page) -> None:
-    act(curves, "train/loss", "Hide")
-    expect(card(curves, "train/loss")).to_have_count(0)
+    act(curves, "loss", "Hide")
+    expect(card(curves, "loss")).to_have_count(0)
     curves.reload()
     ready(curves)
-    expect(card(curves, "train/loss")).to_have_count(0)
-    settings(curves).get_by_role("button", name="train/loss").click()
+    expect(card(curves, "loss")).to_have_count(0)
+    panel = settings(curves)
+    panel.get_by_role("button", name="train/loss").click()
+    panel.get_by_role("button", name="val/loss").click()
     curves.keyboard.press("Escape")
-    expect(chart(curves, "train/loss")).to_have_attribute("aria-valuemax", "399")
+    expect(chart(curves, "loss")).to_have_attribute("aria-valuemax", "399")
+
+
+def test_training_and_validation_share_a_chart_until_they_are_parted(curves: Page) -> None:
+    keys = card(curves, "loss").get_by_role("group", name="Keys of loss").get_by_role("button")
+    expect(keys).to_have_text(["train", "val"])
+    expect(chart(curves, "loss")).to_have_attribute("aria-label", re.compile("20 curves"))
+    keys.last.click()
+    expect(chart(curves, "loss")).to_have_attribute("aria-label", re.compile("10 curves"))
+    act(curves, "loss", "One chart per key")
+    expect(card(curves, "train/loss")).to_be_visible()
+    curves.reload()
+    ready(curves)
+    expect(card(curves, "val/loss")).to_be_visible()
+    act(curves, "val/loss", "Draw together again")
+    expect(card(curves, "loss")).to_be_visible()
+    settings(curves).get_by_label("Training and validation in one chart").uncheck()
+    expect(curves).to_have_url(re.compile("overlay=0"))
+    expect(card(curves, "train/accuracy")).to_be_visible()
+
+
+def test_a_chart_of_any_keys_is_kept_and_travels_in_the_link(curves: Page, opened: Opener) -> None:
+    curves.get_by_role("button", name="New chart").click()
+    editor = curves.get_by_role("dialog", name="New chart")
+    editor.get_by_label("Name").fill("rates")
+    editor.get_by_label("lr", exact=True).check()
+    editor.get_by_label("val/accuracy").check()
+    editor.get_by_role("button", name="Add chart").click()
+    expect(card(curves, "rates").get_by_role("group")).to_contain_text("val/accuracy")
+    assert cards(curves)[0] == "rates"
+    expect(curves).to_have_url(re.compile("charts="))
+    other = opened()
+    other.goto(curves.url)
+    ready(other)
+    expect(chart(other, "rates")).to_have_attribute("aria-label", re.compile("20 curves"))
+    act(curves, "rates", "Edit chart")
+    curves.get_by_label("val/accuracy").uncheck()
+    curves.get_by_role("button", name="Save").click()
+    expect(chart(curves, "rates")).to_have_attribute("aria-label", re.compile("10 curves"))
+    curves.goto(curves.url.partition("?")[0])
+    ready(curves)
+    act(curves, "rates", "Delete chart")
+    expect(card(curves, "rates")).to_have_count(0)
 
 
 def test_x_may_be_another_key(curves: Page) -> None:
-    expect(chart(curves, "train/loss")).to_have_attribute("aria-valuemax", "399")
+    expect(chart(curves, "loss")).to_have_attribute("aria-valuemax", "399")
     curves.get_by_title("Another key").click()
     curves.get_by_role("dialog").get_by_role("button", name="train/accuracy").click()
     expect(curves).to_have_url(re.compile(r"x=train%2Faccuracy"))
-    expect(chart(curves, "train/loss")).to_have_attribute("aria-valuemax", re.compile(r"^[01](\.\d+)?$"))
+    expect(chart(curves, "loss")).to_have_attribute("aria-valuemax", re.compile(r"^[01](\.\d+)?$"))
     curves.reload()
     ready(curves)
-    expect(chart(curves, "train/loss")).to_have_attribute("aria-valuemax", re.compile(r"^[01](\.\d+)?$"))
+    expect(chart(curves, "loss")).to_have_attribute("aria-valuemax", re.compile(r"^[01](\.\d+)?$"))
 
 
 def test_x_may_be_the_time_of_the_day(curves: Page) -> None:
     curves.get_by_role("button", name="Wall time").click()
-    expect(chart(curves, "train/loss")).to_have_attribute("aria-valuemin", re.compile(r"^17600\d{5}(\.\d+)?$"))
-    expect(chart(curves, "train/loss")).to_have_attribute("aria-label", re.compile(r"x .*\d\d:\d\d"))
+    expect(chart(curves, "loss")).to_have_attribute("aria-valuemin", re.compile(r"^17600\d{5}(\.\d+)?$"))
+    expect(chart(curves, "loss")).to_have_attribute("aria-label", re.compile(r"x .*\d\d:\d\d"))
     curves.get_by_role("button", name="Relative time").click()
-    expect(chart(curves, "train/loss")).to_have_attribute("aria-valuemax", re.compile(r"^2\d(\.\d+)?$"))
+    expect(chart(curves, "loss")).to_have_attribute("aria-valuemax", re.compile(r"^2\d(\.\d+)?$"))
 
 
 def test_axes_may_be_logarithmic(curves: Page) -> None:
-    before = chart(curves, "train/loss").screenshot()
+    before = chart(curves, "loss").screenshot()
     curves.get_by_role("button", name="log y").click()
     expect(curves).to_have_url(re.compile("logy=1"))
     curves.mouse.move(0, 0)
     curves.wait_for_timeout(300)
-    logarithmic = chart(curves, "train/loss").screenshot()
+    logarithmic = chart(curves, "loss").screenshot()
     assert logarithmic != before
     settings(curves).get_by_label("Log x").check()
     curves.keyboard.press("Escape")
     expect(curves).to_have_url(re.compile("logx=1"))
-    expect(chart(curves, "train/loss")).to_have_attribute("aria-valuemin", "1")
-    assert chart(curves, "train/loss").screenshot() != logarithmic
+    expect(chart(curves, "loss")).to_have_attribute("aria-valuemin", "1")
+    assert chart(curves, "loss").screenshot() != logarithmic
 
 
 def test_outliers_may_be_left_beyond_the_edge(curves: Page) -> None:
     def top() -> float:
-        said = chart(curves, "train/loss").get_attribute("aria-label") or ""
+        said = chart(curves, "loss").get_attribute("aria-label") or ""
         return float(said.rpartition("–")[2])
 
     curves.get_by_label("Smoothing").first.fill("0")
     before = top()
     settings(curves).get_by_label("Ignore outliers").check()
-    expect(chart(curves, "train/loss")).not_to_have_attribute("aria-label", re.compile(f"{before}$"))
+    expect(chart(curves, "loss")).not_to_have_attribute("aria-label", re.compile(f"{before}$"))
     assert top() < before
 
 
@@ -138,7 +182,7 @@ def test_a_filter_of_keys_that_nothing_passes_says_so(curves: Page) -> None:
     curves.get_by_role("searchbox", name="Filter keys").fill("no such key")
     expect(curves.get_by_text("No key matches “no such key”.")).to_be_visible()
     curves.get_by_role("button", name="Clear the filter").click()
-    expect(card(curves, "train/loss")).to_be_visible()
+    expect(card(curves, "loss")).to_be_visible()
 
 
 def test_the_scrubber_knows_the_steps_of_all_shown_runs(page: Page, uneven: Site) -> None:

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.page.conftest import PATIENCE_MS, Site
 
-LOSS = '[aria-label="train/loss"] [role="slider"]'
+LOSS = '[aria-label="loss"] [role="slider"]'
 
 
 def last_step(page: Page) -> float:

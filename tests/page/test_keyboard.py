@@ -96,12 +96,12 @@ def test_escape_closes_the_palette_and_the_list_of_keys_and_gives_the_focus_back
 def test_escape_closes_an_enlarged_chart_and_gives_the_focus_back(page: Page, known: Site) -> None:
     page.goto(f"{known.url}curves")
     ready(page)
-    opener = page.get_by_role("button", name="Enlarge: train/loss")
+    opener = page.get_by_role("button", name="Enlarge: loss")
     opener.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog", name="train/loss")).to_be_visible()
+    expect(page.get_by_role("dialog", name="loss")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog", name="train/loss")).to_have_count(0)
+    expect(page.get_by_role("dialog", name="loss")).to_have_count(0)
     has_focus(opener)
 
 

@@ -54,7 +54,7 @@ def test_back_and_forward_go_through_the_views(page: Page, known: Site) -> None:
         expect(page).to_have_url(re.compile(view))
     page.go_back()
     expect(page).to_have_url(re.compile("curves"))
-    expect(page.locator('[aria-label="train/loss"]').first).to_be_visible()
+    expect(page.locator('[aria-label="loss"]').first).to_be_visible()
     page.go_forward()
     expect(page).to_have_url(re.compile("overview"))
 
@@ -65,7 +65,7 @@ def test_a_server_that_went_away_and_came_back_is_noticed(page: Page, tmp_path: 
     site = show(folder)
     page.goto(f"{site.url}curves")
     ready(page)
-    chart = page.locator('[aria-label="train/loss"]').first
+    chart = page.locator('[aria-label="loss"]').first
     expect(chart).to_be_visible()
     site.stop()
     expect(page.get_by_role("alert").filter(has_text="does not answer")).to_be_visible()

@@ -1,6 +1,7 @@
 /** A chart as a file: PNG as on screen but larger, SVG with real lines and texts for papers. */
 import type { Ink } from './ink';
-import { drawPlot, frameOf, partsOf, rawLines, type Axes, type Curve, type Frame } from './plot';
+import { drawPlot, frameOf, GHOST_ALPHA, GHOST_DASH, PARTIAL_DASH, partsOf, rawLines, type Axes, type Curve, type Frame } from './plot';
+import { lineName } from './readings';
 
 const LEGEND_ROW = 16;
 const TITLE = 26;
@@ -15,9 +16,9 @@ interface Picture {
   height: number;
 }
 
-/** One entry per run or group, in the order of the curves. */
+/** One entry per line: a key of a run or group, in the order of the curves. */
 function legend(curves: readonly Curve[]): Curve[] {
-  const known = new Map(curves.map((curve) => [curve.id, curve]));
+  const known = new Map(curves.filter((curve) => !curve.ghost).map((curve) => [lineName(curve.id, curve.key), curve]));
   return known.size > MOST_LEGEND ? [] : [...known.values()];
 }
 
@@ -48,10 +49,15 @@ export async function toPng({ title, curves, axes, ink, width, height }: Picture
   whole.font = ink.font;
   entries.forEach((curve, i) => {
     const y = TITLE + height + i * LEGEND_ROW + 10;
-    whole.fillStyle = curve.color;
-    whole.fillRect(16, y - 5, 12, 3);
+    whole.strokeStyle = curve.color;
+    whole.lineWidth = 2;
+    whole.setLineDash(curve.dash ?? []);
+    whole.beginPath();
+    whole.moveTo(16, y - 3.5);
+    whole.lineTo(40, y - 3.5);
+    whole.stroke();
     whole.fillStyle = ink.text2;
-    whole.fillText(curve.name, 36, y);
+    whole.fillText(curve.name, 48, y);
   });
   return new Promise((resolve, reject) => {
     whole.canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('the browser made no picture'))), 'image/png');
@@ -60,6 +66,7 @@ export async function toPng({ title, curves, axes, ink, width, height }: Picture
 
 const escaped = (text: string) =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+const dashed = (dash: readonly number[] | null) => (dash ? ` stroke-dasharray="${dash.join(' ')}"` : '');
 const at = (value: number) => String(Math.round(value * 100) / 100);
 
 /** The path of a line; gaps begin a new piece. */
@@ -103,10 +110,10 @@ export function toSvg({ title, curves, axes, ink, width, height }: Picture): str
     if (curve.low && curve.high) made.push(`<path d="${bandOf(curve, frame)}" fill="${curve.color}" fill-opacity="0.16"/>`);
     if (raw.has(curve)) made.push(`<path d="${pathOf(curve.x, curve.y, frame)}" stroke="${curve.color}" stroke-opacity="0.26"/>`);
     const { whole, partial } = partsOf(curve);
-    const stroke = `stroke="${curve.color}" stroke-width="1.5"${curve.ghost ? ' stroke-opacity="0.45"' : ''}`;
+    const stroke = `stroke="${curve.color}" stroke-width="1.5"${curve.ghost ? ` stroke-opacity="${GHOST_ALPHA}"` : ''}`;
     const named = `<title>${escaped(curve.name)}</title>`;
-    if (whole.length) made.push(`<path d="${pathOf(curve.x, whole, frame)}" ${stroke}>${named}</path>`);
-    if (partial) made.push(`<path d="${pathOf(curve.x, partial, frame)}" ${stroke} stroke-dasharray="4 3">${named}</path>`);
+    if (whole.length) made.push(`<path d="${pathOf(curve.x, whole, frame)}" ${stroke}${dashed(curve.dash)}>${named}</path>`);
+    if (partial) made.push(`<path d="${pathOf(curve.x, partial, frame)}" ${stroke}${dashed(curve.ghost ? GHOST_DASH : PARTIAL_DASH)}>${named}</path>`);
     return made;
   });
   return [
@@ -123,7 +130,7 @@ export function toSvg({ title, curves, axes, ink, width, height }: Picture): str
     `</g><g clip-path="url(#plot)" fill="none" stroke-linejoin="round">${lines.join('')}</g></g>`,
     ...entries.map((curve, i) => {
       const y = TITLE + height + i * LEGEND_ROW + 10;
-      return `<rect x="16" y="${y - 5}" width="12" height="3" fill="${curve.color}"/><text x="36" y="${y}" fill="${ink.text2}">${escaped(curve.name)}</text>`;
+      return `<path d="M16 ${y - 3.5}H40" stroke="${curve.color}" stroke-width="2"${dashed(curve.dash)}/><text x="48" y="${y}" fill="${ink.text2}">${escaped(curve.name)}</text>`;
     }),
     '</svg>',
   ].join('\n');

@@ -5,7 +5,7 @@ const axes: Axes = { x: 'linear', y: 'linear', xWindow: null, yWindow: null, ign
 
 function curve(y: Float32Array | Float64Array): Curve {
   const x = Float64Array.from(y, (_, i) => i);
-  return { id: 'a', name: 'a', color: '#000000', x, y, smoothed: null, ghost: false };
+  return { id: 'a', key: 'k', dash: null, name: 'a', color: '#000000', x, y, smoothed: null, ghost: false };
 }
 
 test.each([

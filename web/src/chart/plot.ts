@@ -13,6 +13,10 @@ import { pixelRatio } from './sight';
 export interface Curve {
   /** The run (or group) it belongs to: what hovering and clicking tell. */
   id: string;
+  /** What was logged, where a chart has several keys. */
+  key: string;
+  /** Pieces drawn and left out in turn, CSS pixels; null: solid. */
+  dash: readonly number[] | null;
   name: string;
   color: string;
   x: Xs;
@@ -56,6 +60,11 @@ export interface Frame {
 
 /** Above so many curves the raw lines behind smoothed ones would only be fog. */
 export const MOST_RAW = 40;
+/** Of attempts that were replaced: fine dots, unlike the dashes of keys, dark enough to be followed on either theme. */
+export const GHOST_DASH = [2, 2];
+export const GHOST_ALPHA = 0.7;
+/** Of groups where runs are missing. */
+export const PARTIAL_DASH = [4, 3];
 const GAP = 6;
 const BOTTOM = 20;
 const TOP = 6;
@@ -156,11 +165,11 @@ export function frameOf(
   const y = makeScale(axes.y, y0, y1, TOP + plotHeight, TOP);
   // Where nothing that was logged is a number, no number beside the axis would mean anything.
   const isEmpty = curves.length > 0 && !axes.yWindow && Number.isNaN(range[0]);
-  const yTicks = isEmpty ? [] : y.ticks(Math.max(3, Math.round(plotHeight / 38)));
+  const yTicks = isEmpty ? [] : y.ticks(Math.max(3, Math.min(9, Math.round(plotHeight / 38))));
   const left = Math.ceil(Math.max(16, ...yTicks.map((tick) => measure(tick.text)))) + GAP;
   const plotWidth = Math.max(10, width - left - RIGHT);
   const x = makeScale(xKind, x0, x1, left, left + plotWidth);
-  const count = Math.max(2, Math.round(plotWidth / 76));
+  const count = Math.max(2, Math.min(12, Math.round(plotWidth / 76)));
   const xTicks = axes.x === 'duration' ? durationTicks(x0, x1, count) : x.ticks(count);
   return { x, y, left, top: TOP, width: plotWidth, height: plotHeight, xTicks, yTicks };
 }
@@ -243,10 +252,12 @@ export function paintCurves(
   }
   for (const curve of order) {
     const alpha = lit === null ? crowd : curve.id === lit ? 1 : 0.22;
-    const stroke = { color: parseColor(curve.color), width: curve.id === lit ? width + 0.75 * ratio : width, alpha: curve.ghost ? alpha * 0.45 : alpha };
+    const color = parseColor(curve.color);
+    const stroke = { color, width: curve.id === lit ? width + 0.75 * ratio : width, alpha: curve.ghost ? alpha * GHOST_ALPHA : alpha };
+    const dashed = (dash: readonly number[] | null) => ({ ...stroke, dash: dash?.map((length) => length * ratio) ?? null });
     const { whole, partial } = partsOf(curve);
-    strokeLine(raster, { x: curve.x, y: whole, start: 0, n: whole.length }, xScale, yScale, stroke);
-    if (partial) strokeLine(raster, { x: curve.x, y: partial, start: 0, n: partial.length }, xScale, yScale, { ...stroke, dash: [4 * ratio, 3 * ratio] });
+    strokeLine(raster, { x: curve.x, y: whole, start: 0, n: whole.length }, xScale, yScale, dashed(curve.dash));
+    if (partial) strokeLine(raster, { x: curve.x, y: partial, start: 0, n: partial.length }, xScale, yScale, dashed(curve.ghost ? GHOST_DASH : PARTIAL_DASH));
   }
 }
 

@@ -27,8 +27,8 @@ export interface Stroke {
   /** In device pixels. */
   width: number;
   alpha: number;
-  /** Device pixels of x drawn, then left out. */
-  dash?: readonly [number, number] | null;
+  /** Device pixels of x drawn and left out in turn. */
+  dash?: readonly number[] | null;
 }
 
 /** Columns as they are drawn: n points from `start` on, ascending in x. */
@@ -157,10 +157,9 @@ function paintSpans(raster: Raster, first: number, last: number, { color, width,
   const green = color[1] << 8;
   const solid = packed(color);
   const opacity = Math.round(256 * alpha);
-  const on = dash ? dash[0] : 0;
-  const period = dash ? dash[0] + dash[1] : 1;
+  const gaps = dash ? gapsOf(dash) : null;
   for (let column = first; column <= last; column++) {
-    if (dash && column % period >= on) continue;
+    if (gaps && gaps[column % gaps.length]) continue;
     const rise = bottom[column]! - top[column]!;
     const gentle = rise < 1 ? rise : 1;
     // Half the height of a slanted line, and how far its edge is spread over the column.
@@ -190,6 +189,20 @@ function paintSpans(raster: Raster, first: number, last: number, { color, width,
       if (cover > 0) blend(pixels, at, redBlue, green, cover * opacity);
     }
   }
+}
+
+const known = new Map<string, Uint8Array>();
+
+/** For each pixel column of a pattern of dashes, whether it is left out. */
+function gapsOf(dash: readonly number[]): Uint8Array {
+  const name = dash.join();
+  let gaps = known.get(name);
+  if (!gaps) {
+    const edges = dash.map((_, i) => Math.round(dash.slice(0, i + 1).reduce((sum, length) => sum + length, 0)));
+    gaps = Uint8Array.from({ length: Math.max(1, edges.at(-1)!) }, (_, column) => edges.findIndex((edge) => column < edge) % 2);
+    known.set(name, gaps);
+  }
+  return gaps;
 }
 
 function paintDot(raster: Raster, x: number, y: number, { color, width, alpha }: Stroke): void {

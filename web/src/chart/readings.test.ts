@@ -5,7 +5,7 @@ import { nearestReading, readingsAt, tooltipRows } from './readings';
 const axes: Axes = { x: 'linear', y: 'linear', xWindow: null, yWindow: null, ignoreOutliers: false };
 
 function curve(id: string, xs: number[], ys: number[], more: Partial<Curve> = {}): Curve {
-  return { id, name: id, color: '#000000', x: Float64Array.from(xs), y: Float32Array.from(ys), smoothed: null, ghost: false, ...more };
+  return { id, key: 'k', dash: null, name: id, color: '#000000', x: Float64Array.from(xs), y: Float32Array.from(ys), smoothed: null, ghost: false, ...more };
 }
 
 const curves = [curve('a', [0, 50, 100], [1, 2, 3]), curve('b', [0, 50, 100], [9, 8, 7]), curve('short', [0, 10], [5, 5])];

@@ -18,6 +18,9 @@ export interface Reading {
   py: number;
 }
 
+/** Names a line among all of a chart. */
+export const lineName = (id: string, key: string) => `${id}\n${key}`;
+
 export type TooltipSort = 'default' | 'descending' | 'ascending' | 'nearest' | 'name';
 export const TOOLTIP_SORTS: readonly TooltipSort[] = ['descending', 'ascending', 'nearest', 'name', 'default'];
 

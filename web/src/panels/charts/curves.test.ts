@@ -1,19 +1,39 @@
 import { describe, expect, test } from 'vitest';
+import { chartOf } from './charts';
 import { itemsIn, layOut } from './layout';
 import { batches, columnsFor, split, type Want } from './loader';
-import { keyFilter, moved, PINNED, sectionsOf, type Arrangement } from './sections';
+import { HANDMADE, keyFilter, moved, PINNED, sectionsOf, type Arrangement, type Section } from './sections';
 
-const plain: Arrangement = { filter: null, pinned: [], hidden: [], folded: {}, order: {} };
+const plain: Arrangement = { filter: null, pinned: [], hidden: [], folded: {}, order: {}, together: false, apart: [], own: [] };
 const keys = (...names: string[]) => names.map((key) => ({ key, kind: 'scalar' as const, n_runs: 1 }));
+
+const ids = (section: Section) => section.charts.map((chart) => chart.id);
 
 describe('sections', () => {
   test('keys are grouped by what stands before their first slash', () => {
-    const sections = sectionsOf(keys('val/acc', 'loss', 'train/loss', 'val/a/b'), plain);
-    expect(sections.map((s) => [s.name, s.keys])).toEqual([
-      ['', ['loss']],
-      ['train', ['train/loss']],
-      ['val', ['val/a/b', 'val/acc']],
-    ]);
+    const sections = sectionsOf(keys('val/acc', 'loss', 'val/a/b'), plain);
+    expect(sections.map((s) => [s.name, ids(s)])).toEqual([['', ['loss']], ['val', ['val/a/b', 'val/acc']]]);
+  });
+
+  test('a chart that would be alone in its section stands with those without one', () => {
+    const sections = sectionsOf(keys('grad/norm', 'loss', 'a/x', 'a/y'), plain);
+    expect(sections.map((s) => [s.name, ids(s)])).toEqual([['', ['grad/norm', 'loss']], ['a', ['a/x', 'a/y']]]);
+    expect(sectionsOf(keys('a/x'), plain)[0]!.name).toBe('a');
+  });
+
+  test('charts of several splits are of the section of their metric', () => {
+    const sections = sectionsOf(keys('train/loss', 'train/head/loss', 'val/head/loss', 'val/head/acc', 'train/head/acc', 'val/loss', 'lr'), { ...plain, together: true });
+    expect(sections.map((s) => [s.name, s.charts.map((chart) => chart.name)])).toEqual([['', ['loss', 'lr']], ['head', ['head/acc', 'head/loss']]]);
+  });
+
+  test('charts made by hand come before all others, as long as a shown run has one of their keys', () => {
+    const own = [{ n: 1, name: 'both', keys: ['loss', 'acc'] }, { n: 2, name: 'gone', keys: ['nothing'] }];
+    const sections = sectionsOf(keys('acc', 'loss'), { ...plain, own });
+    expect(sections.map((s) => [s.name, s.charts.map((chart) => chart.name)])).toEqual([[HANDMADE, ['both']], ['', ['acc', 'loss']]]);
+  });
+
+  test('a pinned key is found in the chart that it shares', () => {
+    expect(sectionsOf(keys('train/loss', 'val/loss', 'lr'), { ...plain, together: true, pinned: ['val/loss', 'train/loss'] })[0]!.charts.map((c) => c.name)).toEqual(['loss']);
   });
 
   test('a key that begins with a slash has no prefix', () => {
@@ -22,21 +42,21 @@ describe('sections', () => {
 
   test('pinned keys come first and stay in their section', () => {
     const sections = sectionsOf(keys('a', 'b', 'c'), { ...plain, pinned: ['c', 'gone'] });
-    expect(sections.map((s) => [s.name, s.keys])).toEqual([[PINNED, ['c']], ['', ['a', 'b', 'c']]]);
+    expect(sections.map((s) => [s.name, ids(s)])).toEqual([[PINNED, ['c']], ['', ['a', 'b', 'c']]]);
   });
 
   test('hidden and filtered keys are left out', () => {
     const sections = sectionsOf(keys('loss', 'LOSS2', 'acc', 'lr'), { ...plain, hidden: ['loss'], filter: keyFilter('loss|lr') });
-    expect(sections[0]!.keys).toEqual(['LOSS2', 'lr'].toSorted((a, b) => a.localeCompare(b)));
+    expect(ids(sections[0]!)).toEqual(['LOSS2', 'lr'].toSorted((a, b) => a.localeCompare(b)));
   });
 
   test('numbers in keys are sorted as numbers', () => {
-    expect(sectionsOf(keys('l10', 'l9'), plain)[0]!.keys).toEqual(['l9', 'l10']);
+    expect(ids(sectionsOf(keys('l10', 'l9'), plain)[0]!)).toEqual(['l9', 'l10']);
   });
 
   test('an order given by hand is kept, new keys follow by name', () => {
     const sections = sectionsOf(keys('a', 'b', 'c', 'd'), { ...plain, order: { '': ['d', 'b'] } });
-    expect(sections[0]!.keys).toEqual(['d', 'b', 'a', 'c']);
+    expect(ids(sections[0]!)).toEqual(['d', 'b', 'a', 'c']);
   });
 
   test('of ten thousand keys only the first section begins open', () => {
@@ -59,18 +79,33 @@ describe('sections', () => {
 });
 
 describe('layout', () => {
-  const section = (name: string, n: number, open = true) => ({ name, keys: Array.from({ length: n }, (_, i) => `${name}${i}`), open });
-  const measures = { width: 1000, card: 300, gap: 10, head: 30, space: 10 };
+  const section = (name: string, n: number, open = true) => ({ name, charts: Array.from({ length: n }, (_, i) => chartOf(`${name}${i}`)), open });
+  const measures = { width: 1600, height: 900, columns: null, gap: 10, head: 30, space: 10 };
+  const columns = (...n: number[]) => layOut(n.map((one, i) => section(`s${i}`, one)), measures).sections.map((placed) => placed.columns);
 
-  test('cards fill the row', () => {
-    const layout = layOut([section('a', 4)], measures);
-    expect(layout.columns).toBe(3);
-    expect(layout.cardWidth * 3 + 20).toBeLessThanOrEqual(1000);
-    expect(layout.cardWidth * 3 + 20).toBeGreaterThan(996);
+  test('there are as many columns as are wide enough, three at most', () => {
+    expect([390, 952, 1592, 3000].map((width) => layOut([section('a', 12)], { ...measures, width }).sections[0]!.columns)).toEqual([1, 2, 3, 3]);
   });
 
-  test('on a narrow page there is one column', () => {
-    expect(layOut([section('a', 4)], { ...measures, width: 200 })).toMatchObject({ columns: 1, cardWidth: 200 });
+  test('cards fill the row, also where they are few', () => {
+    expect(columns(1, 2, 3, 4, 5, 12)).toEqual([1, 2, 3, 2, 3, 3]);
+    for (const { columns: n, cardWidth } of layOut([section('a', 1), section('b', 2), section('c', 9)], measures).sections) {
+      expect(n * (cardWidth + 10) - 10).toBeGreaterThan(1596);
+      expect(n * (cardWidth + 10) - 10).toBeLessThanOrEqual(1600);
+    }
+  });
+
+  test('few cards are high enough to fill the page, and not higher', () => {
+    for (const n of [1, 2, 4]) {
+      const { height } = layOut([section('a', n)], measures);
+      expect(height).toBeLessThanOrEqual(900);
+      expect(height).toBeGreaterThan(500);
+    }
+  });
+
+  test('a wished number of columns is kept while cards can be read', () => {
+    expect(layOut([section('a', 2)], { ...measures, columns: 4 }).sections[0]).toMatchObject({ columns: 4, cardWidth: 392 });
+    expect(layOut([section('a', 2)], { ...measures, columns: 4, width: 500 }).sections[0]!.columns).toBe(2);
   });
 
   test('what is in sight is what a look at every card finds', () => {
@@ -78,10 +113,10 @@ describe('layout', () => {
     const all = itemsIn(layout, -1, layout.height, 10);
     expect(all).toHaveLength(107);
     const [from, to] = [500, 1100];
-    const slow = all.filter((item) => item.top + layout.cardHeight >= from && item.top <= to).map((item) => item.key);
-    const fast = itemsIn(layout, from, to, 10).map((item) => item.key);
+    const slow = all.filter((item) => item.top + layout.cardHeight >= from && item.top <= to).map((item) => item.chart.id);
+    const fast = itemsIn(layout, from, to, 10).map((item) => item.chart.id);
     expect(fast).toEqual(expect.arrayContaining(slow));
-    expect(fast.length).toBeLessThanOrEqual(slow.length + 2 * layout.columns);
+    expect(fast.length).toBeLessThanOrEqual(slow.length + 2 * 3);
   });
 
   test('of ten thousand cards a screenful is drawn', () => {

@@ -11,8 +11,11 @@ export interface Pen {
   color: string;
 }
 
-/** The curves of one run: its line and the tails that it replaced. */
-export function curvesOfRun(pen: Pen, lines: readonly Points[]): Curve[] {
+/** How the lines of a key of a run are drawn and told of. */
+export type LinePen = Pen & Pick<Curve, 'key' | 'dash'>;
+
+/** The curves of one key of a run: its line and the tails that it replaced. */
+export function curvesOfRun(pen: LinePen, lines: readonly Points[]): Curve[] {
   return lines
     .filter((points) => points.x.length > 0)
     // The mean of a single point is the point.
@@ -20,7 +23,7 @@ export function curvesOfRun(pen: Pen, lines: readonly Points[]): Curve[] {
 }
 
 /** The curve of a group: its mean with a band around what is drawn, and how many of its runs count at each point. */
-export function curveOfGroup(pen: Pen, { x, mean, smoothed, low, high, runs, nRuns }: GroupCurve): Curve {
+export function curveOfGroup(pen: LinePen, { x, mean, smoothed, low, high, runs, nRuns }: GroupCurve): Curve {
   return { ...pen, x, y: mean, smoothed: x.length > 1 ? smoothed : null, low, high, runs, nRuns, ghost: false };
 }
 

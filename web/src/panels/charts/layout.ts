@@ -1,11 +1,14 @@
 /** Where each section and card of a page of charts lies, and which of them are in sight: arithmetic, whatever the number of keys. */
+import type { Chart } from './charts';
 import type { Section } from './sections';
 
 export interface Measures {
   /** Inner width of the page. */
   width: number;
-  /** Wished width of a card; cards are stretched so that a row is filled. */
-  card: number;
+  /** Height of what is in sight of it; few charts share it. */
+  height: number;
+  /** Wished columns; null: as many as fit and as their number needs. */
+  columns: number | null;
   gap: number;
   head: number;
   /** Between sections. */
@@ -18,10 +21,12 @@ export interface Placed {
   /** Where its cards begin. */
   cardsTop: number;
   bottom: number;
+  columns: number;
+  cardWidth: number;
 }
 
 export interface Layout {
-  columns: number;
+  /** Of the widest card. */
   cardWidth: number;
   cardHeight: number;
   sections: Placed[];
@@ -29,10 +34,11 @@ export interface Layout {
 }
 
 export interface Item {
-  key: string;
+  chart: Chart;
   section: Section;
   left: number;
   top: number;
+  width: number;
 }
 
 const GAP = 10;
@@ -45,11 +51,11 @@ export interface Sheet {
   layout: Layout;
 }
 
-/** Lay sections out on a page of a width, its padding included. `headless`: a single section of all there is. */
-export function sheetOf(sections: readonly Section[], width: number, card: number, headless = false): Sheet {
+/** Lay sections out on a page of a size, its padding included. `headless`: a single section of all there is. */
+export function sheetOf(sections: readonly Section[], [width, height]: readonly [number, number], columns: number | null, headless = false): Sheet {
   const pad = width < 560 ? 10 : 16;
   const inner = Math.max(0, width - 2 * pad);
-  return { pad, layout: layOut(sections, { width: inner, card, gap: GAP, head: headless ? 14 : 36, space: 6 }) };
+  return { pad, layout: layOut(sections, { width: inner, height: height - pad, columns, gap: GAP, head: headless ? 14 : 36, space: 6 }) };
 }
 
 /** Cards that are in sight, or no further out of it than `spare`, when a page of a height was scrolled so far. */
@@ -62,41 +68,67 @@ export function sectionsInSight(layout: Layout, scroll: number, height: number):
   return layout.sections.filter((s) => s.bottom > scroll - SPARE && s.top < scroll + height + SPARE);
 }
 
+/** Without a wish there are no more columns than these, and none narrower than that. */
+const MOST_COLUMNS = 3;
+const NARROWEST_PX = 400;
+/** Nor narrower than this with one. */
+const LEAST_PX = 220;
+
 /** Height of a card of this width: flatter when wide, never too small to read. */
 export function cardHeight(width: number): number {
   return Math.round(Math.min(420, Math.max(190, width * 0.62)));
 }
 
-export function layOut(sections: readonly Section[], { width, card, gap, head, space }: Measures): Layout {
-  const columns = Math.max(1, Math.floor((width + gap) / (Math.min(card, width) + gap)));
-  const cardWidth = Math.floor((width - gap * (columns - 1)) / columns);
-  const high = cardHeight(cardWidth);
+function columnsOf({ width, columns, gap }: Measures): number {
+  const fitting = (least: number) => Math.max(1, Math.floor((width + gap) / (least + gap)));
+  return columns === null ? Math.min(MOST_COLUMNS, fitting(NARROWEST_PX)) : Math.min(columns, fitting(LEAST_PX));
+}
+
+export function layOut(sections: readonly Section[], measures: Measures): Layout {
+  const { width, height, columns: wish, gap, head, space } = measures;
+  const most = columnsOf(measures);
+  const shapes = sections.map(({ charts, open }) => {
+    // A row of fewer cards is filled by wider ones, and of four none is left alone in a second row.
+    const columns = wish !== null || !charts.length ? most : charts.length === 4 && most === 3 ? 2 : Math.min(most, charts.length);
+    return { columns, rows: open ? Math.ceil(charts.length / columns) : 0, width: Math.floor((width - gap * (columns - 1)) / columns) };
+  });
+  const widest = Math.max(0, ...shapes.filter((shape) => shape.rows).map((shape) => shape.width));
+  const usual = Math.floor((width - gap * (most - 1)) / most);
+  let high = cardHeight(usual);
+  if (wish === null) high = Math.max(high, Math.min(roomFor(shapes, height, measures), Math.round(widest * 0.62)));
   let top = 0;
-  const placed = sections.map((section) => {
-    const rows = section.open ? Math.ceil(section.keys.length / columns) : 0;
+  const placed = sections.map((section, i) => {
+    const { columns, rows, width: cardWidth } = shapes[i]!;
     const cardsTop = top + head;
     const bottom = cardsTop + rows * (high + gap);
-    const one = { section, top, cardsTop, bottom };
+    const one = { section, top, cardsTop, bottom, columns, cardWidth };
     top = bottom + space;
     return one;
   });
-  return { columns, cardWidth, cardHeight: high, sections: placed, height: top };
+  return { cardWidth: widest || usual, cardHeight: high, sections: placed, height: top };
+}
+
+/** Height of each card when all of them share what is in sight; little where they are many. */
+function roomFor(shapes: readonly { rows: number }[], height: number, { gap, head, space }: Measures): number {
+  const rows = shapes.reduce((sum, shape) => sum + shape.rows, 0);
+  return rows ? Math.floor((height - shapes.length * (head + space)) / rows) - gap : 0;
 }
 
 /** Cards that reach into [from, to]. */
 export function itemsIn(layout: Layout, from: number, to: number, gap: number): Item[] {
   const stride = layout.cardHeight + gap;
   const items: Item[] = [];
-  for (const { section, cardsTop, bottom } of layout.sections) {
+  for (const { section, cardsTop, bottom, columns, cardWidth } of layout.sections) {
     if (!section.open || bottom < from || cardsTop > to) continue;
-    const first = Math.max(0, Math.floor((from - cardsTop) / stride)) * layout.columns;
-    const last = Math.min(section.keys.length, (Math.floor((to - cardsTop) / stride) + 1) * layout.columns);
+    const first = Math.max(0, Math.floor((from - cardsTop) / stride)) * columns;
+    const last = Math.min(section.charts.length, (Math.floor((to - cardsTop) / stride) + 1) * columns);
     for (let i = first; i < last; i++) {
       items.push({
-        key: section.keys[i]!,
+        chart: section.charts[i]!,
         section,
-        left: (i % layout.columns) * (layout.cardWidth + gap),
-        top: cardsTop + Math.floor(i / layout.columns) * stride,
+        left: (i % columns) * (cardWidth + gap),
+        top: cardsTop + Math.floor(i / columns) * stride,
+        width: cardWidth,
       });
     }
   }

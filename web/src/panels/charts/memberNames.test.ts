@@ -5,10 +5,10 @@ import { sectionsOf } from './sections';
 const NAMES = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
 
 test('sections may be called as members of an object are', () => {
-  const keys = NAMES.map((name) => ({ key: `${name}/x`, kind: 'scalar' as const, n_runs: 1 }));
-  const sections = sectionsOf(keys, { filter: null, pinned: [], hidden: [], folded: {}, order: {} });
+  const keys = NAMES.flatMap((name) => [`${name}/x`, `${name}/y`]).map((key) => ({ key, kind: 'scalar' as const, n_runs: 1 }));
+  const sections = sectionsOf(keys, { filter: null, pinned: [], hidden: [], folded: {}, order: {}, together: true, apart: [], own: [] });
   expect(sections.map((section) => section.name).sort()).toEqual([...NAMES].sort());
-  expect(sections.every((section) => section.open && section.keys.length === 1)).toBe(true);
+  expect(sections.every((section) => section.open && section.charts.length === 2)).toBe(true);
 });
 
 test('a dictionary has what it was given and nothing else', () => {

@@ -1,19 +1,21 @@
-/** Which charts there are and in what order: keys by their prefix, filtered, pinned first, hidden left out. */
+/** Which charts there are and in what order: by their prefix, filtered, pinned and handmade ones first, hidden ones left out. */
 import { own } from '../../api/own';
 import type { Key } from '../../api/schema.gen';
 import { byName } from '../../i18n/text';
+import { chartOfOwn, chartsOf, type Chart, type OwnChart } from './charts';
 
 export interface Section {
-  /** The prefix before the first slash; '' for keys without one; PINNED for those a person put first. */
+  /** The prefix before the first slash; '' for charts without one, or alone with theirs; PINNED for those a person put first; HANDMADE. */
   name: string;
-  keys: readonly string[];
+  charts: readonly Chart[];
   open: boolean;
 }
 
 export const PINNED = '\u0000pinned';
+export const HANDMADE = '\u0000own';
 
-/** With more keys than this, only the first sections begin open. */
-const OPEN_KEYS = 60;
+/** With more charts than this, only the first sections begin open. */
+const OPEN_CHARTS = 60;
 
 export function prefixOf(key: string): string {
   const slash = key.indexOf('/');
@@ -35,48 +37,62 @@ export interface Arrangement {
   hidden: readonly string[];
   folded: Readonly<Record<string, boolean>>;
   order: Readonly<Record<string, readonly string[]>>;
-  /** No sections: all keys together. */
+  /** Draw training and validation of one metric together. */
+  together: boolean;
+  /** Metrics that are not. */
+  apart: readonly string[];
+  /** Charts made by hand. */
+  own: readonly OwnChart[];
+  /** No sections: all charts together. */
   flat?: boolean;
 }
 
-export function sectionsOf(keys: readonly Key[], { filter, pinned, hidden, folded, order, flat = false }: Arrangement): Section[] {
+export function sectionsOf(keys: readonly Key[], { filter, pinned, hidden, folded, order, together, apart, own: handmade, flat = false }: Arrangement): Section[] {
   const away = new Set(hidden);
-  const there = new Set<string>();
-  const groups = new Map<string, string[]>();
-  for (const { key } of keys) {
-    if (away.has(key) || (filter && !filter.test(key))) continue;
-    there.add(key);
-    const name = flat ? '' : prefixOf(key);
+  const matching = keys.flatMap(({ key }) => (away.has(key) || (filter && !filter.test(key)) ? [] : [key]));
+  const charts = chartsOf(matching, together && !flat, apart);
+  const there = new Set(keys.map(({ key }) => key));
+  const made = handmade.map(chartOfOwn).filter((chart) => chart.keys.some((key) => there.has(key)) && (!filter || [chart.name, ...chart.keys].some((text) => filter.test(text))));
+  const groups = new Map<string, Chart[]>();
+  for (const chart of charts) {
+    const name = flat ? '' : prefixOf(chart.name);
     const group = groups.get(name);
-    if (group) group.push(key);
-    else groups.set(name, [key]);
+    if (group) group.push(chart);
+    else groups.set(name, [chart]);
   }
-  const names = [...groups.keys()].sort(byName);
-  const first = pinned.filter((key) => there.has(key));
-  const sections: Section[] = first.length ? [{ name: PINNED, keys: first, open: folded[PINNED] !== true }] : [];
+  // A section of one chart would be a row of one chart.
+  const lone = [...groups].filter(([name, group]) => name !== '' && group.length === 1);
+  if (groups.size > 1) {
+    for (const [name] of lone) groups.delete(name);
+    if (lone.length) groups.set('', [...(groups.get('') ?? []), ...lone.flatMap(([, group]) => group)]);
+  }
+  const all = [...made, ...charts];
+  const first = [...new Set(pinned.flatMap((id) => all.find((chart) => chart.id === id) ?? charts.find((chart) => chart.keys.includes(id)) ?? []))];
+  const sections: Section[] = first.length ? [{ name: PINNED, charts: first, open: folded[PINNED] !== true }] : [];
+  if (made.length) sections.push({ name: HANDMADE, charts: made, open: folded[HANDMADE] !== true });
   let shown = 0;
-  for (const name of names) {
+  for (const name of [...groups.keys()].sort(byName)) {
     const inOrder = arranged(groups.get(name)!, own(order, name) ?? []);
     const isFolded = own(folded, name);
-    const open = isFolded === undefined ? shown === 0 || shown + inOrder.length <= OPEN_KEYS : !isFolded;
+    const open = isFolded === undefined ? shown === 0 || shown + inOrder.length <= OPEN_CHARTS : !isFolded;
     if (open) shown += inOrder.length;
-    sections.push({ name, keys: inOrder, open });
+    sections.push({ name, charts: inOrder, open });
   }
   return sections;
 }
 
-/** Keys that a person arranged come first in that order, all others after them by name. */
-function arranged(keys: string[], order: readonly string[]): string[] {
-  const place = new Map(order.map((key, i) => [key, i]));
-  return keys.sort((a, b) => (place.get(a) ?? order.length) - (place.get(b) ?? order.length) || byName(a, b));
+/** Charts that a person arranged come first in that order, all others after them by name. */
+function arranged(charts: Chart[], order: readonly string[]): Chart[] {
+  const place = new Map(order.map((id, i) => [id, i]));
+  return charts.sort((a, b) => (place.get(a.id) ?? order.length) - (place.get(b.id) ?? order.length) || byName(a.name, b.name));
 }
 
-/** `keys` with `key` moved to where `target` is. */
-export function moved(keys: readonly string[], key: string, target: string): string[] {
-  const from = keys.indexOf(key);
-  const to = keys.indexOf(target);
-  if (from < 0 || to < 0 || from === to) return [...keys];
-  const rest = keys.filter((one) => one !== key);
-  rest.splice(to, 0, key);
+/** `ids` with `id` moved to where `target` is. */
+export function moved(ids: readonly string[], id: string, target: string): string[] {
+  const from = ids.indexOf(id);
+  const to = ids.indexOf(target);
+  if (from < 0 || to < 0 || from === to) return [...ids];
+  const rest = ids.filter((one) => one !== id);
+  rest.splice(to, 0, id);
   return rest;
 }

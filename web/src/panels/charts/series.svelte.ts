@@ -25,6 +25,8 @@ interface Known extends Manner {
 
 export interface Wish {
   runs: readonly string[];
+  /** Lines of the whole chart, if it has more than these runs. */
+  nLines?: number;
   /** Changes when a run grows. */
   revision: (run: string) => number;
   x: string;
@@ -40,7 +42,8 @@ export type KeyedSeries = Pick<KeySeries, 'problem' | 'loaded' | 'lines' | 'upda
 /** Where a card finds them. */
 export interface SeriesSource {
   readonly kind: Kind;
-  get(key: string): KeyedSeries;
+  /** `holder`: whose axes they are for; keys of one name but for other axes are asked for apart. */
+  get(key: string, holder?: string): KeyedSeries;
 }
 
 export class KeySeries {
@@ -84,9 +87,10 @@ export class KeySeries {
   update(wish: Wish): void {
     const before = this.#manner;
     // A wider card needs finer points; a narrower one has more than it needs. What was drawn stays until the new has come.
-    const px = Math.max(columnsFor(wish.width, wish.runs.length), wish.x === before.x ? before.px : 0);
+    const nLines = wish.nLines ?? wish.runs.length;
+    const px = Math.max(columnsFor(wish.width, nLines), wish.x === before.x ? before.px : 0);
     // Behind very many means nobody sees what was logged.
-    const logged = !(wish.smooth > 0) || wish.runs.length <= MOST_RAW;
+    const logged = !(wish.smooth > 0) || nLines <= MOST_RAW;
     this.#wish = wish;
     this.#manner = { x: wish.x, px, smooth: wish.smooth, logged };
     const isSmoothedAnew = wish.smooth !== before.smooth || (logged && !before.logged);
@@ -156,10 +160,11 @@ export class SeriesCache {
     this.#most = most;
   }
 
-  get(key: string): KeySeries {
-    const found = this.#all.get(key) ?? new KeySeries(key, this.kind);
-    this.#all.delete(key);
-    this.#all.set(key, found);
+  get(key: string, holder = ''): KeySeries {
+    const name = holder ? `${holder}\n${key}` : key;
+    const found = this.#all.get(name) ?? new KeySeries(key, this.kind);
+    this.#all.delete(name);
+    this.#all.set(name, found);
     if (this.#all.size > this.#most) this.#all.delete(this.#all.keys().next().value!);
     return found;
   }

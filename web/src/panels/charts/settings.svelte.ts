@@ -1,9 +1,10 @@
 /** How a page of charts is shown: what changes the finding travels in the link too, what is only taste stays in the browser. */
-import { own } from '../../api/own';
+import { own as ownValue } from '../../api/own';
 import type { TooltipSort } from '../../chart/readings';
 import type { Window } from '../../chart/zoom';
 import { selection } from '../../state/selection.svelte';
 import { keep, recall } from '../../state/stored';
+import { ownOf, ownText } from './charts';
 import type { Arrangement } from './sections';
 import { windowOf, windowText, zoomsOf, zoomsText, type Zooms } from './zoomlink';
 
@@ -19,6 +20,9 @@ interface Finding {
   outliers: boolean;
   keys: string;
   band: Band;
+  together: boolean;
+  /** Charts made by hand, as `ownText` writes them. */
+  charts: string;
 }
 
 const NAMES: Record<keyof Finding, string> = {
@@ -29,6 +33,8 @@ const NAMES: Record<keyof Finding, string> = {
   outliers: 'cut',
   keys: 'keys',
   band: 'band',
+  together: 'overlay',
+  charts: 'charts',
 };
 
 export class ChartSettings {
@@ -39,9 +45,12 @@ export class ChartSettings {
 
   tooltip = $state<TooltipSort>('descending');
   sharedZoom = $state(true);
-  cardWidth = $state(320);
+  /** Columns of cards; null: as many as their number and the page's width allow. */
+  columns = $state<number | null>(null);
   pinned = $state.raw<readonly string[]>([]);
   hidden = $state.raw<readonly string[]>([]);
+  /** Metrics of which training and validation have a chart each, although others share one. */
+  apart = $state.raw<readonly string[]>([]);
   /** Sections that were closed, or opened although they begin closed. */
   folded = $state.raw<Readonly<Record<string, boolean>>>({});
   /** Keys in the order that a person gave them, per section. */
@@ -59,15 +68,18 @@ export class ChartSettings {
       outliers: false,
       keys: '',
       band: 'minmax',
+      together: true,
+      charts: '',
       ...defaults,
     };
     const { keys: _keys, ...taste } = recall<Partial<Finding>>(`${page}.finding`, {});
     this.#stored = taste;
     this.tooltip = this.#recall('tooltip', this.tooltip);
     this.sharedZoom = this.#recall('sharedZoom', true);
-    this.cardWidth = this.#recall('cardWidth', 320);
+    this.columns = this.#recall('columns', null);
     this.pinned = this.#recall('pinned', []);
     this.hidden = this.#recall('hidden', []);
+    this.apart = this.#recall('apart', []);
     this.folded = this.#recall('folded', {});
     this.order = this.#recall('order', {});
   }
@@ -78,6 +90,8 @@ export class ChartSettings {
   readonly logY = $derived(this.#read('logY') === true);
   readonly outliers = $derived(this.#read('outliers') === true);
   readonly keys = $derived(String(this.#read('keys')));
+  readonly together = $derived(this.#read('together') === true);
+  readonly own = $derived(ownOf(String(this.#read('charts'))));
   readonly band = $derived<Band>(BANDS.find((band) => band === this.#read('band')) ?? 'minmax');
 
   /** Shared window of x, and windows of single cards: the link alone knows them, so that Back undoes a zoom. */
@@ -95,7 +109,7 @@ export class ChartSettings {
     if (name === 'x') this.resetZoom('replace');
   }
 
-  save<K extends 'tooltip' | 'sharedZoom' | 'cardWidth' | 'pinned' | 'hidden' | 'folded' | 'order'>(name: K, value: this[K]): void {
+  save<K extends 'tooltip' | 'sharedZoom' | 'columns' | 'pinned' | 'hidden' | 'apart' | 'folded' | 'order'>(name: K, value: this[K]): void {
     (this as Record<K, unknown>)[name] = value;
     keep(`${this.page}.${name}`, value);
   }
@@ -110,20 +124,32 @@ export class ChartSettings {
 
   /** What a person did to the order of the charts. */
   get arrangement(): Omit<Arrangement, 'filter' | 'flat'> {
-    return { pinned: this.pinned, hidden: this.hidden, folded: this.folded, order: this.order };
+    const { pinned, hidden, folded, order, together, apart, own } = this;
+    return { pinned, hidden, folded, order, together, apart, own };
+  }
+
+  /** Make a chart of any keys, or change the one with this number. */
+  saveChart(name: string, keys: readonly string[], n: number = Math.max(0, ...this.own.map((chart) => chart.n)) + 1): void {
+    const chart = { n, name, keys };
+    const isKnown = this.own.some((one) => one.n === n);
+    this.set('charts', ownText(isKnown ? this.own.map((one) => (one.n === n ? chart : one)) : [...this.own, chart]));
+  }
+
+  deleteChart(n: number): void {
+    this.set('charts', ownText(this.own.filter((chart) => chart.n !== n)));
   }
 
   windowX(key: string): Window {
-    return (this.sharedZoom ? null : own(this.zooms, key)?.x) ?? this.zoomX;
+    return (this.sharedZoom ? null : ownValue(this.zooms, key)?.x) ?? this.zoomX;
   }
 
   windowY(key: string): Window {
-    return own(this.zooms, key)?.y ?? null;
+    return ownValue(this.zooms, key)?.y ?? null;
   }
 
   /** `how`: Back undoes what was set; what is replaced is a part of a movement. */
   zoom(key: string, { x, y }: { x?: Window; y?: Window }, how: 'set' | 'replace'): void {
-    const changed = { ...own(this.zooms, key) };
+    const changed = { ...ownValue(this.zooms, key) };
     if (y !== undefined) changed.y = y;
     if (x !== undefined && !this.sharedZoom) changed.x = x;
     const shared = x !== undefined && (this.sharedZoom || x === null) ? x : this.zoomX;

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Curves } from '../../api/client';
+import { lineName } from '../../chart/readings';
 import { pick } from './times';
 
+const [a, b] = [lineName('a', 'loss'), lineName('b', 'loss')];
 const info = { key: 'loss', n_logged: 9, revision: 1, ghost: false, n_runs: 1 };
 const reply: Curves = {
   series: [
@@ -15,13 +17,18 @@ const reply: Curves = {
 };
 
 test('every run has what was logged at its own point, also where runs share their x', () => {
-  expect([...pick(reply, new Map([['a', 20], ['b', 10]]))]).toEqual([
-    ['a', { value: Math.fround(0.2), time: 2 }],
-    ['b', { value: Math.fround(0.4), time: 4 }],
+  expect([...pick(reply, new Map([[a, 20], [b, 10]]))]).toEqual([
+    [a, { value: Math.fround(0.2), time: 2 }],
+    [b, { value: Math.fround(0.4), time: 4 }],
   ]);
 });
 
+test('keys of one run are told apart', () => {
+  const two = { ...reply, series: [reply.series[0]!, { ...reply.series[2]!, run: 'a', key: 'acc' }] };
+  expect(pick(two, new Map([[a, 20], [lineName('a', 'acc'), 10]])).get(lineName('a', 'acc'))!.value).toBe(Math.fround(0.4));
+});
+
 test('nothing is told of a point that is not there, and no time that nobody knows', () => {
-  expect([...pick(reply, new Map([['a', 25], ['b', 30]]))]).toEqual([['b', { value: Math.fround(0.6), time: undefined }]]);
-  expect(pick({ ...reply, time: undefined }, new Map([['a', 20]])).get('a')).toEqual({ value: Math.fround(0.2), time: undefined });
+  expect([...pick(reply, new Map([[a, 25], [b, 30]]))]).toEqual([[b, { value: Math.fround(0.6), time: undefined }]]);
+  expect(pick({ ...reply, time: undefined }, new Map([[a, 20]])).get(a)).toEqual({ value: Math.fround(0.2), time: undefined });
 });

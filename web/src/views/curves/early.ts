@@ -1,6 +1,7 @@
 /** Asks for the points of the first charts while the page is being built. */
 import { runs } from '../../state/runs.svelte';
 import { shown } from '../../state/shown.svelte';
+import { holderOf } from '../../panels/charts/charts';
 import { guessSize } from '../../panels/charts/guess';
 import { scalars } from '../../panels/charts/keys.svelte';
 import { inSight, sheetOf } from '../../panels/charts/layout';
@@ -17,11 +18,13 @@ export async function prepare(): Promise<void> {
 
 function askEarly(): void {
   if (lineup.groups.length || !scalars.loaded) return;
-  const [width, height] = guessSize();
+  const size = guessSize();
   const filter = settings.keys ? keyFilter(settings.keys) : null;
-  const { layout } = sheetOf(sectionsOf(scalars.keys, { filter, ...settings.arrangement }), width, settings.cardWidth);
+  const { layout } = sheetOf(sectionsOf(scalars.keys, { filter, ...settings.arrangement }), size, settings.columns);
   const revision = (id: string) => runs.all.get(id)?.revision ?? 0;
-  for (const { key } of inSight(layout, 0, height, 0)) {
-    scalarSeries.get(key).update({ runs: lineup.runs, revision, x: settings.x, width: layout.cardWidth, window: settings.windowX(key), smooth: settings.smooth });
+  for (const { chart } of inSight(layout, 0, size[1], 0)) {
+    const nLines = lineup.runs.length * chart.keys.length;
+    const wish = { runs: lineup.runs, nLines, revision, x: settings.x, width: layout.cardWidth, window: settings.windowX(chart.id), smooth: settings.smooth };
+    for (const key of chart.keys) scalarSeries.get(key, holderOf(chart)).update(wish);
   }
 }
