@@ -198,6 +198,7 @@ class Large:
 
     def layers(self, run_id: str) -> LayerTable:
         """What was watched: modules in forward order, and per tensor what there is of it."""
+        self.reader.indexer.begin()
         with self.reader.indexer.lock:
             revision = self.reader.followed(run_id).revision
         before = self._tables.get(run_id)

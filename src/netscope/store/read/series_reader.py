@@ -149,6 +149,7 @@ class Reader:
 
     def steps_of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> np.ndarray:
         """All steps at which any of these series has a point. Of keys that are logged together only one is read."""
+        self.indexer.begin()
         with self.indexer.lock:
             sets_of: dict[str, list[tuple[int, int]]] = {}
             wanted = dict.fromkeys(keys).keys()
