@@ -51,7 +51,8 @@ def show(
     Args:
         folders: Folders of runs, "runs" unless given; they may still be empty.
         port: Port to listen on; if it is taken, the next free one.
-        host: Address to listen on. Everybody who can reach it can see and delete runs.
+        host: Address to listen on; 0.0.0.0 for all of this machine, :: for those of IPv6 too. Anyone who can reach it
+            can read, edit and delete runs.
         browser: Open a browser if there is a screen.
         index: Where the index lives, e.g. postgresql+psycopg://user@host/database; inside each folder unless given.
         allow_host: Another name under which browsers reach this server, e.g. behind a proxy.
@@ -63,9 +64,10 @@ def show(
 
     shown = folders or (Path("runs"),)
 
-    def ready(url: str) -> None:
+    def ready(url: str, others: list[str]) -> None:
         taken = f"port {port} is taken; " if port and f":{port}/" not in url else ""
         say(f"{taken}netscope shows {', '.join(map(str, shown))} at {url}  (Ctrl-C to stop)")
+        tell_of_others(host, others)
         if browser and has_screen():
             webbrowser.open(url)
 
@@ -183,6 +185,18 @@ def console(
     write_data()
     for line in lines:
         sys.stdout.write(f"{coloured(line.text) if is_coloured else visible_line(plain(line.text))}\n")
+
+
+def tell_of_others(host: str, urls: Sequence[str]) -> None:
+    """Say at which addresses other machines reach a server, and warn of what they can do there.
+
+    Args:
+        host: The address that it was asked to listen on.
+        urls: Those at which others reach it; none: nothing is said.
+    """
+    if urls:
+        say(f"from other machines: {'  '.join(urls)}")
+        warn(f"anyone who can reach {host} can read, edit and delete these runs; there is no password")
 
 
 def coloured(line: str) -> str:

@@ -70,7 +70,7 @@ def test_keys_are_counted_over_folders(two):
 def test_one_run_is_found_in_its_folder(two):
     detail = two.get("/api/runs/two.runs:a?key=loss").json()
     assert (detail["run"]["id"], detail["run"]["folder"]) == ("two.runs:a", "two.runs")
-    assert detail["run"]["summary"]["loss"] == [5, 5, 5]
+    assert detail["run"]["summary"]["loss"] == [5, 5, 5, 5]
     assert two.get("/api/runs/one.runs:a/console").status_code == 200
     for unknown in ("none:a", "one.runs:none", "a"):
         reply = two.get(f"/api/runs/{unknown}")

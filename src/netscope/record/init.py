@@ -16,6 +16,7 @@ from netscope.record import beside, process, process_hooks, run_names
 from netscope.record.abandoned import end_abandoned
 from netscope.record.capture.console import capture
 from netscope.record.config import plain_config
+from netscope.record.first_line import print_line
 from netscope.record.notebook_cell import current_cell
 from netscope.record.run import Run
 from netscope.record.session import Recording
@@ -38,6 +39,7 @@ def init(
     join: str | None = None,
     watch_system: bool = True,
     console: bool = True,
+    quiet: bool = False,
 ) -> Run:
     """Begin to record a run.
 
@@ -51,6 +53,7 @@ def init(
         join: An id that several processes agree on (ranks, workers): all write one run, whoever comes first makes it.
         watch_system: Record what the machine does, every few seconds.
         console: Record what is printed, too.
+        quiet: Do not print the line that says where the run is recorded and how to see it.
 
     With NETSCOPE_MODE=disabled in the environment calls are checked, and nothing is recorded. Nor is it where a worker
     process that was spawned imports the script only to find its functions (a DataLoader's, on macOS and Windows): what
@@ -85,6 +88,7 @@ def init(
     if watch_system:
         ends = _system_names(recording, join is not None)
         recording.at_start.append(lambda: _system(recording, *ends))
+    is_first = join is None or recording.rank == 0 or not host.has_journals(recording.folder)
     recording.open()
     if resume is not None:
         recording.put_event({"event": "attempt", "fork_step": None})
@@ -93,6 +97,8 @@ def init(
     recording.add("tags", tags)
     recording.add("notes", [notes] if notes else [])
     recording.config.update(values)
+    if is_first and not quiet:
+        beside.attempt("the line that says what is recorded", lambda: print_line(recording), None)
     if console:
         beside.attempt("the capture of the console", lambda: capture(recording), None)
     warn()

@@ -60,6 +60,12 @@ def find(folder: str) -> Life | None:
     return next((run for run in _LIVING if str(run.folder) == folder), None)
 
 
+def is_child() -> bool:
+    """Whether this is a worker: a child of multiprocessing, or forked from a process that had a run."""
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    return "forked" in _READY or (multiprocessing is not None and multiprocessing.parent_process() is not None)
+
+
 def _prepare() -> None:
     if "process" not in _READY:
         _READY.add("process")
@@ -88,6 +94,7 @@ def _at_exit() -> None:
 
 def _in_child() -> None:
     _READY.discard("child")
+    _READY.add("forked")
     for run in _LIVING:
         run.forked()
 

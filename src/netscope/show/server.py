@@ -7,8 +7,11 @@ race) and runs in a thread of a notebook's kernel, and it has no processes of it
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
+import ipaddress
+import os
 import socket
 import sys
 import threading
@@ -16,13 +19,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
 import uvicorn
 from starlette.applications import Starlette
 
 from netscope.errors import StorageError
+from netscope.record import process
 from netscope.show.app import application
 from netscope.show.memory import share_arenas
 from netscope.show.workspace import Workspace
+from netscope.store.servers import Server, announced
 from netscope.store.store import Store
 
 PORT = 6060
@@ -69,7 +75,45 @@ def address(listening: socket.socket) -> str:
     return f"http://{host}:{port}/"
 
 
-def _server(app: Starlette) -> uvicorn.Server:
+def addresses(listening: socket.socket) -> list[str]:
+    """Where browsers on other machines find it; empty if only this machine can reach it.
+
+    Of an address that means all of this machine's, these are the addresses of its interfaces but those that need the
+    name of an interface beside them (IPv6 link-local).
+    """
+    host, port = listening.getsockname()[:2]
+    if ipaddress.ip_address(host).is_loopback:
+        return []
+    if not ipaddress.ip_address(host).is_unspecified:
+        return [address(listening)]
+    has_ipv4 = listening.family == socket.AF_INET or not listening.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    families = [socket.AF_INET] * has_ipv4 + [socket.AF_INET6] * (listening.family == socket.AF_INET6)
+    found = []
+    for name, many in psutil.net_if_addrs().items():
+        if psutil.net_if_stats()[name].isup:
+            found += [(families.index(one.family), one.address) for one in many if one.family in families]
+    reachable = [text for _, text in sorted(found) if _is_reachable(text)]
+    return [f"http://[{text}]:{port}/" if ":" in text else f"http://{text}:{port}/" for text in reachable]
+
+
+def _is_reachable(text: str) -> bool:
+    found = ipaddress.ip_address(text)
+    return not (found.is_loopback or found.is_link_local)
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it stops: after SIGTERM nothing of ours runs once uvicorn has shut down."""
+
+    def __init__(self, config: uvicorn.Config, at_shutdown: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.at_shutdown = at_shutdown
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.at_shutdown()
+        await super().shutdown(sockets)
+
+
+def _server(app: Starlette, at_shutdown: Callable[[], None]) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -80,7 +124,16 @@ def _server(app: Starlette) -> uvicorn.Server:
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=75,
     )
-    return uvicorn.Server(config)
+    return _Server(config, at_shutdown)
+
+
+def _announce(workspace: Workspace, url: str) -> contextlib.ExitStack:
+    """Leave word in each folder that it is shown here, until what is returned is closed."""
+    stack = contextlib.ExitStack()
+    for prefix, store in workspace.prefixes:
+        server = Server(url, os.getpid(), process.started(), process.start_ticks(), prefix)
+        stack.enter_context(announced(store.folder, server))
+    return stack
 
 
 def serve(
@@ -90,7 +143,7 @@ def serve(
     *,
     index: str | None = None,
     allow_hosts: Sequence[str] = (),
-    ready: Callable[[str], None] = lambda url: None,
+    ready: Callable[[str, list[str]], None] = lambda url, others: None,
 ) -> None:
     """Show folders of runs until Ctrl-C.
 
@@ -100,15 +153,19 @@ def serve(
         port: Port, or the first of those to try.
         index: Where the index lives, as an address for SQLAlchemy; in each folder unless given.
         allow_hosts: Further names under which browsers may reach it.
-        ready: Called with the server's address when it listens.
+        ready: Called when it listens with the server's address on this machine, and those for other machines.
 
     Raises:
         StorageError: No port is free.
     """
     share_arenas()
-    with bind(host, port) as listening, Workspace.open(folders, index) as workspace:
-        ready(address(listening))
-        server = _server(application(workspace, host, allow_hosts))
+    with (
+        bind(host, port) as listening,
+        Workspace.open(folders, index) as workspace,
+        _announce(workspace, address(listening)) as word,
+    ):
+        ready(address(listening), addresses(listening))
+        server = _server(application(workspace, host, allow_hosts), word.close)
         gc.collect()
         gc.freeze()  # modules live as long as the process; looking at them again and again takes 50 ms each time
         try:
@@ -142,7 +199,8 @@ class Serving:
         except BaseException:
             self._socket.close()
             raise
-        self._server = _server(application(self.workspace, host, allow_hosts, framed_by=framed_by))
+        word = _announce(self.workspace, self.url)
+        self._server = _server(application(self.workspace, host, allow_hosts, framed_by=framed_by), word.close)
         self._thread = threading.Thread(target=self._run, name="netscope server", daemon=True)
         self._thread.start()
         while not self._server.started and self._thread.is_alive():

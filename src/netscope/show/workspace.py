@@ -7,7 +7,7 @@ from pathlib import Path
 
 from netscope.errors import UsageError
 from netscope.show.jobs import Jobs
-from netscope.store.several import Runs, Stores
+from netscope.store.several import Runs, Stores, qualified
 from netscope.store.store import Store, open_store
 
 
@@ -50,6 +50,13 @@ class Workspace:
             for store in stores.values():
                 store.close()
             raise
+
+    @property
+    def prefixes(self) -> list[tuple[str, Store]]:
+        """Each store, after what goes before the ids of its runs."""
+        if isinstance(self.runs, Stores):
+            return [(qualified(name, ""), store) for name, store in self.runs.stores.items()]
+        return [("", self.stores[0])]
 
     def close(self) -> None:
         """Stop the jobs and close the stores."""

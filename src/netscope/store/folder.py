@@ -8,6 +8,7 @@ from pathlib import Path
 
 from netscope.errors import StorageError, UsageError
 
+FOLDER = ".netscope"  # in a folder of runs: what is no run, such as the index and the trash
 # `Path("s3://bucket")` is "s3:/bucket"; one letter is a drive of Windows.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from netscope.errors import NotFoundError
-from netscope.store.index.database import FOLDER
+from netscope.store.folder import FOLDER
 
 
 def folder_of(store: Path) -> Path:

@@ -235,13 +235,14 @@ class Captured:
         """Wrap; `hear` takes what is printed."""
         self._stream, self._hear = stream, hear
         self._is_on = True
-        self._before = stream.write
+        self.before = stream.write
+        """What writes to the stream."""
         self._had_own = "write" in getattr(stream, "__dict__", {})
         self._mine = self._write
         stream.write = self._mine
 
     def _write(self, text: str) -> Any:
-        result = self._before(text)
+        result = self.before(text)
         if self._is_on and isinstance(text, str):
             beside.attempt("the capture of the console", functools.partial(self._hear, text), None)
         return result
@@ -251,9 +252,18 @@ class Captured:
         self._is_on = False
         if getattr(self._stream, "write", None) == self._mine:
             if self._had_own:
-                self._stream.write = self._before
+                self._stream.write = self.before
             else:
                 del self._stream.write
+
+
+def write_uncaptured(stream: Any, text: str) -> None:
+    """Write to a stream what is not to be in the console of any run."""
+    write = stream.write
+    while isinstance(captured := getattr(write, "__self__", None), Captured):
+        write = captured.before
+    write(text)
+    stream.flush()
 
 
 def capture(recording: Recording) -> None:

@@ -22,12 +22,12 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from netscope.errors import MissingExtraError, NetscopeError, StorageError, UsageError
+from netscope.store.folder import FOLDER
 from netscope.store.index import tables
 from netscope.store.index.seals import IndexLost
 
 T = TypeVar("T")
 Backend = Literal["sqlite", "postgresql", "memory"]
-FOLDER = ".netscope"
 FILE = f"index-{tables.VERSION}.sqlite"  # an older netscope that still runs has a file of its own
 OLDER = re.compile(r"index(?:-(\d+))?\.sqlite(?:-wal|-shm)?")
 BUSY_S = 20

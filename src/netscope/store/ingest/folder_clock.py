@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from netscope.store.index.database import FOLDER
+from netscope.store.folder import FOLDER
 
 VALID_S = 60.0
 

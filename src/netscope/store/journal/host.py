@@ -40,6 +40,11 @@ def journal_name(attempt: int) -> str:
     return f"{attempt}-{_short()}-{os.getpid()}-{secrets.token_hex(2)}.journal"
 
 
+def has_journals(folder: Path) -> bool:
+    """Whether a process writes the run in `folder`, or wrote it."""
+    return any(not path.name.startswith("0-") for path in folder.glob("*.journal"))
+
+
 def has_written(folder: Path) -> bool:
     """Whether a process of this machine writes the run in `folder`, or wrote it."""
     return any(not path.name.startswith("0-") for path in folder.glob(f"*-{_short()}-*.journal"))

@@ -1,0 +1,52 @@
+"""The line that `init` prints: what is recorded, where, and how to see it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from netscope.record import process_hooks
+from netscope.record.capture.console import write_uncaptured
+from netscope.store import servers
+from netscope.text import visible
+
+if TYPE_CHECKING:
+    from netscope.record.session import Recording
+
+
+def print_line(recording: Recording) -> None:
+    """Print it to stderr, past the console of any run.
+
+    Ranks above 0, worker processes and notebooks, which show the page itself, print nothing.
+    """
+    if recording.rank or process_hooks.is_child() or _is_notebook() or sys.stderr is None:
+        return
+    root = recording.folder.parent
+    begins = (
+        f"recording {recording.name}"
+        if recording.attempt == 1
+        else f"recording {recording.name} again, as attempt {recording.attempt} from step {recording.step}"
+    )
+    server = servers.running(root)
+    if server is not None:
+        see = f"{server.url}overview?run={quote(server.run_prefix + recording.id, safe='')}"
+    else:
+        see = f"netscope show {shlex.quote(_short(root))}"
+    write_uncaptured(sys.stderr, visible(f"netscope: {begins} in {_short(recording.folder)}; to see it: {see}") + "\n")
+
+
+def _short(folder: Path) -> str:
+    """A path as one would type it here."""
+    try:
+        return str(folder.relative_to(os.getcwd()))
+    except (OSError, ValueError):
+        return str(folder)
+
+
+def _is_notebook() -> bool:
+    python = sys.modules.get("IPython")
+    return python is not None and hasattr(python.get_ipython(), "kernel")
