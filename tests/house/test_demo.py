@@ -17,27 +17,42 @@ from netscope.errors import MissingExtraError, UsageError
 DEMO = [sys.executable, "-m", "netscope.cli", "demo", "--no-browser"]
 
 
-def test_it_trains_and_ends_when_asked(tmp_path: Path) -> None:
+def test_it_trains_well_then_too_fast_and_too_slowly_and_ends_when_asked(tmp_path: Path) -> None:
     command = [*DEMO, "--epochs", "2", "--exit", "--port", "0"]
-    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert said.startswith("netscope shows the training at http://127.0.0.1:")
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert found.stdout.startswith("netscope shows the training at http://127.0.0.1:")
+    assert found.stderr == ""
     with netscope.open(tmp_path / "runs") as store:
-        (run,) = store.runs()
-        assert run.state == "finished"
+        run, high, low = store.runs()
+        assert [one.state for one in (run, high, low)] == ["finished"] * 3
+        assert [one.tags for one in (run, high, low)] == [["demo", "learned"], ["demo", "failed"], ["demo", "failed"]]
+        assert high.summary("train/loss")[2] > 20
+        assert 1 < low.value("train/loss") < 3
+        assert "held-out digits are right" in run.notes
+        progress = run.noun.progress
+        assert progress is not None
+        assert progress.done == progress.total == 2 * 62
+        assert run.value("val/accuracy") == run.summary("val/accuracy")[2]
         assert run.series("val/accuracy").values[-1] > 0.9
         loss = run.series("train/loss")
         assert loss.steps.tolist() == list(range(2 * 62))
         assert loss.values[-20:].mean() < loss.values[:20].mean() / 2
+        said = run.tables("val/predictions")[-1].value
+        assert np.equal(said["label"], said["prediction"]).mean() == run.series("val/accuracy").values[-1]
+        samples = run.images("val/samples")
+        assert len(samples) == 2 * demo.SHOWN
+        assert all(one.caption[0].isdigit() for one in samples)
 
 
 def test_ctrl_c_while_it_trains_keeps_what_was_logged(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [*DEMO, "--epochs", "500", "--port", str(port)]
+        command = [*DEMO, "--epochs", "500", "--port", str(port)]  # in the first of the three trainings
         training = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
         assert training.stdout
         first = training.stdout.readline()
         assert f"port {port} is taken" in first
+        assert training.stdout.readline().startswith("training 1 of 3")
         assert training.stdout.readline().startswith("epoch 1 of 500")
         training.send_signal(signal.SIGINT)
         rest = training.stdout.read()
@@ -58,9 +73,10 @@ def test_a_missing_package_is_said_with_the_way_out(monkeypatch: pytest.MonkeyPa
     assert not (tmp_path / "runs").exists()
 
 
-def test_no_epochs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="epochs is 0"):
-        demo.demo(folder=tmp_path, browser=False, epochs=0)
+@pytest.mark.parametrize(("asked", "why"), [({"epochs": 0}, "epochs is 0"), ({"trainings": 4}, "trainings is 4")])
+def test_what_trains_nothing_is_refused(tmp_path: Path, asked: dict[str, int], why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        demo.demo(folder=tmp_path, browser=False, **asked)
 
 
 def test_the_digits_are_the_real_ones() -> None:
@@ -79,7 +95,9 @@ def test_the_same_share_of_every_class_is_held_out_and_nothing_is_in_both() -> N
     assert sorted([*learnt.images.ravel(), *held.images.ravel()]) == list(range(500))
 
 
-def test_wrong_digits_are_framed_in_orange() -> None:
-    picture = demo.sheet(np.zeros((20, 28, 28), np.float32), np.arange(20) != 13)
-    assert tuple(picture[0, 0]) == demo.RIGHT
-    assert tuple(picture[32, 3 * 32]) == demo.WRONG
+@pytest.mark.parametrize(("is_right", "colour"), [(True, demo.RIGHT), (False, demo.WRONG)])
+def test_wrong_digits_are_framed_in_orange(is_right: bool, colour: tuple[int, int, int]) -> None:
+    picture = demo.framed(np.zeros((28, 28), np.float32), is_right)
+    assert picture.shape == (32, 32, 3)
+    assert tuple(picture[0, 0]) == tuple(picture[-1, -1]) == colour
+    assert tuple(picture[2, 2]) == (0, 0, 0)

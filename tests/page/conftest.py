@@ -122,7 +122,7 @@ def page(opened: Opener) -> Page:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The real demo, which has ended when the later tests look at it."""
     folder = tmp_path_factory.mktemp("demo") / "runs"
-    site = start(folder, "demo", "--folder", str(folder), "--port", "0", "--epochs", "3")
+    site = start(folder, "demo", "--folder", str(folder), "--port", "0", "--epochs", "3", "--trainings", "1")
     yield site
     site.stop()
 
@@ -131,7 +131,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def training(tmp_path: Path) -> Iterator[Site]:
     """The real demo, which trains as long as the test takes."""
     folder = tmp_path / "runs"
-    site = start(folder, "demo", "--folder", str(folder), "--port", "0", "--epochs", "100")
+    site = start(folder, "demo", "--folder", str(folder), "--port", "0", "--epochs", "100", "--trainings", "1")
     yield site
     site.stop()
 

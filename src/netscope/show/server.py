@@ -194,6 +194,8 @@ class Serving:
         """
         self._socket = bind(host, port)
         self.url = address(self._socket)
+        self.urls_for_others = addresses(self._socket)
+        """Where browsers on other machines find it."""
         try:
             self.workspace = Workspace.open([folder])
         except BaseException:
