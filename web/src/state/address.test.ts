@@ -14,6 +14,7 @@ const SELECTIONS: Selection[] = [
   { ...NOTHING, run: 'a', shown: { of: ['b'], except: ['a'] } },
   { ...NOTHING, view: 'curves', run: 'a b&c=d', more: { x: 'relative', find: 'a=b&c' } },
   { ...NOTHING, shown: { of: 'all', except: [] }, more: { filter: 'config.lr < 0.01 and name ~ "a+b&c#"' } },
+  { ...NOTHING, more: { toString: 'x', model: 'not a kind' } },
   { ...NOTHING, step: 0, layer: '' },
   { ...NOTHING, step: Number.MAX_SAFE_INTEGER },
 ];

@@ -8,31 +8,50 @@ export interface Shown {
 
 export const NEWEST: Shown = { of: 'newest', except: [] };
 
-export interface Selection {
+/** How the selected one of a kind is written into the query of an address, under the name of the kind. */
+interface Codec<T> {
+  write: (value: T) => string;
+  /** Null where the text cannot be understood: then nothing of the kind is selected. */
+  read: (text: string) => T | null;
+}
+
+const name: Codec<string> = { write: (value) => value, read: (text) => text };
+const whole: Codec<number> = {
+  write: String,
+  read: (text) => (/^-?\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : null),
+};
+
+/** What can be selected, one row a kind. Null always means that nobody chose. */
+const KINDS = {
+  /** The current run, which Overview, Console and Layers are about; null: the first shown one. */
+  run: name,
+  /** Step that all views show; null: the latest there is. */
+  step: whole,
+  /** Dotted path of a layer. */
+  layer: name,
+};
+
+type Kind = keyof typeof KINDS;
+type Chosen = { [kind in Kind]: NonNullable<ReturnType<(typeof KINDS)[kind]['read']>> | null };
+
+export interface Selection extends Chosen {
   /** Id of the view, as `views/registry.ts` has it. */
   view: string;
-  /** The current run, which Overview, Console and Layers are about; null: the first shown one. */
-  run: string | null;
   shown: Shown;
-  /** Step that all views show; null: the latest there is. */
-  step: number | null;
-  /** Dotted path of a layer. */
-  layer: string | null;
   /** What else is in the address, by name: the filter of the runs, and what one view alone wants. */
   more: Readonly<Record<string, string>>;
 }
 
-export const NOTHING: Selection = { view: 'runs', run: null, shown: NEWEST, step: null, layer: null, more: {} };
+const rows = Object.entries(KINDS) as [Kind, Codec<string | number>][];
+const chosen = (of: (kind: Kind, codec: Codec<string | number>) => unknown) => Object.fromEntries(rows.map(([kind, codec]) => [kind, of(kind, codec)])) as unknown as Chosen;
 
-const OWN = new Set(['run', 'step', 'layer']);
+export const NOTHING: Selection = { view: 'runs', shown: NEWEST, ...chosen(() => null), more: {} };
 
 /** Path below the base, with query and fragment: "curves?run=a&step=40#show=a,b". */
 export function encode(s: Selection): string {
   const query = new URLSearchParams();
-  if (s.run !== null) query.set('run', s.run);
-  if (s.step !== null) query.set('step', String(s.step));
-  if (s.layer !== null) query.set('layer', s.layer);
-  for (const name of Object.keys(s.more).sort()) if (!OWN.has(name)) query.set(name, s.more[name]!);
+  for (const [kind, codec] of rows) if (s[kind] !== null) query.set(kind, codec.write(s[kind]));
+  for (const name of Object.keys(s.more).sort()) if (!Object.hasOwn(KINDS, name)) query.set(name, s.more[name]!);
   const text = query.toString();
   return s.view + (text && `?${text}`) + fragment(s.shown);
 }
@@ -53,15 +72,15 @@ function escaped(id: string): string {
 /** Read an address; what cannot be understood is left out. */
 export function decode(url: URL, base: string): Selection {
   const path = url.pathname.startsWith(base) ? url.pathname.slice(base.length) : '';
-  const step = url.searchParams.get('step');
   const more: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const [name, value] of url.searchParams) if (!OWN.has(name)) more[name] = value;
+  for (const [name, value] of url.searchParams) if (!Object.hasOwn(KINDS, name)) more[name] = value;
   return {
     view: /^[a-z-]+$/.test(path) ? path : NOTHING.view,
-    run: url.searchParams.get('run'),
     shown: shownOf(url.hash),
-    step: step !== null && /^-?\d+$/.test(step) && Number.isSafeInteger(Number(step)) ? Number(step) : null,
-    layer: url.searchParams.get('layer'),
+    ...chosen((kind, codec) => {
+      const text = url.searchParams.get(kind);
+      return text === null ? null : codec.read(text);
+    }),
     more,
   };
 }

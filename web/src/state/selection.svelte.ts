@@ -1,6 +1,6 @@
-/** The one selection, run x step x layer x view, that lives in the address bar and is obeyed by every view. */
+/** The one selection: view, shown runs, and one of each kind in `address.ts`. It lives in the address bar, and every view obeys it. */
 import { BASE } from '../api/client';
-import { decode, encode, NOTHING, type Selection, type Shown } from './address';
+import { decode, encode, NOTHING, type Selection } from './address';
 
 /** A drag makes hundreds of changes a second; browsers allow about a hundred replacements in 30 s. */
 const WRITE_MS = 350;
@@ -10,16 +10,16 @@ class SelectionState {
   #written = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  readonly view: string = $derived(this.#now.view);
-  readonly run: string | null = $derived(this.#now.run);
-  readonly shown: Shown = $derived(this.#now.shown);
-  readonly step: number | null = $derived(this.#now.step);
-  readonly layer: string | null = $derived(this.#now.layer);
   /** Which runs are listed; '': every run. */
   readonly filter: string = $derived(this.#now.more['filter'] ?? '');
-  readonly more: Readonly<Record<string, string>> = $derived(this.#now.more);
 
   constructor() {
+    // Each part is followed by itself: who reads the step is not told of another layer. Through `now`, because what is
+    // read in a constructor straight from a private field is not followed.
+    for (const part of Object.keys(NOTHING) as (keyof Selection)[]) {
+      const value = $derived(this.now[part]);
+      Object.defineProperty(this, part, { get: () => value });
+    }
     this.#read();
     addEventListener('popstate', () => this.#read());
     addEventListener('hashchange', () => this.#read());
@@ -74,4 +74,4 @@ class SelectionState {
   }
 }
 
-export const selection = new SelectionState();
+export const selection = new SelectionState() as SelectionState & Readonly<Selection>;
