@@ -1,5 +1,6 @@
 /** The size of the charts before they are there, so that their points can be asked for: a wrong guess costs a request. */
 import { recall } from '../../state/stored';
+import { viewport } from '../../state/viewport.svelte';
 
 /** What the bars above and below the charts take, and the rail of sections at their left. */
 const BARS_PX = 126;
@@ -7,7 +8,7 @@ const RAIL_PX = 64;
 
 /** Width and height that the charts will probably have. */
 export function guessSize(): [number, number] {
-  const isNarrow = matchMedia('(max-width: 760px)').matches;
+  const { isNarrow } = viewport;
   const side = isNarrow || !recall('side', true) ? 0 : recall('sideWidth', 232);
   return [innerWidth - (isNarrow ? 0 : RAIL_PX) - side, innerHeight - BARS_PX];
 }

@@ -1,0 +1,31 @@
+/** A box that a canvas fills: its size, whether it is in sight, and drawing that takes turns with the other charts. */
+import { draw, forget } from './busy';
+import { fit, watchSight, watchSize } from './sight';
+
+export class CanvasBox {
+  /** CSS pixels. */
+  width = $state(0);
+  height = $state(0);
+  inSight = $state(false);
+
+  /** Follow the box; the return value ends that. Call in an `$effect`. */
+  watch(box: Element): () => void {
+    const stop = [
+      watchSight(box, (now) => (this.inSight = now)),
+      watchSize(box, (width, height) => {
+        this.width = Math.floor(width);
+        this.height = Math.floor(height);
+      }),
+    ];
+    return () => {
+      for (const one of stop) one();
+      forget(this);
+    };
+  }
+
+  /** Draw in a frame soon, on a canvas as large as the box; what waits to be drawn is replaced. */
+  draw(canvas: HTMLCanvasElement, paint: (context: CanvasRenderingContext2D, width: number, height: number) => void): void {
+    const { width, height } = this;
+    draw(this, () => paint(fit(canvas, width, height), width, height));
+  }
+}
