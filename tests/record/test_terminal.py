@@ -59,10 +59,21 @@ def by_pyte(text: str) -> list[str]:
 
 @given(st.lists(st.sampled_from(MOVES + ERASES + LETTERS), max_size=40))
 @example(["a", "\n", "\x1b[A", "bc", "\x1b[J"])
+@example(["\x1b[31m", " "])
 def test_rows_are_those_of_an_emulator(parts):
     text = "".join(parts)
     rows = shown(text)
     assert rows + [""] * (terminal.ROWS - len(rows)) == by_pyte(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [("\x1b[31mred  \x1b[0m", "\x1b[31mred\x1b[0m"), ("\x1b[41m  \x1b[0m ", "\x1b[41m  \x1b[0m")],
+)
+def test_blanks_at_the_end_are_kept_where_they_are_seen(text, row):
+    one = Terminal()
+    one.feed(text)
+    assert one.rows[0].text == row
 
 
 @given(st.lists(st.sampled_from(MOVES + ERASES + LETTERS + ["中", "e\u0301"]), max_size=30), st.integers(1, 5))

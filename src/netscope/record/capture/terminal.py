@@ -357,7 +357,7 @@ def _mend(cells: list[Cell], start: int, end: int) -> None:
 def _joined(cells: list[Cell]) -> str:
     """Cells as text with codes where the look changes; the last look is ended."""
     n = len(cells)
-    while n and cells[n - 1] == BLANK:
+    while n and cells[n - 1][0] == " " and not _shows_on_blanks(cells[n - 1][1]):
         n -= 1
     parts: list[str] = []
     look = ""
@@ -395,6 +395,12 @@ def changed_look(look: str, parameters: str) -> str:
         else:
             state.pop(kind, None)
     return ";".join(state[kind] for kind in sorted(state))
+
+
+@functools.lru_cache(4096)
+def _shows_on_blanks(look: str) -> bool:
+    """Whether a blank of this look is seen, as one with a colour behind it is."""
+    return any(kind in ("back", "inverse", "under", "struck") for kind, _ in _settings(look))
 
 
 def _settings(parameters: str) -> Iterator[tuple[str, str]]:
