@@ -19,7 +19,7 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     runs: list[Run] = []
 
     def begin_one(**options: Any) -> Run:
-        runs.append(netscope.init(tmp_path, **{"watch_system": False, "console": False, **options}))
+        runs.append(netscope.init(tmp_path, **{"watch_system": False, "console": False, "quiet": True, **options}))
         return runs[-1]
 
     yield begin_one

@@ -86,7 +86,8 @@ def test_a_run_in_a_circle_of_dead_objects_is_abandoned(tmp_path):
 
 def test_the_last_run_of_a_script_that_let_it_go_is_finished_at_its_end(tmp_path):
     code = (
-        f"import netscope\ndef main():\n  netscope.init({str(tmp_path)!r}, 'a', watch_system=False).log({{'x': 1.0}})\n"
+        f"import netscope\ndef main():\n"
+        f"  netscope.init({str(tmp_path)!r}, 'a', watch_system=False, quiet=True).log({{'x': 1.0}})\n"
     )
     done = subprocess.run([sys.executable, "-c", code + "main()\nprint('more')"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

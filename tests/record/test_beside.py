@@ -178,7 +178,7 @@ def test_what_is_logged_after_the_end_of_the_process_began_raises_nothing(tmp_pa
 @pytest.mark.parametrize("how", ["sys.{0}.close()", "sys.{0} = None", "sys.{0} = io.StringIO()", "del sys.{0}.write"])
 def test_a_stream_that_is_closed_or_replaced_does_not_matter(tmp_path, stream, how):
     done = script(
-        f"import io, netscope, sys\nrun = netscope.init({str(tmp_path)!r}, watch_system=False)\n"
+        f"import io, netscope, sys\nrun = netscope.init({str(tmp_path)!r}, watch_system=False, quiet=True)\n"
         f"print('x', file=sys.{stream})\n{how.format(stream)}\nrun.log({{'a': 1.0}}); run.finish()"
     )
     assert (done.returncode, done.stderr.replace("x\n", "")) == (0, "")

@@ -274,7 +274,7 @@ def test_console_is_off_when_switched_off(begin, journal_of, take_streams):
 def test_real_streams_are_wrapped_too(tmp_path):
     code = (
         "import netscope, sys\n"
-        "run = netscope.init(sys.argv[1], watch_system=False)\n"
+        "run = netscope.init(sys.argv[1], watch_system=False, quiet=True)\n"
         "print('out'); sys.stderr.write('err\\n'); sys.stdout.writelines(['a\\n', 'b\\n'])"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
