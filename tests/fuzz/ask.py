@@ -105,7 +105,7 @@ def of_run(asked: Asked, store: Store, run: str) -> None:
             with asked.asking(run, f"columns {kind} {key!r:.80}"):
                 for columns in store.columns([run], key, kind).values():
                     assert len(columns.steps) == len(columns.times) == len(columns.values)
-                store.summaries([run], key)
+                store.read.summaries.of([run], key)
     with asked.asking(run, "csv"):
         list(islice(export.rows(store, [run], keys.get("scalar", [])), 100))
 
@@ -226,22 +226,22 @@ def answers(store: Store, run: str) -> Any:
     detail = store.detail(run)
     said: dict[str, Any] = {
         "detail": msgspec.structs.replace(detail, run=msgspec.structs.replace(detail.run, revision=0), folder=""),
-        "layers": store.layers(run), "assets": store.assets(run), "console": store.console(run),
-        "keys": store.keys([run]),
+        "layers": store.read.layers.table(run), "assets": store.read.media.assets(run),
+        "console": store.read.console.lines(run), "keys": store.keys([run]),
     }  # fmt: skip
     said = {name: msgspec.to_builtins(value) for name, value in said.items()}
     for key in store.keys([run]).keys:
         if key.kind == "histogram":
-            found = store.histograms(run, key.key)
+            found = store.read.histograms.logged(run, key.key)
             said[f"histogram {key.key}"] = [(h.step, h.time, h.edges.tolist(), h.counts.tolist()) for h in found]
             continue
         columns = store.columns([run], key.key, key.kind)[run]
         parts = (columns.steps, columns.times, columns.values)
         said[f"{key.kind} {key.key}"] = [np.asarray(part, float).tobytes() for part in parts], len(columns.ghosts)
-        said[f"summary {key.key}"] = msgspec.to_builtins(store.summaries([run], key.key).get(run))
-    for tensor in store.layers(run).tensors:
+        said[f"summary {key.key}"] = msgspec.to_builtins(store.read.summaries.of([run], key.key).get(run))
+    for tensor in store.read.layers.table(run).tensors:
         if tensor.histogram:
             name = f"{tensor.layer}/{tensor.tensor}/{tensor.quantity}"
-            bins = store.bins(run, name)
+            bins = store.read.histograms.watched(run, name)
             said[f"bins {name}"] = bins.steps.tolist(), bins.times.tolist(), bins.dense().tobytes()
     return said

@@ -26,7 +26,7 @@ def every_answer(store: Store) -> dict[str, Any]:
     store.refresh(None, everything=True)
     runs = [run.id for run in store.table().runs]
     said = {run: ask.answers(store, run) for run in runs}
-    summaries = {key.key: store.summaries(runs, key.key) for key in store.keys(runs, "scalar").keys}
+    summaries = {key.key: store.read.summaries.of(runs, key.key) for key in store.keys(runs, "scalar").keys}
     return {"runs": runs, "summaries": repr(summaries), **said}
 
 

@@ -51,7 +51,7 @@ def test_the_copy_itself_passes(copy: Path) -> None:
         ("src/netscope/schema/noun.py", "\nimport netscope.store\n", "every import points down"),
         ("src/netscope/analyse/planted.py", "import netscope.store.index.codec\n", "every import points down"),
         ("src/netscope/misc/__init__.py", "", "every import points down"),
-        ("src/netscope/store/journal/planted.py", "import netscope.store.read.summaries\n", "floors of the store"),
+        ("src/netscope/store/journal/planted.py", "import netscope.store.read.summary_reader\n", "floors of the store"),
         ("src/netscope/record/media/planted.py", "import netscope.record.session\n", "floors of the SDK"),
         ("src/netscope/analyse/planted.py", "import torch\n", "analyse has no I/O"),
         ("src/netscope/analyse/planted.py", "from pathlib import Path\n", "analyse has no I/O"),

@@ -14,7 +14,7 @@ from tests.store.journals import Script
 
 
 def texts(store, **options) -> list[str]:
-    return [line.text for line in store.console("r", **options).lines]
+    return [line.text for line in store.read.console.lines("r", **options).lines]
 
 
 def live(script: Script, text: str, n_back: int = 0, stream: int = 1) -> Script:
@@ -77,7 +77,7 @@ def test_live_rows_stand_below_the_lines_until_they_are_replaced(tmp_path):
     with netscope.open(tmp_path) as store:
         store.refresh(None)
         assert texts(store) == ["one", "two", "done"]
-        assert store.console("r").total == 3
+        assert store.read.console.lines("r").total == 3
 
 
 def test_only_the_last_lines_of_a_stream_can_be_taken_back():
@@ -100,5 +100,5 @@ def test_live_rows_survive_the_index(tmp_path):
     for _ in range(2):
         with netscope.open(tmp_path) as store:
             store.refresh(None)
-            found = store.console("r", -2, 2)
+            found = store.read.console.lines("r", -2, 2)
             assert (found.total, [line.text for line in found.lines]) == (4999, ["line 4997", "bar 10%"])

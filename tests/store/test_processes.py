@@ -69,7 +69,7 @@ def test_processes_that_index_one_growing_folder_agree(tmp_path: Path, index: st
         for key, expected in (("a", np.arange(N, dtype=float)), ("b", np.full(N, -1.0))):
             for columns in store.columns(runs, key).values():
                 assert columns.values.tolist() == expected.tolist()
-        assert store.summaries(runs, "a")["r1"].max == N - 1
+        assert store.read.summaries.of(runs, "a")["r1"].max == N - 1
 
 
 def test_threads_read_while_one_follows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

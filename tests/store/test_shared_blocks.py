@@ -67,7 +67,7 @@ def expected(sessions: Sessions, key: str) -> dict[int, int]:
 
 
 def check(store: Store, sessions: Sessions, kind: str) -> None:
-    many = store.columns_of_run("r", ASKED, kind)  # type: ignore[arg-type]
+    many = store.read.series.of_run("r", ASKED, kind)  # type: ignore[arg-type]
     for key in ASKED:
         rows = expected(sessions, key)
         values = [value_of(number, key) for number in rows.values()]
@@ -79,10 +79,10 @@ def check(store: Store, sessions: Sessions, kind: str) -> None:
             assert found.values.astype(np.float64).tobytes() == np.array(values).tobytes()
         if kind == "scalar" and rows:
             finite = [value for value in every_value(sessions, key) if np.isfinite(value)]
-            told = store.summaries(["r"], key)["r"]
+            told = store.read.summaries.of(["r"], key)["r"]
             assert (told.min, told.max) == ((min(finite), max(finite)) if finite else ("NaN", "NaN"))
             assert np.float64(str(told.last)) == values[-1] or np.isnan(values[-1])
-        bins, filled = store.bins("r", key), last_filled(sessions, key)
+        bins, filled = store.read.histograms.watched("r", key), last_filled(sessions, key)
         assert bins.steps.tolist() == list(filled)
         assert np.array_equal(bins.dense(), np.array(list(filled.values()), np.uint32).reshape(-1, 2048))
 
@@ -150,7 +150,7 @@ def test_keys_share_blocks_only_where_they_are_many_and_their_rows_few(
     keys = wide_run(tmp_path, n_rows, n_keys)
     store = opened(tmp_path)
     assert n_blocks(store) == blocks
-    found = store.columns_of_run("r", keys, "layer")
+    found = store.read.series.of_run("r", keys, "layer")
     assert list(found) == keys
     for i, key in enumerate(keys):
         assert found[key].values.tolist() == [1 + step + i / 8 for step in range(n_rows)]
@@ -160,7 +160,7 @@ def test_a_resumed_run_of_many_keys_keeps_its_ghosts(tmp_path: Path, opened: Ope
     keys = wide_run(tmp_path, 10, 100)
     wide_run(tmp_path, 5, 100, first=6, attempt=2)
     store = opened(tmp_path)
-    many = store.columns_of_run("r", keys, "layer")
+    many = store.read.series.of_run("r", keys, "layer")
     for i, key in enumerate(keys):
         alone = store.columns(["r"], key, "layer")["r"]
         for found in (alone, many[key]):
@@ -207,7 +207,7 @@ def test_a_damaged_shared_block_is_noticed(tmp_path: Path, opened: Open, table: 
     check(store, sessions, "layer")
     for key in ALL:  # whichever the block is of
         store.columns(["r"], key, "layer")
-        store.bins("r", key)
+        store.read.histograms.watched("r", key)
     assert "rebuilt" in store.problems[0]
     check(store, sessions, "layer")
 

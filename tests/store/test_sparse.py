@@ -67,7 +67,7 @@ def test_a_store_reads_what_a_run_measured(tmp_path):
     run.finish()
     store = netscope.open(tmp_path)
     store.refresh()
-    found = store.bins(run.id, "layer/weight/value")
+    found = store.read.histograms.watched(run.id, "layer/weight/value")
     assert found.steps.tolist() == [1, 2]
     assert np.array_equal(found.dense(), np.stack([counts, counts * 2]))
     store.close()

@@ -208,7 +208,7 @@ def test_keys_that_count_in_different_steps_go_on_each_from_its_own(tmp_path: Pa
     assert found["val/loss"].values.tolist() == [1.0] * 10 + [2.0]
     assert found["once"].values.tolist() == [1.0]
     assert not found["val/loss"].ghosts and not found["once"].ghosts
-    assert store.summaries(["r"], "once")["r"].last == 1.0
+    assert store.read.summaries.of(["r"], "once")["r"].last == 1.0
 
 
 def test_the_lowest_rank_that_has_a_key_is_shown(tmp_path: Path, opened: Open) -> None:
@@ -270,25 +270,25 @@ def test_everything_else_comes_back_from_memory_and_from_the_index(tmp_path: Pat
     path = script.write(tmp_path / "r")
     for _ in range(2):
         store = opened(tmp_path)
-        bins = store.bins("r", "fc/weight/value")
+        bins = store.read.histograms.watched("r", "fc/weight/value")
         assert bins.steps.tolist() == [0, 10]
         assert bins.dense()[:, 6:10].tolist() == [[0, 1, 0, 0], [0, 1, 10, 0]]
-        found = store.histograms("r", "spread")
+        found = store.read.histograms.logged("r", "spread")
         assert [(h.step, h.counts.tolist()) for h in found] == [(0, [0.0, 3.0]), (10, [10.0, 3.0])]
         assert [(key.key, key.n_runs) for key in store.keys(["r", "gone"], "histogram").keys] == [("spread", 1)]
-        assert [(a.step, a.text) for a in store.assets("r", "note").assets] == [(0, "at 0"), (10, "at 10")]
-        assert store.assets("r", kind="image").assets == []
-        console = store.console("r")
+        assert [(a.step, a.text) for a in store.read.media.assets("r", "note").assets] == [(0, "at 0"), (10, "at 10")]
+        assert store.read.media.assets("r", kind="image").assets == []
+        console = store.read.console.lines("r")
         assert [line.text for line in console.lines] == ["one", "two halves", "bar 2", "oops", "end"]
         assert [line.stream for line in console.lines] == ["out", "out", "out", "err", "out"]
-        assert [line.text for line in store.console("r", -2, 1).lines] == ["oops"]
-        searched = store.console("r", search="O")
+        assert [line.text for line in store.read.console.lines("r", -2, 1).lines] == ["oops"]
+        searched = store.read.console.lines("r", search="O")
         assert (searched.total, [line.text for line in searched.lines]) == (3, ["one", "two halves", "oops"])
         detail = store.detail("r")
         assert (detail.environment.host, detail.environment.packages) == ("h", {"numpy": "2"})
         assert msgspec.json.decode(detail.config) == {"lr": 0.2, "net": {"depth": 3, "sizes": [1, 2]}}
         assert detail.run.config == {"lr": 0.2, "net.depth": 3, "net.sizes": "[1,2]"}
-        layers = store.layers("r")
+        layers = store.read.layers.table("r")
         assert [one.layer for one in layers.layers] == ["fc"]
         assert layers.steps == [0, 10]
         assert [(t.quantity, t.stats, t.histogram) for t in layers.tensors] == [
@@ -308,9 +308,9 @@ def test_the_console_of_many_lines_is_read_by_windows(tmp_path: Path, opened: Op
         script.print(f"line {i}\nline {i + 1}\nline {i + 2}\n")
     script.end().write(tmp_path / "r")
     store = opened(tmp_path)
-    window = store.console("r", 1999, 3)
+    window = store.read.console.lines("r", 1999, 3)
     assert (window.total, [line.text for line in window.lines]) == (9000, ["line 1999", "line 2000", "line 2001"])
-    assert store.console("r", 9000, 5).lines == []
+    assert store.read.console.lines("r", 9000, 5).lines == []
 
 
 def test_arrays_come_back_with_their_values(tmp_path: Path, opened: Open) -> None:
@@ -689,7 +689,7 @@ def test_many_series_of_a_run_at_once_are_what_each_is_alone(tmp_path: Path, ope
     keys = [f"net.{i}/weight/value/mean" for i in range(41)] + ["net.0/weight/value/std"]
     for _ in range(2):
         store = opened(tmp_path)
-        found = store.columns_of_run("r", keys, "layer")
+        found = store.read.series.of_run("r", keys, "layer")
         assert list(found) == [key for key in keys if key != "net.40/weight/value/mean"]
         for key, columns in found.items():
             alone = store.columns(["r"], key, "layer")["r"]

@@ -88,12 +88,12 @@ def test_a_store_tells_how_many_runs_there_are_from_the_first_moment(tmp_path: P
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda store: store.layers("r"),
+        lambda store: store.read.layers.table("r"),
         lambda store: store.run("calm").layers(),
         lambda store: store.detail("r"),
         lambda store: store.columns(["r"], "loss")["r"],
         lambda store: store.keys(["r"]).keys[0],
-        lambda store: store.console("r"),
+        lambda store: store.read.console.lines("r"),
     ],
 )
 def test_the_first_question_of_all_reads_the_folder(store: Store, ask: Callable[[Store], object]) -> None:

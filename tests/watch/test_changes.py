@@ -213,7 +213,7 @@ def test_what_changed_between_two_attempts_is_told(tmp_path):
     attempt(Net(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 3), nn.Sigmoid()), 2, resume="a")
     attempt(Net(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 3)), 1, resume="a")
     with netscope.open(tmp_path) as store:
-        told = store.layers(store.run("a").id).changes
+        told = store.read.layers.table(store.run("a").id).changes
     assert [(one.layer, one.change, one.detail, one.step) for one in told] == [
         ("1", "replaced", "ReLU → GELU", 3),
         ("2", "replaced", "Linear 10×8 → Linear 3×8", 3),

@@ -114,7 +114,7 @@ def test_a_store_reads_layers_tensors_and_numbers(run):
     run.finish()
     store = netscope.open(run.folder.parent)
     store.refresh()
-    table = store.layers(run.id)
+    table = store.read.layers.table(run.id)
     assert table.sampled_above == 65_536
     assert [layer.layer for layer in table.layers] == ["0", "1", "2", "4", "5"]
     assert table.steps == [0, 2]

@@ -9,7 +9,7 @@ from netscope.analyse.bins_view import View, view
 from netscope.analyse.thin import evenly
 from netscope.charts import lines
 from netscope.errors import NotFoundError
-from netscope.store.read.large_values import Bins
+from netscope.store.read.histogram_reader import Bins
 from netscope.store.store import Store
 
 MOST_BINS = 96
@@ -23,9 +23,11 @@ def over_steps(
     Raises:
         NotFoundError: The run has no histograms under this key.
     """
-    bins = store.bins(run, key)
+    bins = store.read.histograms.watched(run, key)
     if not len(bins.steps):
-        there = sorted(f"{t.layer}/{t.tensor}/{t.quantity}" for t in store.layers(run).tensors if t.histogram)
+        there = sorted(
+            f"{t.layer}/{t.tensor}/{t.quantity}" for t in store.read.layers.table(run).tensors if t.histogram
+        )
         raise NotFoundError(f"no histograms of {key[:200]!r}; the run has: {', '.join(there[:20]) or 'none'}")
     chosen = _chosen(bins.steps, n, low, high)
     some = Bins(bins.steps[chosen], bins.times[chosen], bins.first[chosen], [bins.counts[i] for i in chosen])
@@ -40,7 +42,7 @@ def logged(
     Raises:
         NotFoundError: The run has no histograms under this key.
     """
-    found = store.histograms(run, key)
+    found = store.read.histograms.logged(run, key)
     if not found:
         there = [one.key for one in store.keys([run], "histogram").keys]
         raise NotFoundError(f"no histograms {key[:200]!r}; the run has: {', '.join(there[:20]) or 'none'}")

@@ -48,16 +48,16 @@ def matrix(store: Store, run: str, quantity: Quantity, stat: Stat, window: Windo
     Raises:
         NotFoundError: Nothing of the kind was watched.
     """
-    table = store.layers(run)
+    table = store.read.layers.table(run)
     every = [tensor for tensor in table.tensors if tensor.quantity == quantity and stat in tensor.stats]
     if not every:
         there = sorted({f"{tensor.quantity}/{word}" for tensor in table.tensors for word in tensor.stats})
         raise NotFoundError(f"no {quantity}/{stat} was watched; the run has: {', '.join(there) or 'no watched layers'}")
-    steps = store.steps_of_run(run, [_key(row, stat) for row in every], "layer")
+    steps = store.read.series.steps_of_run(run, [_key(row, stat) for row in every], "layer")
     steps = steps[lines.window(steps, window.low, window.high)]
     rows = every[window.start : window.stop]
     keys = {word: [_key(row, word) for row in rows] for word in dict.fromkeys([stat, NONFINITE])}
-    series = store.columns_of_run(run, [key for some in keys.values() for key in some], "layer")
+    series = store.read.series.of_run(run, [key for some in keys.values() for key in some], "layer")
     chosen = steps[_chosen(_strange(series, keys, steps), window.px)]
     values, nonfinite = (_filled([series.get(key) for key in keys[word]], chosen) for word in (stat, NONFINITE))
     return LayerMatrix(chosen.astype(np.float64), values, np.nan_to_num(nonfinite, nan=0.0), rows)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from netscope.errors import NotFoundError
 from netscope.schema.run import Deleted, EditRequest, Run, RunTable
 from netscope.schema.series import Key, Keys, Kind
-from netscope.store.read.running_means import Means, Smoother
+from netscope.store.read.running_means import Means, RunningMeans
 from netscope.store.read.series_reader import Columns, View, unknown_run
 from netscope.store.store import FoundRun, Store
 from netscope.text import natural
@@ -48,7 +48,7 @@ class Stores:
     def __init__(self, stores: Sequence[Store]) -> None:
         """Open stores; they stay the caller's to close."""
         self.stores = dict(zip(names_of([store.folder for store in stores]), stores, strict=True))
-        self._smoother = Smoother()
+        self._smoother = RunningMeans()
 
     @property
     def revision(self) -> int:

@@ -11,13 +11,9 @@ from types import TracebackType
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from netscope import display
 from netscope.errors import NotFoundError, StorageError, UsageError
-from netscope.schema.console import Console
-from netscope.schema.layer import LayerTable
-from netscope.schema.media import AssetKind, Assets
 from netscope.schema.run import Deleted, EditRequest, Run, RunDetail, RunTable, Summary
 from netscope.schema.series import Key, Keys, Kind
 from netscope.store import trash
@@ -30,14 +26,12 @@ from netscope.store.ingest.run_row import config_of, problems_of, writer_of
 from netscope.store.ingest.run_state import attempt_of, unreadable
 from netscope.store.journal import blobs
 from netscope.store.journal.exact_numbers import json_text
-from netscope.store.journal.memtable import Histogram, KeySet
+from netscope.store.journal.memtable import KeySet
 from netscope.store.query import run_filter
 from netscope.store.query.known import Known
-from netscope.store.read.console_lines import Consoles, Stream, Wanted
-from netscope.store.read.large_values import Bins, Large
-from netscope.store.read.running_means import Means, Smoother
-from netscope.store.read.series_reader import Columns, Reader, View, unknown_run
-from netscope.store.read.summaries import Summaries
+from netscope.store.read.readers import Readers
+from netscope.store.read.running_means import Means
+from netscope.store.read.series_reader import Columns, View, unknown_run
 from netscope.store.stored_run import StoredRun
 from netscope.text import natural
 
@@ -95,11 +89,8 @@ class Store:
             )
         self.writable = is_writable(self.folder)
         self._indexer = Indexer(self.folder, index)
-        self._reader = Reader(self._indexer)
-        self._summaries = Summaries(self._reader)
-        self._smoother = Smoother()
-        self._large = Large(self._reader)
-        self._consoles = Consoles(self._reader)
+        self.read = Readers(self._indexer)
+        """What can be read of its runs, by noun."""
         self._editor = Editor()
 
     def __enter__(self) -> Store:
@@ -229,31 +220,11 @@ class Store:
         Raises:
             NotFoundError: No such run.
         """
-        return self._reader.columns(run_ids, key, kind, view)
+        return self.read.series.columns(run_ids, key, kind, view)
 
     def means(self, columns: Mapping[str, Columns], key: str, kind: Kind, weight: float) -> dict[str, Means]:
         """Running means over all points of series that `columns` gave without a view, by run."""
-        return self._smoother.of(columns, key, kind, weight)
-
-    def columns_of_run(self, run_id: str, keys: Sequence[str], kind: Kind = "scalar") -> dict[str, Columns]:
-        """Many series of one run, by key; those that it does not have are left out.
-
-        Raises:
-            NotFoundError: No such run.
-        """
-        return self._reader.of_run(run_id, keys, kind)
-
-    def steps_of_run(self, run_id: str, keys: Sequence[str], kind: Kind = "scalar") -> np.ndarray:
-        """All steps at which any of these series of a run has a point, ascending.
-
-        Raises:
-            NotFoundError: No such run.
-        """
-        return self._reader.steps_of_run(run_id, keys, kind)
-
-    def summaries(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
-        """Last, smallest, largest and headline value of a key for each run that has it."""
-        return self._summaries.of(run_ids, key)
+        return self.read.means.of(columns, key, kind, weight)
 
     def detail(self, run_id: str) -> RunDetail:
         """Everything about one run but its series.
@@ -270,7 +241,7 @@ class Store:
             writers = [writer_of(f) for f in followers if attempt_of(f)]
             problems = problems_of(followers)
         return RunDetail(
-            run, str(followed.folder), config, self._large.environment(run_id), attempts, writers, problems
+            run, str(followed.folder), config, self.read.layers.environment(run_id), attempts, writers, problems
         )
 
     def unreadable(self, run_id: str) -> str:
@@ -282,38 +253,6 @@ class Store:
         with self._indexer.lock:
             return unreadable(self._followed(run_id).ordered)
 
-    def layers(self, run_id: str) -> LayerTable:
-        """What `watch` saw of a run.
-
-        Raises:
-            NotFoundError: No such run.
-        """
-        return self._large.layers(run_id)
-
-    def bins(self, run_id: str, key: str) -> Bins:
-        """The fixed bins of "layer/tensor/quantity" over steps; empty where there are none.
-
-        Raises:
-            NotFoundError: No such run.
-        """
-        return self._large.bins(run_id, key)
-
-    def histograms(self, run_id: str, key: str) -> list[Histogram]:
-        """The user's own histograms of a key.
-
-        Raises:
-            NotFoundError: No such run.
-        """
-        return self._large.histograms(run_id, key)
-
-    def assets(self, run_id: str, key: str | None = None, kind: AssetKind | None = None) -> Assets:
-        """Images, audio, text and so on, in the order of key, then step.
-
-        Raises:
-            NotFoundError: No such run.
-        """
-        return self._large.assets(run_id, key, kind)
-
     def blob(self, run_id: str, name: str) -> Path:
         """Where the bytes of an asset lie; never outside the run's folder.
 
@@ -321,30 +260,6 @@ class Store:
             NotFoundError: No such run, not a blob's name, or a link out of the folder.
         """
         return blobs.path_inside(self._followed(run_id).folder, name)
-
-    def console(
-        self,
-        run_id: str,
-        start: int = 0,
-        n: int = 1000,
-        search: str = "",
-        stream: Stream | None = None,
-        process: str = "",
-    ) -> Console:
-        """A window of what the processes of a run printed, by time and with colours; `start` < 0 counts from the end.
-
-        Args:
-            run_id: Of which run.
-            start: The first line, of those that are wanted.
-            n: At most so many.
-            search: Only lines that contain this.
-            stream: Only lines of "out" or "err".
-            process: Only lines of one of `Console.processes`.
-
-        Raises:
-            NotFoundError: No such run, or no such process in it.
-        """
-        return self._consoles.read(run_id, start, n, Wanted(search, stream, process))
 
     def runs(self, where: str | Callable[[StoredRun], bool] | None = None, sort: str | None = None) -> list[StoredRun]:
         """The runs as of now, oldest first.
@@ -474,12 +389,12 @@ class Store:
     def _summed(self, rows: list[Run], keys: Sequence[str]) -> list[Run]:
         found: dict[str, dict[str, Summary]] = defaultdict(dict)
         for key in keys:
-            for run_id, summary in self._summaries.of([run.id for run in rows], key).items():
+            for run_id, summary in self.read.summaries.of([run.id for run in rows], key).items():
                 found[run_id][key] = summary
         return [msgspec.structs.replace(run, summary=found[run.id]) if run.id in found else run for run in rows]
 
     def _followed(self, run_id: str) -> RunFolder:
-        return self._reader.followed(run_id)
+        return self.read.series.followed(run_id)
 
     def _need_writable(self, done: str) -> None:
         if not self.writable:

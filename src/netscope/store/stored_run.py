@@ -4,64 +4,38 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from netscope import display
 from netscope.errors import NotFoundError, StorageError, UsageError
-from netscope.schema.console import Console, ConsoleLine
+from netscope.schema.console import ConsoleLine
 from netscope.schema.layer import LayerTable
-from netscope.schema.media import Asset, AssetKind, Assets
+from netscope.schema.media import Asset, AssetKind
 from netscope.schema.noun import Scalar
-from netscope.schema.run import Deleted, EditRequest, Environment, Run, RunDetail, State, Summary
-from netscope.schema.series import Keys, Kind
+from netscope.schema.run import EditRequest, Environment, Run, RunDetail, State, Summary
+from netscope.schema.series import Kind
 from netscope.store import stored_media
 from netscope.store.journal.limits import plain
 from netscope.store.journal.memtable import Histogram
 from netscope.store.journal.points import concatenate
-from netscope.store.read.console_lines import Stream
-from netscope.store.read.large_values import Bins
-from netscope.store.read.series_reader import Columns
+from netscope.store.read.console_reader import Stream
+from netscope.store.read.histogram_reader import Bins
 from netscope.store.series import Series
 from netscope.store.stored_media import Array, Audio, Image, Table, Text
 
-
-class _Shelf(Protocol):
-    """What a run asks of the store it stands in."""
-
-    folder: Path
-
-    def detail(self, run_id: str) -> RunDetail: ...
-    def unreadable(self, run_id: str) -> str: ...
-    def keys(self, run_ids: Sequence[str], kind: Kind | None = None) -> Keys: ...
-    def columns(self, run_ids: Sequence[str], key: str, kind: Kind = "scalar") -> dict[str, Columns]: ...
-    def summaries(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]: ...
-    def histograms(self, run_id: str, key: str) -> list[Histogram]: ...
-    def layers(self, run_id: str) -> LayerTable: ...
-    def bins(self, run_id: str, key: str) -> Bins: ...
-    def assets(self, run_id: str, key: str | None = None, kind: AssetKind | None = None) -> Assets: ...
-    def blob(self, run_id: str, name: str) -> Path: ...
-    def console(
-        self,
-        run_id: str,
-        start: int = 0,
-        n: int = 1000,
-        search: str = "",
-        stream: Stream | None = None,
-        process: str = "",
-    ) -> Console: ...
-    def edit(self, request: EditRequest) -> list[Run]: ...
-    def delete(self, run_ids: Sequence[str], force: bool = False) -> Deleted: ...
+if TYPE_CHECKING:
+    from netscope.store.store import Store
 
 
 class StoredRun:
     """One run of a store. What it says of itself is as of when it was asked for; series are read anew each time."""
 
-    def __init__(self, store: _Shelf, run: Run) -> None:
+    def __init__(self, store: Store, run: Run) -> None:
         """Of a store."""
         self._store, self._run = store, run
 
@@ -169,7 +143,7 @@ class StoredRun:
         return float(self._summary(key).value)
 
     def _summary(self, key: str) -> Summary:
-        return self._store.summaries([self.id], key).get(self.id, Summary("NaN", "NaN", "NaN", "NaN"))
+        return self._store.read.summaries.of([self.id], key).get(self.id, Summary("NaN", "NaN", "NaN", "NaN"))
 
     def histograms(self, key: str) -> list[Histogram]:
         """The histograms logged under a key: step, time, edges, counts.
@@ -177,25 +151,25 @@ class StoredRun:
         Raises:
             NotFoundError: No such key; the message lists those there are.
         """
-        found = self._store.histograms(self.id, key)
+        found = self._store.read.histograms.logged(self.id, key)
         if not found:
             raise NotFoundError(_unknown(key, self.keys("histogram"), "histogram", self.name))
         return found
 
     def layers(self) -> LayerTable:
         """What `watch` saw: the layers in forward order, and which statistics and bins there are of each tensor."""
-        return self._store.layers(self.id)
+        return self._store.read.layers.table(self.id)
 
     def bins(self, key: str) -> Bins:
         """What `watch` binned of "layer/tensor/quantity": steps, times, and `.dense()`, the counts [step, bin].
 
         Empty where there is nothing; `netscope.analyse.bins_view.view` merges the bins to a few with edges.
         """
-        return self._store.bins(self.id, key)
+        return self._store.read.histograms.watched(self.id, key)
 
     def assets(self, key: str | None = None, kind: AssetKind | None = None) -> list[Asset]:
         """What it logged besides numbers, in the order of key, then step: `asset.key`, `.kind`, `.step`, `.text`."""
-        return self._store.assets(self.id, key, kind).assets
+        return self._store.read.media.assets(self.id, key, kind).assets
 
     def arrays(self, key: str) -> list[Array]:
         """The arrays logged under a key, ascending in step: step, time, value.
@@ -261,11 +235,11 @@ class StoredRun:
         """
         process = "" if rank is None else f"rank {rank}"
         most = sys.maxsize if n is None else n
-        lines = self._store.console(self.id, start, most, search, stream, process).lines
+        lines = self._store.read.console.lines(self.id, start, most, search, stream, process).lines
         return lines if ansi else [msgspec.structs.replace(line, text=plain(line.text)) for line in lines]
 
     def _logged(self, key: str, kind: AssetKind) -> list[Asset]:
-        every = self._store.assets(self.id, kind=kind).assets
+        every = self._store.read.media.assets(self.id, kind=kind).assets
         found = [asset for asset in every if asset.key == key]
         if not found:
             raise NotFoundError(_unknown(key, sorted({asset.key for asset in every}), kind, self.name))

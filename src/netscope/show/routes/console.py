@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from netscope.show import replies
 from netscope.show.replies import answer, whole_number, word
 from netscope.show.routes.request import revision_of, run_of
-from netscope.store.read.console_lines import Stream
+from netscope.store.read.console_reader import Stream
 
 
 async def console(request: Request) -> Response:
@@ -25,7 +25,7 @@ async def console(request: Request) -> Response:
     stream, process = word(request, "stream", get_args(Stream)), request.query_params.get("process", "")
 
     def make() -> bytes:
-        return replies.json(store.console(run, start, n, search, stream, process))
+        return replies.json(store.read.console.lines(run, start, n, search, stream, process))
 
     return await answer(request, revision_of(request), make)
 

@@ -23,7 +23,7 @@ from netscope.show.routes.request import revision_of, run_of
 async def layers(request: Request) -> Response:
     """GET /api/runs/{run}/layers: what was watched."""
     store, run, _ = run_of(request)
-    return await answer(request, revision_of(request), lambda: replies.json(store.layers(run)))
+    return await answer(request, revision_of(request), lambda: replies.json(store.read.layers.table(run)))
 
 
 async def layer_matrix(request: Request) -> Response:

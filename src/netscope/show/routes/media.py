@@ -21,7 +21,7 @@ async def assets(request: Request) -> Response:
     store, run, _ = run_of(request)
     key = request.query_params.get("key") or None
     kind = word(request, "kind", get_args(AssetKind))
-    return await answer(request, revision_of(request), lambda: replies.json(store.assets(run, key, kind)))
+    return await answer(request, revision_of(request), lambda: replies.json(store.read.media.assets(run, key, kind)))
 
 
 # No scripts, no origin, and nothing from elsewhere: an SVG may name pictures, fonts and styles of any server.

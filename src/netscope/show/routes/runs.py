@@ -29,7 +29,7 @@ async def run(request: Request) -> Response:
 
     def make() -> bytes:
         detail = store.detail(run_id)
-        summary = {key: found[run_id] for key in keys if run_id in (found := store.summaries([run_id], key))}
+        summary = {key: found[run_id] for key in keys if run_id in (found := store.read.summaries.of([run_id], key))}
         return replies.json(replace(detail, run=named(folder, replace(detail.run, summary=summary))))
 
     return await answer(request, revision_of(request), make)

@@ -29,7 +29,7 @@ class _Known(NamedTuple):
     carry: Carry
 
 
-class Smoother:
+class RunningMeans:
     """Running means over all points of series."""
 
     def __init__(self) -> None:

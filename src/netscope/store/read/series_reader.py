@@ -128,7 +128,7 @@ class Moment(NamedTuple):
         return bool(self.forks) or sum(piece.has_key for piece in self.pieces) > 1
 
 
-class Reader:
+class SeriesReader:
     """Reads series of runs that an `Indexer` follows."""
 
     def __init__(self, indexer: Indexer) -> None:
@@ -143,7 +143,7 @@ class Reader:
         """The series of one key, or outlines that fill the view; runs that do not have it are left out."""
         return self.retry(lambda: self._columns(run_ids, key, kind, view))
 
-    def of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> dict[str, Columns]:
+    def of_run(self, run_id: str, keys: Sequence[str], kind: Kind = "scalar") -> dict[str, Columns]:
         """Many series of one run in as few queries as there can be; those that it does not have are left out."""
         return self.retry(lambda: self._of_run(run_id, keys, kind))
 

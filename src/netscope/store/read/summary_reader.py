@@ -20,7 +20,7 @@ from netscope.store.index.database import within
 from netscope.store.index.seals import IndexLost, check_of_summary
 from netscope.store.journal.memtable import Tail, key_id
 from netscope.store.read.lru_cache import Cache
-from netscope.store.read.series_reader import Columns, Reader
+from netscope.store.read.series_reader import Columns, SeriesReader
 
 CACHE_BYTES = 256 << 20
 ENTRY_BYTES = 300  # of a run's summary, about
@@ -62,17 +62,17 @@ def number(value: float | None) -> Number:
     return value
 
 
-class Summaries:
+class SummaryReader:
     """Remembers the summaries of runs that did not change."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, series: SeriesReader) -> None:
         """Nothing is known yet."""
-        self.reader = reader
+        self.series = series
         self._kept: Cache[Kept] = Cache(CACHE_BYTES)
 
     def of(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
         """The summary of each run that has the key, or that was told a headline number for it."""
-        return self.reader.retry(lambda: self._of(run_ids, key))
+        return self.series.retry(lambda: self._of(run_ids, key))
 
     def _of(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
         before = self._kept.get(key) or {}
@@ -80,8 +80,8 @@ class Summaries:
         kept = before
         if simple or others:
             # A new dict: other threads read the one before. It begins anew when most of it is of runs that are gone.
-            kept = dict(before) if len(before) <= 2 * len(self.reader.indexer.runs) + 100 else {}
-            moments = self.reader.moments(others, "scalar", key)
+            kept = dict(before) if len(before) <= 2 * len(self.series.indexer.runs) + 100 else {}
+            moments = self.series.moments(others, "scalar", key)
             many: list[str] = []
             for run_id, moment in moments.items():
                 has = [p for p in moment.pieces if p.has_key]
@@ -95,7 +95,7 @@ class Summaries:
                     )
                 else:
                     many.append(run_id)
-            columns = self.reader.columns(many, key)
+            columns = self.series.columns(many, key)
             for run_id in many:
                 kept[run_id] = (moments[run_id].revision, _from_columns(columns.get(run_id), rules.get(run_id)))
             known = self._known([one.number for one in simple if one.indexed], key)
@@ -114,8 +114,8 @@ class Summaries:
         simple: list[Simple] = []
         others: list[str] = []
         rules: dict[str, Rule | Number] = {}
-        runs = self.reader.indexer.runs
-        with self.reader.indexer.lock:
+        runs = self.series.indexer.runs
+        with self.series.indexer.lock:
             for run_id in run_ids:
                 followed = runs.get(run_id)
                 if followed is None or before.get(run_id, NEVER)[0] == followed.revision:
@@ -135,8 +135,8 @@ class Summaries:
             return {}
         c = tables.series.c
         query = sql.select(c.journal, c.last_step, c.last, c.min, c.max, c.check).where(c.key == key_id("scalar", key))
-        query = query.where(within(c.journal, numbers, len(self.reader.indexer.runs)))
-        with self.reader.indexer.index.reading() as connection:
+        query = query.where(within(c.journal, numbers, len(self.series.indexer.runs)))
+        with self.series.indexer.index.reading() as connection:
             # Plain tuples of numbers: of tens of thousands of other objects the garbage collector makes a pause.
             rows = connection.execute(query).cursor.fetchall()
         of_key = key_id("scalar", key)

@@ -17,7 +17,7 @@ from netscope.store.journal.follower import Follower
 from netscope.store.journal.limits import plain
 from netscope.store.journal.memtable import Line
 from netscope.store.read.lru_cache import Cache
-from netscope.store.read.series_reader import Reader
+from netscope.store.read.series_reader import SeriesReader
 
 CACHE_BYTES = 32 << 20
 LINE_BYTES = 150  # of a line in memory, about
@@ -54,21 +54,37 @@ class Printed(NamedTuple):
     process: str
 
 
-class Consoles:
+class ConsoleReader:
     """Reads the consoles of runs."""
 
-    def __init__(self, reader: Reader) -> None:
-        """Reads where `reader` reads; nothing is cached yet."""
-        self.reader = reader
+    def __init__(self, series: SeriesReader) -> None:
+        """Reads where `series` reads; nothing is cached yet."""
+        self.series = series
         self._blocks: Cache[list[Line]] = Cache(CACHE_BYTES)
 
-    def read(self, run_id: str, start: int, n: int, wanted: Wanted) -> Console:
-        """A window of the lines that are wanted; `start` < 0 counts from the end.
+    def lines(
+        self,
+        run_id: str,
+        start: int = 0,
+        n: int = 1000,
+        search: str = "",
+        stream: Stream | None = None,
+        process: str = "",
+    ) -> Console:
+        """A window of what the processes of a run printed, by time and with colours; `start` < 0 counts from the end.
+
+        Args:
+            run_id: Of which run.
+            start: The first line, of those that are wanted.
+            n: At most so many.
+            search: Only lines that contain this.
+            stream: Only lines of "out" or "err".
+            process: Only lines of one of `Console.processes`.
 
         Raises:
             NotFoundError: No such run, or no such process in it.
         """
-        return self.reader.retry(lambda: self._read(run_id, start, n, wanted))
+        return self.series.retry(lambda: self._read(run_id, start, n, Wanted(search, stream, process)))
 
     def _read(self, run_id: str, start: int, n: int, wanted: Wanted) -> Console:
         printed = self._printed(run_id)
@@ -92,8 +108,8 @@ class Consoles:
 
     def _printed(self, run_id: str) -> list[Printed]:
         """What each writer of a run printed, at one moment."""
-        with self.reader.indexer.lock:
-            ordered = [f for f in self.reader.followed(run_id).ordered if attempt_of(f)]
+        with self.series.indexer.lock:
+            ordered = [f for f in self.series.followed(run_id).ordered if attempt_of(f)]
             found = []
             for f in ordered:
                 last = f.head.unsettled
@@ -110,8 +126,8 @@ class Consoles:
         if one.indexed and low < high:
             c = tables.console.c
             inside = (c.journal == one.journal) & (c.upto <= one.indexed) & (c.start < high) & (c.start + c.n > low)
-            generation = self.reader.indexer.index.generation
-            with self.reader.indexer.index.reading() as connection:
+            generation = self.series.indexer.index.generation
+            with self.series.indexer.index.reading() as connection:
                 places = connection.execute(sql.select(c.start, c.upto, c.n).where(inside)).all()
                 for at, upto, count in places:
                     name = (generation, one.journal, at, upto, count)

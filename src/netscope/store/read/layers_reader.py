@@ -1,0 +1,123 @@
+"""Read what was watched of a run's network, and where the run ran."""
+
+from __future__ import annotations
+
+from typing import cast, get_args
+
+import msgspec
+import numpy as np
+import sqlalchemy as sql
+
+from netscope.schema.layer import LayerTable, LayerTensor, Quantity, Stat
+from netscope.schema.run import Environment
+from netscope.store.index import tables
+from netscope.store.index.database import batches
+from netscope.store.index.seals import IndexLost
+from netscope.store.index.writer import decode_memo
+from netscope.store.ingest.run_state import attempt_of, forks
+from netscope.store.journal.layer_changes import between
+from netscope.store.journal.metadata import Memo
+from netscope.store.read.histogram_reader import HistogramReader
+from netscope.store.read.lru_cache import Cache
+from netscope.store.read.series_reader import SeriesReader
+
+MOST_STEPS = 2000
+CACHE_BYTES = 64 << 20
+ROW_BYTES = 500  # of a table of layers, about
+STATS: tuple[Stat, ...] = get_args(Stat)  # in the order of the schema
+QUANTITIES: tuple[Quantity, ...] = ("value", "gradient", "update", "activation")
+
+
+class LayersReader:
+    """Reads tables of layers, and environments: both are told once an attempt."""
+
+    def __init__(self, series: SeriesReader, histograms: HistogramReader) -> None:
+        """Reads where these read."""
+        self.series, self.histograms = series, histograms
+        self._tables: Cache[tuple[int, LayerTable]] = Cache(CACHE_BYTES)  # with the revision of their runs
+
+    def memo(self, run_id: str) -> Memo:
+        """Environment and layers of the latest attempt that told them."""
+        return self.series.retry(lambda: self._memo(run_id))
+
+    def _memo(self, run_id: str) -> Memo:
+        with self.series.indexer.lock:
+            followed = self.series.followed(run_id)
+            pending = [(f.number, f.memo) for f in followed.ordered if f.head.has_memo]
+            attempts = {f.number: attempt_of(f) for f in followed.ordered}
+            starts = forks(followed.ordered)
+        c = tables.journal.c
+        query = sql.select(c.id, c.memo).where(c.memo.is_not(None))
+        saved: dict[int, bytes] = {}
+        if pending:
+            with self.series.indexer.index.reading() as connection:
+                for some in batches(number for number, _ in pending):
+                    saved |= {row.id: row.memo for row in connection.execute(query.where(c.id.in_(some)))}
+        by_attempt: dict[int, Memo] = {}
+        for number, one in pending:
+            if number not in saved and one == Memo():
+                raise IndexLost("the environment or the layers of a run are missing")
+            known = by_attempt.get(attempts[number], Memo())
+            by_attempt[attempts[number]] = known.under(decode_memo(saved.get(number), number)).under(one)
+        memo, last = Memo(), None
+        for attempt, of in by_attempt.items():
+            if of.layers is not None:
+                if last is not None:
+                    changed = between(
+                        (last.layers or [], last.changes), (of.layers, of.changes), starts.get(attempt, 0)
+                    )
+                    memo = memo.under(Memo(changes=changed))
+                last = of
+            memo = memo.under(of)
+        return memo
+
+    def environment(self, run_id: str) -> Environment:
+        """Where the latest attempt ran."""
+        told = self.memo(run_id).environment or {}
+        try:
+            return msgspec.convert(told, Environment, strict=False)
+        except msgspec.ValidationError:
+            return Environment()
+
+    def table(self, run_id: str) -> LayerTable:
+        """What was watched: modules in forward order, and per tensor what there is of it."""
+        with self.series.indexer.lock:
+            revision = self.series.followed(run_id).revision
+        before = self._tables.get(run_id)
+        if before is None or before[0] != revision:
+            before = revision, self._layers(run_id)
+            self._tables.put(run_id, before, ROW_BYTES * len(before[1].tensors))
+        return before[1]
+
+    def _layers(self, run_id: str) -> LayerTable:
+        memo = self.memo(run_id)
+        layers = list({layer.layer: layer for layer in memo.layers or []}.values())
+        stats: dict[tuple[str, str, str], set[str]] = {}
+        binned: set[tuple[str, str, str]] = set()
+        one_of_each: list[str] = []
+        with self.series.indexer.lock:
+            sets = [keys for f in self.series.followed(run_id).followers for keys in f.key_sets]
+        for keys in sets:
+            if keys.kind == "layer":
+                one_of_each += keys.keys[:1]
+                for key in keys.keys:
+                    *tensor, stat = key.split("/")
+                    if len(tensor) == 3:
+                        stats.setdefault((tensor[0], tensor[1], tensor[2]), set()).add(stat)
+            elif keys.kind == "bins":
+                names = (tuple(key.split("/")) for key in keys.keys if key.count("/") == 2)
+                binned.update(cast(tuple[str, str, str], name) for name in names)
+        order = {layer.layer: i for i, layer in enumerate(layers)}
+        tensors = sorted(stats.keys() | binned, key=lambda t: (order.get(t[0], len(order)), *t))
+        steps = [columns.steps for columns in self.series.of_run(run_id, one_of_each, "layer").values()]
+        steps += [self.histograms.watched(run_id, "/".join(key)).steps for key in sorted(binned)[:1]]
+        every = np.unique(np.concatenate(steps)) if steps else np.zeros(0, np.int64)
+        if len(every) > MOST_STEPS:
+            every = every[np.linspace(0, len(every) - 1, MOST_STEPS).round().astype(int)]
+        known = [
+            LayerTensor(layer, tensor, quantity, [s for s in STATS if s in stats.get((layer, tensor, quantity), ())],
+                        (layer, tensor, quantity) in binned)
+            for layer, tensor, quantity in tensors
+            if quantity in QUANTITIES
+        ]  # fmt: skip
+        return LayerTable(layers, memo.changes, known, every.tolist(), memo.sampled_above)
