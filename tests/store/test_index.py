@@ -202,8 +202,8 @@ def test_tables_that_vanish_while_open_are_made_again(tmp_path: Path, opened: Op
     make_runs.make(tmp_path, 2, 2, 200)
     store = opened(tmp_path)
     expected = answers(store)
-    store._reader._kept_chunks.clear()
-    store._reader._stitched.clear()
+    store.read.series._kept_chunks.clear()
+    store.read.series._stitched.clear()
     with store._indexer.index.writing() as connection:
         tables.metadata.drop_all(connection)
     assert answers(store) == expected
@@ -230,7 +230,7 @@ def test_who_reads_before_a_new_index_is_filled_reads_it_again(tmp_path: Path, o
     expected = answers(store)
     runs = list(store._indexer.runs)
     keys = [key.key for key in store.keys(runs).keys]
-    store._reader._stitched.clear()
+    store.read.series._stitched.clear()
     store._indexer.start_over("it is broken")
     for key in keys:
         store.columns(runs, key)

@@ -38,7 +38,7 @@ def ranks(tmp_path):
 
 def test_lines_of_ranks_are_merged_by_time(ranks):
     assert texts(ranks) == ["0 at 10", "1 at 20", "0 at 30", "worker at 35", "1 at 40", "0 at 50"]
-    found = ranks.console("r", start=-3, n=2)
+    found = ranks.read.console.lines("r", start=-3, n=2)
     assert (found.start, found.total, [line.text for line in found.lines]) == (3, 6, ["worker at 35", "1 at 40"])
     assert [line.rank for line in found.lines] == [None, 1]
     assert found.processes == ["rank 0", "rank 1", "70 on elsewhere"]

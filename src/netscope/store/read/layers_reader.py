@@ -81,6 +81,7 @@ class LayersReader:
 
     def table(self, run_id: str) -> LayerTable:
         """What was watched: modules in forward order, and per tensor what there is of it."""
+        self.series.indexer.begin()
         with self.series.indexer.lock:
             revision = self.series.followed(run_id).revision
         before = self._tables.get(run_id)
