@@ -172,9 +172,9 @@ def test_a_resumed_run_of_many_keys_keeps_its_ghosts(tmp_path: Path, opened: Ope
 def test_layers_are_told_of_a_folder_that_nobody_has_read_yet(tmp_path: Path) -> None:
     keys = wide_run(tmp_path, 3, 100)
     with Store(tmp_path) as store:
-        assert len(store.layers("r").tensors) == 100
+        assert len(store.read.layers.table("r").tensors) == 100
     with Store(tmp_path) as store:
-        assert store.steps_of_run("r", keys, "layer").tolist() == [0, 1, 2]
+        assert store.read.series.steps_of_run("r", keys, "layer").tolist() == [0, 1, 2]
 
 
 def test_runs_of_few_and_of_many_rows_are_read_in_one_question(tmp_path: Path, opened: Open) -> None:
