@@ -5,6 +5,7 @@ import type {
   About,
   AssetKind,
   Assets,
+  Cards,
   Console,
   Deleted,
   EditRequest,
@@ -204,6 +205,7 @@ export const api = {
     withNumbers(detail.run);
     return detail;
   },
+  cards: (run: string, signal?: AbortSignal) => get<Cards>(['runs', run, 'cards'], {}, signal),
   edit: async (request: EditRequest) => (await change<Run[]>(['runs', 'edit'], request)).map(withNumbers),
   delete: (runs: readonly string[], force = false) => change<Deleted>(['runs', 'delete'], { runs, force }),
   jobs: (signal?: AbortSignal) => get<Jobs>(['jobs'], {}, signal),

@@ -1,5 +1,109 @@
 /** Written by scripts/schema_ts.py from src/netscope/schema/; do not edit: `make schema`. */
 
+/**
+ * Series of one metric; the latest media; predictions by class; gradients over layers and steps; layers that stand
+ * out; steps a second; what was printed last.
+ */
+export type CardKind = 'curves' | 'samples' | 'confusion' | 'gradients' | 'layers' | 'pace' | 'console';
+
+export type ReasonCode = 'began' | 'improving' | 'best_earlier' | 'stalled' | 'flat' | 'worse' | 'rose' | 'not_finite' | 'overfits' | 'value' | 'samples' | 'confused' | 'all_right' | 'gradients_not_finite' | 'gradients_exploded' | 'gradients_vanish' | 'gradients_zero' | 'gradients_steady' | 'layers_dead' | 'layers_not_finite' | 'layers_frozen' | 'layers_jump' | 'layers_fine' | 'pace' | 'pace_slower' | 'crashed' | 'killed' | 'printed';
+
+/** Why a card is shown, as a code and what its sentence is about; the page has the words. */
+export interface Reason {
+  code: ReasonCode;
+  key: string;
+  /** A second key, class or layer. */
+  other: string;
+  value: Number | null;
+  before: Number | null;
+  step: number | null;
+  /** How many of `total`, or how many values ago. */
+  n: number | null;
+  total: number | null;
+  /** What `n` counts. */
+  unit: '' | 'epochs' | 'values';
+  text: string;
+}
+
+/** A layer that stands out, or one of those that are fine where none does. */
+export interface Finding {
+  layer: string;
+  problem: 'dead' | 'not_finite' | 'frozen' | 'jumps' | 'fine';
+  /**
+   * Share of its units that are dead; values that are not finite; step of its last change; size of a step's change
+   * as a share of the values.
+   */
+  value: Number;
+  step: number;
+  quantity: string;
+  /** Where the layers view shows it. */
+  stat: string;
+}
+
+/** How many samples of each class were taken for each class. */
+export interface Confusion {
+  labels: string[];
+  /** [true class][predicted class] */
+  counts: number[][];
+}
+
+/** Steps a second over equal stretches of the last attempt's time. */
+export interface Pace {
+  /** Ends of the stretches, since the attempt began. */
+  seconds: number[];
+  rate: number[];
+}
+
+/** Something worth a look. */
+export interface Card {
+  /** Stays the same while the run grows, and in other runs: the page remembers choices by it. */
+  id: string;
+  kind: CardKind;
+  /** What it is of: the metric ("loss"), or the key of media; '' where the kind says all. */
+  name: string;
+  /** From 0 to 1; cards are laid out by it. */
+  interest: number;
+  reason: Reason;
+  /** Of the series or media that it shows. */
+  keys: string[];
+  /** To select when the card is opened. */
+  step: number | null;
+  layer: string | null;
+  findings: Finding[];
+  assets: Asset[];
+  confusion: Confusion | null;
+  pace: Pace | null;
+  /** Printed last, with colours (SGR). */
+  lines: string[];
+  /** Text of the exception that ended the run. */
+  error: string;
+}
+
+/** A main metric of a run: where it stands, and where it was best. */
+export interface Metric {
+  key: string;
+  /** Which end is good; None: unknown, and then nothing is the best. */
+  goal: 'min' | 'max' | null;
+  /** Or the number that `run.summary` gives in its place. */
+  last: Number;
+  /** None of a number that was given. */
+  last_step: number | null;
+  best: Number | null;
+  best_step: number | null;
+}
+
+/** A run at a glance. */
+export interface Cards {
+  /** As people count them, from 1; None if the run logs none. */
+  epoch: number | null;
+  /** As the run tells it, or its configuration: `max_steps`, or `epochs` where a key "epoch" is logged. */
+  progress: Progress | null;
+  device: string;
+  metrics: Metric[];
+  /** The most interesting first. */
+  cards: Card[];
+}
+
 /** One line that a process printed (time, stream, text, rank, process). */
 export type ConsoleLine = [time: number, stream: 'out' | 'err', text: string, rank: number | null, process: string];
 

@@ -1,10 +1,12 @@
 /** Every sentence of the page in English; the type of this object is what other languages must have. */
+import { en as cards } from './cards';
 import { en as charts } from './charts';
 
 const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 
 export const en = {
   ...charts,
+  ...cards,
 
   views: {
     runs: 'Runs',
@@ -242,7 +244,7 @@ export const en = {
     packages: 'Packages',
     packagesSearch: 'Find a package',
     notes: 'Notes',
-    notesPlaceholder: 'What was tried, what came out. Markdown.',
+    notesPlaceholder: 'What did you try, and what happened? (Markdown)',
     notesEdit: 'Edit',
     notesSave: 'Save',
     notesCancel: 'Cancel',

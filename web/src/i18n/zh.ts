@@ -1,9 +1,11 @@
 /** Every sentence of the page in Chinese. */
+import { zh as cards } from './cards';
 import { zh as charts } from './charts';
 import type { Messages } from './en';
 
 export const zh: Messages = {
   ...charts,
+  ...cards,
 
   views: {
     runs: '运行',

@@ -40,7 +40,10 @@ test('what cannot be understood of an address is left out', () => {
   expect(there('curves?step=1e99').step).toBeNull();
   expect(there('curves?step=9007199254740993').step).toBeNull();
   expect(there('runs#show=%E0%A4%A').shown).toEqual({ of: ['%E0%A4%A'], except: [] });
-  expect(there('').view).toBe('runs');
+});
+
+test('an address that says nothing leaves the view open, one that names runs means the table', () => {
+  expect([there('').view, there('#show=a').view, there('?filter=a').view]).toEqual(['', 'runs', 'runs']);
 });
 
 test('links of older versions are read', () => {

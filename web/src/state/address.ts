@@ -35,7 +35,7 @@ type Kind = keyof typeof KINDS;
 type Chosen = { [kind in Kind]: NonNullable<ReturnType<(typeof KINDS)[kind]['read']>> | null };
 
 export interface Selection extends Chosen {
-  /** Id of the view, as `views/registry.ts` has it. */
+  /** Id of the view, as `views/registry.ts` has it; '' while nobody chose one: `home.ts` does, once the runs are known. */
   view: string;
   shown: Shown;
   /** What else is in the address, by name: the filter of the runs, and what one view alone wants. */
@@ -72,10 +72,11 @@ function escaped(id: string): string {
 /** Read an address; what cannot be understood is left out. */
 export function decode(url: URL, base: string): Selection {
   const path = url.pathname.startsWith(base) ? url.pathname.slice(base.length) : '';
+  const isBare = !path && !url.hash && !url.searchParams.size;
   const more: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, value] of url.searchParams) if (!Object.hasOwn(KINDS, name)) more[name] = value;
   return {
-    view: /^[a-z-]+$/.test(path) ? path : NOTHING.view,
+    view: isBare ? '' : /^[a-z-]+$/.test(path) ? path : NOTHING.view,
     shown: shownOf(url.hash),
     ...chosen((kind, codec) => {
       const text = url.searchParams.get(kind);

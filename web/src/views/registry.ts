@@ -3,6 +3,7 @@ import type { Component } from 'svelte';
 import type { WhenEmpty } from '../ui/Empty.svelte';
 import type { IconName } from '../ui/Icon.svelte';
 import { i18n } from '../state/i18n.svelte';
+import type { Cards, Offering } from '../panels/cards/offer';
 import { runs } from '../state/runs.svelte';
 import { selection } from '../state/selection.svelte';
 import { prepare as prepareCurves } from './curves/early';
@@ -33,6 +34,10 @@ export interface View {
   load: () => ViewComponent | Promise<{ default: ViewComponent }>;
   /** What can be asked of the server before the page is built, when the page opens with this view. */
   prepare?: () => Promise<void>;
+  /** Cards that it offers to the overview of a run, by kind: each is a small live part of it, and opens it. */
+  cards?: Cards;
+  /** What else its component is given. */
+  props?: () => object;
   /** What it says when there is nothing to show, and what to type so that there is. */
   whenEmpty?: () => WhenEmpty;
 }
@@ -73,6 +78,7 @@ export const VIEWS: readonly View[] = [
     of: 'current',
     hasHeading: true,
     load: () => import('./overview/Overview.svelte'),
+    props: () => ({ offerings: offerings() }),
   },
   {
     id: 'curves',
@@ -85,6 +91,7 @@ export const VIEWS: readonly View[] = [
     load: () => Curves,
     prepare: prepareCurves,
     whenEmpty: () => ({ text: [i18n.t.curves.noKeys], example: 'run.log({"loss": loss, "val/accuracy": accuracy})' }),
+    cards: { curves: () => import('./curves/CurvesCard.svelte') },
   },
   {
     id: 'layers',
@@ -96,6 +103,7 @@ export const VIEWS: readonly View[] = [
     scrubber: 'layers',
     load: () => import('./layers/Layers.svelte'),
     whenEmpty: () => ({ text: [i18n.t.layers.empty, i18n.t.layers.emptyHint], example: 'run.watch(model)' }),
+    cards: { gradients: () => import('./layers/GradientsCard.svelte'), layers: () => import('./layers/StandOutCard.svelte') },
   },
   {
     id: 'media',
@@ -107,6 +115,7 @@ export const VIEWS: readonly View[] = [
     scrubber: 'media',
     load: () => import('./media/Media.svelte'),
     whenEmpty: () => ({ text: [i18n.t.media.empty, i18n.t.media.emptyHint], example: 'run.log({"samples": netscope.Image(pixels)}, step=step)' }),
+    cards: { samples: () => import('./media/SamplesCard.svelte'), confusion: () => import('./media/ConfusionCard.svelte') },
   },
   {
     id: 'system',
@@ -117,6 +126,7 @@ export const VIEWS: readonly View[] = [
     of: 'shown',
     load: () => import('./system/System.svelte'),
     whenEmpty: () => ({ text: [i18n.t.system.empty, i18n.t.system.emptyHint], example: 'run = netscope.init()' }),
+    cards: { pace: () => import('./system/PaceCard.svelte') },
   },
   {
     id: 'console',
@@ -126,6 +136,7 @@ export const VIEWS: readonly View[] = [
     title: () => i18n.t.views.console,
     of: 'current',
     load: () => import('./console/Console.svelte'),
+    cards: { console: () => import('./console/LastLinesCard.svelte') },
   },
 ];
 
@@ -136,4 +147,9 @@ export function shownView(): View {
 
 export function viewsOf(section: string): View[] {
   return VIEWS.filter((view) => view.section === section);
+}
+
+/** The views that offer cards. */
+function offerings(): Offering[] {
+  return VIEWS.flatMap(({ id, icon, title, scrubber, cards }) => (cards ? [{ id, icon, title, hasStep: scrubber !== undefined, cards }] : []));
 }

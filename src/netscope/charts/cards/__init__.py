@@ -1,0 +1,1 @@
+"""Cards: what is worth a look in a run now, and why."""

@@ -1,0 +1,100 @@
+"""What is told of a curve, on curves of which one knows what they do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from netscope.analyse.trend import overfits_from, trend
+
+STEPS = np.arange(1000)
+NOISE = np.random.default_rng(0).normal(0, 0.02, 1000)
+FALLING = 2.3 * np.exp(-STEPS / 400)
+
+
+def test_a_falling_noisy_loss_improves():
+    found = trend(FALLING + NOISE, "min")
+    assert found.kind == "improving"
+    assert found.before == pytest.approx(2.2, abs=0.1)
+    assert found.last == pytest.approx(0.2, abs=0.03)
+
+
+def test_an_accuracy_is_read_the_other_way_round():
+    assert trend(1 - FALLING / 3 + NOISE, "max").kind == "improving"
+    assert trend(1 - FALLING / 3 + NOISE, "min").kind == "worse"
+
+
+def test_a_loss_that_settles_has_stalled_since_it_did():
+    found = trend(np.maximum(2.3 - STEPS * 0.006, 0.5) + NOISE, "min")  # reaches 0.5 at step 300
+    assert (found.kind, found.at) == ("stalled", pytest.approx(300, abs=1000 / 24))
+
+
+@pytest.mark.parametrize("times", [5, 12, 1000])
+def test_a_loss_that_rises_is_told_with_the_step_and_both_levels(times):
+    loss = FALLING + NOISE / 10
+    loss[700:] = loss[690:700].mean() * times
+    found = trend(loss, "min")
+    assert (found.kind, found.at) == ("worse", pytest.approx(700, abs=1000 / 24))
+    assert found.last / found.before == pytest.approx(times, rel=0.1)
+
+
+def test_an_accuracy_that_collapses_got_worse():
+    accuracy = 1 - FALLING / 3 + NOISE
+    accuracy[800:] = 0.1
+    found = trend(accuracy, "max")
+    assert (found.kind, found.last) == ("worse", pytest.approx(0.1))
+
+
+def test_a_spike_that_passes_is_no_rise():
+    loss = FALLING + NOISE
+    loss[500:503] = 50
+    assert trend(loss, "min").kind == "improving"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_alone_is_flat(seed):
+    noise = np.random.default_rng(seed).normal(2.3, 0.05, 1000)
+    assert trend(noise, "min").kind == trend(noise, "max").kind == "flat"
+
+
+def test_a_slow_slope_below_the_noise_of_single_values_still_improves():
+    assert trend(2.3 - STEPS * 1e-4 + NOISE, "min").kind == "improving"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_no_longer_finite_is_told_from_its_first_value_on(bad):
+    loss = FALLING.copy()
+    loss[100] = bad  # passes
+    assert trend(loss, "min").kind == "improving"
+    loss[640:] = bad
+    found = trend(loss, "min")
+    assert (found.kind, found.at, found.before) == ("not_finite", 640, FALLING[639])
+
+
+def test_twelve_epochs_without_a_better_validation_have_stalled_since_the_best():
+    val = np.array([0.5, 0.3, 0.2, 0.15, 0.12, 0.1, *[0.101, 0.102, 0.104] * 4])
+    found = trend(val, "min")
+    assert (found.kind, found.at, found.before) == ("stalled", 5, 0.1)
+
+
+def test_two_values_and_none_are_too_few():
+    assert trend(np.array([1.0, 2.0]), "min").kind == trend(np.zeros(0), "min").kind == "short"
+
+
+PLACES = np.arange(20) * 50.0
+VALIDATION = np.concatenate([np.linspace(2, 0.5, 8), np.linspace(0.52, 0.9, 12)])
+
+
+def test_overfitting_begins_where_validation_was_best():
+    assert overfits_from(FALLING + NOISE, VALIDATION, PLACES, "min") == 7
+    assert overfits_from(1 - FALLING, 1 - VALIDATION, PLACES, "max") == 7
+
+
+def test_when_both_get_worse_it_is_not_overfitting():
+    train = np.concatenate([FALLING[:400], FALLING[399] + STEPS[:600] / 500])
+    assert overfits_from(train, VALIDATION, PLACES, "min") is None
+
+
+def test_a_validation_that_only_trembles_does_not_overfit():
+    val = FALLING[::50] + np.random.default_rng(1).normal(0, 0.01, 20)
+    assert overfits_from(FALLING + NOISE, val, PLACES, "min") is None

@@ -1,0 +1,42 @@
+/** Which cards are shown, in what order, and how many columns each takes. */
+
+export interface Choices {
+  /** Ids of the cards that a person put first, in order. */
+  pinned: readonly string[];
+  dismissed: readonly string[];
+}
+
+export const NO_CHOICES: Choices = { pinned: [], dismissed: [] };
+
+export interface Arranged<T> {
+  shown: T[];
+  dismissed: T[];
+}
+
+/** Pinned cards first, in the person's order; then the others as they come, the most interesting first. */
+export function arrange<T extends { id: string }>(cards: readonly T[], { pinned, dismissed }: Choices): Arranged<T> {
+  const gone = cards.filter((card) => dismissed.includes(card.id));
+  const first = pinned.flatMap((id) => cards.filter((card) => card.id === id && !gone.includes(card)));
+  return { shown: [...first, ...cards.filter((card) => !first.includes(card) && !gone.includes(card))], dismissed: gone };
+}
+
+/** A card moved within the pinned ones. */
+export function moved(pinned: readonly string[], id: string, by: number): string[] {
+  const rest = pinned.filter((one) => one !== id);
+  const at = Math.min(rest.length, Math.max(0, pinned.indexOf(id) + by));
+  return [...rest.slice(0, at), id, ...rest.slice(at)];
+}
+
+export const LEAST_PX = 340;
+const MOST_COLUMNS = 4;
+
+/** Columns that fit; no more than there are cards. */
+export function columnsFor(width: number, n: number): number {
+  return Math.max(1, Math.min(MOST_COLUMNS, Math.floor(width / LEAST_PX), n));
+}
+
+/** How many columns each card takes: the first ones are wide where the last row would else have holes. */
+export function spans(n: number, columns: number): number[] {
+  const holes = (columns - (n % columns)) % columns;
+  return Array.from({ length: n }, (_, i) => (columns > 1 && i < holes ? 2 : 1));
+}
