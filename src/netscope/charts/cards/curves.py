@@ -15,7 +15,7 @@ from netscope.schema.card import Card, Reason, ReasonCode
 from netscope.schema.noun import Number
 from netscope.schema.run import Rule
 from netscope.store.read.series_reader import Columns, View
-from netscope.store.read.summaries import number
+from netscope.store.read.summary_reader import number
 from netscope.store.store import Store
 
 MOST_METRICS = 4  # cards; more are found in Curves

@@ -13,7 +13,7 @@ from netscope.charts.cards.interest import INTEREST
 from netscope.schema.card import Card, Finding, Reason, ReasonCode
 from netscope.schema.layer import LayerTable, LayerTensor, Quantity, Stat
 from netscope.store.read.series_reader import Columns
-from netscope.store.read.summaries import number
+from netscope.store.read.summary_reader import number
 from netscope.store.store import Store
 
 MOST_TENSORS = 400  # looked at of a very deep network, evenly chosen
@@ -43,7 +43,7 @@ class Watched(NamedTuple):
 
 def layer_cards(store: Store, run: str) -> list[Card]:
     """Cards of the watched layers; none if nothing was watched."""
-    table = store.layers(run)
+    table = store.read.layers.table(run)
     if not table.tensors:
         return []
     return [*_gradients(store, run, table), *_findings(store, run, table)]
@@ -195,7 +195,7 @@ def _weights(table: LayerTable, quantity: Quantity, stat: Stat) -> list[LayerTen
 def _watched(store: Store, run: str, tensors: Sequence[LayerTensor], stat: Stat) -> list[Watched]:
     tensors = [tensors[i] for i in evenly(len(tensors), MOST_TENSORS).tolist()]
     keys = [f"{one.layer}/{one.tensor}/{one.quantity}/{stat}" for one in tensors]
-    found: Mapping[str, Columns] = store.columns_of_run(run, keys, "layer") if keys else {}
+    found: Mapping[str, Columns] = store.read.series.of_run(run, keys, "layer") if keys else {}
     return [
         Watched(one, found[key].steps, found[key].values)
         for key, one in zip(keys, tensors, strict=True)

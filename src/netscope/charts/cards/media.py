@@ -30,7 +30,7 @@ PREDICTIONS = frozenset({"prediction", "predictions", "predicted", "pred", "pred
 def media_cards(store: Store, run: str) -> list[Card]:
     """The latest samples of the keys that were logged last, and a confusion matrix where a table tells one."""
     latest: dict[tuple[str, str], list[Asset]] = {}
-    for asset in store.assets(run).assets:
+    for asset in store.read.media.assets(run).assets:
         before = latest.get((asset.key, asset.kind))
         if before and asset.step == before[0].step:
             before.append(asset)

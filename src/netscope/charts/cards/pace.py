@@ -7,7 +7,7 @@ import numpy as np
 from netscope.charts.cards.interest import INTEREST
 from netscope.schema.card import Card, Pace, Reason
 from netscope.store.read.series_reader import Columns
-from netscope.store.read.summaries import number
+from netscope.store.read.summary_reader import number
 
 STRETCHES = 60  # equal parts of the time
 FEWEST_POINTS = 8

@@ -104,7 +104,7 @@ def _device(environment: Environment) -> str:
 def _ending(store: Store, run: str, detail: RunDetail) -> list[Card]:
     """What was printed last, with the exception that ended the run."""
     error = detail.attempts[-1].error if detail.attempts else ""
-    lines = [line.text for line in store.console(run, -LAST_LINES, LAST_LINES).lines]
+    lines = [line.text for line in store.read.console.lines(run, -LAST_LINES, LAST_LINES).lines]
     codes: Mapping[str, ReasonCode] = {"crashed": "crashed", "killed": "killed"}
     code = codes.get(detail.run.state, "printed")
     if code == "printed" and not lines:
