@@ -1,4 +1,4 @@
-/** Where the page begins. */
+/** Starts the page: asks for the runs, then mounts the app. */
 import { mount } from 'svelte';
 import App from './App.svelte';
 import { afterCharts, begin } from './chart/busy';
@@ -8,10 +8,10 @@ import mark from './ui/mark.svg';
 import { shownView } from './views/registry';
 import { connection } from './state/connection.svelte';
 
-/** What is there by now is built at once; what takes longer finds the page around it. */
+/** Mount after this long even if the first replies have not come: the page then fills as they come. */
 const PATIENCE_MS = 100;
 
-/** The table of runs was asked for by index.html, and has mostly come before this script. */
+/** index.html has already requested the table of runs, so it has usually come before this script runs. */
 async function first(): Promise<void> {
   await connection.start();
   await shownView().prepare?.();
@@ -21,7 +21,7 @@ const patience = new Promise<void>((resolve) => setTimeout(resolve, PATIENCE_MS)
 const begun = first().finally(begin());
 void Promise.race([begun, patience]).then(() => {
   mount(App, { target: document.getElementById('page')! });
-  // A notebook shows its picture of the runs until the page in its frame answers.
+  // A notebook shows a picture of the runs until the page in its frame says that it is there.
   if (window.parent !== window) window.parent.postMessage('netscope: here', '*');
   afterCharts(() => (document.querySelector<HTMLLinkElement>('link[rel=icon]')!.href = mark));
 });

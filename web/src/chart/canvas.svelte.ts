@@ -23,7 +23,7 @@ export class CanvasBox {
     };
   }
 
-  /** Draw in a frame soon, on a canvas as large as the box; what waits to be drawn is replaced. */
+  /** Draw in one of the next frames, on a canvas as large as the box; replaces what was still waiting to be drawn. */
   draw(canvas: HTMLCanvasElement, paint: (context: CanvasRenderingContext2D, width: number, height: number) => void): void {
     const { width, height } = this;
     draw(this, () => paint(fit(canvas, width, height), width, height));

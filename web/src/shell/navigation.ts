@@ -1,4 +1,4 @@
-/** From section to section and view to view: which there are now, where each section is entered, links between them. */
+/** Navigation between sections and views: which sections are shown, the view each opens with, and links to views. */
 import { selection } from '../state/selection.svelte';
 import { SECTIONS, shownView, viewsOf, type Section, type View } from '../views/registry';
 

@@ -1,4 +1,4 @@
-/** The selection as an address and back: pure functions, so that a link restores exactly what was shown. */
+/** Writes the selection as an address and reads it back, so that a link restores exactly what was shown. */
 
 /** Which runs are shown in charts: the newest few until someone chooses, a list, or all that match the filter; without those hidden by hand. */
 export interface Shown {

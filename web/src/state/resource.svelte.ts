@@ -1,4 +1,4 @@
-/** What the server is asked for, and asked again when it grows: one question at a time; an answer stays until the next has come. */
+/** Fetches something, and fetches it again when it grows: one request at a time, keeping the last answer until the next has come. */
 import { untrack } from 'svelte';
 import { ApiError } from '../api/client';
 import { begin } from '../chart/busy';
@@ -42,7 +42,7 @@ export class Resource<T> {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The next question does not wait for its turn. */
   #isUrgent = false;
-  /** Says that nobody waits any more. */
+  /** Tells `chart/busy` that nobody waits for an urgent answer any more. */
   #waits: (() => void) | null = null;
 
   constructor(pace: Pace = {}) {

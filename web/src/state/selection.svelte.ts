@@ -1,4 +1,4 @@
-/** The one selection: view, shown runs, and one of each kind in `address.ts`. It lives in the address bar, and every view obeys it. */
+/** The one selection: view, shown runs, and one of each kind in `address.ts`. It is kept in the address bar, and every view follows it. */
 import { BASE } from '../api/client';
 import { decode, encode, NOTHING, type Selection } from './address';
 

@@ -24,7 +24,7 @@ export interface View {
   /** Pressed after `g`. */
   key: string;
   title: () => string;
-  /** Which runs it tells of: all of the folder, those that are shown, or the current one. The latter two have the list of runs at their side. */
+  /** Which runs it is about: all of the folder, the shown ones, or the current one. The latter two have the list of runs beside them. */
   of: 'folder' | 'shown' | 'current';
   /** Where the steps come from that can be selected in it; the scrubber is below it then. */
   scrubber?: StepSource;

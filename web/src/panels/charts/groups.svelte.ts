@@ -1,4 +1,4 @@
-/** Mean and band of grouped runs for one key. */
+/** Fetches the mean and band of grouped runs for one key. */
 import { api, type Bands, type Xs } from '../../api/client';
 import { Resource, unlessGone } from '../../state/resource.svelte';
 import type { Band } from './settings.svelte';

@@ -1,4 +1,4 @@
-/** The size of the charts before they are there, so that their points can be asked for: a wrong guess costs a request. */
+/** Guesses the size of the charts before they exist, so that their points can be requested early; a wrong guess costs one request. */
 import { recall } from '../../state/stored';
 import { viewport } from '../../state/viewport.svelte';
 

@@ -1,4 +1,4 @@
-/** The keys of the shown runs, of one kind: asked again, rarely, while runs grow. */
+/** The keys of the shown runs, of one kind: fetched again every few seconds while runs grow. */
 import { api } from '../../api/client';
 import type { Key, Kind } from '../../api/schema.gen';
 import { Resource } from '../../state/resource.svelte';

@@ -52,7 +52,7 @@ export class KeySeries {
   readonly #known = new Resource<ReadonlyMap<string, Known>>({ calmMs: 500, isOnBeat: true });
   /** The window on screen, finer; that of another window stays until it has come. */
   readonly #detail = new Resource<ByRun>({ delayMs: 120, keepsOthers: true });
-  /** Nobody asked for any run. */
+  /** Whether there is nothing to ask for. */
   #isIdle = $state(false);
   #wish: Wish | null = null;
   #manner: Manner = { x: '', px: 0, smooth: 0, logged: true };

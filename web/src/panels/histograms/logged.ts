@@ -1,4 +1,4 @@
-/** The histograms that a user logged, with bins of his own: which there are, and one over the steps. */
+/** Histograms logged with `run.histogram`, with the user's own bins: their keys, and one of them over the steps. */
 import { byName } from '../../i18n/text';
 import { api } from '../../api/client';
 import type { Histogram } from '../../chart/histogram';

@@ -1,4 +1,4 @@
-/** Which steps there are: of what was watched, of assets, or of series. */
+/** Finds the steps that can be selected: those of series, of watched layers, or of media and histograms. */
 import { api } from '../../api/client';
 import { askOwn, histogramKeys } from '../../panels/histograms/logged';
 import type { StepSource } from '../../views/registry';
@@ -10,7 +10,7 @@ const MEDIA_RUNS = 12;
 const MOST_SERIES = 400;
 const MOST_KEYS = 24;
 const MOST_POINTS = 100_000;
-/** Columns of a chart as wide as the screen: more steps nobody tells apart with a slider. */
+/** Columns of a chart as wide as the screen: a slider cannot tell more steps apart. */
 const WIDE_PX = 1000;
 
 /** The steps of these runs that can be selected. */
