@@ -24,7 +24,7 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
     yield begin_one
     for run in runs:
-        run._recording.finish("finished", "")
+        run._session.finish("finished", "")
 
 
 @pytest.fixture

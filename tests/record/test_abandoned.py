@@ -56,7 +56,7 @@ def test_a_variable_that_takes_another_run_abandons_the_one_it_held(tmp_path, mo
     told = []
     monkeypatch.setattr(beside, "warn_once", lambda kind, sentence: told.append(kind))
     run = begin(tmp_path, "first")
-    first = run._recording
+    first = run._session
     run = begin(tmp_path, "second")
     gc.collect()
     first._heart._thread.join(10)

@@ -91,7 +91,7 @@ def test_without_a_thread_logging_keeps_the_heart_beating(tmp_path, no_threads, 
 def test_a_row_for_which_there_is_no_memory_is_counted_as_lost(begin, journal_of, monkeypatch):
     run = begin()
     run.log({"a": 1.0})
-    plan = run._recording.plans["a",]
+    plan = run._session.plans["a",]
 
     def refuse(*_):
         raise MemoryError

@@ -173,7 +173,7 @@ def test_tools_that_draw_in_a_terminal_leave_what_it_shows(begin, take_streams):
 
 
 def consoles(run) -> list[console.Console]:
-    hooks = [getattr(hook, "__self__", None) for hook in run._recording.at_finish]
+    hooks = [getattr(hook, "__self__", None) for hook in run._session._at_finish]
     return [one for one in hooks if isinstance(one, console.Console)]
 
 
@@ -289,7 +289,7 @@ def test_printing_while_another_thread_holds_the_run_never_hangs(begin, take_str
     is_held, has_printed = threading.Event(), threading.Event()
 
     def warns_while_it_logs():
-        with run._recording.lock:
+        with run._session.lock:
             is_held.set()
             has_printed.wait(0.2)  # the other thread has printed, and waits for the run
             print("a warning", file=sys.stdout)

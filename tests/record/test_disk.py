@@ -184,7 +184,7 @@ def test_a_vanished_folder_warns_once_and_counts_all_that_was_lost(begin, monkey
         run.log({"a": 1.0})
     shutil.rmtree(run.folder)
     with pytest.warns(RuntimeWarning, match="vanished"):
-        run._recording._pulse()
+        run._session._pulse()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(5):
@@ -201,7 +201,7 @@ def test_a_folder_that_is_back_is_written_again(begin, monkeypatch):
     run.log({"a": 1.0})
     shutil.rmtree(run.folder)
     with pytest.warns(RuntimeWarning, match="vanished"):
-        run._recording._pulse()
+        run._session._pulse()
     run.log({"a": 2.0})
     run.folder.mkdir()
     run.log({"a": 3.0})
@@ -222,7 +222,7 @@ def test_a_folder_that_vanished_just_before_the_end_is_noticed(run):
 def test_a_folder_that_is_moved_is_still_written(run, tmp_path):
     run.log({"a": 1.0})
     moved = run.folder.rename(tmp_path / "moved")
-    run._recording._pulse()
+    run._session._pulse()
     run.log({"a": 2.0})
     run.finish()
     (found,) = read(moved)
@@ -245,7 +245,7 @@ def test_a_network_disk_is_written_within_a_moment(begin, journal_of, monkeypatc
     run = begin()
     for i in range(100):
         run.log({"a": float(i)})
-    run._recording._flush()
+    run._session._flush()
     assert len(journal_of(run).rows) == 100
     run.log({"a": 100.0})
     run.finish()

@@ -100,7 +100,8 @@ def test_a_with_block_that_ends_well_is_finished(begin, journal_of):
 def test_one_callback_that_fails_keeps_nothing_else_from_ending(begin, journal_of):
     run = begin()
     called = []
-    run._recording.at_finish += [lambda: called.append("first"), lambda: 1 / 0, lambda: called.append("last")]
+    for call in (lambda: called.append("first"), lambda: 1 / 0, lambda: called.append("last")):
+        run._session.on_finish(call)
     with pytest.warns(RuntimeWarning, match="what ends with a run failed, the training goes on: ZeroDivisionError"):
         run.finish()
     assert sorted(called) == ["first", "last"]
@@ -130,8 +131,9 @@ def test_the_background_thread_survives_a_call_that_fails(begin, monkeypatch):
     def fails():
         raise ZeroDivisionError
 
-    run._recording.every_beat[:] = [fails, lambda: beats.append(1)]
-    run._recording._heart.wake()
+    run._session.on_beat(fails)
+    run._session.on_beat(lambda: beats.append(1))
+    run._session._heart.wake()
     import time
 
     deadline = time.monotonic() + 10

@@ -244,7 +244,7 @@ def test_several_threads_log_without_losing_or_sharing_a_step(run, journal_of):
 def test_pending_calls_get_the_step_of_the_next_log_once(run):
     run.log({"a": 1})
     steps: list[int] = []
-    run._recording.pending.append(steps.append)
+    run._session.on_next_log(steps.append)
     run.log({"a": 1}, step=7)
     run.log({"a": 1})
     assert steps == [7]
@@ -254,12 +254,12 @@ def test_a_pending_call_may_wait_for_another_thread_that_logs(run):
     run.log({"a": 1.0})
 
     def other(step: int) -> None:
-        thread = threading.Thread(target=run._recording.put_row, args=("layer", ("x",), step, (1.0,)))
+        thread = threading.Thread(target=run._session.put_row, args=("layer", ("x",), step, (1.0,)))
         thread.start()
         thread.join(10)
         assert not thread.is_alive(), "log holds its lock while it calls"
 
-    run._recording.pending.append(other)
+    run._session.on_next_log(other)
     run.log({"a": 2.0})
 
 
@@ -286,7 +286,7 @@ def test_what_is_refused_leaves_no_blob(run):
 def test_only_bins_that_have_counts_are_written(run, journal_of):
     counts = np.zeros((3, 2048), np.uint32)
     counts[0, [508, 1022]] = 3, 4
-    run._recording.put_bins(("a/b/value", "a/c/value", "a/d/value"), 5, Histograms.of(counts))
+    run._session.put_bins(("a/b/value", "a/c/value", "a/d/value"), 5, Histograms.of(counts))
     run.finish()
     data = journal_of(run).path.read_bytes()
     from netscope.store.journal import frames, sparse_bins

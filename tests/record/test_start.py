@@ -209,7 +209,7 @@ def test_a_resumed_run_goes_on_as_a_new_attempt(begin):
     first = begin(name="one", config={"lr": 0.1})
     for i in range(5):
         first.log({"a": float(i)})
-    first._recording.put_row("system", ("cpu",), 99, (1.0,))
+    first._session.put_row("system", ("cpu",), 99, (1.0,))
     first.finish()
     again = begin(resume="one", config={"seed": 1})
     assert (again.id, again.name, again.attempt, again.step) == (first.id, "one", 2, 5)

@@ -61,7 +61,7 @@ def test_a_store_reads_what_a_run_measured(tmp_path):
     run = netscope.init(dir=tmp_path, watch_system=False, console=False)
     counts = table_of([{0: 4, 1532: 100_000}])[0]
     for step in range(3):
-        run._recording.put_bins(
+        run._session.put_bins(
             ("layer/weight/value", "layer/weight/gradient"), step, Histograms.of(np.stack([counts * step, 0 * counts]))
         )
     run.finish()

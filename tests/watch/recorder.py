@@ -17,11 +17,23 @@ class Recorder:
         self.name = "test"
         self.step = 0
         self.pending: list[Callable[[int], None]] = []
-        self.every_beat: list[Callable[[], None]] = []
-        self.at_finish: list[Callable[[], None]] = []
+        self.beats: list[Callable[[], None]] = []
+        self.ends: list[Callable[[], None]] = []
         self.rows: list[tuple[int, dict[str, float]]] = []
         self.bins: list[tuple[int, dict[str, np.ndarray]]] = []
         self.events: list[dict[str, Any]] = []
+
+    def on_next_log(self, call):
+        self.pending.append(call)
+        return lambda: self.pending.remove(call)
+
+    def on_beat(self, call):
+        self.beats.append(call)
+        return lambda: self.beats.remove(call)
+
+    def on_finish(self, call):
+        self.ends.append(call)
+        return lambda: self.ends.remove(call)
 
     def put_row(self, kind, keys, step, values, time=None):
         assert kind == "layer"
@@ -42,7 +54,7 @@ class Recorder:
             call(step)
 
     def finish(self) -> None:
-        for call in list(self.at_finish):
+        for call in list(self.ends):
             call()
 
     @property

@@ -51,7 +51,7 @@ def test_a_deleted_model_is_freed_and_its_watch_ends(every):
     assert [ref() for ref in freed] == [None, None, None]
     assert run.rows[-1][1].keys() == {key.replace("fold0", "fold2") for key in run.rows[0][1]}
     run.log(run.step)
-    assert len(run.at_finish) == 0
+    assert len(run.ends) == 0
 
 
 def test_a_model_that_was_never_stepped_is_freed_too():

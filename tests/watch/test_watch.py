@@ -151,7 +151,7 @@ def test_ending_removes_every_hook(end):
     watching.remove() if end == "remove" else run.finish()
     assert hooks_of(model) == 0
     assert n_global() == 0
-    assert run.every_beat == run.at_finish == []
+    assert run.beats == run.ends == []
     n_rows = len(run.rows)
     train(model, run, 2)
     assert len(run.rows) == n_rows
@@ -433,7 +433,7 @@ class TestWrongUse:
         with pytest.raises(UsageError):
             watch(run, model, every=0)
         assert hooks_of(model) == 0
-        assert run.every_beat == run.at_finish == []
+        assert run.beats == run.ends == []
 
 
 def test_only_the_quantities_asked_for_are_measured():

@@ -185,7 +185,7 @@ def test_rows_wait_until_their_device_is_done(monkeypatch):
     run.log(7)
     assert run.rows == []
     done[0] = True
-    for call in run.every_beat:
+    for call in run.beats:
         call()
     assert run.steps == [7]
     done[0] = False

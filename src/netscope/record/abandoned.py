@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 from netscope.record import process_hooks
 from netscope.record.notebook_cell import Cell
-from netscope.record.session import Recording
+from netscope.record.session import Session
 
 
-def end_abandoned(cell: Cell | None = None, but: Recording | None = None) -> Callable[[], None]:
+def end_abandoned(cell: Cell | None = None, but: Session | None = None) -> Callable[[], None]:
     """End the abandoned runs of this process, before another one begins in `cell` or watches a model.
 
     Args:
@@ -25,7 +25,7 @@ def end_abandoned(cell: Cell | None = None, but: Recording | None = None) -> Cal
         What warns of those that ended, for when the next run's console listens.
     """
     warnings: list[Callable[[], None]] = []
-    others = [run for run in process_hooks.living() if isinstance(run, Recording) and run is not but]
+    others = [run for run in process_hooks.living() if isinstance(run, Session) and run is not but]
     for run in others:
         if cell is not None and run.cell is not None and run.cell.execution != cell.execution:
             if run is cell.replaced or run.cell.place == cell.place:

@@ -15,28 +15,28 @@ from netscope.store import servers
 from netscope.text import visible
 
 if TYPE_CHECKING:
-    from netscope.record.session import Recording
+    from netscope.record.session import Session
 
 
-def print_line(recording: Recording) -> None:
+def print_line(session: Session) -> None:
     """Print it to stderr, past the console of any run.
 
     Ranks above 0, worker processes and notebooks, which show the page itself, print nothing.
     """
-    if recording.rank or process_hooks.is_child() or _is_notebook() or sys.stderr is None:
+    if session.rank or process_hooks.is_child() or _is_notebook() or sys.stderr is None:
         return
-    root = recording.folder.parent
+    root = session.folder.parent
     begins = (
-        f"recording {recording.name}"
-        if recording.attempt == 1
-        else f"recording {recording.name} again, as attempt {recording.attempt} from step {recording.step}"
+        f"session {session.name}"
+        if session.attempt == 1
+        else f"session {session.name} again, as attempt {session.attempt} from step {session.step}"
     )
     server = servers.running(root)
     if server is not None:
-        see = f"{server.url}overview?run={quote(server.run_prefix + recording.id, safe='')}"
+        see = f"{server.url}overview?run={quote(server.run_prefix + session.id, safe='')}"
     else:
         see = f"netscope show {shlex.quote(_short(root))}"
-    write_uncaptured(sys.stderr, visible(f"netscope: {begins} in {_short(recording.folder)}; to see it: {see}") + "\n")
+    write_uncaptured(sys.stderr, visible(f"netscope: {begins} in {_short(session.folder)}; to see it: {see}") + "\n")
 
 
 def _short(folder: Path) -> str:

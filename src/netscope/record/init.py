@@ -19,7 +19,7 @@ from netscope.record.config import plain_config
 from netscope.record.first_line import print_line
 from netscope.record.notebook_cell import current_cell
 from netscope.record.run import Run
-from netscope.record.session import Recording
+from netscope.record.session import Session
 from netscope.record.stacklevel import depth_of_caller
 from netscope.store.folder import folder_of
 from netscope.store.journal import host
@@ -75,34 +75,34 @@ def init(
     warn = end_abandoned(cell)
     is_imported = process.is_importing_main()
     if is_imported or _is_disabled():
-        off = Recording(root / (join or run_names.an_id()), name or "disabled", is_off=True)
+        off = Session(root / (join or run_names.an_id()), name or "disabled", is_off=True)
         off.config.update(values)
         if is_imported:
-            off.pending.append(_tell_of_import)
+            off.on_next_log(_tell_of_import)
         process_hooks.remember(off)
         warn()
         return Run(off)
-    recording = _place(root, name, resume, join)
-    recording.cell = cell
-    recording.at_start.append(lambda: _environment(recording))
+    session = _place(root, name, resume, join)
+    session.cell = cell
+    session.on_start(lambda: _environment(session))
     if watch_system:
-        ends = _system_names(recording, join is not None)
-        recording.at_start.append(lambda: _system(recording, *ends))
-    is_first = join is None or recording.rank == 0 or not host.has_journals(recording.folder)
-    recording.open()
+        ends = _system_names(session, join is not None)
+        session.on_start(lambda: _system(session, *ends))
+    is_first = join is None or session.rank == 0 or not host.has_journals(session.folder)
+    session.open()
     if resume is not None:
-        recording.put_event({"event": "attempt", "fork_step": None})
+        session.put_event({"event": "attempt", "fork_step": None})
     if resume is not None and name is not None:
-        recording.put_event({"event": "edit", "name": name})
-    recording.add("tags", tags)
-    recording.add("notes", [notes] if notes else [])
-    recording.config.update(values)
+        session.put_event({"event": "edit", "name": name})
+    session.add("tags", tags)
+    session.add("notes", [notes] if notes else [])
+    session.config.update(values)
     if is_first and not quiet:
-        beside.attempt("the line that says what is recorded", lambda: print_line(recording), None)
+        beside.attempt("the line that says what is recorded", lambda: print_line(session), None)
     if console:
-        beside.attempt("the capture of the console", lambda: capture(recording), None)
+        beside.attempt("the capture of the console", lambda: capture(session), None)
     warn()
-    return Run(recording)
+    return Run(session)
 
 
 def _tell_of_import(step: int) -> None:
@@ -113,28 +113,28 @@ def _tell_of_import(step: int) -> None:
     )
 
 
-def _environment(recording: Recording) -> None:
+def _environment(session: Session) -> None:
     """Where the run runs. On the background thread, which imports this for itself: `init` does not wait for it."""
     from netscope.record.capture import environment  # noqa: PLC0415  (lists the installed packages: slow to import)
 
     found = environment.capture()
-    recording.put_event({"event": "environment", "environment": msgspec.to_builtins(found)})
+    session.put_event({"event": "environment", "environment": msgspec.to_builtins(found)})
 
 
-def _system(recording: Recording, of_machine: str | None, of_process: str) -> None:
+def _system(session: Session, of_machine: str | None, of_process: str) -> None:
     """What the machine does, from now on."""
     from netscope.record.capture import system  # noqa: PLC0415  (loads psutil)
 
-    system.watch(recording, system.Names(of_machine, of_process))
+    system.watch(session, system.Names(of_machine, of_process))
 
 
-def _system_names(recording: Recording, is_shared: bool) -> tuple[str | None, str]:
+def _system_names(session: Session, is_shared: bool) -> tuple[str | None, str]:
     """Suffixes of the system keys, for machine and process; no machine if another process of it records its figures."""
     if not is_shared:
         return "", ""
     local = process.local_rank()
-    is_told = host.has_written(recording.folder) if local is None else local > 0
-    own = f"{os.getpid()} on {host.host()}" if recording.rank is None else f"rank {recording.rank}"
+    is_told = host.has_written(session.folder) if local is None else local > 0
+    own = f"{os.getpid()} on {host.host()}" if session.rank is None else f"rank {session.rank}"
     return None if is_told else f"@{host.host()}", f"@{own}"
 
 
@@ -145,8 +145,8 @@ def _root(dir: object) -> Path:
     return folder_of(DEFAULT_DIR if dir is None else dir)
 
 
-def _place(root: Path, name: str | None, resume: str | None, join: str | None) -> Recording:
-    """The recording in its folder."""
+def _place(root: Path, name: str | None, resume: str | None, join: str | None) -> Session:
+    """The session in its folder."""
     rank = process.rank()
     if resume is not None:
         from netscope.store.ingest import resume as so_far  # noqa: PLC0415  (loads numpy and sqlalchemy)
@@ -160,10 +160,10 @@ def _place(root: Path, name: str | None, resume: str | None, join: str | None) -
                 'Stop the other one first; ranks and workers of one run give join="an-id-they-agree-on" instead',
                 stacklevel=depth_of_caller(),
             )
-        recording = Recording(folder, name or before.name, before.attempt + 1, rank=rank, step=before.step)
-        recording.config.remember(before.config)
-        recording.summary.remember(before.rules)
-        return recording
+        session = Session(folder, name or before.name, before.attempt + 1, rank=rank, step=before.step)
+        session.config.remember(before.config)
+        session.summary.remember(before.rules)
+        return session
     try:
         root.mkdir(parents=True, exist_ok=True)
         if join is not None:
@@ -174,15 +174,15 @@ def _place(root: Path, name: str | None, resume: str | None, join: str | None) -
                 from netscope.store.ingest import resume as so_far  # noqa: PLC0415
 
                 known, attempt = so_far.joined(folder)
-                return Recording(folder, known or name or join, max(attempt, 1), rank=rank)
-            return Recording(folder, name or join, rank=rank)
+                return Session(folder, known or name or join, max(attempt, 1), rank=rank)
+            return Session(folder, name or join, rank=rank)
         while True:
             folder = root / run_names.an_id()
             try:
                 folder.mkdir()
             except FileExistsError:
                 continue  # someone began within the same second and drew the same letters
-            return Recording(folder, name or run_names.a_name(), rank=rank)
+            return Session(folder, name or run_names.a_name(), rank=rank)
     except OSError as error:
         raise StorageError(f"no run can be recorded in {root}: {error.strerror or error}") from error
 

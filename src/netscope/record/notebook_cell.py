@@ -19,7 +19,7 @@ class Cell(NamedTuple):
     execution: int
     """Number of the execution: a run of the same one was begun on purpose beside the others."""
     replaced: object
-    """The recording of the run in the variable that will take the new one; None where there is none."""
+    """The session of the run in the variable that will take the new one; None where there is none."""
 
 
 def current_cell() -> Cell | None:
@@ -39,7 +39,7 @@ def _cell(shell: Any) -> Cell | None:
     parent = shell.get_parent() if hasattr(shell, "get_parent") else {}  # the message that asked to run the cell
     place = (parent.get("metadata") or {}).get("cellId") or frame.f_code.co_filename
     replaced = shell.user_ns.get(_stored_in(caller)) if caller.f_globals is names else None
-    return Cell(str(place), int(shell.execution_count), getattr(replaced, "_recording", None))
+    return Cell(str(place), int(shell.execution_count), getattr(replaced, "_session", None))
 
 
 def _stored_in(frame: FrameType) -> str:

@@ -20,7 +20,7 @@ from netscope.errors import UsageError
 from netscope.record import beside, process, process_hooks
 from netscope.record.abandoned import end_abandoned
 from netscope.record.log_values import LARGEST_STEP, PLAIN, SMALLEST_STEP, checked_key, sort_out, whole_step
-from netscope.record.session import REFUSED, Recording, error_text
+from netscope.record.session import REFUSED, Session, error_text
 from netscope.store.journal.limits import check_words
 
 if TYPE_CHECKING:
@@ -37,24 +37,24 @@ class Run:
     of its own. `with` finishes it, and records the exception that ended it.
     """
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, session: Session) -> None:
         """Use `netscope.init`."""
-        self._recording = recording
-        recording.hold(id(self))
-        self.id = recording.id
-        self.name = recording.name
-        self.folder = recording.folder
-        self.attempt = recording.attempt
+        self._session = session
+        session.hold(id(self))
+        self.id = session.id
+        self.name = session.name
+        self.folder = session.folder
+        self.attempt = session.attempt
         """1, and one more each time the run was resumed."""
-        self.config = recording.config
+        self.config = session.config
         """What the run was told; what is set later is logged too."""
-        self.summary = recording.summary
+        self.summary = session.summary
         """Which number stands for a key: `run.summary["val/acc"] = "max"`, "min", "mean", "last", or a number."""
 
     @property
     def step(self) -> int:
         """The step that the next `log` without one will use: the last one and 1."""
-        return self._recording.step
+        return self._session.step
 
     def log(self, values: Mapping[str, Any], step: int | None = None) -> None:
         """Record numbers (and what `netscope.Image`, `Text`… hold) at a step.
@@ -74,54 +74,54 @@ class Run:
                 raise UsageError(f"log takes a dict: run.log({{{given!r:.60}: {step!r:.60}}})")
             step = whole_step(step)
         if type(values) is dict and _are_plain(map(type, values.values())):
-            recording = self._recording
-            with recording.lock:
-                plan = recording.plans.get(tuple(values))
-                at = recording.step if step is None else step
+            session = self._session
+            with session.lock:
+                plan = session.plans.get(tuple(values))
+                at = session.step if step is None else step
                 if not SMALLEST_STEP <= at <= LARGEST_STEP:
                     plan = None
                 if plan is not None:
                     try:
                         plan.write(at, _now(), values.values())
-                        recording.n_rows += 1
-                        recording.step = at + 1
+                        session.n_rows += 1
+                        session.step = at + 1
                     except (OverflowError, struct.error):
                         plan = None  # a whole number beyond any float
                     except REFUSED as error:
-                        recording.losses.add(1, error)
-                        recording.step = at + 1
+                        session.losses.add(1, error)
+                        session.step = at + 1
             if plan is not None:
-                if recording.pending:
-                    recording.call_pending(at)
+                if session.pending:
+                    session.call_pending(at)
                 return
         self._log_slowly(values, step)
 
     def _log_slowly(self, values: Mapping[str, Any], step: int | None) -> None:
         """Whatever is not a flat dict of plain numbers whose key set is known."""
         found = sort_out(values)
-        recording = self._recording
-        recording.check_not_over()
+        session = self._session
+        session.check_not_over()
         if step is not None:
             step = whole_step(step)
         kept: list[Kept] = []
-        if found.media and not recording.is_off:
+        if found.media and not session.is_off:
             from netscope.record import write_media  # noqa: PLC0415  (loads NumPy)
 
-            kept = [one for key, thing in found.media for one in write_media.keep(recording, key, thing)]
-        with recording.lock:
-            recording.check_not_over()
-            at = whole_step(recording.step) if step is None else step
-            recording.step = at + 1
+            kept = [one for key, thing in found.media for one in write_media.keep(session, key, thing)]
+        with session.lock:
+            session.check_not_over()
+            at = whole_step(session.step) if step is None else step
+            session.step = at + 1
             now = _now()
-            if found.is_late and not recording.is_off:
-                recording.wait_for(found.keys, at, now, found.numbers)
+            if found.is_late and not session.is_off:
+                session.wait_for(found.keys, at, now, found.numbers)
             elif found.keys:
-                recording.put_row("scalar", found.keys, at, found.numbers, now)
+                session.put_row("scalar", found.keys, at, found.numbers, now)
             if kept:
-                write_media.put(recording, kept, at, now)
-        recording.relieve()
-        if recording.pending:
-            recording.call_pending(at)
+                write_media.put(session, kept, at, now)
+        session.relieve()
+        if session.pending:
+            session.call_pending(at)
 
     def histogram(
         self,
@@ -306,27 +306,27 @@ class Run:
             run.watch(model, every=10)
             run.watch(critic, every="auto", name="critic", quantities=["gradient"])
         """
-        self._recording.check_not_over()
-        if self._recording.is_off:
+        self._session.check_not_over()
+        if self._session.is_off:
             return NotWatching()
-        end_abandoned(but=self._recording)()  # one may watch this model still
+        end_abandoned(but=self._session)()  # one may watch this model still
         from netscope.record.watch import torch_watch  # noqa: PLC0415  (loads torch)
 
-        return torch_watch.watch(self._recording, model, every, **options)
+        return torch_watch.watch(self._session, model, every, **options)
 
     def unwatch(self) -> None:
         """Measure no more; every hook is removed."""
         watching = sys.modules.get("netscope.record.watch.torch_watch")
         if watching is not None:  # else nothing was ever watched
-            watching.unwatch(self._recording)
+            watching.unwatch(self._session)
 
     def watch_arrays(self, arrays: Mapping[str, Mapping[str, Any]], step: int | None = None) -> None:
         """What `watch` measures, of arrays: {"layer1": {"weight": W, "gradient": dW, "activation": A}}."""
-        self._recording.check_not_over()
-        if not self._recording.is_off:
+        self._session.check_not_over()
+        if not self._session.is_off:
             from netscope.record.watch import arrays as watched_arrays  # noqa: PLC0415  (loads NumPy)
 
-            watched_arrays.watch_arrays(self._recording, arrays, step)
+            watched_arrays.watch_arrays(self._session, arrays, step)
 
     def tag(self, *tags: str) -> None:
         """Add tags.
@@ -343,8 +343,8 @@ class Run:
         if not all(isinstance(tag, str) and tag.strip() for tag in tags):
             raise UsageError(f'tag takes texts, as in run.tag("baseline", "converged"), found {tags!r:.80}')
         check_words("tag", tags)
-        self._recording.check_not_over()
-        self._recording.add("tags", [str.__str__(tag).strip() for tag in tags])
+        self._session.check_not_over()
+        self._session.add("tags", [str.__str__(tag).strip() for tag in tags])
 
     def note(self, text: str) -> None:
         """Add a paragraph to the notes, below what stands there.
@@ -363,8 +363,8 @@ class Run:
         if not isinstance(text, str) or not text.strip():
             raise UsageError(f"note takes a text, found {text!r:.80}")
         check_words("note", [text])
-        self._recording.check_not_over()
-        self._recording.add("notes", [str.__str__(text)])
+        self._session.check_not_over()
+        self._session.add("notes", [str.__str__(text)])
 
     def progress(self, done: float | None = None, *, total: float | None = None, unit: str | None = None) -> None:
         """Say how much there is to do, so that the page shows how far the run is and how long it still takes.
@@ -384,15 +384,15 @@ class Run:
             run.progress(total=epochs * len(loader))
             run.progress(epoch + 1, total=epochs, unit="epochs")
         """
-        self._recording.check_not_over()
-        self._recording.progress.tell(done, total, unit)
+        self._session.check_not_over()
+        self._session.progress.tell(done, total, unit)
 
     def finish(self) -> None:
         """Write what waits and say that the run ended well. A second call does nothing.
 
         What the disk refused on the way is warned of, not raised: what comes after the training is not to be lost, too.
         """
-        self._recording.finish("finished", "")
+        self._session.finish("finished", "")
 
     def __enter__(self) -> Run:
         return self
@@ -401,42 +401,42 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None or isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and not error.code):
-            self._recording.finish("finished", "")
+            self._session.finish("finished", "")
         else:
-            self._recording.finish("crashed", error_text(error))
+            self._session.finish("crashed", error_text(error))
 
     def __del__(self) -> None:
         """Note that this reference is gone: if another run begins, this one ends as abandoned."""
-        recording = getattr(self, "_recording", None)
-        if recording is not None:
-            recording.let_go(id(self))
+        session = getattr(self, "_session", None)
+        if session is not None:
+            session.let_go(id(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return attach, (str(self.folder), self.name, self.attempt, self.step, self._recording.is_off)
+        return attach, (str(self.folder), self.name, self.attempt, self.step, self._session.is_off)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Run) and other._recording is self._recording
+        return isinstance(other, Run) and other._session is self._session
 
     def __hash__(self) -> int:
-        return hash(self._recording)
+        return hash(self._session)
 
     def __repr__(self) -> str:
-        recording = self._recording
-        state = "disabled" if recording.is_off else recording.ended_as if recording.is_over else "running"
+        session = self._session
+        state = "disabled" if session.is_off else session.ended_as if session.is_over else "running"
         return f"<netscope run {self.name!r} ({self.id}, {state}) in {self.folder.parent}>"
 
     def _repr_html_(self) -> str:
         """The page of this run in a notebook's cell."""
-        if self._recording.is_off:
+        if self._session.is_off:
             return ""
         return display.notebook().frame(self.folder.parent, self.id)
 
     def _ipython_display_(self) -> None:
         """The page of this run in a notebook's cell; when the run ends, what a saved notebook keeps is made again."""
-        recording = self._recording
+        session = self._session
         show_end = display.notebook().show_run(self.folder.parent, self.id, repr(self))
-        if not (recording.is_off or recording.is_over):
-            recording.after_finish.append(show_end)
+        if not (session.is_off or session.is_over):
+            session.after_finish(show_end)
 
     def _media(self, kind: str, key: str, step: int | None, *args: Any, **options: Any) -> None:
         """Keep one thing of netscope.record.media.types, without a row and without a step of its own."""
@@ -462,10 +462,10 @@ class Run:
         self._keep(key, step, make)
 
     def _keep(self, key: str, step: int | None, make: Callable[[ModuleType], Any]) -> None:
-        recording = self._recording
+        session = self._session
         key = checked_key(key)
-        at = whole_step(recording.step if step is None else step)
-        recording.check_not_over()
+        at = whole_step(session.step if step is None else step)
+        session.check_not_over()
         from netscope.record import write_media  # noqa: PLC0415  (loads NumPy)
         from netscope.record.media import types  # noqa: PLC0415
 
@@ -473,8 +473,8 @@ class Run:
             thing = beside.attempt(f"logging {key!r}", lambda: make(types), None)
         except UsageError as error:
             raise UsageError(f"{key!r}: {error}") from None
-        if thing is not None and not recording.is_off:
-            write_media.put(recording, write_media.keep(recording, key, thing), at, _now())
+        if thing is not None and not session.is_off:
+            write_media.put(session, write_media.keep(session, key, thing), at, _now())
 
 
 class NotWatching:
@@ -492,15 +492,15 @@ def current() -> Run | None:
     >>> netscope.run() is None
     True
     """
-    living = [run for run in process_hooks.living() if isinstance(run, Recording)]
+    living = [run for run in process_hooks.living() if isinstance(run, Session)]
     return Run(living[-1]) if living else None
 
 
 def attach(folder: str, name: str, attempt: int, step: int = 0, is_off: bool = False) -> Run:
     """The run of this process in `folder`, or a new writer of it; what a pickled run becomes."""
     found = process_hooks.find(folder)
-    if isinstance(found, Recording):
+    if isinstance(found, Session):
         return Run(found)
-    recording = Recording(Path(folder), name, attempt, rank=process.rank(), step=step, is_off=is_off)
-    process_hooks.remember(recording)
-    return Run(recording)
+    session = Session(Path(folder), name, attempt, rank=process.rank(), step=step, is_off=is_off)
+    process_hooks.remember(session)
+    return Run(session)

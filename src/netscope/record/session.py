@@ -6,12 +6,13 @@ nothing of its parent's but the run's folder.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from netscope.errors import StorageError, UsageError
 from netscope.record import beside, process_hooks
@@ -39,10 +40,25 @@ REFUSED = (OSError, MemoryError)
 
 EndState = Literal["finished", "crashed", "abandoned"]
 
+C = TypeVar("C", bound=Callable[..., None])
+Call = Callable[[], None]
+Undo = Callable[[], None]
+"""Takes back that something is called."""
+
 _now = time.time
 
 
-class Recording:
+def _added(calls: list[C], call: C) -> Undo:
+    calls.append(call)
+
+    def undo() -> None:
+        with contextlib.suppress(ValueError):  # it was called, or taken back before
+            calls.remove(call)
+
+    return undo
+
+
+class Session:
     """A run in this process."""
 
     def __init__(
@@ -60,17 +76,12 @@ class Recording:
         self.summary = Summary(self._put_rules)
         self.progress = Progress(self.put_event)
         self.pending: list[Callable[[int], None]] = []
-        """Called by the next `log`, once, with its step."""
-        self.at_start: list[Callable[[], None]] = []
-        """Called once when the background thread begins."""
-        self.every_beat: list[Callable[[], None]] = []
-        """Called about every 2 s on the background thread."""
-        self.at_finish: list[Callable[[], None]] = []
-        """Called by `finish`, before it says that the run is over."""
-        self.after_finish: list[Callable[[], None]] = []
-        """Called by `finish` once the run is over."""
-        self.in_child: list[Callable[[], None]] = []
-        """Called in every forked child, before anything else there."""
+        """What the next `log` calls; for `Run.log` to look at: others call `on_next_log`."""
+        self._at_start: list[Call] = []
+        self._every_beat: list[Call] = []
+        self._at_finish: list[Call] = []
+        self._after_finish: list[Call] = []
+        self._in_child: list[Call] = []
         self.is_off = is_off
         self.is_over = False
         self.is_let_go = False
@@ -172,6 +183,30 @@ class Recording:
                 except REFUSED as error:
                     self.losses.add(n_logged, error)
 
+    def on_next_log(self, call: Callable[[int], None]) -> Undo:
+        """Let the next `log` call this once, with its step."""
+        return _added(self.pending, call)
+
+    def on_start(self, call: Call) -> Undo:
+        """Call this once when the background thread begins."""
+        return _added(self._at_start, call)
+
+    def on_beat(self, call: Call) -> Undo:
+        """Call this about every 2 s on the background thread."""
+        return _added(self._every_beat, call)
+
+    def on_finish(self, call: Call) -> Undo:
+        """Call this when the run finishes, while it can still be written; the last one registered comes first."""
+        return _added(self._at_finish, call)
+
+    def after_finish(self, call: Call) -> Undo:
+        """Call this once the run is over."""
+        return _added(self._after_finish, call)
+
+    def on_fork(self, call: Call) -> Undo:
+        """Call this in every forked child, before anything else there."""
+        return _added(self._in_child, call)
+
     def call_pending(self, step: int) -> None:
         """A `log` came."""
         calls = self.pending[:]
@@ -259,8 +294,8 @@ class Recording:
         self._n_safe = self.n_rows
         process_hooks.remember(self)
         if self._heart is None:
-            self.every_beat[:0] = [self._settle, self._pulse]
-            self._heart = Heart(self.name, self.at_start, self._flush, self.every_beat, writer.journal.interval_s)
+            self._every_beat[:0] = [self._settle, self._pulse]
+            self._heart = Heart(self.name, self._at_start, self._flush, self._every_beat, writer.journal.interval_s)
             self._heart.start()
             if not self._heart.has_thread:
                 self._beat_by_hand(self.step)
@@ -270,7 +305,7 @@ class Recording:
         """What the background thread would do, in a process that may not have one; again with the next `log`."""
         if self._heart is not None and not self.is_over:
             self._heart.turn_if_due()
-            self.pending.append(self._beat_by_hand)
+            self.on_next_log(self._beat_by_hand)
 
     def _flush(self) -> None:
         writer = self._writer
@@ -333,15 +368,15 @@ class Recording:
         with self.lock:
             if self.is_over:
                 return
-        while self.at_finish:
-            beside.attempt("what ends with a run", self.at_finish.pop(), None)
+        while self._at_finish:
+            beside.attempt("what ends with a run", self._at_finish.pop(), None)
         if self._heart is not None:
             beside.attempt("the end of the background thread", self._heart.stop, None)
         beside.attempt("what was logged last", self._settle, None)
         beside.attempt("the end of the journal", lambda: self._close(state, error), None)
         self.losses.tell()
-        while self.after_finish:
-            beside.attempt("what follows the end of a run", self.after_finish.pop(0), None)
+        while self._after_finish:
+            beside.attempt("what follows the end of a run", self._after_finish.pop(0), None)
 
     def _close(self, state: EndState, error: str) -> None:
         self._look_for_folder()
@@ -377,11 +412,11 @@ class Recording:
 
     def forked(self) -> None:
         """In a forked child: no lock, thread or journal of the parent is used again."""
-        for calls in (self.pending, self.every_beat, self.at_finish, self.after_finish, self.at_start):
+        for calls in (self.pending, self._every_beat, self._at_finish, self._after_finish, self._at_start):
             calls.clear()
         self.progress.begin_anew()
         self._begin()
-        for call in self.in_child:
+        for call in self._in_child:
             call()
 
 

@@ -24,7 +24,7 @@ from netscope.record.capture.terminal import Terminal
 from netscope.store.journal import frames
 
 if TYPE_CHECKING:
-    from netscope.record.session import Recording
+    from netscope.record.session import Session
 
 BURST_BYTES = 1 << 20  # what may be printed at once
 BYTES_PER_S = 8 << 10  # and for ever: 0.7 GB a day at most
@@ -266,17 +266,17 @@ def write_uncaptured(stream: Any, text: str) -> None:
     stream.flush()
 
 
-def capture(recording: Recording) -> None:
+def capture(session: Session) -> None:
     """Keep what is printed from now on until the run is finished."""
 
     def put(frame: bytes) -> None:
-        if recording.has_journal:
-            recording.put_frame(frame)
+        if session.has_journal:
+            session.put_frame(frame)
 
     console = Console(put)
-    recording.at_finish.append(console.end)
-    recording.in_child.append(console.forked)
-    recording.every_beat.append(console.beat)
+    session.on_finish(console.end)
+    session.on_fork(console.forked)
+    session.on_beat(console.beat)
     for number, stream in ((1, sys.stdout), (2, sys.stderr)):
         if stream is None:  # pythonw, or a daemon that closed them
             continue
@@ -284,4 +284,4 @@ def capture(recording: Recording) -> None:
             captured = Captured(stream, functools.partial(console.hear, number))
         except AttributeError:
             continue  # a stream with slots: it prints, unheard
-        recording.at_finish.append(captured.restore)
+        session.on_finish(captured.restore)

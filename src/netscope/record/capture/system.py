@@ -17,7 +17,7 @@ from netscope.record.capture.container import Container, cpus
 from netscope.record.capture.gpus import MB, Gpus
 
 if TYPE_CHECKING:
-    from netscope.record.session import Recording
+    from netscope.record.session import Session
 
 EVERY_S = 3.5  # with beats about 2 s apart: every second one
 FIRST_S = 0.1  # over which the first figures are taken
@@ -126,7 +126,7 @@ class Names(NamedTuple):
         return key + (self.process if key.startswith("process/") else self.machine or "")
 
 
-def watch(recording: Recording, names: Names) -> None:
+def watch(session: Session, names: Names) -> None:
     """Sample at every other beat of the run; called on its background thread.
 
     The step of a row is its time in milliseconds: attempts and processes follow each other.
@@ -141,8 +141,8 @@ def watch(recording: Recording, names: Names) -> None:
         found = system.sample()
         if found:
             now = time.time()
-            recording.put_row("system", tuple(map(names.of, found)), int(1e3 * now), list(found.values()), now)
+            session.put_row("system", tuple(map(names.of, found)), int(1e3 * now), list(found.values()), now)
 
     time.sleep(FIRST_S)
     beat()  # a run of a second has figures too
-    recording.every_beat.append(beat)
+    session.on_beat(beat)

@@ -96,7 +96,7 @@ class ByHand:
                 self._before[id(parameter)] = parameter.detach().clone()
         if not self._asked:
             self._asked = True
-            self._watch.run.pending.append(self._logged)
+            self._watch.run.on_next_log(self._logged)
 
     def _logged(self, step: int) -> None:
         self._asked = False

@@ -16,15 +16,23 @@ from netscope.analyse.measure import LARGE, Measured
 from netscope.schema.layer import Layer, LayerChange, Quantity, Stat
 from netscope.store.journal.frames import SetKind
 
+Undo = Callable[[], None]
+
 
 class Recorder(Protocol):
     """What of a `Run` watching needs."""
 
     name: str
     step: int
-    pending: list[Callable[[int], None]]
-    every_beat: list[Callable[[], None]]
-    at_finish: list[Callable[[], None]]
+
+    def on_next_log(self, call: Callable[[int], None]) -> Undo:
+        """Let the next `log` call this once, with its step."""
+
+    def on_beat(self, call: Callable[[], None]) -> Undo:
+        """Call this about every 2 s on the background thread."""
+
+    def on_finish(self, call: Callable[[], None]) -> Undo:
+        """Call this when the run finishes, while it can still be written."""
 
     def put_row(
         self,

@@ -176,12 +176,7 @@ class Watch:
         self._last_step_at = clock()
         self._by_hand: ByHand | None = ByHand(self, root, self._guard)
         steps.add(self)
-        self._hooks: list[tuple[list[Any], Callable[..., Any]]] = [
-            (run.every_beat, self._beat),
-            (run.at_finish, self.remove),
-        ]
-        for hooks, hook in self._hooks:
-            hooks.append(hook)
+        self._undo = [run.on_beat(self._beat), run.on_finish(self.remove)]
 
     @property
     def root(self) -> nn.Module | None:
@@ -204,7 +199,7 @@ class Watch:
 
     def remove(self) -> None:
         """Stop watching: every hook is removed, what was measured is written. Warns if there was never a step."""
-        is_in_vain = self._hooks and self._plan.ids and not self.count and self.run.step > self._from_step
+        is_in_vain = self._undo and self._plan.ids and not self.count and self.run.step > self._from_step
         is_in_vain = is_in_vain and self.root is not None and not self._guard.is_over
         if self._stepped and not self._running:
             self._guard(self.finish_step)  # the last one, which no log closed
@@ -215,10 +210,9 @@ class Watch:
             self._by_hand.remove()
         self._open = self._next = None
         self._before, self._spare = {}, {}
-        for hooks, hook in self._hooks:
-            if hook in hooks:
-                hooks.remove(hook)
-        self._hooks = []
+        for undo in self._undo:
+            undo()
+        self._undo = []
         others = _watches.get(self.run, [])
         if self in others:
             others.remove(self)
@@ -236,7 +230,7 @@ class Watch:
     def _end_later(self) -> None:
         """The model is gone, or something failed: hooks may be running now, so the watch ends at the next log."""
         steps.mute(self)
-        self.run.pending.append(lambda step: self.remove())
+        self.run.on_next_log(lambda step: self.remove())
 
     def _beat(self) -> None:
         self._guard(self._writing.resolve)
@@ -499,7 +493,7 @@ class Watch:
     def _await_log(self) -> None:
         if not self._waits_for_log:
             self._waits_for_log = True
-            self.run.pending.append(self._logged)
+            self.run.on_next_log(self._logged)
 
     def _logged(self, step: int) -> None:
         self._waits_for_log = False
