@@ -13,10 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 N_BINS = 2048
+NEGATIVE = N_BINS // 2
+"""The first bin of negative values; bins below are of positive ones and of zero."""
+N_FINITE = 1020
+"""Bins of finite values of one sign; the four after them hold infinity and NaN."""
 SHIFT = 21
 NONFINITE = np.zeros(N_BINS, dtype=bool)
 """Which bins hold infinities and NaN."""
-NONFINITE[1020:1024] = NONFINITE[2044:2048] = True
+NONFINITE[N_FINITE:NEGATIVE] = NONFINITE[NEGATIVE + N_FINITE :] = True
 
 Counts = npt.NDArray[np.uint32]
 

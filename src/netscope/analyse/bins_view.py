@@ -12,10 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Integer
 
-from netscope.analyse.bins import lower_edges
+from netscope.analyse.bins import N_FINITE, NEGATIVE, lower_edges
 
-_SIDE = 1020  # finite bins of one sign: 0 is zero, 1 to 1019 are magnitudes
-_NEGATIVE = 1024  # bins of negative values begin here
 _SMALL_SHARE = 0.005  # of all that is counted may vanish in the bin around zero
 
 
@@ -38,7 +36,7 @@ def magnitudes() -> Float[np.ndarray, " 1021"]:
     >>> magnitudes()[[0, 508, 509, 1020]].tolist() == [0.0, 1.0, 1.25, 2.0**128]
     True
     """
-    return np.append(lower_edges()[:_SIDE], 2.0**128)
+    return np.append(lower_edges()[:N_FINITE], 2.0**128)
 
 
 def view(counts: Integer[np.ndarray, "step 2048"], most: int = 96) -> View:
@@ -51,7 +49,7 @@ def view(counts: Integer[np.ndarray, "step 2048"], most: int = 96) -> View:
     ([-1.25, -1.0, 1.0, 1.25], [[7.0, 0.0, 5.0]], [2.0], [1.0])
     """
     counts = counts.astype(np.float64)
-    sides = [counts[:, start : start + _SIDE].copy() for start in (_NEGATIVE, 0)]
+    sides = [counts[:, start : start + N_FINITE].copy() for start in (NEGATIVE, 0)]
     zeros = sides[0][:, 0] + sides[1][:, 0]
     nonfinite = counts.sum(axis=1) - sides[0].sum(axis=1) - sides[1].sum(axis=1)
     for side in sides:
@@ -81,4 +79,4 @@ def _cuts(side: Float[np.ndarray, "step 1020"], smallest: int, per: int) -> Int[
     start = smallest // per * per
     end = max(-(-(int(used[-1]) + 1) // per) * per, start)
     cuts = np.arange(start, end + 1, per)
-    return np.clip(cuts, 1, _SIDE)
+    return np.clip(cuts, 1, N_FINITE)

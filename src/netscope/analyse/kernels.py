@@ -13,6 +13,8 @@ import numpy as np
 from numba import carray, types  # type: ignore[attr-defined]
 from numba.extending import intrinsic
 
+from netscope.analyse.bins import N_BINS, N_FINITE, NEGATIVE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -151,14 +153,14 @@ def _measure_32(values, row, counts, other):  # type: ignore[no-untyped-def]
         low = min(low, extremes[0])
         high = max(high, extremes[1])
         _count(words[start:stop], counts, other)
-    for i in range(2048):
+    for i in range(N_BINS):
         counts[i] += other[i]
         other[i] = 0
     nonfinite = np.int64(0)
     for i in range(4):  # The bins of infinities and NaN (FORMAT.md).
-        nonfinite += np.int64(counts[1020 + i]) + np.int64(counts[2044 + i])
-    # Bins 0 and 1024 hold zeros and the smallest numbers; weights seldom have any.
-    zeros = _zeros(bits) if counts[0] or counts[1024] else 0
+        nonfinite += np.int64(counts[N_FINITE + i]) + np.int64(counts[NEGATIVE + N_FINITE + i])
+    # The first bins of either sign hold zeros and the smallest numbers; weights seldom have any.
+    zeros = _zeros(bits) if counts[0] or counts[NEGATIVE] else 0
     ends = np.array([low, high], np.int32)
     for i in range(2):
         ends[i] = ends[i] ^ ((ends[i] >> 31) & MAGNITUDE_32)
@@ -169,9 +171,9 @@ def _measure_32(values, row, counts, other):  # type: ignore[no-untyped-def]
 @_compiled("void(f4[::1], f8[::1], u4[::1])")
 def measure_32(values, row, counts):  # type: ignore[no-untyped-def]
     """Add the bins of `values` to `counts` and fill `row` with the fields of `Moments`."""
-    table = np.zeros(2048, np.uint32)
-    _measure_32(values, row, table, np.zeros(2048, np.uint32))
-    for i in range(2048):
+    table = np.zeros(N_BINS, np.uint32)
+    _measure_32(values, row, table, np.zeros(N_BINS, np.uint32))
+    for i in range(N_BINS):
         counts[i] += table[i]
 
 
@@ -241,9 +243,9 @@ def table_32(addresses, before, sizes, rows, filled, places, counts, begin, row,
     Returns:
         How many arrays have been measured, and the end of their bins.
     """
-    table, other = np.zeros(2048, np.uint32), np.zeros(2048, np.uint32)
+    table, other = np.zeros(N_BINS, np.uint32), np.zeros(N_BINS, np.uint32)
     for i in range(begin, addresses.size):
-        if places.size - at < min(sizes[i], 2048):
+        if places.size - at < min(sizes[i], N_BINS):
             return i, at
         values = carray(_pointer(addresses[i]), (sizes[i],), np.float32)
         if before[i]:
@@ -264,7 +266,7 @@ def append_32(address, size, every, rows, filled, places, counts, row, at):  # t
     Where `every` is above 1, mean, deviation and bins are of every `every`th value, unless one is not finite.
     """
     values = carray(_pointer(address), (size,), np.float32)
-    table, other = np.zeros(2048, np.uint32), np.zeros(2048, np.uint32)
+    table, other = np.zeros(N_BINS, np.uint32), np.zeros(N_BINS, np.uint32)
     is_sample = False
     if every > 1:
         found, sample = np.empty(3), np.empty((size + every - 1) // every, np.float32)
@@ -286,9 +288,9 @@ def append_32(address, size, every, rows, filled, places, counts, row, at):  # t
 @_compiled("UniTuple(i8, 2)(i8[::1], i8[::1], i8[::1], f8[:, ::1], i8[::1], u2[::1], u4[::1], i8, i8, i8)")
 def table_64(addresses, before, sizes, rows, filled, places, counts, begin, row, at):  # type: ignore[no-untyped-def]
     """The same for float64."""
-    table = np.zeros(2048, np.uint32)
+    table = np.zeros(N_BINS, np.uint32)
     for i in range(begin, addresses.size):
-        if places.size - at < min(sizes[i], 2048):
+        if places.size - at < min(sizes[i], N_BINS):
             return i, at
         values = carray(_pointer(addresses[i]), (sizes[i],), np.float64)
         if before[i]:

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from netscope.schema.run import Attempt, Run
+from netscope.schema.run import Attempt
 from netscope.store.ingest.folder_clock import FolderClock
-from netscope.store.ingest.run_row import run_of
+from netscope.store.ingest.run_row import empty_run, run_of
 from netscope.store.ingest.run_state import (
     Life,
     Phase,
@@ -52,7 +52,7 @@ class RunFolder:
         self.forks: dict[int, int] = {}
         self.said_forks: dict[int, int] = {}
         """Per attempt after the first, the step it goes on from."""
-        self.run = Run(run_id, run_id, "killed", 0.0, 0.0, [], "", False, {}, {}, 0)
+        self.run = empty_run(run_id)
         self.attempts: list[Attempt] = []
         self.lives: dict[str, Life] = {}
         """Per name of a journal of an attempt whether its writer lives, as of the last `judge`."""

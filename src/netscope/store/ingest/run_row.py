@@ -102,6 +102,23 @@ def added(field: str, ordered: list[Follower], edited: float) -> list[str]:
     return [text for text in sorted(first, key=first.__getitem__) if first[text] > edited]
 
 
+def empty_run(run_id: str = "") -> Run:
+    """A run of which nothing is known but its folder."""
+    return Run(
+        id=run_id,
+        name=run_id,
+        state="killed",
+        created=0.0,
+        updated=0.0,
+        tags=[],
+        notes="",
+        archived=False,
+        config={},
+        summary={},
+        revision=0,
+    )
+
+
 def run_of(run_id: str, ordered: list[Follower], tries: list[Attempt], revision: int) -> Run:
     """The row of a run, without a summary."""
     edits = latest(follower.head.edits for follower in ordered)

@@ -8,6 +8,7 @@ from typing import NamedTuple, NoReturn
 
 from netscope.errors import UsageError
 from netscope.schema.run import Run
+from netscope.store.ingest.run_row import empty_run
 from netscope.store.journal.exact_numbers import MOST_DIGITS
 from netscope.store.query.known import PARTS, Known
 from netscope.store.query.operators import Node, Value, comparing, constant, every, is_missing, spelt, truth
@@ -293,7 +294,7 @@ class Parser:
         return token.text
 
 
-BLANK = Run("", "", "finished", 0.0, 0.0, [], "", False, {}, {}, 0)
+BLANK = empty_run()
 
 
 def _missing(node: Node, wanted: bool) -> Node:
