@@ -157,3 +157,16 @@ def uneven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site = show(folder)
     yield site
     site.stop()
+
+
+@pytest.fixture(scope="session")
+def diverged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Three runs that learn, of which one diverges."""
+    folder = tmp_path_factory.mktemp("diverged") / "runs"
+    for name, growth in (("a", 0.97), ("b", 0.98), ("c", 1.05)):
+        with netscope.init(dir=folder, name=name, watch_system=False, console=False) as run:
+            for step in range(200):
+                run.log({"loss": 2 * growth**step + 0.1}, step=step)
+    site = show(folder)
+    yield site
+    site.stop()

@@ -166,16 +166,51 @@ def test_axes_may_be_logarithmic(curves: Page) -> None:
     assert chart(curves, "loss").screenshot() != logarithmic
 
 
-def test_outliers_may_be_left_beyond_the_edge(curves: Page) -> None:
-    def top() -> float:
-        said = chart(curves, "loss").get_attribute("aria-label") or ""
-        return float(said.rpartition("–")[2])
+def top(page: Page, key: str) -> float:
+    said = chart(page, key).get_attribute("aria-label") or ""
+    return float(said.rpartition("–")[2].replace(",", ""))
 
-    curves.get_by_label("Smoothing").first.fill("0")
-    before = top()
-    settings(curves).get_by_label("Ignore outliers").check()
-    expect(chart(curves, "loss")).not_to_have_attribute("aria-label", re.compile(f"{before}$"))
-    assert top() < before
+
+def test_a_diverged_run_is_left_beyond_the_axis_until_all_is_shown(page: Page, diverged: Site) -> None:
+    page.goto(f"{diverged.url}curves")
+    ready(page)
+    assert top(page, "loss") < 3
+    card(page, "loss").get_by_role("button", name="1 run beyond the axis").click()
+    expect(page).to_have_url(re.compile("looks="))
+    expect(card(page, "loss").get_by_role("button", name="beyond")).to_have_count(0)
+    assert top(page, "loss") > 1000
+    page.reload()
+    ready(page)
+    assert top(page, "loss") > 1000
+    page.get_by_role("button", name="Settings of loss").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="As the other charts").click()
+    expect(card(page, "loss").get_by_role("button", name="1 run beyond the axis")).to_be_visible()
+
+
+def test_one_chart_has_axes_of_its_own(curves: Page) -> None:
+    card(curves, "loss").hover(position={"x": 20, "y": 10})
+    curves.get_by_role("button", name="Settings of loss").click()
+    panel = curves.get_by_role("dialog", name="Settings of loss")
+    panel.get_by_label("Upper end of y").fill("7")
+    panel.get_by_label("x axis").select_option("relative")
+    expect(chart(curves, "loss")).to_have_attribute("aria-label", re.compile(r"– 7$"))
+    expect(chart(curves, "loss")).to_have_attribute("aria-valuemax", re.compile(r"^2\d(\.\d+)?$"))
+    expect(chart(curves, "accuracy")).to_have_attribute("aria-valuemax", "399")
+    curves.keyboard.press("Escape")
+    curves.get_by_role("button", name="Enlarge: loss").click()
+    large = curves.get_by_role("dialog", name="loss", exact=True).get_by_role("slider", name=re.compile("^loss"))
+    expect(large).to_have_attribute("aria-label", re.compile(r"– 7$"))
+
+
+def test_the_plain_wheel_zooms_a_chart_that_has_the_focus_alone(curves: Page) -> None:
+    chart(curves, "loss").hover()
+    curves.mouse.wheel(0, -300)
+    curves.wait_for_timeout(300)
+    expect(chart(curves, "loss")).to_have_attribute("aria-valuemax", "399")
+    chart(curves, "loss").focus()
+    curves.mouse.wheel(0, -300)
+    expect(chart(curves, "loss")).not_to_have_attribute("aria-valuemax", "399")
 
 
 def test_a_filter_of_keys_that_nothing_passes_says_so(curves: Page) -> None:

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { mergeDetail } from './merge';
 import { lowerBound, nearest } from './nearest';
-import { extent, withoutOutliers } from './outliers';
+import { extent } from './outliers';
 
 const xs = [0, 1, 1, 4, 9, 10];
 
@@ -56,18 +56,4 @@ test('the extent ignores NaN, infinities and, on a logarithmic axis, what is not
   expect(extent([[NaN, 3, -2], [Infinity, 0.5]])).toEqual([-2, 3]);
   expect(extent([[0, 3, -2, 0.5]], true)).toEqual([0.5, 3]);
   expect(extent([[NaN], []])).toEqual([NaN, NaN]);
-});
-
-test('a spike does not set the scale when outliers are ignored', () => {
-  const values = Array.from({ length: 1000 }, (_, i) => i / 1000);
-  values[500] = 1e9;
-  const [low, high] = withoutOutliers([values.slice(0, 300), values.slice(300)]);
-  expect(low).toBeCloseTo(0.05, 2);
-  expect(high).toBeCloseTo(0.95, 2);
-});
-
-test('outliers of many values come from an even sample over all columns', () => {
-  const [low, high] = withoutOutliers([Float32Array.from({ length: 90_000 }, (_, i) => i), [1e9, 1e9]]);
-  expect(low / 90_000).toBeCloseTo(0.05, 2);
-  expect(high / 90_000).toBeCloseTo(0.95, 2);
 });

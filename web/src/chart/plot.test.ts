@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { frameOf, partsOf, yRange, type Axes, type Curve } from './plot';
 
-const axes: Axes = { x: 'linear', y: 'linear', xWindow: null, yWindow: null, ignoreOutliers: false };
+const axes: Axes = { x: 'linear', y: 'linear', xWindow: null, yWindow: null, clipsOutliers: false };
 
 function curve(y: Float32Array | Float64Array): Curve {
   const x = Float64Array.from(y, (_, i) => i);
@@ -22,13 +22,13 @@ test.each([
 });
 
 test('small changes of an accurate number are no rounding', () => {
-  expect(yRange([curve(Float64Array.of(1e6, 1e6 + 1e-3))], axes)).toEqual([1e6, 1e6 + 1e-3]);
-  expect(yRange([curve(Float32Array.of(1, 1.000002))], axes)[0]).toBe(1);
+  expect(yRange([curve(Float64Array.of(1e6, 1e6 + 1e-3))], axes)).toMatchObject({ low: 1e6, high: 1e6 + 1e-3 });
+  expect(yRange([curve(Float32Array.of(1, 1.000002))], axes).low).toBe(1);
 });
 
 test('nothing to draw has no range, and zeros are zeros', () => {
-  expect(yRange([curve(Float32Array.of(NaN, NaN))], axes)).toEqual([NaN, NaN]);
-  expect(yRange([curve(Float32Array.of(0, 0))], axes)).toEqual([0, 0]);
+  expect(yRange([curve(Float32Array.of(NaN, NaN))], axes)).toMatchObject({ low: NaN, high: NaN });
+  expect(yRange([curve(Float32Array.of(0, 0))], axes)).toMatchObject({ low: 0, high: 0 });
 });
 
 test('where runs of a group are missing its line is a part of its own, and every piece is in one of the two', () => {
@@ -41,4 +41,17 @@ test('where runs of a group are missing its line is a part of its own, and every
 test('the line of a group of which no run is missing is whole', () => {
   const line = Float32Array.of(1, 2);
   expect(partsOf({ ...curve(line), runs: [2, 2], nRuns: 2 })).toEqual({ whole: line, partial: null });
+});
+
+test('an end of y that was fixed stays, the other follows the values', () => {
+  const values = [curve(Float32Array.of(1, 2, 3))];
+  const ends = (yLimits: [number | null, number | null], y: Axes['y'] = 'linear') => {
+    const { low, high } = frameOf(values, { ...axes, y, yLimits }, 300, 200, () => 30).y;
+    return [low, high];
+  };
+  expect(ends([-5, null])).toEqual([-5, ends([null, null])[1]]);
+  expect(ends([0, 2])).toEqual([0, 2]);
+  expect(ends([4, 2])).toEqual(ends([null, null]));
+  expect(ends([0, 2], 'log')[0]).toBeGreaterThan(0);
+  expect(frameOf(values, { ...axes, yLimits: [0, 2], yWindow: [1, 2] }, 300, 200, () => 30).y.low).toBe(1);
 });

@@ -4,7 +4,7 @@ import { parseColor } from './ink';
 import type { Xs } from '../api/client';
 import type { Ys } from './merge';
 import { lowerBound } from './nearest';
-import { extent, withoutOutliers } from './outliers';
+import { extent, ordinaryRange, type Range, type Span } from './outliers';
 import { clear, fillBand, horizontal, makeRaster, strokeLine, vertical, type Raster } from './raster';
 import { durationTicks, makeScale, pad, type Scale, type ScaleKind, type Tick } from './scale';
 import { pixelRatio } from './sight';
@@ -41,7 +41,10 @@ export interface Axes {
   /** Shown range of x; null: all of it. */
   xWindow: readonly [number, number] | null;
   yWindow: readonly [number, number] | null;
-  ignoreOutliers: boolean;
+  /** Ends of y that a person fixed, where it is not zoomed; null: by the values. */
+  yLimits?: readonly [number | null, number | null];
+  /** Leave values beyond the axis that would flatten all others. */
+  clipsOutliers: boolean;
   /** Show 0 although no value is near it: for amounts and percentages. */
   fromZero?: boolean;
 }
@@ -56,6 +59,8 @@ export interface Frame {
   height: number;
   xTicks: Tick[];
   yTicks: Tick[];
+  /** How many runs or groups have values that were left beyond the axis as outliers. */
+  nBeyond: number;
 }
 
 /** Above so many curves the raw lines behind smoothed ones would only be fog. */
@@ -112,38 +117,46 @@ const F32_STEP = 2 ** -22;
 const F64_STEP = 2 ** -44;
 
 /** Range of y within a window of x, of the lines that are drawn and of bands; [v, v] where only rounding moves the line. */
-export function yRange(curves: readonly Curve[], axes: Axes): [number, number] {
-  const [low, high] = drawnRange(curves, axes);
+export function yRange(curves: readonly Curve[], axes: Axes): Range {
+  const range = drawnRange(curves, axes);
+  const { low, high } = range;
   const step = curves.every((curve) => shown(curve) instanceof Float32Array) ? F32_STEP : F64_STEP;
-  if (high - low > Math.max(Math.abs(low), Math.abs(high)) * step) return [low, high];
-  return [low + (high - low) / 2, low + (high - low) / 2];
+  if (high - low > Math.max(Math.abs(low), Math.abs(high)) * step) return range;
+  const middle = low + (high - low) / 2;
+  return { ...range, low: middle, high: middle };
 }
 
-function drawnRange(curves: readonly Curve[], axes: Axes): [number, number] {
-  const [low, high] = axes.xWindow ?? [-Infinity, Infinity];
-  const columns: Ys[] = [];
+function drawnRange(curves: readonly Curve[], axes: Axes): Range {
+  const [left, right] = axes.xWindow ?? [-Infinity, Infinity];
+  const spans: Span[] = [];
   const raw = new Set(rawLines(curves));
   for (const curve of curves) {
-    const from = Math.max(0, lowerBound(curve.x, low) - 1);
-    const to = high === Infinity ? curve.x.length : Math.min(curve.x.length, lowerBound(curve.x, high) + 1);
-    columns.push(shown(curve).subarray(from, to));
-    if (raw.has(curve)) columns.push(curve.y.subarray(from, to));
-    if (curve.low && curve.high) columns.push(curve.low.subarray(from, to), curve.high.subarray(from, to));
+    const from = Math.max(0, lowerBound(curve.x, left) - 1);
+    const to = right === Infinity ? curve.x.length : Math.min(curve.x.length, lowerBound(curve.x, right) + 1);
+    const { id, key } = curve;
+    const add = (values: Ys) => spans.push({ id, key, values: values.subarray(from, to) });
+    add(shown(curve));
+    if (raw.has(curve)) add(curve.y);
+    if (curve.low && curve.high) {
+      add(curve.low);
+      add(curve.high);
+    }
   }
   const positive = axes.y === 'log';
-  if (!axes.ignoreOutliers) return extent(columns, positive);
-  const [inner, outer] = withoutOutliers(columns, positive);
-  const [least, most] = extent(columns, positive);
-  if (positive) {
-    const room = (outer / inner) ** 0.1;
-    return [Math.max(least, inner / room), Math.min(most, outer * room)];
-  }
-  // A tenth more on either side: what lies just beyond the quantiles is no outlier.
-  const room = (outer - inner) * 0.1;
-  return [Math.max(least, inner - room), Math.min(most, outer + room)];
+  if (axes.clipsOutliers) return ordinaryRange(spans, positive);
+  const [low, high] = extent(spans.map((span) => span.values), positive);
+  return { low, high, beyond: new Set() };
 }
 
-function padded(axes: Axes, [low, high]: [number, number]): [number, number] {
+/** The range with the ends that a person fixed. What would be no range, or none that the axis can show, is left out. */
+function limited(axes: Axes, [low, high]: [number, number]): [number, number] {
+  const usable = (end: number | null | undefined) => typeof end === 'number' && !(axes.y === 'log' && end <= 0);
+  const [from, to] = axes.yLimits ?? [null, null];
+  const ends: [number, number] = [usable(from) ? from! : low, usable(to) ? to! : high];
+  return ends[0] < ends[1] ? ends : [low, high];
+}
+
+function padded(axes: Axes, { low, high }: Range): [number, number] {
   if (!axes.fromZero || axes.y === 'log' || !(low >= 0)) return pad(axes.y, low, high);
   return [0, pad(axes.y, 0, high)[1]];
 }
@@ -160,18 +173,18 @@ export function frameOf(
   let [x0, x1] = axes.xWindow ?? xExtent(curves, xKind === 'log');
   if (!(x1 > x0)) [x0, x1] = Number.isFinite(x0) ? pad(xKind, x0, x0) : xKind === 'log' ? [1, 10] : [0, 1];
   const range = yRange(curves, axes);
-  const [y0, y1] = axes.yWindow ?? padded(axes, range);
+  const [y0, y1] = axes.yWindow ?? limited(axes, padded(axes, range));
   const plotHeight = Math.max(10, height - TOP - BOTTOM);
   const y = makeScale(axes.y, y0, y1, TOP + plotHeight, TOP);
   // Where nothing that was logged is a number, no number beside the axis would mean anything.
-  const isEmpty = curves.length > 0 && !axes.yWindow && Number.isNaN(range[0]);
+  const isEmpty = curves.length > 0 && !axes.yWindow && Number.isNaN(range.low);
   const yTicks = isEmpty ? [] : y.ticks(Math.max(3, Math.min(9, Math.round(plotHeight / 38))));
   const left = Math.ceil(Math.max(16, ...yTicks.map((tick) => measure(tick.text)))) + GAP;
   const plotWidth = Math.max(10, width - left - RIGHT);
   const x = makeScale(xKind, x0, x1, left, left + plotWidth);
   const count = Math.max(2, Math.min(12, Math.round(plotWidth / 76)));
   const xTicks = axes.x === 'duration' ? durationTicks(x0, x1, count) : x.ticks(count);
-  return { x, y, left, top: TOP, width: plotWidth, height: plotHeight, xTicks, yTicks };
+  return { x, y, left, top: TOP, width: plotWidth, height: plotHeight, xTicks, yTicks, nBeyond: axes.yWindow ? 0 : range.beyond.size };
 }
 
 // Charts are drawn one after the other and mostly have one size, so they share their pixels.

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { frameOf, type Axes, type Curve } from './plot';
 import { nearestReading, readingsAt, tooltipRows } from './readings';
 
-const axes: Axes = { x: 'linear', y: 'linear', xWindow: null, yWindow: null, ignoreOutliers: false };
+const axes: Axes = { x: 'linear', y: 'linear', xWindow: null, yWindow: null, clipsOutliers: false };
 
 function curve(id: string, xs: number[], ys: number[], more: Partial<Curve> = {}): Curve {
   return { id, key: 'k', dash: null, name: id, color: '#000000', x: Float64Array.from(xs), y: Float32Array.from(ys), smoothed: null, ghost: false, ...more };

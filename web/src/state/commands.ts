@@ -8,6 +8,8 @@ export interface Command {
   section: () => string;
   /** "j", "shift+e", "mod+k" (mod: Ctrl, or Cmd on a Mac), "g c" (one after the other). */
   keys?: readonly string[];
+  /** What is done by mouse instead, as the `?` overlay tells it. */
+  gesture?: () => string;
   run: () => void;
   /** Whether it can be run now; always when absent. */
   when?: () => boolean;

@@ -54,6 +54,10 @@ describe('sections', () => {
     expect(ids(sectionsOf(keys('l10', 'l9'), plain)[0]!)).toEqual(['l9', 'l10']);
   });
 
+  test('what was set, such as a learning rate, comes after what was measured', () => {
+    expect(ids(sectionsOf(keys('epoch', 'loss', 'lr', 'acc'), plain)[0]!)).toEqual(['acc', 'loss', 'epoch', 'lr']);
+  });
+
   test('an order given by hand is kept, new keys follow by name', () => {
     const sections = sectionsOf(keys('a', 'b', 'c', 'd'), { ...plain, order: { '': ['d', 'b'] } });
     expect(ids(sections[0]!)).toEqual(['d', 'b', 'a', 'c']);

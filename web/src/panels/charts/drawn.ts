@@ -4,6 +4,7 @@ import { formatClock, formatDuration } from '../../chart/scale';
 import { number, thousands } from '../../i18n/numbers';
 import type { GroupCurve } from './groups.svelte';
 import type { Points } from './loader';
+import { isStepwise } from './looks';
 
 export interface Pen {
   id: string;
@@ -14,12 +15,18 @@ export interface Pen {
 /** How the lines of a key of a run are drawn and told of. */
 export type LinePen = Pen & Pick<Curve, 'key' | 'dash'>;
 
-/** The curves of one key of a run: its line and the tails that it replaced. */
-export function curvesOfRun(pen: LinePen, lines: readonly Points[]): Curve[] {
+/**
+ * The curves of one key of a run: its line and the tails that it replaced. `picksMean`: a series that goes in steps, as a schedule
+ * does, is drawn as it was logged.
+ */
+export function curvesOfRun(pen: LinePen, lines: readonly Points[], picksMean = true): Curve[] {
   return lines
     .filter((points) => points.x.length > 0)
-    // The mean of a single point is the point.
-    .map(({ x, y, smoothed, ghost }) => ({ ...pen, x, y, smoothed: x.length > 1 ? smoothed : null, ghost }));
+    .map(({ x, y, smoothed, ghost }) => {
+      // The mean of a single point is the point.
+      const isPlain = x.length < 2 || (picksMean && smoothed !== y && isStepwise(y));
+      return { ...pen, x, y, smoothed: isPlain ? null : smoothed, ghost };
+    });
 }
 
 /** The curve of a group: its mean with a band around what is drawn, and how many of its runs count at each point. */

@@ -2,6 +2,7 @@
 import { own } from '../../api/own';
 import type { Key } from '../../api/schema.gen';
 import { byName } from '../../i18n/text';
+import { isSetting } from './looks';
 import { chartOfOwn, chartsOf, type Chart, type OwnChart } from './charts';
 
 export interface Section {
@@ -81,10 +82,11 @@ export function sectionsOf(keys: readonly Key[], { filter, pinned, hidden, folde
   return sections;
 }
 
-/** Charts that a person arranged come first in that order, all others after them by name. */
+/** Charts that a person arranged come first in that order, then what was measured, then what was set, by name. */
 function arranged(charts: Chart[], order: readonly string[]): Chart[] {
-  const place = new Map(order.map((id, i) => [id, i]));
-  return charts.sort((a, b) => (place.get(a.id) ?? order.length) - (place.get(b.id) ?? order.length) || byName(a.name, b.name));
+  const given = new Map(order.map((id, i) => [id, i]));
+  const place = new Map(charts.map(({ id, keys }) => [id, given.get(id) ?? order.length + Number(keys.every(isSetting))]));
+  return charts.sort((a, b) => place.get(a.id)! - place.get(b.id)! || byName(a.name, b.name));
 }
 
 /** `ids` with `id` moved to where `target` is. */

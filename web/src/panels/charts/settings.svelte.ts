@@ -5,6 +5,7 @@ import type { Window } from '../../chart/zoom';
 import { selection } from '../../state/selection.svelte';
 import { keep, recall } from '../../state/stored';
 import { ownOf, ownText } from './charts';
+import { isSetting, looksOf, looksText, type Look } from './looks';
 import type { Arrangement } from './sections';
 import { windowOf, windowText, zoomsOf, zoomsText, type Zooms } from './zoomlink';
 
@@ -23,6 +24,8 @@ interface Finding {
   together: boolean;
   /** Charts made by hand, as `ownText` writes them. */
   charts: string;
+  /** What single charts show in another way, as `looksText` writes it. */
+  looks: string;
 }
 
 const NAMES: Record<keyof Finding, string> = {
@@ -35,6 +38,7 @@ const NAMES: Record<keyof Finding, string> = {
   band: 'band',
   together: 'overlay',
   charts: 'charts',
+  looks: 'looks',
 };
 
 export class ChartSettings {
@@ -55,8 +59,8 @@ export class ChartSettings {
   folded = $state.raw<Readonly<Record<string, boolean>>>({});
   /** Keys in the order that a person gave them, per section. */
   order = $state.raw<Readonly<Record<string, readonly string[]>>>({});
-  /** Crosshair, shared by all charts of the page. */
-  cursor = $state.raw<{ x: number; key: string } | null>(null);
+  /** Crosshair, shared by all charts of one x axis; `id`: the chart that has it. */
+  cursor = $state.raw<{ x: number; id: string; axis: string } | null>(null);
 
   constructor(page: string, defaults: Partial<Finding> = {}) {
     this.page = page;
@@ -65,11 +69,12 @@ export class ChartSettings {
       x: 'step',
       logX: false,
       logY: false,
-      outliers: false,
+      outliers: true,
       keys: '',
       band: 'minmax',
       together: true,
       charts: '',
+      looks: '',
       ...defaults,
     };
     const { keys: _keys, ...taste } = recall<Partial<Finding>>(`${page}.finding`, {});
@@ -92,6 +97,7 @@ export class ChartSettings {
   readonly keys = $derived(String(this.#read('keys')));
   readonly together = $derived(this.#read('together') === true);
   readonly own = $derived(ownOf(String(this.#read('charts'))));
+  readonly looks = $derived(looksOf(String(this.#read('looks'))));
   readonly band = $derived<Band>(BANDS.find((band) => band === this.#read('band')) ?? 'minmax');
 
   /** Shared window of x, and windows of single cards: the link alone knows them, so that Back undoes a zoom. */
@@ -139,25 +145,66 @@ export class ChartSettings {
     this.set('charts', ownText(this.own.filter((chart) => chart.n !== n)));
   }
 
-  windowX(key: string): Window {
-    return (this.sharedZoom ? null : ownValue(this.zooms, key)?.x) ?? this.zoomX;
+  /** What a chart shows in another way than the page. */
+  lookOf(id: string): Look {
+    return ownValue(this.looks, id) ?? {};
   }
 
-  windowY(key: string): Window {
-    return ownValue(this.zooms, key)?.y ?? null;
+  /** How a chart is shown: in its own way, else as the page. */
+  of(id: string): Pick<Finding, 'x' | 'logX' | 'logY' | 'outliers'> {
+    const { x, logX, logY, outliers } = this;
+    const look = this.lookOf(id);
+    return { x: look.x ?? x, logX: look.logX ?? logX, logY: look.logY ?? logY, outliers: look.outliers ?? outliers };
+  }
+
+  /** Weight of the running mean of a key of a chart: none of a setting such as a learning rate, unless the chart says so itself. */
+  smoothOf(id: string, key: string): number {
+    return this.lookOf(id).smooth ?? (isSetting(key) ? 0 : this.smooth);
+  }
+
+  /** Show a chart in its own way; what is undefined is as the page again. */
+  setLook(id: string, change: { [K in keyof Look]: Look[K] | undefined }): void {
+    if ('x' in change && this.of(id).x !== (change.x ?? this.x)) this.#forgetX(id);
+    const look = Object.fromEntries(Object.entries({ ...this.lookOf(id), ...change }).filter(([, value]) => value !== undefined)) as Look;
+    this.set('looks', looksText({ ...this.looks, [id]: look }));
+  }
+
+  resetLook(id: string): void {
+    if (this.#hasOwnX(id)) this.#forgetX(id);
+    this.set('looks', looksText({ ...this.looks, [id]: {} }));
+  }
+
+  /** A window of steps means nothing in seconds. */
+  #forgetX(id: string): void {
+    this.#writeZoom(this.zoomX, { ...this.zooms, [id]: { ...ownValue(this.zooms, id), x: null } }, 'replace');
+  }
+
+  #hasOwnX(id: string): boolean {
+    return this.of(id).x !== this.x;
+  }
+
+  windowX(id: string): Window {
+    const own = ownValue(this.zooms, id)?.x ?? null;
+    if (this.#hasOwnX(id)) return own;
+    return (this.sharedZoom ? null : own) ?? this.zoomX;
+  }
+
+  windowY(id: string): Window {
+    return ownValue(this.zooms, id)?.y ?? null;
   }
 
   /** `how`: Back undoes what was set; what is replaced is a part of a movement. */
-  zoom(key: string, { x, y }: { x?: Window; y?: Window }, how: 'set' | 'replace'): void {
-    const changed = { ...ownValue(this.zooms, key) };
+  zoom(id: string, { x, y }: { x?: Window; y?: Window }, how: 'set' | 'replace'): void {
+    const changed = { ...ownValue(this.zooms, id) };
+    const isAlone = this.#hasOwnX(id);
     if (y !== undefined) changed.y = y;
-    if (x !== undefined && !this.sharedZoom) changed.x = x;
-    const shared = x !== undefined && (this.sharedZoom || x === null) ? x : this.zoomX;
-    this.#writeZoom(shared, { ...this.zooms, [key]: changed }, how);
+    if (x !== undefined && (!this.sharedZoom || isAlone)) changed.x = x;
+    const shared = x !== undefined && !isAlone && (this.sharedZoom || x === null) ? x : this.zoomX;
+    this.#writeZoom(shared, { ...this.zooms, [id]: changed }, how);
   }
 
   get isZoomed(): boolean {
-    return this.zoomX !== null || Object.values(this.zooms).some((zoom) => (!this.sharedZoom && zoom.x) || zoom.y);
+    return this.zoomX !== null || Object.entries(this.zooms).some(([id, zoom]) => ((!this.sharedZoom || this.#hasOwnX(id)) && zoom.x) || zoom.y);
   }
 
   resetZoom(how: 'set' | 'replace' = 'set'): void {

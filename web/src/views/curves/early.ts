@@ -24,7 +24,7 @@ function askEarly(): void {
   const revision = (id: string) => runs.all.get(id)?.revision ?? 0;
   for (const { chart } of inSight(layout, 0, size[1], 0)) {
     const nLines = lineup.runs.length * chart.keys.length;
-    const wish = { runs: lineup.runs, nLines, revision, x: settings.x, width: layout.cardWidth, window: settings.windowX(chart.id), smooth: settings.smooth };
-    for (const key of chart.keys) scalarSeries.get(key, holderOf(chart)).update(wish);
+    const wish = { runs: lineup.runs, nLines, revision, x: settings.of(chart.id).x, width: layout.cardWidth, window: settings.windowX(chart.id) };
+    for (const key of chart.keys) scalarSeries.get(key, holderOf(chart)).update({ ...wish, smooth: settings.smoothOf(chart.id, key) });
   }
 }

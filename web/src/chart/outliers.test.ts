@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import { ordinaryRange, type Span } from './outliers';
+
+const N = 200;
+const line = (id: string, of: (step: number) => number, key = 'loss'): Span => ({ id, key, values: Float32Array.from({ length: N }, (_, i) => of(i)) });
+const learns = (from: number) => (step: number) => from * Math.exp(-step / 60) + 0.05;
+const diverges = (step: number) => 2 * Math.exp(step / 20);
+
+const beyond = (spans: Span[], positive = false) => [...ordinaryRange(spans, positive).beyond];
+
+test('a run that diverged does not flatten the others', () => {
+  const { low, high, beyond } = ordinaryRange([line('a', learns(2)), line('b', learns(3)), line('c', diverges)]);
+  expect([...beyond]).toEqual(['c']);
+  expect(low).toBeCloseTo(0.12, 1);
+  expect(high).toBeGreaterThan(2.5);
+  expect(high).toBeLessThan(3.5);
+});
+
+test('of two runs one is beyond only where there is no doubt', () => {
+  expect(beyond([line('a', learns(2)), line('b', diverges)])).toEqual(['b']);
+  expect(beyond([line('a', (step) => step), line('b', () => 10)])).toEqual([]);
+});
+
+test('a run that learns nothing is no reason to clip those that do', () => {
+  expect(beyond([line('a', learns(2.3)), line('b', (step) => 2.3 - step * 1e-5), line('c', (step) => 2.3 - step * 2e-5)])).toEqual([]);
+});
+
+test('what does not flatten the others stays on the axis', () => {
+  const spans = [line('a', learns(2)), line('b', learns(3)), line('c', learns(15))];
+  expect(ordinaryRange(spans)).toMatchObject({ low: Math.fround(learns(2)(N - 1)), high: Math.fround(15.05) });
+});
+
+test('a spike of a single run is left beyond, a slow fall is not', () => {
+  const spiked = { id: 'a', key: 'loss', values: line('a', learns(2)).values };
+  (spiked.values as Float32Array)[100] = 1e6;
+  expect(beyond([spiked])).toEqual(['a']);
+  expect(ordinaryRange([spiked]).high).toBeLessThan(2.5);
+  expect(beyond([line('a', (step) => 1 / (step + 1))])).toEqual([]);
+});
+
+test('a series that is nearly always the same shows what it seldom is', () => {
+  expect(ordinaryRange([line('a', (step) => Number(step === 50) * 7)])).toEqual({ low: 0, high: 7, beyond: new Set() });
+});
+
+test('keys of unlike sizes in one chart are no outliers of each other', () => {
+  expect(beyond([line('a', learns(2)), line('b', learns(3)), line('a', (step) => 1e-3 * step, 'lr'), line('b', (step) => 1e-3 * step, 'lr')])).toEqual([]);
+});
+
+test('a logarithmic axis has room for what a linear one has not', () => {
+  const spans = [line('a', learns(2)), line('b', learns(3)), line('c', diverges)];
+  expect(beyond(spans)).toEqual(['c']);
+  expect(beyond(spans, true)).toEqual([]);
+});
+
+test('NaN and infinities are no values, and nothing has no range', () => {
+  const broken = line('c', (step) => (step < 100 ? learns(2)(step) : step % 2 ? NaN : Infinity));
+  expect(beyond([line('a', learns(2)), line('b', learns(3)), broken])).toEqual([]);
+  expect(ordinaryRange([line('a', () => NaN)])).toEqual({ low: NaN, high: NaN, beyond: new Set() });
+});
+
+test('the range of very many values is that of an even sample', () => {
+  const values = Float32Array.from({ length: 90_000 }, (_, i) => i);
+  expect(ordinaryRange([{ id: 'a', key: 'k', values }])).toMatchObject({ low: 0, high: 89_999 });
+  values[45_001] = 1e12;
+  const { high } = ordinaryRange([{ id: 'a', key: 'k', values }]);
+  expect(high / 90_000).toBeCloseTo(1.08, 1);
+});

@@ -1,0 +1,17 @@
+/** What can be done with a chart by mouse, and whether that was told already. */
+import { keep, recall } from '../../state/stored';
+
+export type Gesture = 'drag' | 'double' | 'pan' | 'click' | 'wheel';
+export const GESTURES: readonly Gesture[] = ['drag', 'double', 'pan', 'wheel', 'click'];
+
+class FirstHint {
+  /** Until the pointer has rested on a chart once. */
+  isNew = $state(!recall('chartHint', false));
+
+  done(): void {
+    this.isNew = false;
+    keep('chartHint', true);
+  }
+}
+
+export const hint = new FirstHint();
