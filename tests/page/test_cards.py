@@ -21,7 +21,7 @@ def card(page: Page, key: str) -> Locator:
 
 
 def chart(page: Page, key: str) -> Locator:
-    return card(page, key).get_by_role("slider")
+    return card(page, key).get_by_role("slider", name=re.compile(f"^{re.escape(key)}: "))
 
 
 def cards(page: Page) -> list[str]:
@@ -193,6 +193,7 @@ def test_one_chart_has_axes_of_its_own(curves: Page) -> None:
     curves.get_by_role("button", name="Settings of loss").click()
     panel = curves.get_by_role("dialog", name="Settings of loss")
     panel.get_by_label("Upper end of y").fill("7")
+    curves.keyboard.press("Enter")
     panel.get_by_label("x axis").select_option("relative")
     expect(chart(curves, "loss")).to_have_attribute("aria-label", re.compile(r"– 7$"))
     expect(chart(curves, "loss")).to_have_attribute("aria-valuemax", re.compile(r"^2\d(\.\d+)?$"))
