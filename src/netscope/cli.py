@@ -1,4 +1,4 @@
-"""The command line: show, runs, console, export, demo. Results go to stdout, what went wrong to stderr in one line."""
+"""The command line: show, runs, trash, console, export, demo. Results go to stdout, what went wrong to stderr."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from msgspec.structs import asdict, replace
 
 import netscope
 from netscope.errors import NetscopeError, NotFoundError, UsageError
-from netscope.schema.run import Run
+from netscope.schema.run import Deleted, Run
 from netscope.store.folder import folder_of
 from netscope.store.journal import exact_numbers
 from netscope.store.journal.limits import COLOURS, plain
@@ -199,6 +199,86 @@ def tell_of_others(host: str, urls: Sequence[str]) -> None:
         warn(f"anyone who can reach {host} can read, edit and delete these runs; there is no password")
 
 
+@app.command
+def trash(
+    folder: Folder = Path("runs"),
+    /,
+    *,
+    restore: ListOfText | None = None,
+    delete: ListOfText | None = None,
+    empty: Annotated[bool, Parameter(negative="")] = False,
+    yes: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """List, restore or finally delete the deleted runs of a folder.
+
+    Args:
+        folder: Folder of runs.
+        restore: Id of a run to bring back; may be given several times.
+        delete: Id of a run to delete for good; may be given several times.
+        empty: Delete all deleted runs for good.
+        yes: Do not ask before deleting for good.
+    """
+    there(folder)
+    with netscope.open(folder) as store:
+        if restore:
+            report("restored", store.restore(restore))
+        if doomed := [run.id for run in store.trash()] if empty else list(delete or ()):
+            if not yes and not confirmed(f"Delete {len(doomed)} {'run' if len(doomed) == 1 else 'runs'} for good?"):
+                return
+            report("deleted for good", store.delete_for_good(doomed))
+        if not restore and not delete and not empty:
+            rows: list[Sequence[str]] = [("id", "name", "created", "deleted", "size", "tags")]
+            rows += [
+                (run.id, run.name, moment(run.created), moment(run.deleted), size(run.bytes), ", ".join(run.tags))
+                for run in store.trash()
+            ]
+            say(table(rows))
+
+
+def report(done: str, reply: Deleted) -> None:
+    """Say what was done, and what could not be.
+
+    Raises:
+        SystemExit: Something could not be.
+    """
+    for run_id in reply.runs:
+        say(f"{done} {printable(run_id)}")
+    for problem in reply.problems:
+        warn(problem)
+    if reply.problems:
+        raise SystemExit(WRONG)
+
+
+def confirmed(question: str) -> bool:
+    """Ask on the terminal.
+
+    Raises:
+        UsageError: There is none to ask on.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError("deleting for good asks first, and there is no terminal to ask on; give --yes")
+    sys.stderr.write(f"{question} [y/N] ")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def moment(time: float) -> str:
+    """A time as a table shows it; nothing for one that is not known."""
+    return f"{datetime.fromtimestamp(time).astimezone():%Y-%m-%d %H:%M}" if time else ""
+
+
+def size(n: float) -> str:
+    """Bytes as people read them.
+
+    >>> size(312), size(1_250_000)
+    ('312 B', '1.2 MB')
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if n < 999.5:
+            return f"{n:.1f} {unit}" if unit != "B" and n < 10 else f"{n:.0f} {unit}"
+        n /= 1000
+    return f"{n:.1f} TB"
+
+
 def coloured(line: str) -> str:
     """A printed line with its colours, that does nothing else to a terminal."""
     return "".join(piece if i % 2 else visible_line(piece) for i, piece in enumerate(COLOURS.split(line)))
@@ -218,10 +298,9 @@ def lines(runs: Sequence[Run], keys: Sequence[str]) -> list[Sequence[str]]:
     """Runs as rows of a table for people, below the names of its columns."""
     rows: list[Sequence[str]] = [("id", "name", "state", "created", "duration", "tags", *keys)]
     for run in runs:
-        created = f"{datetime.fromtimestamp(run.created).astimezone():%Y-%m-%d %H:%M}" if run.created else ""
         took = duration(run.updated - run.created) if run.created else ""
         values = [number(float(run.summary[key].value)) if key in run.summary else "" for key in keys]
-        rows.append((run.id, run.name, run.state, created, took, ", ".join(run.tags), *values))
+        rows.append((run.id, run.name, run.state, moment(run.created), took, ", ".join(run.tags), *values))
     return rows
 
 

@@ -504,3 +504,51 @@ def test_a_group_tells_the_range_of_its_runs(table: Page) -> None:
     texts = table.locator(f"[role=row].group > :nth-child({at})").all_inner_texts()
     assert all(re.fullmatch(r"0\.\d+( – 0\.\d+)?", text) for text in texts)
     assert any(" – " in text for text in texts)
+
+
+def test_selected_rows_are_compared_and_only_differences_are_left(table: Page) -> None:
+    chosen = [names(table)[0], names(table)[2]]
+    choose(table, 0, 2)
+    table.keyboard.press("c")
+    expect(table).to_have_url(re.compile("/compare"))
+    heads = table.locator("thead th button:not([aria-pressed])")
+    expect(heads).to_have_text(chosen)
+    expect(table.get_by_role("rowheader", name="optimizer.weight_decay")).to_be_visible()
+    table.get_by_text("Differences only").click()
+    expect(table.get_by_role("rowheader", name="optimizer.weight_decay")).to_have_count(0)
+    lr = table.get_by_role("row", name=re.compile("^lr ")).first.locator("td.marked")
+    expect(lr).to_have_count(2)
+
+
+def test_ctrl_z_brings_deleted_runs_back(table: Page) -> None:
+    choose(table, 0, 1)
+    table.keyboard.press("Delete")
+    expect(rows(table)).to_have_count(4)
+    table.keyboard.press("ControlOrMeta+z")
+    expect(rows(table)).to_have_count(6)
+    expect(table.locator(".toast")).to_have_count(0)
+
+
+def test_the_trash_restores_runs_and_deletes_them_for_good_after_asking(table: Page, site: Site) -> None:
+    first, second = names(table)[:2]
+    choose(table, 0, 1)
+    table.keyboard.press("Delete")
+    table.get_by_role("link", name="Trash").click()
+    expect(table.get_by_text("2 deleted runs")).to_be_visible()
+    table.get_by_role("row", name=first).get_by_role("button", name="Restore").click()
+    expect(table.get_by_text("1 deleted run,")).to_be_visible()
+    table.get_by_role("row", name=second).get_by_role("checkbox").click()
+    table.keyboard.press("Delete")
+    dialog = table.get_by_role("dialog", name="Delete for good")
+    expect(dialog).to_contain_text(second)
+    dialog.get_by_role("button", name="Keep").click()
+    expect(table.get_by_text("1 deleted run,")).to_be_visible()
+    table.get_by_role("button", name="Empty the trash").or_(
+        table.get_by_role("button", name="Delete for good")
+    ).first.click()
+    dialog.get_by_role("button", name="Delete for good").click()
+    expect(table.get_by_text("The trash is empty")).to_be_visible()
+    assert not list((site.folder / ".netscope/trash").iterdir())
+    table.get_by_role("link", name="Runs", exact=True).last.click()
+    expect(rows(table)).to_have_count(5)
+    assert first in names(table)

@@ -197,7 +197,7 @@ def test_help_names_every_command(capsys):
 def test_help_says_of_every_command_what_it_does(capsys):
     _, out, _ = run(capsys, "--help")
     commands = [line for line in out.splitlines() if line.startswith("│ ") and "--" not in line]
-    assert len(commands) == 5
+    assert len(commands) == 6
     assert all(len(line.strip("│ ").split()) > 3 for line in commands)
 
 
@@ -267,3 +267,38 @@ def test_what_a_run_printed_is_shown_in_plain_text_or_with_colours(tmp_path, cap
     status, out, err = run(capsys, "console", str(tmp_path), "r", "--rank", "5")
     assert (status, out) == (2, "")
     assert "it has: 'rank 0', 'rank 1'" in err
+
+
+def test_the_trash_is_listed_restored_from_and_emptied(folder, write, capsys):
+    for name in ("a", "b", "c"):
+        write(name, name=f"run {name}").curve("loss", [1.0]).end()
+    with netscope.open(folder) as store:
+        store.delete(["a", "b", "c"])
+    status, out, _ = run(capsys, "trash", str(folder))
+    assert (status, sorted(line.split()[0] for line in out.splitlines()[1:])) == (0, ["a", "b", "c"])
+    assert run(capsys, "trash", str(folder), "--restore", "a")[1] == "restored a\n"
+    assert run(capsys, "trash", str(folder), "--delete", "b", "--yes")[1] == "deleted for good b\n"
+    assert run(capsys, "trash", str(folder), "--empty", "--yes")[1] == "deleted for good c\n"
+    status, _, err = run(capsys, "trash", str(folder), "--restore", "b")
+    assert (status, err) == (2, "netscope: no run 'b' in the trash\n")
+    assert run(capsys, "runs", str(folder))[1].splitlines()[1].startswith("a ")
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y\n", 0), ("\n", 1)])
+def test_deleting_for_good_asks_on_a_terminal(folder, write, capsys, monkeypatch, answer, left):
+    write("a").end()
+    with netscope.open(folder) as store:
+        store.delete(["a"])
+        terminal = io.StringIO(answer)
+        terminal.isatty = lambda: True
+        monkeypatch.setattr("sys.stdin", terminal)
+        assert "Delete 1 run for good? [y/N]" in run(capsys, "trash", str(folder), "--empty")[2]
+        assert len(store.trash()) == left
+
+
+def test_deleting_for_good_without_a_terminal_needs_yes(folder, write, capsys, monkeypatch):
+    write("a").end()
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    status, _, err = run(capsys, "trash", str(folder), "--delete", "a")
+    assert status == 2
+    assert "--yes" in err

@@ -102,6 +102,16 @@ def test_a_deleted_run_is_gone_and_can_be_restored(write, show):
     assert shown.client.get("/api/runs/a").status_code == 200
 
 
+def test_a_deleted_run_is_in_the_trash_until_it_is_deleted_for_good(write, show):
+    write("a", name="first").curve("loss", [1]).end()
+    client = show().client
+    client.post("/api/runs/delete", json={"runs": ["a"]})
+    assert [(run["id"], run["name"]) for run in client.get("/api/trash").json()["runs"]] == [("a", "first")]
+    assert client.post("/api/trash/delete", json={"runs": ["a"]}).json()["runs"] == ["a"]
+    assert client.get("/api/trash").json() == {"runs": []}
+    assert client.post("/api/runs/restore", json={"runs": ["a"]}).json()["problems"] == ["no run 'a' in the trash"]
+
+
 def test_a_run_whose_folder_is_removed_while_shown_leaves_the_others_alone(folder, write, show):
     import shutil
 

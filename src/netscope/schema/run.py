@@ -167,8 +167,30 @@ class DeleteRequest(Noun):
     """Those too that are written, or may still be."""
 
 
+class Trashed(Noun):
+    """A deleted run, in the trash of its folder of runs."""
+
+    id: str
+    """By which it is restored, or deleted for good."""
+    name: str
+    created: float
+    """Unix seconds, as `deleted`; 0: not known."""
+    deleted: float
+    tags: list[str]
+    bytes: int
+    """What it takes on the disk."""
+    folder: str = ""
+    """Name of its folder of runs, where several are shown."""
+
+
+class Trash(Noun):
+    """All deleted runs, the one deleted last first."""
+
+    runs: list[Trashed]
+
+
 class Deleted(Noun):
-    """Ids moved to the trash, or back; `problems` tells of those that could not be."""
+    """Ids moved to the trash, back from it or deleted for good; `problems` tells of those that could not be."""
 
     runs: list[str]
     problems: list[str]

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from netscope.errors import NotFoundError
-from netscope.schema.run import Deleted, EditRequest, Run, RunTable
+from netscope.schema.run import Deleted, EditRequest, Run, RunTable, Trashed
 from netscope.schema.series import Key, Keys, Kind
 from netscope.store.read.running_means import Means, RunningMeans
 from netscope.store.read.series_reader import Columns, View, unknown_run
@@ -160,6 +160,19 @@ class Stores:
     def restore(self, run_ids: Sequence[str]) -> Deleted:
         """Bring runs back from the trash; see `Store.restore`."""
         return merged({name: self.stores[name].restore(own) for name, own in self._split(run_ids).items()})
+
+    def trash(self) -> list[Trashed]:
+        """The deleted runs of all folders; see `Store.trash`."""
+        found = [
+            replace(run, id=qualified(name, run.id), folder=name)
+            for name, store in self.stores.items()
+            for run in store.trash()
+        ]
+        return sorted(found, key=lambda run: (-run.deleted, run.id))
+
+    def delete_for_good(self, run_ids: Sequence[str]) -> Deleted:
+        """Delete runs that are in the trash; see `Store.delete_for_good`."""
+        return merged({name: self.stores[name].delete_for_good(own) for name, own in self._split(run_ids).items()})
 
     def _split(self, run_ids: Sequence[str]) -> dict[str, list[str]]:
         """Own ids by folder. Ids of unknown folders are left out, as runs that are gone are."""

@@ -14,7 +14,7 @@ import msgspec
 
 from netscope import display
 from netscope.errors import NotFoundError, StorageError, UsageError
-from netscope.schema.run import Deleted, EditRequest, Run, RunDetail, RunTable, Summary
+from netscope.schema.run import Deleted, EditRequest, Run, RunDetail, RunTable, Summary, Trashed
 from netscope.schema.series import Key, Keys, Kind
 from netscope.store import trash
 from netscope.store.edit import Editor, change
@@ -384,6 +384,30 @@ class Store:
             except OSError as error:
                 problems.append(f"{run_id} could not be restored: {error.strerror}")
         self.refresh(None, everything=True)
+        return Deleted(done, problems)
+
+    def trash(self) -> list[Trashed]:
+        """The deleted runs, the one deleted last first."""
+        return trash.listed(self.folder)
+
+    def delete_for_good(self, run_ids: Sequence[str]) -> Deleted:
+        """Delete runs that are in the trash; nothing brings them back.
+
+        Raises:
+            UsageError: One id in place of a list of them.
+            StorageError: The folder cannot be written.
+        """
+        _check_list(run_ids)
+        self._need_writable("deleted")
+        done, problems = [], []
+        for run_id in dict.fromkeys(run_ids):
+            try:
+                trash.delete_for_good(self.folder, run_id)
+                done.append(run_id)
+            except NotFoundError as error:
+                problems.append(str(error))
+            except OSError as error:
+                problems.append(f"{run_id} could not be deleted: {error.strerror}")
         return Deleted(done, problems)
 
     def _summed(self, rows: list[Run], keys: Sequence[str]) -> list[Run]:

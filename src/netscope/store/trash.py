@@ -1,13 +1,20 @@
-"""Deleted runs: moved whole to `.netscope/trash`, and back."""
+"""Deleted runs: moved whole to `.netscope/trash`, and back, or deleted for good."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import shutil
 from pathlib import Path
 
-from netscope.errors import NotFoundError
+from netscope.errors import FormatError, NotFoundError
+from netscope.schema.run import Trashed
 from netscope.store.folder import FOLDER
+from netscope.store.ingest.folder_clock import FolderClock
+from netscope.store.ingest.run_folder import RunFolder, is_folder, is_text
+
+BEGINNING_BYTES = 16 << 10  # of a journal: what the run is called is there
 
 
 def folder_of(store: Path) -> Path:
@@ -32,6 +39,8 @@ def put(store: Path, run_id: str) -> None:
     names = itertools.chain([run_id], (f"{run_id}.{n}" for n in itertools.count(2)))
     place = next(trash / name for name in names if not (trash / name).exists())
     (store / run_id).rename(place)
+    with contextlib.suppress(OSError):
+        os.utime(place)  # tells when it was deleted
 
 
 def take(store: Path, run_id: str) -> None:
@@ -46,3 +55,50 @@ def take(store: Path, run_id: str) -> None:
     if (store / run_id).exists():
         raise FileExistsError(17, "a run of this id is there already", run_id)
     (folder_of(store) / run_id).rename(store / run_id)
+
+
+def listed(store: Path) -> list[Trashed]:
+    """The deleted runs, the one deleted last first. Of each journal only the beginning is read."""
+    trash = folder_of(store)
+    try:
+        with os.scandir(trash) as entries:
+            names = [entry.name for entry in entries if is_text(entry.name) and is_folder(entry)]
+    except OSError:
+        return []
+    clock = FolderClock(store)
+    found = [_read(trash, name, clock) for name in names]
+    return sorted(found, key=lambda one: (-one.deleted, one.id))
+
+
+def delete_for_good(store: Path, run_id: str) -> None:
+    """Delete a run that is in the trash.
+
+    Raises:
+        NotFoundError: It is not in the trash.
+        OSError: The file system refused; what is left stays in the trash.
+    """
+    if not has(store, run_id):
+        raise NotFoundError(f"no run {run_id!r} in the trash")
+    shutil.rmtree(folder_of(store) / run_id)
+
+
+def _read(trash: Path, name: str, clock: FolderClock) -> Trashed:
+    folder = RunFolder(name, trash)
+    if (listing := folder.look()) is not None:
+        folder.have(listing)
+    for follower in folder.followers:
+        with contextlib.suppress(OSError, FormatError):  # it is listed under its id
+            follower.grow(BEGINNING_BYTES)
+    folder.judge(clock)
+    folder.compose(0)
+    run = folder.run
+    return Trashed(name, run.name, run.created, (folder.mtime() or 0) / 1e9, run.tags, _size(trash / name))
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for place, _, files in os.walk(folder):
+        for file in files:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(place, file)).st_size
+    return total

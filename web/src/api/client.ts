@@ -25,6 +25,7 @@ import type {
   SeriesReply,
   SeriesRequest,
   Stat,
+  Trash,
 } from './schema.gen';
 
 /** Folder the page was served from, with its final slash: the page may live below a path. */
@@ -213,6 +214,8 @@ export const api = {
   cancel: (job: string) => change<Job>(['jobs', job, 'cancel'], {}),
   jobFile: (job: string) => address(['jobs', job, 'file']),
   restore: (runs: readonly string[]) => change<Deleted>(['runs', 'restore'], { runs }),
+  trash: (signal?: AbortSignal) => get<Trash>(['trash'], {}, signal),
+  deleteForGood: (runs: readonly string[]) => change<Deleted>(['trash', 'delete'], { runs }),
   keys: (runs: readonly string[], signal?: AbortSignal) => post<Keys>(['keys'], { runs }, signal),
   layers: (run: string, signal?: AbortSignal) => get<LayerTable>(['runs', run, 'layers'], {}, signal),
   assets: (run: string, query: { key?: string; kind?: AssetKind } = {}, signal?: AbortSignal) =>

@@ -383,7 +383,27 @@ export interface DeleteRequest {
   force?: boolean;
 }
 
-/** Ids moved to the trash, or back; `problems` tells of those that could not be. */
+/** A deleted run, in the trash of its folder of runs. */
+export interface Trashed {
+  /** By which it is restored, or deleted for good. */
+  id: string;
+  name: string;
+  /** Unix seconds, as `deleted`; 0: not known. */
+  created: number;
+  deleted: number;
+  tags: string[];
+  /** What it takes on the disk. */
+  bytes: number;
+  /** Name of its folder of runs, where several are shown. */
+  folder: string;
+}
+
+/** All deleted runs, the one deleted last first. */
+export interface Trash {
+  runs: Trashed[];
+}
+
+/** Ids moved to the trash, back from it or deleted for good; `problems` tells of those that could not be. */
 export interface Deleted {
   runs: string[];
   problems: string[];

@@ -1,9 +1,46 @@
-/** What a person does to runs: done at once, told in a toast, undone from there. Nothing asks "are you sure". */
-import { ApiError } from '../api/client';
+/** What a person does to runs: done at once, told in a toast, undone from there or with Ctrl+Z. Only deleting for good asks. */
+import { api, ApiError } from '../api/client';
 import type { EditRequest, Run } from '../api/schema.gen';
 import { i18n } from './i18n.svelte';
 import { runs } from './runs.svelte';
-import { complain, toast } from './toasts.svelte';
+import { complain, toast, toasts } from './toasts.svelte';
+
+interface WayBack {
+  /** The toast that offers it. */
+  toast: number;
+  run: () => void;
+}
+
+/** The latest last. */
+const waysBack: WayBack[] = [];
+
+function forget(way: WayBack): void {
+  const at = waysBack.indexOf(way);
+  if (at >= 0) waysBack.splice(at, 1);
+}
+
+/** Say that something was done, and offer to undo it. */
+function undoable(text: string, run: () => void): void {
+  const way: WayBack = { toast: -1, run };
+  const taken = () => {
+    forget(way);
+    run();
+  };
+  way.toast = toast(text, { label: i18n.t.shell.undo, run: taken });
+  waysBack.push(way);
+}
+
+export function canUndo(): boolean {
+  return waysBack.length > 0;
+}
+
+/** Undo the latest thing that was done. */
+export function undo(): void {
+  const way = waysBack.pop();
+  if (!way) return;
+  toasts.drop(way.toast);
+  way.run();
+}
 
 /** Text of a failure for people; no reply at all has its own sentence. */
 export function sentence(error: unknown): string {
@@ -36,10 +73,7 @@ export async function archive(ids: readonly string[], on: boolean): Promise<void
   const list = [...ids];
   if (!list.length || !(await edit({ runs: list, archived: on }))) return;
   const t = i18n.t;
-  toast(on ? t.runs.archivedDone(list.length) : t.runs.unarchivedDone(list.length), {
-    label: t.shell.undo,
-    run: () => void edit({ runs: list, archived: !on }),
-  });
+  undoable(on ? t.runs.archivedDone(list.length) : t.runs.unarchivedDone(list.length), () => void edit({ runs: list, archived: !on }));
 }
 
 /** One note for all of them; the way back gives each its own again. */
@@ -48,29 +82,41 @@ export async function annotate(list: readonly Run[], notes: string): Promise<voi
   if (!(await edit({ runs: ids, notes })) || ids.length < 2) return;
   const before = new Map<string, string[]>();
   for (const run of list) before.set(run.notes, [...(before.get(run.notes) ?? []), run.id]);
-  toast(i18n.t.runs.annotated(ids.length), {
-    label: i18n.t.shell.undo,
-    run: () => before.forEach((runs, old) => void edit({ runs, notes: old })),
-  });
+  undoable(i18n.t.runs.annotated(ids.length), () => before.forEach((runs, old) => void edit({ runs, notes: old })));
 }
 
 /** Move runs to the trash; those that may still be written are only offered to be. */
 export async function remove(ids: readonly string[], force = false): Promise<void> {
   const list = [...ids];
   if (!list.length) return;
+  // The runs are out of sight already: undoing that waits until the server has deleted them.
+  let isUndone = false;
+  const early = { toast: -1, run: () => (isUndone = true) };
+  waysBack.push(early);
   await attempt(async () => {
-    const { problems, written } = await runs.delete(list, force);
+    const { problems, written } = await runs.delete(list, force).finally(() => forget(early));
     const anyway = written.length ? { label: i18n.t.runs.deleteAnyway, run: () => void remove(written, true) } : null;
     problems.forEach((problem, i) => complain(problem, i === problems.length - 1 ? anyway : null));
     const gone = list.filter((id) => !runs.all.has(id));
     if (!gone.length) return;
-    toast(i18n.t.runs.deleted(gone.length), { label: i18n.t.shell.undo, run: () => void restore(gone) });
+    if (isUndone) await restore(gone);
+    else undoable(i18n.t.runs.deleted(gone.length), () => void restore(gone));
   });
 }
 
-async function restore(ids: readonly string[]): Promise<void> {
+/** Bring runs back from the trash. */
+export async function restore(ids: readonly string[]): Promise<void> {
   await attempt(async () => {
     for (const problem of await runs.restore(ids)) complain(problem);
+  });
+}
+
+/** Delete runs that are in the trash. */
+export async function deleteForGood(ids: readonly string[]): Promise<void> {
+  await attempt(async () => {
+    const reply = await api.deleteForGood(ids);
+    reply.problems.forEach((problem) => complain(problem));
+    if (reply.runs.length) toast(i18n.t.trash.gone(reply.runs.length));
   });
 }
 

@@ -15,10 +15,12 @@ class Toasts {
   list = $state.raw<readonly Toast[]>([]);
   #next = 0;
 
-  add(text: string, action: Toast['action'] = null, bad = false): void {
+  /** Returns the id by which it is dropped. */
+  add(text: string, action: Toast['action'] = null, bad = false): number {
     const toast: Toast = { id: this.#next++, text, bad, action };
     this.list = [...this.list.slice(-2), toast];
     setTimeout(() => this.drop(toast.id), action || bad ? LONG_MS : SHORT_MS);
+    return toast.id;
   }
 
   drop(id: number): void {
@@ -29,8 +31,8 @@ class Toasts {
 export const toasts = new Toasts();
 
 /** Say that something happened, with a way back. */
-export function toast(text: string, action?: Toast['action']): void {
-  toasts.add(text, action ?? null);
+export function toast(text: string, action?: Toast['action']): number {
+  return toasts.add(text, action ?? null);
 }
 
 /** Say that something did not work, with a way on where there is one. */

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from netscope.schema.run import DeleteRequest, EditRequest, RunsRequest
+from netscope.schema.run import DeleteRequest, EditRequest, RunsRequest, Trash
 from netscope.show import replies
 from netscope.show.guard import check_token
 from netscope.show.replies import answer, done, whole_number
@@ -56,10 +56,25 @@ async def restore(request: Request) -> Response:
     return await done(lambda: store.restore(asked.runs))
 
 
+async def trash(request: Request) -> Response:
+    """GET /api/trash: the deleted runs."""
+    store = runs_of(request)
+    return await done(lambda: Trash(store.trash()))
+
+
+async def delete_for_good(request: Request) -> Response:
+    """POST /api/trash/delete: delete runs that are in the trash for good."""
+    check_token(request)
+    store, asked = runs_of(request), await replies.body(request, RunsRequest)
+    return await done(lambda: store.delete_for_good(asked.runs))
+
+
 ROUTES: list[BaseRoute] = [
     Route("/runs", runs),
     Route("/runs/edit", edit, methods=["POST"]),
     Route("/runs/delete", delete, methods=["POST"]),
     Route("/runs/restore", restore, methods=["POST"]),
     Route("/runs/{run}", run),
+    Route("/trash", trash),
+    Route("/trash/delete", delete_for_good, methods=["POST"]),
 ]

@@ -1,8 +1,5 @@
-/** A configuration as lines of a tree, and several configurations side by side. */
-import { isNumeric, isSame, parseExact } from '../../api/numbers';
-import { own } from '../../api/own';
-import type { Run, Scalar } from '../../api/schema.gen';
-import { byName } from '../../i18n/text';
+/** A configuration as lines of a tree. */
+import { isNumeric, parseExact } from '../../api/numbers';
 import { setting } from '../../ui/format';
 
 export interface Line {
@@ -59,19 +56,4 @@ export function shownLines(lines: readonly Line[], folded: ReadonlySet<string>, 
     return lines.filter((line) => hits.some((hit) => hit === line || hit.path.startsWith(`${line.path}.`)));
   }
   return lines.filter((line) => ![...folded].some((path) => line.path.startsWith(`${path}.`)));
-}
-
-export interface Compared {
-  key: string;
-  values: (Scalar | undefined)[];
-  differs: boolean;
-}
-
-/** Every config key over the runs, and whether they agree. */
-export function compareConfigs(runs: readonly Run[]): Compared[] {
-  const keys = [...new Set(runs.flatMap((run) => Object.keys(run.config)))].sort(byName);
-  return keys.map((key) => {
-    const values = runs.map((run) => own(run.config, key));
-    return { key, values, differs: values.some((value) => !isSame(value, values[0])) };
-  });
 }

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import type { Environment, Run } from '../../api/schema.gen';
+import { codeRows, configRows, rowOf } from './compare';
+
+test('a value that one run lacks is no difference', () => {
+  expect(rowOf('lr', [0.1, undefined, 0.1])).toMatchObject({ differs: false, marked: [false, false, false] });
+  expect(rowOf('lr', [undefined, 0.1])).toMatchObject({ differs: false });
+  expect(rowOf('note', ['', 'x'])).toMatchObject({ differs: false });
+});
+
+test('the values that differ from what most have are marked', () => {
+  expect(rowOf('lr', [0.1, 0.1, 0.2, undefined]).marked).toEqual([false, false, true, false]);
+});
+
+test('where no value is the usual one all are marked', () => {
+  expect(rowOf('lr', [0.1, 0.2]).marked).toEqual([true, true]);
+  expect(rowOf('lr', [1, 1, 2, 2, 3]).marked).toEqual([true, true, true, true, true]);
+});
+
+test('NaN is the same as NaN, and a number is not the text that looks like it', () => {
+  expect(rowOf('lr', [NaN, NaN]).differs).toBe(false);
+  expect(rowOf('lr', [1, '1']).differs).toBe(true);
+});
+
+test('every key that any run has is a row', () => {
+  const runs = [{ config: { b: 1, a: 2 } }, { config: { b: 2, c: 3 } }] as unknown as Run[];
+  expect(configRows(runs).map((row) => [row.key, row.differs])).toEqual([['a', false], ['b', true], ['c', false]]);
+});
+
+test('uncommitted changes are a difference in the code', () => {
+  const one = (git_dirty: boolean) => ({ git_commit: '0123456789abcdef', git_branch: 'main', git_remote: '', git_dirty, packages: { torch: '2.3' } }) as unknown as Environment;
+  const [commit, branch] = codeRows([one(true), one(false), undefined], 'changes');
+  expect(commit!.values).toEqual(['0123456789 + changes', '0123456789', undefined]);
+  expect([commit!.differs, branch!.differs]).toEqual([true, false]);
+});

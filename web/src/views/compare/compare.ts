@@ -1,0 +1,64 @@
+/** Runs side by side: rows of values, and where they differ. */
+import { isSame } from '../../api/numbers';
+import { own } from '../../api/own';
+import type { Environment, Run, Scalar } from '../../api/schema.gen';
+import { byName } from '../../i18n/text';
+
+export interface Row {
+  key: string;
+  /** One a run; undefined where it has none. */
+  values: (Scalar | undefined)[];
+  /** Whether two of the runs that have it differ. */
+  differs: boolean;
+  /** Per run whether its value is to be marked: where they differ, all but the one that most have. */
+  marked: boolean[];
+}
+
+export function rowOf(key: string, values: (Scalar | undefined)[]): Row {
+  const there = values.filter(isThere);
+  const differs = there.some((value) => !isSame(value, there[0]));
+  if (!differs) return { key, values, differs, marked: values.map(() => false) };
+  const count = (value: Scalar) => there.filter((other) => isSame(other, value)).length;
+  const most = Math.max(...there.map(count));
+  const usual = there.filter((value) => count(value) === most);
+  // With a tie none of them is the usual one.
+  const [first] = usual;
+  const isTie = usual.some((value) => !isSame(value, first));
+  return { key, values, differs, marked: values.map((value) => isThere(value) && (isTie || !isSame(value, first))) };
+}
+
+function isThere(value: Scalar | undefined): value is Scalar {
+  return value !== undefined && value !== null && value !== '';
+}
+
+/** Every config key of the runs. */
+export function configRows(runs: readonly Run[]): Row[] {
+  const keys = [...new Set(runs.flatMap((run) => Object.keys(run.config)))].sort(byName);
+  return keys.map((key) => rowOf(key, runs.map((run) => own(run.config, key))));
+}
+
+/** Where the runs ran; undefined for those whose environment has not come yet. */
+export function environmentRows(environments: readonly (Environment | undefined)[]): Row[] {
+  const field = (key: string, value: (one: Environment) => Scalar) => rowOf(key, environments.map((one) => one && value(one)));
+  return [
+    field('host', (one) => one.host),
+    field('os', (one) => one.os),
+    field('python', (one) => one.python),
+    field('cpu', (one) => one.cpu),
+    field('gpus', (one) => one.gpus.join(', ')),
+    field('directory', (one) => one.directory),
+    field('command', (one) => one.command),
+  ];
+}
+
+/** The code: commit, branch, remote, and the versions of packages. */
+export function codeRows(environments: readonly (Environment | undefined)[], changed: string): Row[] {
+  const field = (key: string, value: (one: Environment) => Scalar) => rowOf(key, environments.map((one) => one && value(one)));
+  const packages = [...new Set(environments.flatMap((one) => Object.keys(one?.packages ?? {})))].sort(byName);
+  return [
+    field('commit', (one) => one.git_commit && one.git_commit.slice(0, 10) + (one.git_dirty ? ` + ${changed}` : '')),
+    field('branch', (one) => one.git_branch),
+    field('remote', (one) => one.git_remote),
+    ...packages.map((name) => rowOf(name, environments.map((one) => (one ? own(one.packages, name) : undefined)))),
+  ];
+}
