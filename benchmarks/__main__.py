@@ -33,6 +33,7 @@ NAMES = (
     "lost_on_kill",
     "watch_cost",
     "watch_deep",
+    "open_deep",
     "watch_gpu",
     "store_cost",
     "resume_cost",

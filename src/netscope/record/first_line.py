@@ -27,9 +27,9 @@ def print_line(session: Session) -> None:
         return
     root = session.folder.parent
     begins = (
-        f"session {session.name}"
+        f"recording {session.name}"
         if session.attempt == 1
-        else f"session {session.name} again, as attempt {session.attempt} from step {session.step}"
+        else f"recording {session.name} again, as attempt {session.attempt} from step {session.step}"
     )
     server = servers.running(root)
     if server is not None:
