@@ -188,7 +188,7 @@ def console(
 
 
 def tell_of_others(host: str, urls: Sequence[str]) -> None:
-    """Say at which addresses other machines reach a server, and warn of what they can do there.
+    """Print the addresses for other machines, with a warning about what they can do.
 
     Args:
         host: The address that it was asked to listen on.
@@ -236,7 +236,7 @@ def trash(
 
 
 def report(done: str, reply: Deleted) -> None:
-    """Say what was done, and what could not be.
+    """Print what was done and what failed.
 
     Raises:
         SystemExit: Something could not be.
@@ -262,12 +262,12 @@ def confirmed(question: str) -> bool:
 
 
 def moment(time: float) -> str:
-    """A time as a table shows it; nothing for one that is not known."""
+    """A time for a table; '' if unknown."""
     return f"{datetime.fromtimestamp(time).astimezone():%Y-%m-%d %H:%M}" if time else ""
 
 
 def size(n: float) -> str:
-    """Bytes as people read them.
+    """A number of bytes for people.
 
     >>> size(312), size(1_250_000)
     ('312 B', '1.2 MB')
@@ -280,12 +280,12 @@ def size(n: float) -> str:
 
 
 def coloured(line: str) -> str:
-    """A printed line with its colours, that does nothing else to a terminal."""
+    """A printed line with its colours but without other control sequences."""
     return "".join(piece if i % 2 else visible_line(piece) for i, piece in enumerate(COLOURS.split(line)))
 
 
 def there(folder: Path) -> None:
-    """Refuse a folder that is not there: listing nothing would hide a slip of the pen.
+    """Reject a folder that does not exist: an empty list would hide a typo.
 
     Raises:
         UsageError: It is not, or no path of a folder can be it.
@@ -295,7 +295,7 @@ def there(folder: Path) -> None:
 
 
 def lines(runs: Sequence[Run], keys: Sequence[str]) -> list[Sequence[str]]:
-    """Runs as rows of a table for people, below the names of its columns."""
+    """Runs as rows of a table, after a header row."""
     rows: list[Sequence[str]] = [("id", "name", "state", "created", "duration", "tags", *keys)]
     for run in runs:
         took = duration(run.updated - run.created) if run.created else ""
@@ -305,7 +305,7 @@ def lines(runs: Sequence[Run], keys: Sequence[str]) -> list[Sequence[str]]:
 
 
 def number(value: float) -> str:
-    """Whole numbers whole, others in six digits.
+    """Integers in full, other numbers with six digits.
 
     >>> number(20240117.0), number(0.123456789)
     ('20240117', '0.123457')
@@ -314,13 +314,13 @@ def number(value: float) -> str:
 
 
 def listed(runs: Sequence[Run]) -> str:
-    """Runs as a JSON list: the fields of the schema, summaries with names."""
+    """Runs as a JSON list with the fields of the schema; summaries as objects."""
     whole = [asdict(run) | {"summary": {key: asdict(value) for key, value in run.summary.items()}} for run in runs]
     return msgspec.json.encode(whole, enc_hook=exact_numbers.plain).decode()
 
 
 def split(keys: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Keys one by one: commas part them, unless there is a key that has them in its name.
+    """Split keys at commas, except in keys that have a comma in their name.
 
     >>> split(["a,b", "c,d", "a"], ["a", "b", "c,d"])
     ['a', 'b', 'c,d']
@@ -330,7 +330,7 @@ def split(keys: Sequence[str], known: Sequence[str]) -> list[str]:
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns under their names.
+    """Align columns under their names.
 
     >>> print(table([("id", "state"), ("a-b", "running")]))
     id   state
@@ -343,7 +343,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def printable(text: str, most: int = 1000) -> str:
-    r"""Text that does nothing to a terminal but stand in one line, cut to so many characters.
+    r"""Text on one line without control characters, cut to `most` characters.
 
     >>> printable("a\nb\x1b[31m", 12)
     'a⟨U+000A⟩b⟨…'
@@ -353,38 +353,38 @@ def printable(text: str, most: int = 1000) -> str:
 
 
 def columns(text: str) -> int:
-    """How many columns of a terminal text takes: Chinese letters two each, accents and joiners none."""
+    """Width of a text in terminal columns: Chinese characters take two, combining characters none."""
     return sum(map(width, text))
 
 
 def has_screen() -> bool:
-    """Whether opening a browser would show it to anybody: not on a Linux without a display, and not in CI."""
+    """Whether a browser can be opened: not without a display on Linux, and not in CI."""
     if os.environ.get("CI"):
         return False
     return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def replace_what_cannot_be_shown() -> None:
-    """Write question marks for letters that the terminal's encoding (ASCII, cp1252) lacks, rather than fail."""
+    """Replace characters that the terminal's encoding lacks with question marks instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
 def write_data() -> None:
-    """What follows on stdout is for programs: UTF-8 whatever the locale, unless a person looks at it."""
+    """Use UTF-8 on stdout whatever the locale, unless it is a terminal: programs read what follows."""
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
 
 
 def say(text: str) -> None:
-    """A line to stdout, at once: who waits for it may be reading a pipe."""
+    """Print a line to stdout and flush: the reader may be a pipe."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def warn(text: str) -> None:
-    """A line to stderr."""
+    """Print a line to stderr."""
     sys.stderr.write(f"netscope: {printable(' '.join(text.split()))}\n")
 
 

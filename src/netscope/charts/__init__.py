@@ -1,1 +1,1 @@
-"""What the page and the notebook ask: a store's columns in, arrays that fit a screen out."""
+"""Data for charts: columns of a store in, arrays that fit a screen out."""

@@ -1,4 +1,4 @@
-"""The points of a chart: all lines thinned together, and as few bytes as show the same picture."""
+"""The points of a chart: all lines thinned together, in as few bytes as give the same picture."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _VISIBLE = 1e-4  # of a curve's height: a tenth of a pixel on the tallest screen
 
 
 class Curves(NamedTuple):
-    """Points of all series one after the other, and where each lies."""
+    """Points of all series, concatenated, and the place of each."""
 
     x: np.ndarray
     beside: dict[str, np.ndarray]
-    """What there is of each point: `y`, `smoothed`, `time` (seconds since the run began)."""
+    """Columns of the points: `y`, `smoothed`, `time` (seconds since the run began)."""
     reply: SeriesReply
 
 
 def curves(store: Runs, request: SeriesRequest) -> Curves:
-    """What a chart shows. Runs without the key, and runs that are gone, are left out.
+    """The points that a chart shows. Runs that lack the key or were deleted are left out.
 
     Raises:
         UsageError: The request cannot mean anything.
@@ -62,7 +62,7 @@ def curves(store: Runs, request: SeriesRequest) -> Curves:
 
 
 Column = Callable[[Line], np.ndarray]
-"""Gives something of all points of a line."""
+"""Maps a line to one column of its points."""
 
 
 def _logged(line: Line) -> np.ndarray:
@@ -75,7 +75,7 @@ def _mean(line: Line) -> np.ndarray:
 
 
 def _wanted(store: Runs, request: SeriesRequest) -> dict[str, Column]:
-    """What is asked for of each point."""
+    """The requested columns."""
     found: dict[str, Column] = {"y": _logged} if request.logged or not request.smooth else {}
     if request.smooth:
         found["smoothed"] = _mean
@@ -87,23 +87,23 @@ def _wanted(store: Runs, request: SeriesRequest) -> dict[str, Column]:
 
 
 def _tall(request: SeriesRequest) -> list[Column]:
-    """What is drawn, so that its extremes are kept."""
+    """The columns that are drawn: thinning keeps their extremes."""
     return [_logged] * (request.logged or not request.smooth) + [_mean] * (request.smooth > 0)
 
 
 class Group(NamedTuple):
-    """Lines with the same x, and what of them to draw."""
+    """Lines with the same x, and which of their points to draw."""
 
     lines: list[int]
-    """Their numbers in the chart."""
+    """Indices of the lines in the chart."""
     window: slice
-    """Points that can be seen."""
+    """Visible points."""
     keep: np.ndarray | None
-    """Of those the ones to draw, [line, point]; None: all."""
+    """Which visible points to draw, bool [line, point]; None: all."""
 
 
 class Drawn(NamedTuple):
-    """Points of a group, line after line; lines of which the same points are drawn share their x."""
+    """Points of a group, line after line. Lines with the same selection of points share their x."""
 
     x: np.ndarray
     beside: dict[str, np.ndarray]
@@ -134,7 +134,7 @@ def _rows(lines: list[np.ndarray]) -> np.ndarray:
 def thinned(
     chart: Sequence[Line], px: int, low: float | None, high: float | None, drawn: Sequence[Column]
 ) -> Iterator[Group]:
-    """The points to draw: those in the window, the extremes of each column if there are more than two a pixel column.
+    """Choose the points to draw: those in the window, or the extremes per pixel column if there are more than two.
 
     The columns are those of the chart, which is as wide as its widest line unless `low` and `high` say otherwise.
     """
@@ -163,7 +163,7 @@ def thinned(
 
 
 def _alike(chart: Sequence[Line]) -> list[list[int]]:
-    """Numbers of the lines that were logged at the same places, group by group."""
+    """Indices of lines grouped by equal x."""
     same: dict[int, list[int]] = {}  # most share the very array
     for i, line in enumerate(chart):
         same.setdefault(id(line.x), []).append(i)
@@ -191,7 +191,7 @@ def _compact_x(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def _compact_y(y: np.ndarray, infos: Sequence[SeriesInfo]) -> np.ndarray:
-    """As f32, unless that would change a whole number, or a curve is so high above zero that its steps would show."""
+    """Convert to f32 unless that would change an integer or be visible in a curve far from zero."""
     with np.errstate(over="ignore"):
         short = y.astype(np.float32, copy=False)
     if y.dtype == np.float32 or np.array_equal(short, y, equal_nan=True):

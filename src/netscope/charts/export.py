@@ -30,37 +30,37 @@ GROUP = 1 << 20  # rows of a row group of Parquet, about
 
 
 Report = Callable[[int, int, str], None]
-"""Told how far it is: so many of so many of something. What it raises ends the work."""
+"""Receives progress: done, total and unit. An exception from it ends the export."""
 
 
 def _silent(done: int, total: int, unit: str) -> None:
-    """Nobody wants to know."""
+    """Ignore progress."""
 
 
 class Plan(NamedTuple):
-    """An export that can begin."""
+    """A validated export."""
 
     title: str
     file: str
     """Name of the file."""
     made_from: bytes
-    """All that the file depends on."""
+    """Everything the content depends on."""
     write: Callable[[Report, Path], None]
 
 
 class Part(NamedTuple):
-    """A curve, or what a later attempt replaced of it."""
+    """A curve, or the part of one that a later attempt replaced."""
 
     run: str
     key: str
     points: Points
     replaced: int
     smoothed: np.ndarray | None
-    """The running mean, if asked for."""
+    """The running mean, if requested."""
 
 
 def plan(store: Runs, folders: Sequence[Path], request: ExportRequest) -> Plan:
-    """What a request asks for, checked.
+    """Validate a request.
 
     Raises:
         UsageError: There is nothing to export, or a wrong weight.
@@ -93,7 +93,7 @@ def write(
     smooth: float = 0.0,
     report: Report = _silent,
 ) -> None:
-    """Write a file; its suffix says what: `.csv` or `.parquet`. It is there whole or not at all.
+    """Write a `.csv` or `.parquet` file, chosen by its suffix. The file appears complete or not at all.
 
     Args:
         store: Where the runs are.
@@ -127,7 +127,7 @@ def write(
 def rows(
     store: Runs, runs: Sequence[str], keys: Sequence[str], smooth: float = 0.0, report: Report = _silent
 ) -> Iterator[str]:
-    """Pieces of a CSV file: the header first, then runs within keys.
+    """Yield a CSV file in pieces: the header, then the runs of each key.
 
     `time` is in Unix seconds. `replaced` is 1 for points of an earlier attempt that a later one went back over. With
     `smooth` there is a column `smoothed`, the running mean that a chart draws.

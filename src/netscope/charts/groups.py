@@ -15,15 +15,15 @@ from netscope.store.several import Runs
 
 
 class Groups(NamedTuple):
-    """Points of all groups one after the other, and where each lies (`run` is the index of the group as text)."""
+    """Points of all groups, concatenated, and the place of each (`run` is the group's index as text)."""
 
     columns: dict[str, np.ndarray]
-    """`x`, `mean`, the band's `low` and `high`, how many `runs` count there, and on request `smoothed`."""
+    """`x`, `mean`, `low` and `high` of the band, the number of `runs` at each point, and on request `smoothed`."""
     reply: SeriesReply
 
 
 def groups(store: Runs, request: GroupRequest) -> Groups:
-    """Mean and band of each group, keys first, groups as asked for; groups without the key are left out.
+    """Mean and band per key and group, in the order of the request. Groups that lack the key are left out.
 
     With `smooth` each run's running mean is taken over all its points first: `smoothed` is the mean of these and the
     band is around it, so that it tells how far the runs are apart and not how noisy each is.

@@ -1,4 +1,4 @@
-"""Histograms over the steps in bins for the screen: of one watched tensor, or those that a user logged."""
+"""Histograms over steps, rebinned for the screen: of a watched tensor, or logged by the user."""
 
 from __future__ import annotations
 

@@ -33,13 +33,13 @@ class Line(NamedTuple):
     ghost: bool
     revision: int
     points: Points
-    """Those that x and y are of, for their times."""
+    """The points of x and y, for their times."""
     smoothed: np.ndarray | None = None
-    """The running mean beside y, if asked for."""
+    """The running mean of y, if requested."""
 
 
 def check(request: SeriesRequest | GroupRequest) -> None:
-    """Refuse what no chart can mean.
+    """Validate a request.
 
     Raises:
         UsageError: With the name of the field.
@@ -56,7 +56,7 @@ def check(request: SeriesRequest | GroupRequest) -> None:
 
 
 def everyone(store: Runs) -> dict[str, Run]:
-    """All runs by id. Remembered as long as nothing changes, because every request begins with it."""
+    """All runs by id, cached until something changes: every request needs it."""
     seen = _seen.get(store)
     if seen is None or seen[0] != store.revision:
         table = store.table()
@@ -68,7 +68,7 @@ _seen: WeakKeyDictionary[Runs, tuple[int, dict[str, Run]]] = WeakKeyDictionary()
 
 
 def revisions(store: Runs, runs: Sequence[str]) -> dict[str, int]:
-    """Those of the runs that are there, once each, and their revisions. One may be deleted while a chart shows it.
+    """Revisions of the runs that exist, by id. A run may be deleted while a chart shows it.
 
     Raises:
         NotFoundError: None of them is there.
@@ -93,7 +93,7 @@ def of_key(
     view: View | None = None,
     smooth: float = 0.0,
 ) -> Iterator[Line]:
-    """The lines of one key, run after run in the order asked for, each followed by its ghosts.
+    """The lines of one key, in the order of `runs`, each followed by its ghosts.
 
     With a view (in units of x) a line may be the outline of its series, if nobody can see the difference. With `smooth`
     it comes with its running mean, which is over all that was logged in the order of its steps, whatever x is.
@@ -128,12 +128,12 @@ def of_key(
 
 
 def _smoothed(means: Means | None, series: Columns) -> Sequence[np.ndarray | None]:
-    """The means of a curve and of its ghosts."""
+    """The running means of a curve and its ghosts."""
     return [None] * (1 + len(series.ghosts)) if means is None else [means.curve, *means.ghosts]
 
 
 def _joined(x: Columns, y: Columns, mean: np.ndarray | None) -> tuple[np.ndarray, Points, np.ndarray | None]:
-    """The values of one key at the steps that both have, and the points and the mean of the other there."""
+    """Join two keys on their steps: values of the one as x; points and mean of the other."""
     _, of_x, of_y = np.intersect1d(x.steps, y.steps, assume_unique=True, return_indices=True)
     return x.values[of_x].astype(np.float64), y.points.at(of_y), None if mean is None else mean[of_y]
 
@@ -151,7 +151,7 @@ def _line(
 
 
 def window(x: np.ndarray, low: float | None, high: float | None) -> slice:
-    """Points from `low` to `high` and one on either side, so that a line enters and leaves the chart."""
+    """Points from `low` to `high` plus one on either side, so that lines reach the edges of the chart."""
     start = 0 if low is None else max(int(np.searchsorted(x, low, side="left")) - 1, 0)
     end = len(x) if high is None else min(int(np.searchsorted(x, high, side="right")) + 1, len(x))
     return slice(start, end)

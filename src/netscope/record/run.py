@@ -489,6 +489,7 @@ def current() -> Run | None:
 
     For code that is not given the run. In a forked process it is the run of its parent.
 
+    >>> import netscope
     >>> netscope.run() is None
     True
     """

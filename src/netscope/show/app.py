@@ -1,4 +1,4 @@
-"""The ASGI application: a workspace, the routes, the guard at the door and the live channel."""
+"""The ASGI application: workspace, routes, access control and the live channel."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from netscope.show.replies import REFUSALS
 from netscope.show.routes import ROUTES
 from netscope.show.workspace import Workspace
 
-PATIENCE_S = 0.5  # a page shows what there is, with its progress, rather than wait for a long run
-CACHE_BYTES = 8 << 20  # some charts of a thousand runs, thousands of one run
+PATIENCE_S = 0.5  # the page shows partial data with its progress rather than wait for a long run
+CACHE_BYTES = 8 << 20  # a few charts of a thousand runs, or thousands of charts of one run
 
 
 def application(

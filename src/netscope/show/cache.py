@@ -1,4 +1,4 @@
-"""Replies that were made before: bounded by bytes, and made once however many ask at the same time."""
+"""A cache of replies, bounded in bytes, that computes each reply once for concurrent requests."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from netscope.store.read import lru_cache
 
 
 class Cache:
-    """Bytes by what they depend on; those not asked for longest go first. Safe to share between threads."""
+    """Least recently used cache of bytes. Thread-safe."""
 
     def __init__(self, most_bytes: int) -> None:
-        """Keep at most `most_bytes`; a reply over a quarter of that is never kept."""
+        """Hold at most `most_bytes`; a reply larger than a quarter of that is not cached."""
         self._kept: lru_cache.Cache[bytes] = lru_cache.Cache(most_bytes)
         self._making: dict[Hashable, Future[bytes]] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> bytes | None:
-        """What was kept, without waiting for what is being made."""
+        """The cached reply, or None; does not wait for one that is being computed."""
         return self._kept.get(key)
 
     @property
     def n_bytes(self) -> int:
-        """How much is kept."""
+        """Bytes in the cache."""
         return self._kept.n_bytes
 
     def make(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
-        """What was kept, or what `make` gives. Who comes while it is being made waits, and fares alike if it fails."""
+        """The cached reply, or the result of `make`. Concurrent callers share one result or error."""
         with self._lock:
             found = self._kept.get(key)
             if found is not None:

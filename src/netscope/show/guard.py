@@ -1,4 +1,4 @@
-"""Who may talk to the server: names it answers to, origins it trusts, and headers that keep pages apart.
+"""Access control: accepted host names, trusted origins, and headers that isolate pages.
 
 A page of another site can make a browser send requests here, and by giving its own name this machine's address (DNS
 rebinding) even read the replies. So the `Host` must be a name of this server. An `Origin`, which browsers send with
@@ -30,7 +30,7 @@ HEADERS = [
 
 
 class Guard:
-    """Refuses foreign hosts and origins before anything else happens."""
+    """ASGI middleware that rejects unknown hosts and foreign origins."""
 
     def __init__(self, app: ASGIApp, bound: str = "127.0.0.1", allowed: Sequence[str] = ()) -> None:
         """Answer to `bound`, to names of this machine and to `allowed` (hosts, with or without a port; "*": any host).
@@ -43,7 +43,7 @@ class Guard:
         self.any_address = bound in ("0.0.0.0", "::", "")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what may come in."""
+        """Handle one request."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -60,7 +60,9 @@ class Guard:
         host = headers.get(b"host", b"").decode("latin-1")
         name = host_name(host)
         if name is None or not self.is_known(name):
-            return f"this server does not go by the name {host[:100]!r}; start it with --allow-host {name or 'NAME'}"
+            return (
+                f"this server does not accept the host name {host[:100]!r}; start it with --allow-host {name or 'NAME'}"
+            )
         origin = headers.get(b"origin", b"").decode("latin-1")
         is_plain = scope["type"] == "http" and scope["method"] in ("GET", "HEAD", "OPTIONS")
         netloc = urlsplit_netloc(origin)
@@ -69,7 +71,7 @@ class Guard:
         return f"a page of {origin[:100]!r} may not do this; start the server with --allow-host if it should"
 
     def is_known(self, name: str) -> bool:
-        """Whether the server goes by this name."""
+        """Whether the server accepts this host name."""
         return (
             "*" in self.allowed
             or name in self.allowed
@@ -79,7 +81,7 @@ class Guard:
 
 
 def check_token(request: Request) -> None:
-    """Refuse a request that may not change anything.
+    """Reject a request that lacks the token needed for changes.
 
     The token is in the reply of /api/about, which browsers do not show to pages of other origins.
 
@@ -92,7 +94,7 @@ def check_token(request: Request) -> None:
 
 
 def host_name(host: str) -> str | None:
-    """A `Host` without its port, in small letters; None if it is malformed.
+    """A `Host` without its port, in lower case; None if malformed.
 
     >>> host_name("[::1]:6060"), host_name("LocalHost:80"), host_name("a@b")
     ('::1', 'localhost', None)
@@ -102,7 +104,7 @@ def host_name(host: str) -> str | None:
 
 
 def urlsplit_netloc(origin: str) -> str:
-    """Host and port of an origin; '' for `null` and nonsense."""
+    """Host and port of an origin; '' for `null` or a malformed one."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
@@ -110,7 +112,7 @@ def urlsplit_netloc(origin: str) -> str:
 
 
 def is_loopback(name: str) -> bool:
-    """Whether a name means this machine wherever it is resolved."""
+    """Whether a name always refers to this machine."""
     address = _address(name)
     return address.is_loopback if address else name == "localhost" or name.endswith(".localhost")
 

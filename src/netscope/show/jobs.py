@@ -1,7 +1,7 @@
-"""Work that takes longer than a reply may: it has progress, can be cancelled, and leaves a file.
+"""Long-running work with progress, cancellation and a file as its result.
 
-Jobs run in threads of their own, so that no page waits for them. A file is named by a digest of what it was made from:
-who asks for the same again gets it at once.
+Jobs run in their own threads, so no page waits for them. A result is named by a digest of its inputs: the same request
+reuses it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class Cancelled(Exception):
-    """Raised inside the work of a job that was cancelled."""
+    """Raised in the work of a job that was cancelled."""
 
 
 class Jobs:
@@ -45,7 +45,7 @@ class Jobs:
             folder: Where files are kept; in the user's cache unless given.
         """
         self.changed: Callable[[Job], None] = lambda job: None
-        """Called in any thread when a job began, went on or ended."""
+        """Called in any thread when a job starts, makes progress or ends."""
         self._folder = folder
         self._jobs: dict[str, Job] = {}
         self._files: dict[str, Path] = {}
@@ -68,19 +68,19 @@ class Jobs:
         """
         with self._lock:
             if job_id not in self._jobs:
-                raise NotFoundError(f"no job {job_id[:100]!r}; the server may have been started anew: ask again")
+                raise NotFoundError(f"no job {job_id[:100]!r}; the server may have restarted: start the job again")
             return self._jobs[job_id]
 
     def start(
         self, kind: JobKind, title: str, file: str, made_from: bytes, work: Callable[[Progress, Path], None]
     ) -> Job:
-        """Begin a job, or find the one that does the same.
+        """Start a job, or return the running one that does the same.
 
         Args:
-            kind: What is done.
-            title: To what.
-            file: Name of the file that it makes, with its suffix.
-            made_from: All that the file depends on.
+            kind: Kind of work.
+            title: What it works on.
+            file: Name of the resulting file, with its suffix.
+            made_from: Everything the file depends on.
             work: Writes the file; called in another thread.
         """
         digest = hashlib.blake2b(made_from, digest_size=16).hexdigest()
@@ -98,7 +98,7 @@ class Jobs:
         return job
 
     def report(self, kind: JobKind, title: str, done: int, total: int, unit: str) -> None:
-        """Note how far something is that the server does anyway. It is over, and forgotten, when `done` is `total`."""
+        """Report progress of work that the server does anyway; the job disappears when `done` reaches `total`."""
         with self._lock:
             job = next((j for j in self._jobs.values() if j.kind == kind and j.state == "running"), None)
             if job is None and done < total:
@@ -113,7 +113,7 @@ class Jobs:
                 self._forget(job.id)
 
     def cancel(self, job_id: str) -> Job:
-        """Stop a job; one that is over stays as it is.
+        """Cancel a job; a finished one stays as it is.
 
         Raises:
             NotFoundError: There is none.
@@ -126,7 +126,7 @@ class Jobs:
         return self.get(job_id)
 
     def file(self, job_id: str) -> Path:
-        """The file that a job made.
+        """The result of a job.
 
         Raises:
             NotFoundError: No such job, or it has made none.
@@ -134,7 +134,7 @@ class Jobs:
         job = self.get(job_id)
         path = self._files.get(job_id)
         if path is None or not path.is_file():
-            raise NotFoundError(f"the file {job.file!r} is not there; the job is {job.state}: ask for it again")
+            raise NotFoundError(f"{job.file!r} is not available; the job is {job.state}: start it again")
         return path
 
     def close(self) -> None:
@@ -172,7 +172,7 @@ class Jobs:
             self._put(job_id, state="done")
 
     def _failed(self, job: Job, future: Future[None]) -> None:
-        """Tell of a defect."""
+        """Mark a job as failed because of a defect."""
         error = None if future.cancelled() else future.exception()
         if error is not None:
             _log.error("job %r", job.title, exc_info=error)
@@ -212,7 +212,7 @@ class Jobs:
         return self._folder
 
     def _make_room(self, keep: Path) -> None:
-        """Remove the files that were asked for longest ago, as far as all together are too large."""
+        """Remove the least recently used files while all together are too large."""
         files = [(path.stat().st_mtime, path.stat().st_size, path) for path in keep.parent.iterdir() if path != keep]
         room = LARGEST_CACHE_BYTES - keep.stat().st_size
         for _, size, path in sorted(files, reverse=True):
@@ -223,17 +223,17 @@ class Jobs:
 
 
 class Progress:
-    """What the work of a job is given: how far it is, and whether it shall stop."""
+    """Progress of a job, passed to its work."""
 
     def __init__(self, jobs: Jobs, job_id: str) -> None:
         """Of this job."""
         self._jobs, self._id = jobs, job_id
 
     def __call__(self, done: int, total: int, unit: str) -> None:
-        """Say how far it is; call it often.
+        """Report progress; call it often.
 
         Raises:
-            Cancelled: Let it through.
+            Cancelled: The job was cancelled; do not catch it.
         """
         if self._id in self._jobs._cancelled:
             raise Cancelled

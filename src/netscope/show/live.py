@@ -1,7 +1,7 @@
-"""The live channel: one watcher asks the store what grew, every page is told at most five times a second.
+"""The live channel: one task polls the runs, every page gets at most five messages a second.
 
-What a page has not been told yet are sets of runs and of jobs, not a queue: a page that reads slowly, or a browser that
-sleeps for an hour, is told each once when it is back, and makes nobody else wait.
+Pending changes of a page are sets of runs and jobs, not a queue: a slow page, or a browser that sleeps for an hour,
+gets each once when it is back and delays nobody else.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from netscope.show.memory import give_back
 from netscope.show.workspace import Workspace
 
 POLL_S = 0.2
-IDLE_POLL_S = 1.0  # nobody is watching
+IDLE_POLL_S = 1.0  # no page is open
 HEARTBEAT_S = 10.0
-WORTH_RETURNING = 4 << 20  # bytes of journals: reading them took some times as much memory for a moment
+WORTH_RETURNING = 4 << 20  # bytes of journals; reading them takes a few times as much memory for a moment
 _log = logging.getLogger(__name__)
 
 
 class Page:
-    """One open page and what it does not know yet."""
+    """One open page and the changes it has not received."""
 
     def __init__(self) -> None:
-        """A page that has yet to hear everything."""
+        """No changes are pending."""
         self.grew: set[str] = set()
         self.jobs: dict[str, Job] = {}
         self.news = asyncio.Event()
 
 
 class Channel:
-    """Tells pages what grew."""
+    """Sends changes to pages."""
 
     def __init__(self, workspace: Workspace) -> None:
-        """Of this workspace."""
+        """Watch this workspace."""
         self.runs, self.jobs = workspace.runs, workspace.jobs
         self.pages: set[Page] = set()
         self._revision = self.runs.revision
@@ -76,7 +76,7 @@ class Channel:
                 if not self.runs.is_behind and self.runs.bytes_read > returned + WORTH_RETURNING:
                     await anyio.to_thread.run_sync(give_back)
                     returned = self.runs.bytes_read
-            except (NetscopeError, OSError) as error:  # a folder that vanished may come back
+            except (NetscopeError, OSError) as error:  # a missing folder may come back
                 _log.warning("following the runs: %s", error)
             with suppress(TimeoutError):
                 self._arrived.clear()
@@ -101,13 +101,13 @@ class Channel:
             page.news.set()
 
     async def serve(self, socket: WebSocket) -> None:
-        """Talk to one page until it leaves."""
+        """Serve one page until it disconnects."""
         await socket.accept()
         page = Page()
         self.pages.add(page)
         self._arrived.set()
         telling = asyncio.create_task(self._tell(socket, page))
-        listening = asyncio.create_task(_hear_out(socket))
+        listening = asyncio.create_task(_until_disconnect(socket))
         try:
             await asyncio.wait((telling, listening), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -129,7 +129,7 @@ class Channel:
                 await asyncio.wait_for(page.news.wait(), HEARTBEAT_S)
 
 
-async def _hear_out(socket: WebSocket) -> None:
-    """Pages have nothing to say; reading tells when they leave."""
+async def _until_disconnect(socket: WebSocket) -> None:
+    """Wait until the page disconnects. Pages send nothing."""
     while (await socket.receive())["type"] != "websocket.disconnect":
         pass

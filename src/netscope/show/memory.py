@@ -1,4 +1,4 @@
-"""Give memory back to the machine: a server runs for weeks beside the training that needs it.
+"""Return free memory to the system: a server runs for weeks beside a training that needs it.
 
 glibc keeps what was freed, and keeps it once per thread. Reading a large folder for the first time would leave a server
 a third larger than what it holds. On other C libraries nothing is done.
@@ -23,13 +23,13 @@ def _glibc() -> ctypes.CDLL | None:
 
 
 def share_arenas() -> None:
-    """Let all threads take memory from the same few heaps; for a process that is ours alone."""
+    """Make all threads share a few heaps. Only for a process that runs nothing but the server."""
     library = _glibc()
     if library is not None:
         library.mallopt(_ARENA_MAX, _ARENAS)
 
 
 def give_back() -> bool:
-    """Return what is free, some milliseconds of work; whether anything was returned."""
+    """Return free memory, in a few milliseconds; returns whether there was any."""
     library = _glibc()
     return library is not None and bool(library.malloc_trim(0))

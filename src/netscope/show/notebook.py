@@ -1,4 +1,4 @@
-"""The page inside a notebook: a frame onto a server in the kernel, one a folder, gone when the kernel is.
+"""The page inside a notebook: an iframe on a server in the kernel process, one per folder.
 
 The frame shows an address of the kernel's machine, so kernel and browser have to be on one machine, or the port
 forwarded. Below it lies a still picture, which is seen wherever the frame does not answer: in a notebook that was saved
@@ -24,7 +24,7 @@ from netscope.show.server import Serving, serve_in_thread
 
 HEIGHT_PX = 720
 LOCAL = ("http://localhost:*", "http://127.0.0.1:*", "https://localhost:*", "https://127.0.0.1:*", "vscode-webview:")
-"""Where notebooks are on a machine of one's own."""
+"""Origins of notebooks on this machine."""
 _SCRIPT = """
 for (const output of document.querySelectorAll('[data-netscope="%(name)s"]')) {
   if (output.dataset.asked) continue;

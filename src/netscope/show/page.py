@@ -1,4 +1,4 @@
-"""The built page: files with a hash in their name never change, everything that is no file is the page itself."""
+"""Serve the built page: hashed files are immutable, any other address gets index.html."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _TEXT = ("text/", "application/json", "image/svg")
 
 
 class File:
-    """One file of the page, as it is sent."""
+    """One file of the page, ready to send."""
 
     def __init__(self, path: Path) -> None:
-        """Read it and pack it, once."""
+        """Read and compress it once."""
         self.plain = path.read_bytes()
         self.media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        if path.suffix in (".js", ".mjs"):  # the registry of Windows is known to say text/plain
+        if path.suffix in (".js", ".mjs"):  # the Windows registry sometimes says text/plain
             self.media_type = "text/javascript"
         self.etag = f'W/"{hashlib.blake2b(self.plain, digest_size=12).hexdigest()}"'
         self.packed = {"": self.plain}
@@ -42,7 +42,7 @@ class File:
             self.packed |= {"zstd": zstandard.compress(self.plain, 9), "gzip": gzip.compress(self.plain, 6, mtime=0)}
 
     def policy(self, frame_ancestors: str) -> str:
-        """What a browser may load for this document; scripts written into it are named by their hash."""
+        """Content security policy of this document; inline scripts are allowed by their hash."""
         digests = [base64.b64encode(hashlib.sha256(script).digest()).decode() for script in _INLINE.findall(self.plain)]
         scripts = " ".join(["'self'", *(f"'sha256-{digest}'" for digest in digests)])
         return (
@@ -58,7 +58,7 @@ def _file(path: Path, _changed_ns: int) -> File:
 
 
 def find(folder: Path, address: str) -> Path | None:
-    """The file behind an address, index.html for a place in the page, None for a file that is not there.
+    """The file at an address; index.html for a view of the page; None for a missing file.
 
     Whatever an address holds ("..", "%2e", links), the file is inside the folder.
     """

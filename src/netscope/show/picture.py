@@ -1,4 +1,4 @@
-"""A still picture of runs as SVG: small charts of what they logged, for places without a server.
+"""A static SVG picture of runs: small charts of what they logged, for places without a server.
 
 A notebook that is saved, converted or mailed keeps it. Colours of text and axes are those of the document around it.
 """
@@ -26,9 +26,9 @@ CARD_PX, CHART_PX, HEIGHT_PX, HEAD_PX, GAP_PX = 300, 220, 96, 40, 16
 LONGEST_KEY = 30
 """Characters of a name that fit a card."""
 PATIENCE_S = 1.0
-"""How long to read for the picture of a folder."""
+"""Longest time spent reading a folder for its picture."""
 PALETTE = ("#3f7ee8", "#d9700a", "#0f9a74", "#d0408c", "#7f55d9", "#a08400", "#1a9ac9", "#cf4038")
-"""Middle tones of the page's colours: readable on white and on black."""
+"""Mid-tones of the page's colours, readable on white and on black."""
 
 
 def picture(store: Store, run_ids: Sequence[str] | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Requests in, replies out: what a route reads, and the forms in which it answers.
+"""Parse requests and build replies.
 
 Nouns go out as JSON, arrays as safetensors, failures as a `Problem`. What depends on the store alone carries an ETag
 made of the revisions it depends on; a browser that has it already gets 304 and nothing is computed.
@@ -40,7 +40,7 @@ Noun = TypeVar("Noun", bound=msgspec.Struct)
 
 
 async def in_thread(work: Callable[Arguments, Result], *arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
-    """Do what computes or reads files beside the event loop; no more at once than there are processors.
+    """Run work that computes or reads files in a thread, at most one per processor at a time.
 
     First come, first served: more threads would only make everybody wait as long as the slowest.
     """
@@ -60,14 +60,14 @@ _processors: anyio.lowlevel.RunVar[anyio.CapacityLimiter] = anyio.lowlevel.RunVa
 
 
 async def body(request: Request, noun: type[Noun]) -> Noun:
-    """The request's body as a noun.
+    """Decode the body of a request.
 
     Raises:
         UsageError: Not JSON, or not of that form; names the field.
         HTTPException: 413, over 4 MiB; 415, another content type.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != JSON:  # a form or a beacon of another page cannot send JSON without asking
+    if media_type != JSON:  # a form or beacon of another origin cannot send this type without a preflight request
         raise HTTPException(415, f"expected a body with Content-Type: {JSON}; found {media_type[:100] or 'none'}")
     try:
         return msgspec.json.decode(await raw_body(request), type=noun)
@@ -76,7 +76,7 @@ async def body(request: Request, noun: type[Noun]) -> Noun:
 
 
 async def raw_body(request: Request) -> bytes:
-    """All bytes of a request's body.
+    """Read the whole body of a request.
 
     Raises:
         HTTPException: 413, over 4 MiB.
@@ -85,13 +85,13 @@ async def raw_body(request: Request) -> bytes:
     async for part in request.stream():
         size += len(part)
         if size > LARGEST_BODY:
-            raise HTTPException(413, f"a request is at most {LARGEST_BODY >> 20} MiB")
+            raise HTTPException(413, f"the body is larger than {LARGEST_BODY >> 20} MiB")
         parts.append(part)
     return b"".join(parts)
 
 
 def number(request: Request, name: str) -> float | None:
-    """A finite number from the query, None if it is not there.
+    """A finite number from the query, or None.
 
     Raises:
         UsageError: It is something else.
@@ -104,7 +104,7 @@ def number(request: Request, name: str) -> float | None:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise UsageError(f"{name} is a number; found {text[:100]!r}")
+        raise UsageError(f"{name}: expected a number, got {text[:100]!r}")
     return value
 
 
@@ -118,38 +118,38 @@ def whole_number(request: Request, name: str, default: int, least: int = 0, most
     try:
         value = int(text) if text else default
     except ValueError:
-        raise UsageError(f"{name} is a whole number; found {text[:100]!r}") from None
+        raise UsageError(f"{name}: expected an integer, got {text[:100]!r}") from None
     if not least <= value <= most:
-        raise UsageError(f"{name} is from {least} to {most}; found {value}")
+        raise UsageError(f"{name}: expected {least} to {most}, got {value}")
     return value
 
 
 def word(request: Request, name: str, words: tuple[Any, ...]) -> Any:
-    """One of some words, from the path or the query; None if it is not there.
+    """One of several words from the path or the query, or None.
 
     Raises:
         UsageError: Another word.
     """
     text = request.path_params.get(name) or request.query_params.get(name) or None
     if text is not None and text not in words:
-        raise UsageError(f"{name} is one of {', '.join(words)}; found {text[:100]!r}")
+        raise UsageError(f"{name}: expected one of {', '.join(words)}, got {text[:100]!r}")
     return text
 
 
 def json(noun: Any) -> bytes:
-    """A noun as JSON. A number of a configuration that JSON cannot hold is {"number": "9007199254740993"}."""
+    """Encode as JSON. Config numbers that JSON cannot represent become {"number": "9007199254740993"}."""
     return msgspec.json.encode(noun, enc_hook=exact_numbers.tagged)
 
 
 def tensors(arrays: Mapping[str, np.ndarray], reply: Any) -> bytes:
-    """Arrays as safetensors, with a noun in its metadata under `reply`."""
+    """Encode arrays as safetensors, with `noun` as JSON in the metadata under `reply`."""
     return safetensors.encode(arrays, {"reply": msgspec.json.encode(reply).decode()})
 
 
 async def answer(
     request: Request, depends_on: Any, make: Callable[[], bytes], media_type: str = JSON, asked: bytes = b""
 ) -> Response:
-    """The reply that `make` gives, or 304, or what was made for the same question before.
+    """Reply with the result of `make`: 304 if the browser has it, from the cache if it was made before.
 
     Args:
         request: The question; its address is part of it, and so is `asked`.
@@ -158,7 +158,7 @@ async def answer(
         media_type: What the bytes are.
         asked: Body of the request.
     """
-    url, born = request.scope["path"], request.app.state.born  # revisions begin anew with every server
+    url, born = request.scope["path"], request.app.state.born  # revisions start over with every server process
     question = f"{born}\0{url}\0{request.url.query}\0{depends_on}\0".encode() + asked
     etag = f'W/"{hashlib.blake2b(question, digest_size=12).hexdigest()}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
@@ -175,18 +175,21 @@ async def answer(
 
 
 async def done(work: Callable[[], Any]) -> Response:
-    """Do something that changes the store; its result as JSON."""
+    """Run work that changes something and reply with its result as JSON, uncached."""
     return Response(json(await in_thread(work)), media_type=JSON, headers={"Cache-Control": "no-store"})
 
 
-_PACKED = (b"\x28\xb5\x2f\xfd", b"\x1f\x8b\x08\x00")  # how zstd and gzip begin; neither JSON nor safetensors do
+_PACKED = (
+    b"\x28\xb5\x2f\xfd",
+    b"\x1f\x8b\x08\x00",
+)  # magic bytes of zstd and gzip; JSON and safetensors start differently
 
 
 def _packing(request: Request, media_type: str) -> str:
     accepted = request.headers.get("accept-encoding", "")
     if "zstd" in accepted:
         return "zstd"
-    # gzip takes five times as long as reading a curve, to save a tenth of it.
+    # gzip takes five times as long as reading a curve and saves a tenth of its bytes.
     return "gzip" if "gzip" in accepted and media_type == JSON else ""
 
 
@@ -197,27 +200,27 @@ def _packed(plain: bytes, packing: str) -> bytes:
 
 
 def problem(status: int, error: str) -> Response:
-    """A failure in words."""
+    """An error reply."""
     return Response(json(Problem(error)), status, media_type=JSON, headers={"Cache-Control": "no-store"})
 
 
 async def refused(request: Request, error: Exception) -> Response:
-    """What netscope raised on purpose, as a `Problem`."""
+    """Handle netscope's own exceptions: a `Problem` with their message."""
     return problem(next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500), str(error))
 
 
 async def http_refused(request: Request, error: Exception) -> Response:
-    """What Starlette refused (no such address, wrong method), as a `Problem`."""
+    """Handle Starlette's exceptions (not found, wrong method): a `Problem`."""
     if not isinstance(error, HTTPException):
         raise error
-    said = {404: f"no such address: {request.url.path[:200]}", 405: f"{request.method} means nothing here"}
+    said = {404: f"not found: {request.url.path[:200]}", 405: f"method not allowed: {request.method}"}
     reply = problem(error.status_code, said.get(error.status_code, error.detail))
     reply.headers.update(error.headers or {})
     return reply
 
 
 async def failed(request: Request, error: Exception) -> Response:
-    """A defect: logged by the server with its traceback, told to the page in one line."""
+    """Handle any other exception: the server logs the traceback, the page gets one line."""
     return problem(500, f"the server failed: {type(error).__name__}; its log has the details")
 
 

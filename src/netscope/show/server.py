@@ -1,4 +1,4 @@
-"""Run the application: bind first, say where, serve until Ctrl-C, or in a thread beside a notebook.
+"""Run the application until Ctrl-C, or in a thread of a notebook or training.
 
 uvicorn, not granian, although granian answers 8,200 requests a second where uvicorn answers 4,900: computing a chart
 costs a hundred times more than either, uvicorn takes a socket that is already bound (so that "the next free port" is no
@@ -38,7 +38,7 @@ TAKEN = {errno.EADDRINUSE} | ({errno.EACCES} if sys.platform == "win32" else set
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket at the port, or at the next free one. Port 0: any.
+    """Listen on the port, or on the next free one. Port 0 picks any free port.
 
     Raises:
         StorageError: The host is not an address of this machine, or no port is free.
@@ -52,7 +52,7 @@ def bind(host: str, port: int) -> socket.socket:
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind((host, candidate))
-            listening.listen(2048)  # only now is it ours: two may bind what nobody listens on
+            listening.listen(2048)  # two processes may bind a port until one of them listens
         except OSError as error:
             listening.close()
             if error.errno not in TAKEN:
@@ -64,7 +64,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def address(listening: socket.socket) -> str:
-    """Where a browser on this machine finds it.
+    """The address for browsers on this machine.
 
     >>> with bind("127.0.0.1", 0) as listening:
     ...     address(listening).startswith("http://127.0.0.1:")
@@ -76,7 +76,7 @@ def address(listening: socket.socket) -> str:
 
 
 def addresses(listening: socket.socket) -> list[str]:
-    """Where browsers on other machines find it; empty if only this machine can reach it.
+    """The addresses for browsers on other machines; empty if only this machine can connect.
 
     Of an address that means all of this machine's, these are the addresses of its interfaces but those that need the
     name of an interface beside them (IPv6 link-local).
@@ -102,7 +102,7 @@ def _is_reachable(text: str) -> bool:
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it stops: after SIGTERM nothing of ours runs once uvicorn has shut down."""
+    """A uvicorn server with a callback on shutdown: after SIGTERM no code of ours runs later than that."""
 
     def __init__(self, config: uvicorn.Config, at_shutdown: Callable[[], None]) -> None:
         super().__init__(config)
@@ -128,7 +128,7 @@ def _server(app: Starlette, at_shutdown: Callable[[], None]) -> uvicorn.Server:
 
 
 def _announce(workspace: Workspace, url: str) -> contextlib.ExitStack:
-    """Leave word in each folder that it is shown here, until what is returned is closed."""
+    """Announce this server in each folder until the result is closed."""
     stack = contextlib.ExitStack()
     for prefix, store in workspace.prefixes:
         server = Server(url, os.getpid(), process.started(), process.start_ticks(), prefix)
@@ -167,10 +167,10 @@ def serve(
         ready(address(listening), addresses(listening))
         server = _server(application(workspace, host, allow_hosts), word.close)
         gc.collect()
-        gc.freeze()  # modules live as long as the process; looking at them again and again takes 50 ms each time
+        gc.freeze()  # imported modules live as long as the process; each collection would take 50 ms longer
         try:
             server.run(sockets=[listening])
-        except KeyboardInterrupt:  # uvicorn hands it on when it has shut down
+        except KeyboardInterrupt:  # uvicorn raises it again after shutting down
             pass
 
 
@@ -186,7 +186,7 @@ class Serving:
         *,
         framed_by: Sequence[str] = (),
     ) -> None:
-        """Bind and start; requests are answered from the moment this returns.
+        """Bind and start. Requests are answered as soon as this returns.
 
         Raises:
             StorageError: No port is free.
@@ -195,7 +195,7 @@ class Serving:
         self._socket = bind(host, port)
         self.url = address(self._socket)
         self.urls_for_others = addresses(self._socket)
-        """Where browsers on other machines find it."""
+        """The addresses for browsers on other machines."""
         try:
             self.workspace = Workspace.open([folder])
         except BaseException:
@@ -210,21 +210,21 @@ class Serving:
 
     @property
     def store(self) -> Store:
-        """The store that it shows."""
+        """The store of its first folder."""
         return self.workspace.stores[0]
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
-        """Take no more connections, close the open ones, wait for the thread."""
+        """Stop accepting connections, close the open ones and wait for the thread."""
         self._server.should_exit = True
         self._thread.join(GRACE_S + 3)
         self._socket.close()
         self.workspace.close()
 
     def __enter__(self) -> Serving:
-        """For `with`: stopped at the end."""
+        """Use it in a `with`: it stops at the end."""
         return self
 
     def __exit__(self, *_: object) -> None:

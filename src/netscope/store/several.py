@@ -1,4 +1,4 @@
-"""Several folders of runs as one. The id of a run is the name of its folder, a colon, and the run's own id."""
+"""Several folders of runs as one: the id of a run is its folder's name, a colon and its own id."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEPARATOR = ":"
 
 
 def names_of(folders: Sequence[Path]) -> list[str]:
-    """Short names of folders, all different: the last part of each path, and as many before it as that takes.
+    """Short, distinct names of folders: the last part of each path, and parents where needed.
 
     >>> names_of([Path("/a/runs"), Path("/b/runs"), Path("/b/old")])
     ['a.runs', 'b.runs', 'old']
@@ -43,10 +43,10 @@ def _name(folder: Path, depth: int) -> str:
 
 
 class Stores:
-    """The stores of several folders, as one. What spans runs is merged; `find` tells which store has a run."""
+    """The stores of several folders as one. Results are merged; `find` gives the store of a run."""
 
     def __init__(self, stores: Sequence[Store]) -> None:
-        """Open stores; they stay the caller's to close."""
+        """Combine open stores; the caller closes them."""
         self.stores = dict(zip(names_of([store.folder for store in stores]), stores, strict=True))
         self._smoother = RunningMeans()
 
