@@ -85,10 +85,15 @@ function sizeLimits(middles: readonly { key: string; middle: readonly [number, n
   );
 }
 
+/** Shared by all lines: a thousand of them would leave a thousand arrays behind. */
+let scratch = new Float64Array(1024);
+
 /** The middle of a line's finite values (above 0 where `positive`), of an even sample where there are many. */
 function middleOf(values: ArrayLike<number>, positive: boolean, most: number): [number, number] {
   const stride = Math.max(1, Math.ceil(values.length / most));
-  const kept = new Float64Array(Math.ceil(values.length / stride));
+  const size = Math.ceil(values.length / stride);
+  if (scratch.length < size) scratch = new Float64Array(size);
+  const kept = scratch;
   let n = 0;
   for (let i = 0; i < values.length; i += stride) {
     const value = values[i]!;
