@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { durationTicks, formatDuration, formatTick, linearTicks, makeScale, niceStep, pad } from './scale';
-import { number, thousands } from '../i18n/numbers';
+import { durationTicks, linearTicks, makeScale, niceStep, pad } from './scale';
+import { exactDuration, number, thousands, tickText } from '../i18n/numbers';
 
 describe.each(['linear', 'log', 'symlog', 'time'] as const)('a %s scale', (kind) => {
   const scale = makeScale(kind, 0.02, 750, 300, 10);
@@ -75,7 +75,8 @@ test('ticks have no rounding dust', () => {
 
 test.each([
   [0.3, 0.1, '0.3'],
-  [1000, 500, '1000'],
+  [1000, 500, '1,000'],
+  [1234.5, 0.5, '1,234.5'],
   [20_000, 20_000, '20k'],
   [12_500, 500, '12.5k'],
   [1_250_000, 50_000, '1.25M'],
@@ -83,7 +84,7 @@ test.each([
   [1e-7, 1e-7, '1e−7'],
   [0, 1, '0'],
 ])('tick %s beside steps of %s reads %s', (value, step, text) => {
-  expect(formatTick(value, step)).toBe(text);
+  expect(tickText(value, step)).toBe(text);
 });
 
 test.each([
@@ -100,15 +101,17 @@ test.each([
 test.each([
   [0.0421, '42.1 ms'],
   [42, '42 s'],
-  [185, '3:05'],
-  [3765, '1:02:45'],
+  [185, '3 min 05'],
+  [3765, '1 h 02 min 45'],
+  [5400, '1 h 30'],
   [183_600, '2 d 3 h'],
+  [-90, '−1 min 30'],
 ])('%s seconds read %s', (seconds, text) => {
-  expect(formatDuration(seconds)).toBe(text);
+  expect(exactDuration(seconds)).toBe(text);
 });
 
 test('ticks of a duration are round in its own units', () => {
-  expect(durationTicks(0, 3600, 4).map((tick) => tick.text)).toEqual(['0 s', '15:00', '30:00', '45:00', '1:00:00']);
+  expect(durationTicks(0, 3600, 4).map((tick) => tick.text)).toEqual(['0 s', '15 min', '30 min', '45 min', '1 h']);
 });
 
 test('nothing but zeros lies on the ground', () => {
@@ -141,7 +144,7 @@ test.each([
 ])('ticks from %s to %s are told apart in few letters', (low, high, count) => {
   const texts = makeScale('linear', low, high, 0, 100).ticks(count).map((tick) => tick.text);
   expect(new Set(texts).size).toBe(texts.length);
-  expect(texts.filter((text) => !/^[+−]?[\d.]+(e.\d+)?$/.test(text)).length).toBeLessThanOrEqual(1);
+  expect(texts.filter((text) => !/^[+−]?[\d.,]+(e.\d+)?$/.test(text)).length).toBeLessThanOrEqual(1);
   expect(texts.map((text) => text.length).sort((a, b) => a - b).at(-2)).toBeLessThanOrEqual(8);
 });
 

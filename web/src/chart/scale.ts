@@ -1,6 +1,6 @@
 /** From values to pixels and back: linear, logarithmic, symmetric-logarithmic and time axes, with their ticks. */
 
-import { thousands } from '../i18n/numbers';
+import { clockTime, digitsBetween, exactDuration, thousands, tickText } from '../i18n/numbers';
 
 export type ScaleKind = 'linear' | 'log' | 'symlog' | 'time';
 
@@ -79,18 +79,18 @@ function evenTicks(low: number, high: number, count: number): Tick[] {
   const step = values.length > 1 ? niceStep(high - low, count) : high - low;
   const largest = Math.max(...values.map(Math.abs));
   if (values.length < 2 || digitsBetween(largest, step) <= MOST_DIGITS) {
-    return values.map((value) => ({ value, text: formatTick(value, step) }));
+    return values.map((value) => ({ value, text: tickText(value, step) }));
   }
   const digits = values.map((value) => String(Math.round(value / step)).replace(/0+$/, '').length);
   const roundest = digits.indexOf(Math.min(...digits));
   return values.map((value, i) => {
     if (i === roundest) return { value, text: inFull(value) };
-    return { value, text: (i > roundest ? '+' : '') + formatTick((i - roundest) * step, step) };
+    return { value, text: (i > roundest ? '+' : '') + tickText((i - roundest) * step, step) };
   });
 }
 
 function inFull(value: number): string {
-  const short = formatTick(value, value);
+  const short = tickText(value, value);
   const size = Math.abs(value);
   if (size >= 1e15 || Number(value.toPrecision(3)) === value) return short;
   const [whole, fraction] = String(Number(size.toPrecision(15))).split('.');
@@ -138,7 +138,7 @@ function logTicks(low: number, high: number, count: number): Tick[] {
     for (const digit of digits) {
       // Not digit * 10 ** power: the literal has no rounding error.
       const value = Number(`${digit}e${power}`);
-      if (value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9)) ticks.push({ value, text: formatTick(value, value) });
+      if (value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9)) ticks.push({ value, text: tickText(value, value) });
     }
   }
   return ticks;
@@ -157,7 +157,7 @@ function symlogTicks(low: number, high: number, count: number): Tick[] {
   return values
     .filter((value) => value >= low && value <= high)
     .sort((a, b) => a - b)
-    .map((value) => ({ value, text: formatTick(value, value || 1) }));
+    .map((value) => ({ value, text: tickText(value, value || 1) }));
 }
 
 const SECOND = 1;
@@ -172,41 +172,15 @@ const TIME_STEPS = [
 /** Ticks of Unix seconds at whole local seconds, minutes, hours or days. */
 function timeTicks(low: number, high: number, count: number): Tick[] {
   const rough = (high - low) / Math.max(1, count);
-  if (rough < 0.5) return linearTicks(low, high, count).map((value) => ({ value, text: formatClock(value, rough) }));
+  if (rough < 0.5) return linearTicks(low, high, count).map((value) => ({ value, text: clockTime(value, rough) }));
   const step = TIME_STEPS.find((candidate) => candidate >= rough) ?? niceStep((high - low) / DAY, count) * DAY;
   const zone = new Date(low * 1000).getTimezoneOffset() * 60;
   const ticks: Tick[] = [];
   for (let i = Math.ceil((low - zone) / step); i * step + zone <= high && ticks.length < 100; i++) {
     const value = i * step + zone;
-    ticks.push({ value, text: formatClock(value, step) });
+    ticks.push({ value, text: clockTime(value, step) });
   }
   return ticks;
-}
-
-const two = (n: number) => String(n).padStart(2, '0');
-
-/** Local clock time (or the day, where a day is the distance) of Unix seconds. */
-export function formatClock(seconds: number, step: number): string {
-  const date = new Date(seconds * 1000);
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  if (step >= DAY) return day.slice(5);
-  const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
-  if (step >= MINUTE) return clock;
-  const second = step < 1 ? (date.getTime() / 1000 % 60).toFixed(2).padStart(5, '0') : two(date.getSeconds());
-  return `${clock}:${second}`;
-}
-
-/** A length of time: "850 ms", "42 s", "3:05", "1:02:45", "2 d 3 h". */
-export function formatDuration(seconds: number): string {
-  const size = Math.abs(seconds);
-  const sign = seconds < 0 ? '−' : '';
-  if (size === 0) return '0 s';
-  if (size < 1) return `${sign}${Number((size * 1000).toPrecision(3))} ms`;
-  if (size < MINUTE) return `${sign}${Number(size.toPrecision(3))} s`;
-  const whole = Math.round(size);
-  if (size < HOUR) return `${sign}${Math.floor(whole / 60)}:${two(whole % 60)}`;
-  if (size < DAY) return `${sign}${Math.floor(whole / HOUR)}:${two(Math.floor((whole % HOUR) / 60))}:${two(whole % 60)}`;
-  return `${sign}${Math.floor(whole / DAY)} d ${Math.floor((whole % DAY) / HOUR)} h`;
 }
 
 /** Ticks of a length of time in seconds, at round seconds, minutes, hours or days. */
@@ -215,44 +189,9 @@ export function durationTicks(low: number, high: number, count: number): Tick[] 
   const step = rough < 0.7 ? niceStep(high - low, count) : (TIME_STEPS.find((candidate) => candidate >= rough) ?? niceStep((high - low) / DAY, count) * DAY);
   const ticks: Tick[] = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9 && ticks.length < 100; i++) {
-    ticks.push({ value: i * step, text: formatDuration(Number((i * step).toPrecision(12))) });
+    ticks.push({ value: i * step, text: exactDuration(Number((i * step).toPrecision(12))) });
   }
   return ticks;
-}
-
-const SUFFIXES: [number, string][] = [
-  [1e12, 'T'],
-  [1e9, 'G'],
-  [1e6, 'M'],
-  [1e3, 'k'],
-];
-
-/** The text of a tick: as many digits as tell it from its neighbours `step` away, large ones with k, M, G. */
-export function formatTick(value: number, step: number): string {
-  if (value === 0) return '0';
-  const size = Math.abs(value);
-  const sign = value < 0 ? '−' : '';
-  if (size < 1e-4 || size >= 1e15) return sign + exponent(size, Math.max(0, Math.min(4, digitsBetween(size, step))));
-  for (const [unit, suffix] of SUFFIXES) {
-    if (size >= unit && size >= 10_000) return sign + trim((size / unit).toFixed(decimals(step / unit))) + suffix;
-  }
-  return sign + trim(size.toFixed(decimals(step)));
-}
-
-function decimals(step: number): number {
-  return Math.max(0, Math.min(8, Math.ceil(-Math.log10(Math.abs(step)) - 1e-9)));
-}
-
-function digitsBetween(size: number, step: number): number {
-  return Math.ceil(Math.log10(size) - Math.log10(Math.abs(step)) - 1e-9);
-}
-
-function trim(text: string): string {
-  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
-}
-
-function exponent(size: number, digits: number): string {
-  return trim(size.toExponential(digits).replace(/e.*/, '')) + size.toExponential(digits).replace(/.*e\+?/, 'e').replace('-', '−');
 }
 
 /** Widen [low, high] so that lines do not touch the frame; a single value gets room around it. */

@@ -1,8 +1,9 @@
 /** Every sentence of the page in English; the type of this object is what other languages must have. */
 import { en as cards } from './cards';
 import { en as charts } from './charts';
+import { count } from './numbers';
 
-const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
+const plural = (n: number, one: string, many: string) => `${count(n)} ${n === 1 ? one : many}`;
 
 export const en = {
   ...charts,

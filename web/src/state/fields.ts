@@ -1,9 +1,9 @@
 /** What a run can be sorted, grouped and coloured by, and shown as a column: its own fields, a config key, a summary or the curve of a key. */
+import { setting } from '../i18n/numbers';
 import { own } from '../api/own';
 import type { Run, Scalar } from '../api/schema.gen';
 import { isNumeric, toNumber } from '../api/numbers';
 import { byName, legible } from '../i18n/text';
-import { setting } from '../ui/format';
 
 /** "name", "state", …, "config:optimizer.lr", "summary:loss" (the headline number), "summary.last:loss", "summary.min:loss", …, "curve:loss". */
 export type Field = string;

@@ -1,7 +1,6 @@
 /** From points as loaded to curves as drawn: names, colours. */
 import type { AxisKind, Curve } from '../../chart/plot';
-import { formatClock, formatDuration } from '../../chart/scale';
-import { number, thousands } from '../../i18n/numbers';
+import { clockTime, exactDuration, number, thousands } from '../../i18n/numbers';
 import type { GroupCurve } from './groups.svelte';
 import type { Points } from './loader';
 import { isStepwise } from './looks';
@@ -44,8 +43,8 @@ export function axisOf(x: string, log: boolean): AxisKind {
 /** An x as a tooltip says it. */
 export function sayX(x: string, value: number, step: (text: string) => string): string {
   if (x === 'step') return step(thousands(Math.round(value)));
-  if (x === 'relative') return formatDuration(value);
-  if (x === 'time') return `${formatClock(value, 86400)} ${formatClock(value, 1)}`;
+  if (x === 'relative') return exactDuration(value);
+  if (x === 'time') return `${clockTime(value, 86400)} ${clockTime(value, 1)}`;
   return `${x} ${number(value)}`;
 }
 

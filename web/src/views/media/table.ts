@@ -1,9 +1,8 @@
 /** A logged table as it is read, sorted, filtered and saved: arithmetic only. */
-import { number } from '../../i18n/numbers';
+import { number, setting } from '../../i18n/numbers';
 import { isNumeric, parseExact } from '../../api/numbers';
 import type { Asset, AssetKind } from '../../api/schema.gen';
 import { byName } from '../../i18n/text';
-import { setting } from '../../ui/format';
 
 /** What a cell holds that is larger than a text. */
 export interface Inside {

@@ -3,8 +3,7 @@ import { toNumber } from '../../api/numbers';
 import type { Reason, ReasonCode } from '../../api/schema.gen';
 import type { Messages } from '../../i18n/en';
 import { legible } from '../../i18n/text';
-import { count, number } from '../../i18n/numbers';
-import { duration } from '../../ui/format';
+import { count, duration, number } from '../../i18n/numbers';
 
 export type Tone = 'bad' | 'warn' | 'good' | 'calm';
 

@@ -1,6 +1,6 @@
 /** A configuration as lines of a tree. */
+import { setting } from '../../i18n/numbers';
 import { isNumeric, parseExact } from '../../api/numbers';
-import { setting } from '../../ui/format';
 
 export interface Line {
   /** Dotted path. */

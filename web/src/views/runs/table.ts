@@ -1,10 +1,9 @@
 /** What the table of runs consists of: its rows, its columns, and the numbers of a group. */
-import { number } from '../../i18n/numbers';
+import { duration, number, setting } from '../../i18n/numbers';
 import { isNumeric, isSame } from '../../api/numbers';
 import { own } from '../../api/own';
 import type { Key, Run, Scalar } from '../../api/schema.gen';
 import { byName } from '../../i18n/text';
-import { duration, setting } from '../../ui/format';
 import { groupRuns, OWN_FIELDS, parseField, summaryField, valueOf, type Field, type Group } from '../../state/fields';
 
 export type Row =

@@ -1,7 +1,6 @@
-import { count, number } from '../i18n/numbers';
+import { count, duration, number, setting } from './numbers';
 import { expect, test } from 'vitest';
 import durations from '../../../tests/data/durations.json';
-import { duration, setting } from './format';
 
 test.each([
   [20240117, '20,240,117'],
