@@ -102,7 +102,8 @@ def test_an_empty_folder_says_what_to_type(page: Page, tmp_path: Path) -> None:
     try:
         page.goto(site.url)
         expect(page.get_by_text("netscope.init").first).to_be_visible()
-        expect(page.get_by_role("navigation").get_by_role("link")).to_have_count(1)  # Runs; there is no training yet
+        sections = page.get_by_role("navigation", name="Sections").get_by_role("link")
+        expect(sections).to_have_count(1)  # Runs; there is no training yet
     finally:
         site.stop()
 

@@ -58,17 +58,19 @@ test.each(shared.resolved)('a name stands for the only key that ends with it: $q
 
 test.each(shared.near)('a near miss is answered with what to type: $query', (told) => {
   const query = understand(told.query, known);
-  expect(query.problem?.instead).toBe(told.instead);
+  expect(query.problem?.instead).toEqual([told.instead]);
   expect(runs.filter(query.test)).toHaveLength(runs.length);
 });
 
 test.each(shared.hopeless)('what may mean several things is not guessed: %s', (text) => {
-  expect(understand(text, known).problem).toMatchObject({ instead: null });
+  expect(understand(text, known).problem).toMatchObject({ instead: [] });
 });
 
 test('a name that several keys end with is answered with those keys', () => {
   const two = { config: new Set(['lr']), series: new Set(['train/loss', 'val/loss']) };
-  expect(understand('loss < 1', two).problem).toMatchObject({ reason: 'several', piece: 'loss', keys: ['train/loss', 'val/loss'] });
+  expect(understand('loss < 1', two).problem).toMatchObject({ reason: 'several', piece: 'loss', keys: ['train/loss', 'val/loss'], instead: ['train/loss < 1', 'val/loss < 1'] });
+  expect(understand('lr = 1 && loss.min < 1', two).problem?.instead).toEqual(['lr == 1 and train/loss.min < 1', 'lr == 1 and val/loss.min < 1']);
+  expect(understand('lr = 1', two).problem?.piece).toBe('=');
   expect(understand('loss < 1').problem).toBeNull();
 });
 

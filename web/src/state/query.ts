@@ -31,8 +31,8 @@ export class Misread extends Error {
   ) {
     super(`${reason}: ${piece} at ${at}`);
   }
-  /** The whole filter as it was probably meant. */
-  instead: string | null = null;
+  /** The whole filter as it was probably meant; several where a name may stand for several keys. */
+  instead: readonly string[] = [];
 }
 
 type Value = Scalar | undefined | readonly Value[] | Iterable<string>;
@@ -57,7 +57,9 @@ export function understand(typed: string, known: Known | null = null): Query {
     const query = read(text, known);
     if (!query.problem) return query;
     const instead = corrected(text, known);
-    if (!read(instead, known).problem) query.problem.instead = instead;
+    const { problem } = read(instead, known);
+    if (!problem) query.problem.instead = [instead];
+    else if (problem.reason === 'several') query.problem.instead = problem.keys.map((key) => instead.slice(0, problem.at) + key + instead.slice(problem.at + problem.piece.length));
     else if (!isFilter) return { ...NOTHING, kind: 'words', test: words(text) };
     return query;
   } catch (error) {
@@ -118,7 +120,8 @@ function tokens(text: string): Token[] {
     const match = TOKEN.exec(text);
     if (!match) {
       const piece = text.slice(at).trim();
-      throw new Misread(/^["']/.test(piece) ? 'quote' : 'unexpected', piece.slice(0, 20), at);
+      const isQuote = /^["']/.test(piece);
+      throw new Misread(isQuote ? 'quote' : 'unexpected', (isQuote ? piece : /^\S+/.exec(piece)![0]).slice(0, 20), at);
     }
     const kinds = ['number', 'text', 'name', 'mark'] as const;
     const index = kinds.findIndex((_, i) => match[i + 1] !== undefined);
