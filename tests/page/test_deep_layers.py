@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from urllib.parse import parse_qs, urlparse
 
 import pytest
@@ -36,17 +37,23 @@ def test_rows_are_asked_for_as_they_come_into_sight(deep: Site, page: Page) -> N
 
     def note(url: str) -> None:
         query = parse_qs(urlparse(url).query)
-        if "/layers/" in url:
+        if "start" in query:
             asked.append((int(query["start"][0]), int(query["stop"][0])))
 
     page.on("request", lambda request: note(request.url))
     page.goto(f"{deep.url}layers")
     ready(page)
+    page.get_by_role("button", name="Comfortable").click()
+    page.reload()
+    ready(page)
+    asked.clear()
+    page.reload()
+    ready(page)
     matrix = page.locator(".matrix")
     expect(matrix.get_by_role("button", name="block.000")).to_be_visible()
     expect(matrix.get_by_role("img").get_by_text("10,000", exact=True)).to_be_visible()
     assert asked == [(0, 64)]
-    matrix.locator(".scroll").evaluate("(place) => { place.scrollTop = 900 * 14 - 20; }")
+    matrix.locator(".scroll").evaluate("(place) => { place.scrollTop = 900 * 18 - 20; }")
     expect(matrix.get_by_text("7 NaN or infinite")).to_be_visible()
     assert all(start > 700 for start, _ in asked[1:])
     assert 0 < matrix.locator(".labels button").count() <= 3 * 64
@@ -65,3 +72,30 @@ def test_the_arrow_keys_walk_out_of_sight_and_the_rows_follow(deep: Site, page: 
         page.keyboard.press("ArrowDown")
     expect(page.locator(".panel h2")).to_have_text("block.106")
     expect(page.locator(".labels button[aria-pressed=true]")).to_be_in_viewport()
+
+
+def test_a_thousand_layers_are_thin_rows_with_names_that_do_not_overlap(deep: Site, page: Page) -> None:
+    page.goto(f"{deep.url}layers")
+    ready(page)
+    labels = page.locator(".labels button")
+    expect(labels.first).to_be_visible()
+    tops = sorted(box["y"] for label in labels.all()[:60] if (box := label.bounding_box()))
+    assert len(tops) == 60
+    assert min(below - above for above, below in pairwise(tops)) >= 14
+
+
+def test_layers_are_found_folded_and_unfolded_by_keyboard(deep: Site, page: Page) -> None:
+    page.goto(f"{deep.url}layers")
+    ready(page)
+    page.keyboard.press("b")
+    group = page.get_by_role("button", name="block 000–999")
+    expect(page.locator(".labels button")).to_have_count(1)
+    expect(page.locator(".matrix").get_by_text("7 NaN or infinite")).to_be_visible()  # in one of them
+    group.focus()
+    page.keyboard.press("Enter")
+    expect(group).to_have_attribute("aria-expanded", "true")
+    expect(page.locator(".labels button").nth(1)).to_contain_text("009")  # the first below with room for its name
+    page.keyboard.press("/")
+    page.keyboard.type("/9[05]0$/")
+    expect(page.locator(".labels button")).to_have_count(2)
+    expect(page.locator(".labels button").first).to_contain_text("block.900")

@@ -204,6 +204,49 @@ def test_only_the_rows_asked_for_are_read(write, show, monkeypatch):
     assert 0 < len(n_read) < 32  # of a thousand keys, 32 a block
 
 
+def test_the_scale_of_a_statistic_is_of_all_its_tensors(write, show):
+    run = write("a").event(event="layers", layers=LAYERS)
+    rng = np.random.default_rng(0)
+    weights, biases = rng.lognormal(sigma=3, size=(2, 200)).astype(np.float32)
+    weights[:3] = 0, np.nan, np.inf
+    for step in range(200):
+        values = {"conv1/weight/update/ratio": weights[step], "conv1/bias/update/ratio": 1e9 * biases[step]}
+        run.log({key: float(value) for key, value in values.items()}, step, kind="layer")
+    client = show().client
+    scale = client.get("/api/runs/a/layers/update/ratio/scale", params={"tensor": "weight"}).json()
+    finite = weights[np.isfinite(weights)].astype(float)
+    low, high = np.quantile(finite, [0.02, 0.98])
+    expected = {
+        "least": 0,
+        "most": finite.max(),
+        "low": low,
+        "high": high,
+        "small": np.quantile(finite[finite > 0], 0.02),
+    }
+    assert scale == pytest.approx(expected)
+    both = client.get("/api/runs/a/layers/update/ratio/scale").json()
+    assert both["most"] == pytest.approx(1e9 * biases.max())
+    assert client.get("/api/runs/a/layers/update/norm/scale").status_code == 404
+
+
+def test_a_statistic_without_finite_values_has_no_scale(write, show):
+    run = write("a").event(event="layers", layers=LAYERS)
+    run.log({"conv1/weight/gradient/norm": float("nan")}, 0, kind="layer")
+    assert set(show().client.get("/api/runs/a/layers/gradient/norm/scale").json().values()) == {None}
+
+
+def test_tensors_of_a_layer_are_its_weights_then_biases_then_outputs(write, show):
+    layer = {"layer": "conv1", "type": "Conv2d", "parameters": {"bias": [2], "weight": [2, 2], "gain": [2]}}
+    run = write("a").event(event="layers", layers=[layer])
+    run.log({f"conv1/{name}/value/norm": 1 for name in ("bias", "gain", "output", "weight")}, 0, kind="layer")
+    run.log({"conv1/weight/gradient/max": 1, "conv1/weight/gradient/norm": 1}, 0, kind="layer")
+    tensors = show().client.get("/api/runs/a/layers").json()["tensors"]
+    assert [(one["tensor"], one["quantity"]) for one in tensors] == [
+        ("weight", "gradient"), ("weight", "value"), ("gain", "value"), ("bias", "value"), ("output", "value"),
+    ]  # fmt: skip
+    assert tensors[0]["stats"] == ["norm", "max"]
+
+
 def test_a_window_of_layers_has_one_step_on_either_side(write, show):
     watched(write("a"), 10).end()
     reply = show().client.get("/api/runs/a/layers/gradient/norm", params={"low": 250, "high": 450})

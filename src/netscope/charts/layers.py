@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,11 +10,15 @@ import numpy as np
 from netscope.analyse.thin import evenly
 from netscope.charts import lines
 from netscope.errors import NotFoundError
-from netscope.schema.layer import LayerTensor, Quantity, Stat
+from netscope.schema.layer import LayerScale, LayerTable, LayerTensor, Quantity, Stat
 from netscope.store.read.series_reader import Columns
 from netscope.store.store import Store
 
 NONFINITE: Stat = "nonfinite"
+MOST_SCALED = 512
+"""A scale is made of at most so many tensors, and of so many steps of each, evenly chosen."""
+OUTER = 0.02
+"""Share of the values beyond either end of a scale."""
 
 
 class LayerMatrix(NamedTuple):
@@ -28,7 +33,7 @@ class LayerMatrix(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What of a matrix is in sight."""
+    """The part of a matrix that is asked for."""
 
     px: int
     """At most so many steps."""
@@ -41,18 +46,14 @@ class Window(NamedTuple):
 
 
 def matrix(store: Store, run: str, quantity: Quantity, stat: Stat, window: Window) -> LayerMatrix:
-    """Values of one statistic at evenly chosen steps, those with NaN or infinities in the rows first.
+    """Values of one statistic at evenly chosen steps; steps with NaN or infinities in the rows are preferred.
 
-    Rows that are asked for apart have as many steps, which differ by those with NaN or infinities only.
+    Every part of a matrix has the same number of steps. They differ only where its rows have NaN or infinities.
 
     Raises:
         NotFoundError: Nothing of the kind was watched.
     """
-    table = store.read.layers.table(run)
-    every = [tensor for tensor in table.tensors if tensor.quantity == quantity and stat in tensor.stats]
-    if not every:
-        there = sorted({f"{tensor.quantity}/{word}" for tensor in table.tensors for word in tensor.stats})
-        raise NotFoundError(f"no {quantity}/{stat} was watched; the run has: {', '.join(there) or 'no watched layers'}")
+    every = _watched(store.read.layers.table(run), quantity, stat)
     steps = store.read.series.steps_of_run(run, [_key(row, stat) for row in every], "layer")
     steps = steps[lines.window(steps, window.low, window.high)]
     rows = every[window.start : window.stop]
@@ -63,12 +64,41 @@ def matrix(store: Store, run: str, quantity: Quantity, stat: Stat, window: Windo
     return LayerMatrix(chosen.astype(np.float64), values, np.nan_to_num(nonfinite, nan=0.0), rows)
 
 
+def scale(store: Store, run: str, quantity: Quantity, stat: Stat, names: Sequence[str] = ()) -> LayerScale:
+    """The range of a statistic over all its tensors, or over those of some names ("weight"), and all steps.
+
+    Raises:
+        NotFoundError: Nothing of the kind was watched.
+    """
+    every = _watched(store.read.layers.table(run), quantity, stat)
+    rows = [row for row in every if not names or row.tensor in names]
+    keys = [_key(rows[i], stat) for i in evenly(len(rows), MOST_SCALED).tolist()]
+    series = [one.values for one in store.read.series.of_run(run, keys, "layer").values()]
+    values = np.concatenate([np.zeros(0), *(one[evenly(len(one), MOST_SCALED)] for one in series)])
+    values = values[np.isfinite(values)]
+    sizes = np.abs(values[values != 0])
+    if not len(values):
+        return LayerScale(None, None, None, None, None)
+    low, high = np.quantile(values, [OUTER, 1 - OUTER]).tolist()
+    small = float(np.quantile(sizes, OUTER)) if len(sizes) else None
+    return LayerScale(float(values.min()), float(values.max()), low, high, small)
+
+
+def _watched(table: LayerTable, quantity: Quantity, stat: Stat) -> list[LayerTensor]:
+    """Tensors that have the statistic, in forward order."""
+    every = [tensor for tensor in table.tensors if tensor.quantity == quantity and stat in tensor.stats]
+    if not every:
+        there = sorted({f"{tensor.quantity}/{word}" for tensor in table.tensors for word in tensor.stats})
+        raise NotFoundError(f"no {quantity}/{stat} was watched; the run has: {', '.join(there) or 'no watched layers'}")
+    return every
+
+
 def _key(row: LayerTensor, stat: Stat) -> str:
     return f"{row.layer}/{row.tensor}/{row.quantity}/{stat}"
 
 
 def _strange(series: dict[str, Columns], keys: dict[Stat, list[str]], steps: np.ndarray) -> np.ndarray:
-    """At which steps a value is not finite, or tells of some that were not."""
+    """Steps at which a value is not finite, or counts values that were not."""
     strange = np.zeros(len(steps), np.bool_)
     for word, some in keys.items():
         for key in some:
@@ -93,7 +123,7 @@ def _filled(series: list[Columns | None], steps: np.ndarray) -> np.ndarray:
 
 
 def _chosen(strange: np.ndarray, most: int) -> np.ndarray:
-    """Evenly chosen steps; of the steps that each stands for, the first strange one goes in its place."""
+    """Evenly chosen steps; each is replaced by the first strange one of the stretch that it stands for."""
     chosen = evenly(len(strange), most)
     if len(chosen) == len(strange) or not strange.any():
         return chosen

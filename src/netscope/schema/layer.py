@@ -8,10 +8,10 @@ from netscope.schema.noun import Noun
 
 Quantity = Literal["value", "gradient", "update", "activation"]
 """What of a tensor was watched: itself, its gradient, its change by the optimiser, or a layer's output."""
-Stat = Literal["mean", "std", "norm", "min", "max", "zeros", "nonfinite", "ratio", "saturated", "dead"]
-"""`zeros`: share of exact zeros; `nonfinite`: count of NaN and infinities; `ratio`: norm of the update over
-the norm of the value; `saturated`: share of outputs in the flat part of their activation; `dead`: share of an
-activation's units (channels) that no sample of the batch switched on."""
+Stat = Literal["norm", "mean", "std", "ratio", "zeros", "saturated", "dead", "min", "max", "nonfinite"]
+"""In the order in which they are shown. `ratio`: norm of the update over the norm of the value; `zeros`: share of exact
+zeros; `saturated`: share of outputs in the flat part of their activation; `dead`: share of an activation's units
+(channels) that no sample of the batch switched on; `nonfinite`: count of NaN and infinities."""
 
 
 class Layer(Noun):
@@ -49,6 +49,21 @@ class LayerTable(Noun):
     """Steps at which anything was watched, ascending; at most 2,000, evenly chosen."""
     sampled_above: int | None = None
     """Histograms of activations with more values count a sample; on a CPU mean, std and norm are of it, too."""
+
+
+class LayerScale(Noun):
+    """The range of one statistic over all its tensors and steps: what a colour scale needs."""
+
+    least: float | None
+    """Smallest finite value; None if there is none, and so below."""
+    most: float | None
+    """Largest finite value."""
+    low: float | None
+    """2 % of the finite values are below."""
+    high: float | None
+    """2 % of the finite values are above."""
+    small: float | None
+    """2 % of the magnitudes that are not 0 are below; None if all are 0."""
 
 
 class LayerTensor(Noun):

@@ -14,6 +14,7 @@ import type {
   Job,
   Jobs,
   Keys,
+  LayerScale,
   LayerTable,
   LayerTensor,
   Problem,
@@ -259,6 +260,10 @@ export const api = {
     const reply = await getTensors(['runs', run, 'layers', quantity, stat], { ...query }, signal);
     return { rows: told<LayerTensor[]>(reply), steps: data(reply, 'steps'), values: data(reply, 'values'), nonfinite: data(reply, 'nonfinite') };
   },
+
+  /** Of tensors of some names; of all where there are none. */
+  layerScale: (run: string, quantity: Quantity, stat: Stat, names: readonly string[], signal?: AbortSignal) =>
+    get<LayerScale>(['runs', run, 'layers', quantity, stat, 'scale'], { tensor: names }, signal),
 
   bins: (run: string, key: string, query: Window & { n?: number } = {}, signal?: AbortSignal) =>
     overSteps(['runs', run, 'bins'], { key, ...query }, signal),

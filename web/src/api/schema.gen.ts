@@ -160,11 +160,11 @@ export interface ExportRequest {
 export type Quantity = 'value' | 'gradient' | 'update' | 'activation';
 
 /**
- * `zeros`: share of exact zeros; `nonfinite`: count of NaN and infinities; `ratio`: norm of the update over
- * the norm of the value; `saturated`: share of outputs in the flat part of their activation; `dead`: share of an
- * activation's units (channels) that no sample of the batch switched on.
+ * In the order in which they are shown. `ratio`: norm of the update over the norm of the value; `zeros`: share of exact
+ * zeros; `saturated`: share of outputs in the flat part of their activation; `dead`: share of an activation's units
+ * (channels) that no sample of the batch switched on; `nonfinite`: count of NaN and infinities.
  */
-export type Stat = 'mean' | 'std' | 'norm' | 'min' | 'max' | 'zeros' | 'nonfinite' | 'ratio' | 'saturated' | 'dead';
+export type Stat = 'norm' | 'mean' | 'std' | 'ratio' | 'zeros' | 'saturated' | 'dead' | 'min' | 'max' | 'nonfinite';
 
 /** A module that is watched, in forward order. */
 export interface Layer {
@@ -198,6 +198,20 @@ export interface LayerTable {
   steps: number[];
   /** Histograms of activations with more values count a sample; on a CPU mean, std and norm are of it, too. */
   sampled_above: number | null;
+}
+
+/** The range of one statistic over all its tensors and steps: what a colour scale needs. */
+export interface LayerScale {
+  /** Smallest finite value; None if there is none, and so below. */
+  least: number | null;
+  /** Largest finite value. */
+  most: number | null;
+  /** 2 % of the finite values are below. */
+  low: number | null;
+  /** 2 % of the finite values are above. */
+  high: number | null;
+  /** 2 % of the magnitudes that are not 0 are below; None if all are 0. */
+  small: number | null;
 }
 
 /** One watched tensor and what there is of it. */

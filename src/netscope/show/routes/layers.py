@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from netscope.analyse.bins_view import View
 from netscope.charts import lines
 from netscope.charts.histograms import logged, over_steps
-from netscope.charts.layers import Window, matrix
+from netscope.charts.layers import Window, matrix, scale
 from netscope.schema.layer import Quantity, Stat
 from netscope.show import replies
 from netscope.show.replies import TENSORS, answer, number, whole_number, word
@@ -39,6 +39,14 @@ async def layer_matrix(request: Request) -> Response:
         return replies.tensors({"steps": found.steps, "values": found.values, "nonfinite": found.nonfinite}, found.rows)
 
     return await answer(request, revision_of(request), make, TENSORS)
+
+
+async def layer_scale(request: Request) -> Response:
+    """GET /api/runs/{run}/layers/{quantity}/{stat}/scale?tensor=weight&tensor=…: the range of one statistic."""
+    store, run, _ = run_of(request)
+    quantity, stat = word(request, "quantity", get_args(Quantity)), word(request, "stat", get_args(Stat))
+    names = request.query_params.getlist("tensor")
+    return await answer(request, revision_of(request), lambda: replies.json(scale(store, run, quantity, stat, names)))
 
 
 async def bins(request: Request) -> Response:
@@ -67,6 +75,7 @@ async def _over_steps(request: Request, find: Callable[..., tuple[np.ndarray, Vi
 ROUTES: list[BaseRoute] = [
     Route("/runs/{run}/layers", layers),
     Route("/runs/{run}/layers/{quantity}/{stat}", layer_matrix),
+    Route("/runs/{run}/layers/{quantity}/{stat}/scale", layer_scale),
     Route("/runs/{run}/bins", bins),
     Route("/runs/{run}/histograms", histograms),
 ]

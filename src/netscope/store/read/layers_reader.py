@@ -109,7 +109,11 @@ class LayersReader:
                 names = (tuple(key.split("/")) for key in keys.keys if key.count("/") == 2)
                 binned.update(cast(tuple[str, str, str], name) for name in names)
         order = {layer.layer: i for i, layer in enumerate(layers)}
-        tensors = sorted(stats.keys() | binned, key=lambda t: (order.get(t[0], len(order)), *t))
+        parameters = {layer.layer: list(layer.parameters) for layer in layers}
+        tensors = sorted(
+            stats.keys() | binned,
+            key=lambda t: (order.get(t[0], len(order)), t[0], _place(t[1], parameters.get(t[0], [])), *t),
+        )
         steps = [columns.steps for columns in self.series.of_run(run_id, one_of_each, "layer").values()]
         steps += [self.histograms.watched(run_id, "/".join(key)).steps for key in sorted(binned)[:1]]
         every = np.unique(np.concatenate(steps)) if steps else np.zeros(0, np.int64)
@@ -122,3 +126,9 @@ class LayersReader:
             if quantity in QUANTITIES
         ]  # fmt: skip
         return LayerTable(layers, memo.changes, known, every.tolist(), memo.sampled_above)
+
+
+def _place(tensor: str, parameters: list[str]) -> tuple[bool, bool, int]:
+    """Where a tensor comes within its layer: parameters in their order, biases last of them, then what is none."""
+    is_parameter = tensor in parameters
+    return not is_parameter, "bias" in tensor, parameters.index(tensor) if is_parameter else 0

@@ -36,6 +36,17 @@ export function customKind(name: string): LayerKind | null {
   return stat ? { name, quantity, stat, axis: AXES[stat] ?? 'signed' } : null;
 }
 
+const QUANTITIES: readonly Quantity[] = ['gradient', 'value', 'update', 'activation'];
+export const STATS: readonly Stat[] = ['norm', 'mean', 'std', 'ratio', 'zeros', 'saturated', 'dead', 'min', 'max', 'nonfinite'];
+
+/** Statistics that were watched, by quantity. */
+export function statsOf(tensors: readonly LayerTensor[]): { quantity: Quantity; stats: Stat[] }[] {
+  return QUANTITIES.flatMap((quantity) => {
+    const found = new Set(tensors.flatMap((one) => (one.quantity === quantity ? one.stats : [])));
+    return found.size ? [{ quantity, stats: STATS.filter((stat) => found.has(stat)) }] : [];
+  });
+}
+
 /** Kinds for which anything was watched. */
 export function kindsOf(tensors: readonly LayerTensor[]): LayerKind[] {
   return KINDS.filter((kind) => tensors.some((t) => t.quantity === kind.quantity && t.stats.includes(kind.stat)));
@@ -43,7 +54,7 @@ export function kindsOf(tensors: readonly LayerTensor[]): LayerKind[] {
 
 export const nameOf = (tensor: Pick<LayerTensor, 'layer' | 'tensor' | 'quantity'>) => `${tensor.layer}/${tensor.tensor}/${tensor.quantity}`;
 
-/** Tensors that say most: weights and outputs, unless there are none of those, or all are wished. */
+/** Places of weights and outputs, or of all tensors where there are none of those or all are asked for. */
 export function rowsToShow(rows: readonly LayerTensor[], all: boolean): number[] {
   const every = rows.map((_, i) => i);
   const main = every.filter((i) => /weight|kernel|output|^W/.test(rows[i]!.tensor));

@@ -1,56 +1,97 @@
-/** A matrix of many rows is shown, and asked for, in tiles of rows: those in sight. */
+/** A matrix of many tensors is asked for in tiles: those of the rows in sight. */
 import { untrack } from 'svelte';
 import type { ApiError, LayerValues } from '../../api/client';
-import type { LayerTensor } from '../../api/schema.gen';
+import type { LayerTensor, Stat } from '../../api/schema.gen';
 import { Resource } from '../../state/resource.svelte';
 
-/** Rows of a tile. */
+/** Tensors of a tile. */
 export const TILE = 64;
+/** Rows are drawn in stretches of so many. */
+const STRETCH = 64;
 /** Most steps of a matrix. */
 export const MATRIX_STEPS = 600;
 
-/** Number of the first tile in sight, and of the one behind the last, when so many pixels from `top` on are. */
-export function tilesInSight(top: number, height: number, rowPx: number, nRows: number): [number, number] {
-  const n = Math.max(1, Math.ceil(nRows / TILE));
-  const first = Math.min(n - 1, Math.max(0, Math.floor(top / rowPx / TILE)));
-  return [first, Math.min(n, Math.max(first + 1, Math.ceil((top + height) / rowPx / TILE)))];
+/** The first row to draw, and the one behind the last, when so many pixels from `top` on are in sight: whole stretches. */
+export function rowsInSight(top: number, height: number, rowPx: number, nRows: number): [number, number] {
+  const n = Math.max(1, Math.ceil(nRows / STRETCH));
+  const first = Math.min(n - 1, Math.max(0, Math.floor(top / rowPx / STRETCH)));
+  const end = Math.min(n, Math.max(first + 1, Math.ceil((top + height) / rowPx / STRETCH)));
+  return [first * STRETCH, Math.min(nRows, end * STRETCH)];
+}
+
+/** Numbers of the tiles that have the tensors at some places. */
+export function tilesOf(members: Iterable<number>): number[] {
+  return [...new Set(Array.from(members, (place) => Math.floor(place / TILE)))].sort((a, b) => a - b);
 }
 
 export interface Assembled {
   steps: Float64Array;
   /** [row, step], row by row; NaN where a tile has not arrived. */
   values: Float32Array;
+  /** Range of the tensors of a row, like `values`. */
+  least: Float32Array;
+  most: Float32Array;
+  /** How many values were NaN or infinite, in all tensors of a row. */
   nonfinite: Float32Array;
 }
 
-/** Tensors, `TILE` to a tile, as one matrix over the steps of the tile that has most: others may be from before the run grew. */
-export function assemble(tensors: readonly LayerTensor[], tiles: readonly (LayerValues | null)[]): Assembled {
-  const steps = tiles.reduce<Float64Array>((most, tile) => (tile && tile.steps.length > most.length ? tile.steps : most), new Float64Array());
+/**
+ * Rows of one or several tensors as one matrix over the steps of the tile that has most: others may be from before the run grew.
+ *
+ * A row of several tensors is their median; of a smallest value the smallest, of a largest the largest, of counts the sum.
+ */
+export function assemble(rows: readonly (readonly number[])[], tensors: readonly LayerTensor[], get: (tile: number) => LayerValues | null, stat: Stat): Assembled {
+  const tiles = new Map(tilesOf(rows.flat()).map((number) => [number, get(number)]));
+  let steps = new Float64Array();
+  for (const tile of tiles.values()) if (tile && tile.steps.length > steps.length) steps = tile.steps as typeof steps;
   const n = steps.length;
-  const values = new Float32Array(tensors.length * n).fill(NaN);
-  const nonfinite = new Float32Array(tensors.length * n);
   const name = (row: LayerTensor) => `${row.layer}/${row.tensor}`;
-  tiles.forEach((tile, number) => {
-    if (!tile) return;
-    const rows = new Map(tile.rows.map((row, i) => [name(row), i]));
-    const width = tile.steps.length;
-    // Of as many steps the same column stands for the same stretch, even where a NaN made a tile take another step of it.
-    const columns = width === n ? null : new Map(Array.from(tile.steps, (step, i) => [step, i]));
-    tensors.slice(number * TILE, (number + 1) * TILE).forEach((tensor, i) => {
-      const source = rows.get(name(tensor));
-      if (source === undefined) return;
-      for (let c = 0; c < n; c++) {
-        const column = columns ? columns.get(steps[c]!) : c;
-        if (column === undefined) continue;
-        values[(number * TILE + i) * n + c] = tile.values[source * width + column]!;
-        nonfinite[(number * TILE + i) * n + c] = tile.nonfinite[source * width + column]!;
-      }
+  const sources = new Map([...tiles].flatMap(([number, tile]) => (tile ? [[number, { tile, rows: new Map(tile.rows.map((row, i) => [name(row), i])), columns: columnsOf(tile, steps) }] as const] : [])));
+  const blank = () => new Float32Array(rows.length * n).fill(NaN);
+  const found = { steps, values: blank(), least: blank(), most: blank(), nonfinite: new Float32Array(rows.length * n) };
+  rows.forEach((members, row) => {
+    const parts = members.flatMap((place) => {
+      const source = sources.get(Math.floor(place / TILE));
+      const at = source?.rows.get(name(tensors[place]!));
+      return source && at !== undefined ? [{ ...source, start: at * source.tile.steps.length }] : [];
     });
+    const column = new Float32Array(parts.length);
+    for (let c = 0; c < n; c++) {
+      let filled = 0;
+      for (const { tile, columns, start } of parts) {
+        const from = columns ? columns[c]! : c;
+        if (from < 0) continue;
+        found.nonfinite[row * n + c]! += tile.nonfinite[start + from]!;
+        const value = tile.values[start + from]!;
+        if (!Number.isNaN(value)) column[filled++] = value;
+      }
+      if (!filled) continue;
+      const some = filled > 1 ? column.subarray(0, filled).sort() : column;
+      found.least[row * n + c] = some[0]!;
+      found.most[row * n + c] = some[filled - 1]!;
+      found.values[row * n + c] = filled > 1 ? summary(some, stat) : some[0]!;
+    }
   });
-  return { steps, values, nonfinite };
+  return found;
 }
 
-/** A statistic of many tensors in tiles of `TILE` rows: those in sight are asked for, those that were in sight are kept. */
+/** Where a tile has each of the steps, -1 where it has not; null where it has the same. */
+function columnsOf(tile: LayerValues, steps: Float64Array): Int32Array | null {
+  // Of as many steps the same column stands for the same stretch, even where a NaN made a tile take another step of it.
+  if (tile.steps.length === steps.length) return null;
+  const places = new Map(Array.from(tile.steps, (step, i) => [step, i]));
+  return Int32Array.from(steps, (step) => places.get(step) ?? -1);
+}
+
+function summary(sorted: Float32Array, stat: Stat): number {
+  const last = sorted.length - 1;
+  if (stat === 'min') return sorted[0]!;
+  if (stat === 'max') return sorted[last]!;
+  if (stat === 'nonfinite') return sorted.reduce((a, b) => a + b, 0);
+  return sorted[last >> 1]! / 2 + sorted[(last + 1) >> 1]! / 2;
+}
+
+/** A statistic of many tensors in tiles of `TILE`: those in sight are asked for, those that were in sight are kept. */
 export class Tiles {
   #asked = $state.raw<ReadonlyMap<number, Resource<LayerValues>>>(new Map());
   #subject = '';
@@ -70,9 +111,9 @@ export class Tiles {
     return this.#asked.get(number)?.value ?? null;
   }
 
-  /** All that arrived so far, with their numbers. */
-  get all(): (readonly [number, LayerValues])[] {
-    return [...this.#asked].flatMap(([number, one]) => (one.value ? [[number, one.value] as const] : []));
+  /** Whether any has arrived. */
+  get hasSome(): boolean {
+    return [...this.#asked.values()].some((one) => one.value);
   }
 
   get problem(): ApiError | null {
