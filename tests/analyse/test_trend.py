@@ -57,6 +57,12 @@ def test_noise_alone_is_flat(seed):
     assert trend(noise, "min").kind == trend(noise, "max").kind == "flat"
 
 
+def test_twelve_values_of_chance_are_flat_and_twelve_on_a_slope_are_not():
+    chance = np.array([0.11, 0.107, 0.1, 0.1, 0.11, 0.113, 0.11, 0.09, 0.1, 0.113, 0.11, 0.1133])
+    assert trend(chance, "max").kind == "flat"
+    assert trend(np.linspace(0.09, 0.1133, 12), "max").kind == "improving"
+
+
 def test_a_slow_slope_below_the_noise_of_single_values_still_improves():
     assert trend(2.3 - STEPS * 1e-4 + NOISE, "min").kind == "improving"
 

@@ -162,6 +162,21 @@ def test_dead_frozen_and_unstable_layers_are_named(write, told):
     ]
 
 
+def test_a_layer_that_no_optimiser_updates_is_frozen_from_the_start(write, told):
+    run = write("a").event(event="layers", layers=LAYERS[:2], sampled_above=None, changes=[])
+    for step in range(5):
+        run.log(
+            {"fc1/weight/gradient/norm": 1.0, "fc2/weight/gradient/norm": 1.0, "fc2/weight/update/norm": 0.1},
+            step,
+            kind="layer",
+        )
+    run.end()
+    [card] = [card for card in told()["cards"] if card["kind"] == "layers"]
+    assert [(f["layer"], f["type"], f["problem"], f["step"]) for f in card["findings"]] == [
+        ("fc1", "Linear", "frozen", 0)
+    ]
+
+
 @pytest.mark.parametrize(
     ("first", "code"),
     [

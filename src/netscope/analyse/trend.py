@@ -26,6 +26,7 @@ TENTH = 0.1
 TWENTIETH = 0.05
 FACTOR = 3.0  # a loss that is three times its best is a rise on any scale
 PATIENCE = 0.25  # of the curve without a new best: it has stalled
+FEW_PIECES = 8  # fewer do not tell a slope from noise
 FEW = 5  # values without a new best are a pause of a short curve
 
 
@@ -85,7 +86,7 @@ def _of_finite(y: Float[np.ndarray, " point"]) -> Trend:
         middle = np.sqrt(low * last) if is_multiple else low + lost / 2
         after = np.flatnonzero(levels[best:] < middle)[-1] + best + 1
         return Trend("worse", int(starts[after]), low, last)
-    if abs(first - last) <= NOISES * noise and gain <= 2 * NOISES * noise and len(levels) == PIECES:
+    if len(levels) >= FEW_PIECES and gain <= 2 * NOISES * noise and abs(_slope(levels)) < HALF:
         return Trend("flat", 0, first, last)
     if len(y) > PIECES:  # on a noisy plateau the first piece that is as good as the best
         best = int(np.argmax(levels <= low + NOISES / 2 * noise))
@@ -108,6 +109,13 @@ def pieces(y: Float[np.ndarray, " point"]) -> tuple[np.ndarray, np.ndarray]:
 
 def _noise(levels: Float[np.ndarray, " piece"]) -> float:
     return float(np.quantile(np.abs(np.diff(levels)), 0.25))
+
+
+def _slope(levels: Float[np.ndarray, " piece"]) -> float:
+    """The correlation with time, from -1 (falls) to 1 (rises); 0 if nothing changes."""
+    if levels.min() == levels.max():
+        return 0.0
+    return float(np.corrcoef(levels, np.arange(len(levels)))[0, 1])
 
 
 def overfits_from(

@@ -66,6 +66,8 @@ class Finding(Noun, gc=False):
     """A layer that stands out, or one of those that are fine where none does."""
 
     layer: str
+    type: str
+    """Class of the module: "Conv2d"."""
     problem: Literal["dead", "not_finite", "frozen", "jumps", "fine"]
     value: Number
     """Share of its units that are dead; values that are not finite; step of its last change; size of a step's change

@@ -28,6 +28,8 @@ export interface Reason {
 /** A layer that stands out, or one of those that are fine where none does. */
 export interface Finding {
   layer: string;
+  /** Class of the module: "Conv2d". */
+  type: string;
   problem: 'dead' | 'not_finite' | 'frozen' | 'jumps' | 'fine';
   /**
    * Share of its units that are dead; values that are not finite; step of its last change; size of a step's change

@@ -30,6 +30,8 @@ class Watched(NamedTuple):
     """One statistic of one tensor over the steps at which it was watched."""
 
     tensor: LayerTensor
+    type: str
+    """Class of its layer."""
     steps: np.ndarray
     values: np.ndarray
 
@@ -50,7 +52,7 @@ def layer_cards(store: Store, run: str) -> list[Card]:
 
 
 def _gradients(store: Store, run: str, table: LayerTable) -> list[Card]:
-    watched = _watched(store, run, _weights(table, "gradient", "norm"), "norm")
+    watched = _watched(store, run, table, _weights(table, "gradient", "norm"), "norm")
     if not watched:
         return []
     shapes = {layer.layer: layer.parameters for layer in table.layers}
@@ -108,11 +110,18 @@ def _whole_norm(watched: Sequence[Watched]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _findings(store: Store, run: str, table: LayerTable) -> list[Card]:
+    updates = _weights(table, "update", "norm")
+    # Weights that get gradients but no updates, while others do, are in no optimiser.
+    updated = {one.layer for one in updates}
+    left_out = [one for one in _weights(table, "gradient", "norm") if updated and one.layer not in updated]
     looked_at: Mapping[str, list[Watched]] = {
-        "not_finite": _watched(store, run, _of(table, "value", "nonfinite"), "nonfinite"),
-        "dead": _watched(store, run, _of(table, "activation", "dead"), "dead"),
-        "jumps": _watched(store, run, _weights(table, "update", "ratio"), "ratio"),
-        "frozen": _watched(store, run, _weights(table, "update", "norm"), "norm"),
+        "not_finite": _watched(store, run, table, _of(table, "value", "nonfinite"), "nonfinite"),
+        "dead": _watched(store, run, table, _of(table, "activation", "dead"), "dead"),
+        "jumps": _watched(store, run, table, _weights(table, "update", "ratio"), "ratio"),
+        "frozen": [
+            *_watched(store, run, table, updates, "norm"),
+            *(w._replace(values=np.zeros(len(w.steps))) for w in _watched(store, run, table, left_out, "norm")),
+        ],
     }
     if not any(looked_at.values()):
         return []
@@ -163,7 +172,7 @@ def findings(looked_at: Mapping[str, Sequence[Watched]]) -> list[Finding]:
 
 def _finding(one: Watched, problem: str, value: float, at: int, stat: Stat) -> Finding:
     at = min(at, len(one.steps) - 1)
-    return Finding(one.tensor.layer, problem, number(value), int(one.steps[at]), one.tensor.quantity, stat)  # type: ignore[arg-type]
+    return Finding(one.tensor.layer, one.type, problem, number(value), int(one.steps[at]), one.tensor.quantity, stat)  # type: ignore[arg-type]
 
 
 def _since(is_so: np.ndarray) -> int:
@@ -192,12 +201,13 @@ def _weights(table: LayerTable, quantity: Quantity, stat: Stat) -> list[LayerTen
     return list(largest.values())
 
 
-def _watched(store: Store, run: str, tensors: Sequence[LayerTensor], stat: Stat) -> list[Watched]:
+def _watched(store: Store, run: str, table: LayerTable, tensors: Sequence[LayerTensor], stat: Stat) -> list[Watched]:
+    types = {layer.layer: layer.type for layer in table.layers}
     tensors = [tensors[i] for i in evenly(len(tensors), MOST_TENSORS).tolist()]
     keys = [f"{one.layer}/{one.tensor}/{one.quantity}/{stat}" for one in tensors]
     found: Mapping[str, Columns] = store.read.series.of_run(run, keys, "layer") if keys else {}
     return [
-        Watched(one, found[key].steps, found[key].values)
+        Watched(one, types.get(one.layer, ""), found[key].steps, found[key].values)
         for key, one in zip(keys, tensors, strict=True)
         if key in found and len(found[key].steps)
     ]

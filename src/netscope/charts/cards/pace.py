@@ -9,7 +9,7 @@ from netscope.schema.card import Card, Pace, Reason
 from netscope.store.read.series_reader import Columns
 from netscope.store.read.summary_reader import number
 
-STRETCHES = 60  # equal parts of the time
+STRETCHES = 40  # equal parts of the time
 FEWEST_POINTS = 8
 SLOWER = 0.6  # of the pace before
 

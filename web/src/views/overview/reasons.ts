@@ -79,7 +79,7 @@ export function sentence(reason: Reason, t: Messages['cards'], isRunning: boolea
     case 'gradients_exploded':
       return t.reason.gradients_exploded(times(toNumber(reason.value) / toNumber(reason.before)), step);
     case 'gradients_vanish':
-      return t.reason.gradients_vanish(key, other, times(toNumber(reason.value)));
+      return reason.value === 'Infinity' ? t.reason.gradients_none(key, other) : t.reason.gradients_vanish(key, other, times(toNumber(reason.value)));
     case 'gradients_zero':
       return t.reason.gradients_zero(n);
     case 'gradients_steady':
