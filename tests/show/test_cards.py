@@ -24,7 +24,10 @@ def told(show):
 
 
 def reasons(told: dict) -> dict[str, dict]:
-    return {card["id"]: {k: v for k, v in card["reason"].items() if v not in (None, "")} for card in told["cards"]}
+    return {
+        card["id"]: {k: v for k, v in card["reason"].items() if v not in (None, "") and (k, v) != ("unread", 0)}
+        for card in told["cards"]
+    }
 
 
 def test_training_and_validation_of_a_metric_share_a_card_and_losses_come_first(write, told):

@@ -59,6 +59,8 @@ class Reason(Noun, gc=False):
     total: int | None = None
     unit: Literal["", "epochs", "values"] = ""
     """What `n` counts."""
+    unread: int = 0
+    """Layers that were not looked at, because there are too many."""
     text: str = ""
 
 

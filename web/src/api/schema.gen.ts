@@ -22,6 +22,8 @@ export interface Reason {
   total: number | null;
   /** What `n` counts. */
   unit: '' | 'epochs' | 'values';
+  /** Layers that were not looked at, because there are too many. */
+  unread: number;
   text: string;
 }
 

@@ -51,6 +51,7 @@ export const en = {
       killed: 'The process disappeared. These are its last lines',
       printed: 'What was printed last',
     },
+    unread: (why: string, n: string) => `${why} (${n} more were not looked at)`,
     stepsASecond: (n: string) => `${n} steps a second`,
     secondsAStep: (time: string) => `${time} a step`,
     problem: {
@@ -80,6 +81,7 @@ export const en = {
     given: 'set by the run',
     started: (ago: string) => `started ${ago}`,
     took: (time: string) => `took ${time}`,
+    soFar: (time: string) => `${time} so far`,
     files: 'Files',
     summarySearch: 'Find a key',
   },
@@ -139,6 +141,7 @@ export const zh: typeof en = {
       killed: '进程消失了，这是它最后的输出',
       printed: '最近的输出',
     },
+    unread: (why, n) => `${why}（另有 ${n} 层未检查）`,
     stepsASecond: (n) => `每秒 ${n} 步`,
     secondsAStep: (time) => `每步 ${time}`,
     problem: {
@@ -168,6 +171,7 @@ export const zh: typeof en = {
     given: '由运行设定',
     started: (ago) => `${ago}开始`,
     took: (time) => `用时 ${time}`,
+    soFar: (time) => `已运行 ${time}`,
     files: '文件',
     summarySearch: '查找键',
   },

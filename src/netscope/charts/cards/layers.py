@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from netscope.analyse.thin import evenly
 from netscope.charts.cards.interest import INTEREST
 from netscope.schema.card import Card, Finding, Reason, ReasonCode
-from netscope.schema.layer import LayerTable, LayerTensor, Quantity, Stat
-from netscope.store.read.series_reader import Columns
+from netscope.schema.layer import Layer, LayerTable, LayerTensor, Quantity, Stat
 from netscope.store.read.summary_reader import number
 from netscope.store.store import Store
 
-MOST_TENSORS = 400  # looked at of a very deep network, evenly chosen
+MOST_LAYERS = 400  # all of them are looked at; neighbours share blocks of the index, so that costs as much as
+FEWER_LAYERS = 128  # evenly chosen ones of a deeper network do
 MOST_FINDINGS = 6  # named; the sentence counts all
 LATEST = 5  # measurements that are "now": one of a small batch says little
 DEAD = 0.5  # share of a layer's units
@@ -32,6 +33,7 @@ class Watched(NamedTuple):
     tensor: LayerTensor
     type: str
     """Class of its layer."""
+    n_values: int
     steps: np.ndarray
     values: np.ndarray
 
@@ -43,33 +45,91 @@ class Watched(NamedTuple):
         return float(np.median(latest)) if len(latest) else math.nan
 
 
+class Statistic(NamedTuple):
+    """What is read of the layers."""
+
+    quantity: Quantity
+    stat: Stat
+    of_weights: bool
+    """Of the largest parameter of each layer only: a bias of zeros has no size to compare an update with."""
+
+
+STATISTICS: Mapping[str, Statistic] = {
+    "gradient": Statistic("gradient", "norm", True),
+    "update": Statistic("update", "norm", True),
+    "ratio": Statistic("update", "ratio", True),
+    "dead": Statistic("activation", "dead", False),
+    "nonfinite": Statistic("value", "nonfinite", False),
+}
+
+
+class Network(NamedTuple):
+    """A watched network as its cards need it."""
+
+    watched: Mapping[str, list[Watched]]
+    """By the names of STATISTICS, in forward order."""
+    n_unread: int
+    """Layers of a very deep network that were not looked at."""
+
+    def unread(self, reason: Reason) -> Reason:
+        """A reason that counts layers, with how many there are beside those that were looked at."""
+        return replace(reason, unread=self.n_unread)
+
+
 def layer_cards(store: Store, run: str) -> list[Card]:
     """Cards of the watched layers; none if nothing was watched."""
     table = store.read.layers.table(run)
     if not table.tensors:
         return []
-    return [*_gradients(store, run, table), *_findings(store, run, table)]
+    network = _read(store, run, table)
+    return [*_gradients(network), *_findings(network)]
 
 
-def _gradients(store: Store, run: str, table: LayerTable) -> list[Card]:
-    watched = _watched(store, run, table, _weights(table, "gradient", "norm"), "norm")
+def _read(store: Store, run: str, table: LayerTable) -> Network:
+    """The statistics of the layers, or of evenly chosen ones, in one question."""
+    layers = {layer.layer: layer for layer in table.layers}
+    names = list(dict.fromkeys(one.layer for one in table.tensors))
+    chosen = {names[i] for i in evenly(len(names), len(names) if len(names) <= MOST_LAYERS else FEWER_LAYERS).tolist()}
+    wanted: dict[str, tuple[str, LayerTensor]] = {}
+    for name, (quantity, stat, of_weights) in STATISTICS.items():
+        some = [one for one in table.tensors if one.layer in chosen and one.quantity == quantity and stat in one.stats]
+        for one in _largest(some, layers) if of_weights else some:
+            wanted[f"{one.layer}/{one.tensor}/{quantity}/{stat}"] = name, one
+    found = store.read.series.of_run(run, list(wanted), "layer")
+    watched: dict[str, list[Watched]] = {name: [] for name in STATISTICS}
+    for key, (name, one) in wanted.items():
+        if key in found and len(found[key].steps):
+            layer = layers.get(one.layer, Layer(one.layer, "", {}))
+            size = math.prod(layer.parameters.get(one.tensor, [1]))
+            watched[name].append(Watched(one, layer.type, size, found[key].steps, found[key].values))
+    return Network(watched, len(names) - len(chosen))
+
+
+def _largest(tensors: Sequence[LayerTensor], layers: Mapping[str, Layer]) -> list[LayerTensor]:
+    """The largest parameter of each layer."""
+    largest: dict[str, tuple[int, LayerTensor]] = {}
+    for one in tensors:
+        size = math.prod(layers[one.layer].parameters.get(one.tensor, [0])) if one.layer in layers else 0
+        if one.layer not in largest or size > largest[one.layer][0]:
+            largest[one.layer] = size, one
+    return [one for _, one in largest.values()]
+
+
+def _gradients(network: Network) -> list[Card]:
+    watched = network.watched["gradient"]
     if not watched:
         return []
-    shapes = {layer.layer: layer.parameters for layer in table.layers}
-    reason = gradient_reason(
-        watched, [math.prod(shapes.get(w.tensor.layer, {}).get(w.tensor.tensor, [1])) for w in watched]
-    )
-    layer = reason.key or None
-    return [Card("gradients", "gradients", "", INTEREST[reason.code], reason, step=reason.step, layer=layer)]
+    reason = gradient_reason(watched)
+    return [
+        Card(
+            "gradients", "gradients", "", INTEREST[reason.code], network.unread(reason), step=reason.step,
+            layer=reason.key or None,
+        )
+    ]  # fmt: skip
 
 
-def gradient_reason(watched: Sequence[Watched], n_values: Sequence[int]) -> Reason:
-    """What is to be said of the norms of gradients.
-
-    Args:
-        watched: Norms, in forward order.
-        n_values: How many values each tensor has: norms of tensors of different sizes are compared value for value.
-    """
+def gradient_reason(watched: Sequence[Watched]) -> Reason:
+    """What is to be said of the norms of gradients, in forward order. Layers are compared value for value."""
     n = len(watched)
     broken = [one for one in watched if not np.isfinite(one.values[-1])]
     if broken:
@@ -84,7 +144,7 @@ def gradient_reason(watched: Sequence[Watched], n_values: Sequence[int]) -> Reas
     norms = [one.now for one in watched]
     if not np.nanmax(norms) > 0:
         return Reason("gradients_zero", step=int(steps[_since(total == 0)]) if not total[-1:].any() else None, n=n)
-    sizes = [norm / math.sqrt(max(k, 1)) for norm, k in zip(norms, n_values, strict=True)]
+    sizes = [norm / math.sqrt(max(one.n_values, 1)) for norm, one in zip(norms, watched, strict=True)]
     largest = int(np.nanargmax(sizes))
     if largest > 0:
         smallest = int(np.nanargmin(sizes[:largest]))
@@ -109,19 +169,16 @@ def _whole_norm(watched: Sequence[Watched]) -> tuple[np.ndarray, np.ndarray]:
     return steps[np.isfinite(whole)], whole[np.isfinite(whole)]
 
 
-def _findings(store: Store, run: str, table: LayerTable) -> list[Card]:
-    updates = _weights(table, "update", "norm")
+def _findings(network: Network) -> list[Card]:
+    watched = network.watched
+    updated = {one.tensor.layer for one in watched["update"]}
     # Weights that get gradients but no updates, while others do, are in no optimiser.
-    updated = {one.layer for one in updates}
-    left_out = [one for one in _weights(table, "gradient", "norm") if updated and one.layer not in updated]
+    left_out = [one for one in watched["gradient"] if updated and one.tensor.layer not in updated]
     looked_at: Mapping[str, list[Watched]] = {
-        "not_finite": _watched(store, run, table, _of(table, "value", "nonfinite"), "nonfinite"),
-        "dead": _watched(store, run, table, _of(table, "activation", "dead"), "dead"),
-        "jumps": _watched(store, run, table, _weights(table, "update", "ratio"), "ratio"),
-        "frozen": [
-            *_watched(store, run, table, updates, "norm"),
-            *(w._replace(values=np.zeros(len(w.steps))) for w in _watched(store, run, table, left_out, "norm")),
-        ],
+        "not_finite": watched["nonfinite"],
+        "dead": watched["dead"],
+        "jumps": watched["ratio"],
+        "frozen": [*watched["update"], *(one._replace(values=np.zeros(len(one.steps))) for one in left_out)],
     }
     if not any(looked_at.values()):
         return []
@@ -130,7 +187,9 @@ def _findings(store: Store, run: str, table: LayerTable) -> list[Card]:
     if not found:
         reason = Reason("layers_fine", n=n_layers, total=n_layers)
         fine = [_finding(one, "fine", one.now, len(one.steps) - 1, "ratio") for one in looked_at["jumps"]]
-        return [Card("layers", "layers", "", INTEREST[reason.code], reason, findings=fine[:MOST_FINDINGS])]
+        return [
+            Card("layers", "layers", "", INTEREST[reason.code], network.unread(reason), findings=fine[:MOST_FINDINGS])
+        ]
     codes: Mapping[str, ReasonCode] = {
         "not_finite": "layers_not_finite", "dead": "layers_dead", "jumps": "layers_jump", "frozen": "layers_frozen",
     }  # fmt: skip
@@ -138,12 +197,12 @@ def _findings(store: Store, run: str, table: LayerTable) -> list[Card]:
     alike = [one for one in found if one.problem == first.problem]
     total = len({one.tensor.layer for one in looked_at[first.problem]})
     reason = Reason(codes[first.problem], first.layer, value=first.value, step=first.step, n=len(alike), total=total)
-    interest = INTEREST[reason.code]
     return [
         Card(
-            "layers", "layers", "", interest, reason, step=first.step, layer=first.layer, findings=found[:MOST_FINDINGS]
+            "layers", "layers", "", INTEREST[reason.code], network.unread(reason), step=first.step, layer=first.layer,
+            findings=found[:MOST_FINDINGS],
         )
-    ]
+    ]  # fmt: skip
 
 
 def findings(looked_at: Mapping[str, Sequence[Watched]]) -> list[Finding]:
@@ -183,31 +242,3 @@ def _since(is_so: np.ndarray) -> int:
     """
     others = np.flatnonzero(~is_so)
     return int(others[-1]) + 1 if len(others) else 0
-
-
-def _of(table: LayerTable, quantity: Quantity, stat: Stat) -> list[LayerTensor]:
-    return [one for one in table.tensors if one.quantity == quantity and stat in one.stats]
-
-
-def _weights(table: LayerTable, quantity: Quantity, stat: Stat) -> list[LayerTensor]:
-    """The largest parameter of each layer: a bias of zeros has no size to compare an update with."""
-    shapes = {layer.layer: layer.parameters for layer in table.layers}
-    largest: dict[str, LayerTensor] = {}
-    for one in _of(table, quantity, stat):
-        sizes = {name: math.prod(shape) for name, shape in shapes.get(one.layer, {}).items()}
-        before = largest.get(one.layer)
-        if before is None or sizes.get(one.tensor, 0) > sizes.get(before.tensor, 0):
-            largest[one.layer] = one
-    return list(largest.values())
-
-
-def _watched(store: Store, run: str, table: LayerTable, tensors: Sequence[LayerTensor], stat: Stat) -> list[Watched]:
-    types = {layer.layer: layer.type for layer in table.layers}
-    tensors = [tensors[i] for i in evenly(len(tensors), MOST_TENSORS).tolist()]
-    keys = [f"{one.layer}/{one.tensor}/{one.quantity}/{stat}" for one in tensors]
-    found: Mapping[str, Columns] = store.read.series.of_run(run, keys, "layer") if keys else {}
-    return [
-        Watched(one, types.get(one.layer, ""), found[key].steps, found[key].values)
-        for key, one in zip(keys, tensors, strict=True)
-        if key in found and len(found[key].steps)
-    ]

@@ -12,6 +12,7 @@ from netscope.store.read.summary_reader import number
 STRETCHES = 40  # equal parts of the time
 FEWEST_POINTS = 8
 SLOWER = 0.6  # of the pace before
+LONG_S = 60.0  # in less time a pause to validate, or a busy machine, is all there is to see
 
 
 def pace(steps: np.ndarray, times: np.ndarray) -> Pace | None:
@@ -41,14 +42,19 @@ def pace_card(series: Columns | None, began: float) -> list[Card]:
     found = pace(series.steps[first:], series.times[first:])
     if found is None:
         return []
-    reason = pace_reason(np.array(found.rate))
+    reason = pace_reason(np.array(found.rate), found.seconds[-1])
     return [Card("pace", "pace", "", INTEREST[reason.code], reason, pace=found)]
 
 
-def pace_reason(rate: np.ndarray) -> Reason:
-    """Whether the last quarter of the time was much slower than the rest."""
+def pace_reason(rate: np.ndarray, seconds: float) -> Reason:
+    """Whether the last quarter of the time was much slower than the rest.
+
+    Args:
+        rate: Steps a second, over equal stretches.
+        seconds: All of the time.
+    """
     late = max(1, len(rate) // 4)
     now, before = float(np.median(rate[-late:])), float(np.median(rate[:-late]))
-    if len(rate) >= 2 * FEWEST_POINTS and now < SLOWER * before:
+    if seconds >= LONG_S and len(rate) >= 2 * FEWEST_POINTS and now < SLOWER * before:
         return Reason("pace_slower", value=number(now), before=number(before))
     return Reason("pace", value=number(now))

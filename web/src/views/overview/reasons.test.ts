@@ -4,7 +4,7 @@ import { en } from '../../i18n/en';
 import { zh } from '../../i18n/zh';
 import { paceText, sentence, toneOf } from './reasons';
 
-const NONE: Reason = { code: 'value', key: '', other: '', value: null, before: null, step: null, n: null, total: null, unit: '', text: '' };
+const NONE: Reason = { code: 'value', key: '', other: '', value: null, before: null, step: null, n: null, total: null, unit: '', unread: 0, text: '' };
 const say = (reason: Partial<Reason>, isRunning = true) => sentence({ ...NONE, ...reason }, en.cards, isRunning);
 
 test('reasons are sentences with rounded numbers', () => {
@@ -12,6 +12,7 @@ test('reasons are sentences with rounded numbers', () => {
   expect(say({ code: 'stalled', key: 'val/loss', n: 12, unit: 'epochs', value: 0.06521, step: 900 })).toBe('val/loss has not improved for 12 epochs; its best is 0.0652 at step 900');
   expect(say({ code: 'layers_dead', n: 2, total: 8 })).toBe('2 of 8 layers have more than half of their units dead');
   expect(say({ code: 'layers_dead', n: 1, total: 8 })).toBe('1 of 8 layers has more than half of its units dead');
+  expect(say({ code: 'layers_fine', total: 128, unread: 1872 })).toBe('None of the 128 layers is dead, frozen or unstable (1,872 more were not looked at)');
   expect(say({ code: 'not_finite', key: 'loss', value: 'NaN', step: 7 })).toBe('loss is NaN since step 7');
 });
 

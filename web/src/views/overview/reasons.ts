@@ -41,6 +41,11 @@ export function paceText(rate: number, t: Messages['cards']): string {
 }
 
 export function sentence(reason: Reason, t: Messages['cards'], isRunning: boolean): string {
+  const why = whole(reason, t, isRunning);
+  return reason.unread ? t.unread(why, count(reason.unread)) : why;
+}
+
+function whole(reason: Reason, t: Messages['cards'], isRunning: boolean): string {
   const { code } = reason;
   const key = legible(reason.key);
   const other = legible(reason.other);
