@@ -12,7 +12,7 @@ export const en = {
     later: 'Move back',
     dismiss: 'Dismiss',
     dismissed: (n: number) => `${n} dismissed`,
-    restore: (name: string) => `Bring back ${name}`,
+    restore: (name: string) => `Bring back “${name}”`,
     restoreAll: 'Bring all back',
     open: (view: string) => `Open in ${view}`,
     none: 'Nothing has been logged yet. Cards appear here as soon as there is something to see.',

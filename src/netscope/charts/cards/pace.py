@@ -16,13 +16,13 @@ LONG_S = 60.0  # in less time a pause to validate, or a busy machine, is all the
 
 
 def pace(steps: np.ndarray, times: np.ndarray) -> Pace | None:
-    """Steps a second, from when each step was logged; None of too few points.
+    """Steps a second, from when each step was logged; None of too few points, or of less than a second.
 
     >>> pace(np.arange(9), np.arange(9) / 2).rate
     [2.0, 2.0, 2.0, 2.0]
     """
     n = min(STRETCHES, len(steps) // 2)
-    if len(steps) < FEWEST_POINTS or not times[-1] > times[0] or not np.isfinite(times).all():
+    if len(steps) < FEWEST_POINTS or not times[-1] >= times[0] + 1 or not np.isfinite(times).all():
         return None
     edges = np.linspace(times[0], times[-1], n + 1)
     rate = np.diff(np.interp(edges, np.maximum.accumulate(times), steps)) / np.diff(edges)
