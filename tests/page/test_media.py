@@ -41,12 +41,15 @@ def media(page: Page, site: Site) -> Page:
 
 
 def section(page: Page, key: str):
-    return page.locator("section").filter(has=page.get_by_role("heading", name=key, exact=True))
+    found = page.get_by_role("region", name=key, exact=True)
+    found.scroll_into_view_if_needed()
+    return found
 
 
 def test_a_list_is_one_grid_in_its_order(media: Page) -> None:
     digits = section(media, "digits")
     expect(digits.locator("img")).to_have_count(12)
+    expect(digits.locator("img").last).to_be_visible()
     assert digits.locator(".cell p").all_inner_texts() == [f"no. {i} at 5" for i in range(12)]
     expect(digits.get_by_text("12 items")).to_be_visible()
 
@@ -60,7 +63,7 @@ def test_arrow_keys_walk_over_the_steps_and_the_items(media: Page) -> None:
     media.keyboard.press("Enter")
     dialog = media.get_by_role("dialog")
     expect(dialog.get_by_text("no. 3 at 0", exact=True)).to_be_visible()
-    media.keyboard.press("ArrowDown")
+    media.keyboard.press("Shift+ArrowRight")
     expect(dialog.get_by_text("no. 4 at 0", exact=True)).to_be_visible()
     media.keyboard.press("ArrowRight")
     expect(dialog.get_by_text("no. 4 at 5", exact=True)).to_be_visible()
@@ -69,7 +72,9 @@ def test_arrow_keys_walk_over_the_steps_and_the_items(media: Page) -> None:
 
 
 def test_a_text_is_shown_as_it_is_and_markdown_where_asked_for(media: Page) -> None:
-    assert section(media, "words").locator("pre").inner_text() == WORDS
+    words = section(media, "words")
+    expect(words.locator("pre")).to_be_visible()
+    assert words.locator("pre").inner_text() == WORDS
     report = section(media, "report")
     expect(report.locator("strong")).to_have_text("bold")
     expect(report.get_by_text("<b>raw</b>")).to_be_visible()

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Asset } from '../../api/schema.gen';
-import { at, shelves } from './assets';
+import type { Asset, AssetKind } from '../../api/schema.gen';
+import { at, sectionsOf, shelves } from './assets';
 
 function asset(key: string, step: number, item: number | null = null, time = step): Asset {
   return { key, kind: 'image', step, time, blob: `${key}${step}${item}`, bytes: 1, text: '', shape: [1, 1, 1], item, markdown: false };
@@ -30,4 +30,14 @@ test('at a step the latest up to it is shown, a shorter list too', () => {
 test('keys are in natural order', () => {
   const keys = shelves(new Map([['r', ['s/10', 's/2', 's/1', 'a'].map((key) => asset(key, 0))]])).map((shelf) => shelf.key);
   expect(keys).toEqual(['a', 's/1', 's/2', 's/10']);
+});
+
+test('keys are in sections by prefix, pictures first; what is alone with its prefix stands with the keys that have none', () => {
+  const kinds: [string, AssetKind][] = [['audio/a', 'audio'], ['audio/b', 'audio'], ['val/report', 'text'], ['val/samples', 'image'], ['val/a', 'table'], ['note', 'text'], ['one/x', 'text']];
+  const sections = sectionsOf(shelves(new Map([['r', kinds.map(([key, kind]) => ({ ...asset(key, 0), kind }))]])));
+  expect(sections.map(({ name, shelves: list }) => [name, ...list.map((shelf) => shelf.key)])).toEqual([
+    ['val', 'val/samples', 'val/report', 'val/a'],
+    ['audio', 'audio/a', 'audio/b'],
+    ['', 'note', 'one/x'],
+  ]);
 });

@@ -1,6 +1,9 @@
 /** Large things by key, and which of them is shown at a step. */
 import type { Asset, AssetKind } from '../../api/schema.gen';
-import { byName } from '../../i18n/text';
+import { count } from '../../i18n/numbers';
+import { byName, legible } from '../../i18n/text';
+import { i18n } from '../../state/i18n.svelte';
+import { prefixOf } from '../../panels/charts/sections';
 
 /** What one call logged under a key: one thing, or a list of them in its order. */
 export interface Logged {
@@ -17,6 +20,16 @@ export interface Shelf {
   /** Every step at which any run has something, ascending. */
   steps: number[];
 }
+
+/** The keys with one prefix. */
+export interface Section {
+  /** The part of the keys before the first slash; '' for keys without one, and for those that are alone with theirs. */
+  name: string;
+  shelves: Shelf[];
+}
+
+/** Pictures are looked at first, tables and texts are read later. */
+const ORDER: readonly AssetKind[] = ['image', 'figure', 'array', 'audio', 'text', 'table', 'histogram'];
 
 /** One shelf a key and kind, in the natural order of keys: 2 before 10. */
 export function shelves(assets: ReadonlyMap<string, readonly Asset[]>): Shelf[] {
@@ -55,4 +68,34 @@ export function at(list: readonly Logged[], step: number | null): Logged | null 
   if (step === null) return list.at(-1) ?? null;
   const index = lastUpTo(list.map((logged) => logged.step), step);
   return index < 0 ? null : list[index]!;
+}
+
+/** Keys by their prefix: pictures first, in each section and among the sections. */
+export function sectionsOf(list: readonly Shelf[]): Section[] {
+  const n = new Map<string, number>();
+  for (const { key } of list) n.set(prefixOf(key), (n.get(prefixOf(key)) ?? 0) + 1);
+  const sections = new Map<string, Shelf[]>();
+  for (const shelf of list) {
+    const prefix = prefixOf(shelf.key);
+    const name = n.get(prefix)! > 1 ? prefix : '';
+    sections.set(name, [...(sections.get(name) ?? []), shelf]);
+  }
+  const rank = (shelf: Shelf) => ORDER.indexOf(shelf.kind);
+  const sorted = [...sections].map(([name, some]) => ({ name, shelves: some.sort((a, b) => rank(a) - rank(b)) }));
+  return sorted.sort((a, b) => rank(a.shelves[0]!) - rank(b.shelves[0]!) || byName(a.name, b.name));
+}
+
+/** Whether any run logged a list under the key. */
+export function hasLists(shelf: Shelf): boolean {
+  return [...shelf.byRun.values()].some((list) => list.some((logged) => logged.items[0]!.item !== null));
+}
+
+/** What a picture is, for those who do not see it: key, place in its list, caption and step. */
+export function describe(asset: Asset): string {
+  return [legible(asset.key), asset.item === null ? '' : String(asset.item), legible(asset.text), i18n.t.media.at(count(asset.step))].filter(Boolean).join(', ');
+}
+
+/** Whether its pixels may be shown with hard edges. */
+export function isSmallPicture({ kind, shape }: Asset): boolean {
+  return kind === 'image' && Math.max(...shape.slice(0, 2)) <= 256;
 }

@@ -1,0 +1,67 @@
+/** How cards fill the width of the page: arithmetic only. */
+import type { AssetKind } from '../../api/schema.gen';
+
+/** Between cards, in px. */
+export const GAP_PX = 12;
+
+/** Cards grow up to this multiple of the wanted size before room stays empty. */
+const MOST_GROWTH = 2.4;
+
+/**
+ * In how many columns to lay out `n` things that are to be about `size` px wide, so that they fill `width` px.
+ *
+ * As many as fit; where there are fewer things than that, they become wider, within limits.
+ */
+export function columnsFor(width: number, size: number, n: number, gap = GAP_PX): number {
+  const fitting = Math.max(1, Math.floor((width + gap) / (size + gap)));
+  if (n >= fitting) return fitting;
+  const fewest = Math.ceil((width + gap) / (size * MOST_GROWTH + gap));
+  return Math.max(1, Math.min(fitting, Math.max(n, fewest)));
+}
+
+/**
+ * In how many columns to lay out blocks that each take so many cells of about `size` px, none broken over two rows.
+ *
+ * Of the numbers near to what fits, the one that leaves the least room empty.
+ */
+export function columnsForBlocks(width: number, size: number, blocks: readonly number[], gap = GAP_PX): number {
+  const cells = blocks.reduce((sum, n) => sum + n, 0);
+  const usual = columnsFor(width, size, cells, gap);
+  let [best, least] = [usual, Infinity];
+  for (let columns = Math.ceil(usual * 0.7); columns <= usual * 1.5; columns++) {
+    const cost = 1 - cells / (columns * rowsOf(blocks, columns)) + 0.15 * Math.abs(Math.log(columns / usual));
+    if (cost < least) [best, least] = [columns, cost];
+  }
+  return best;
+}
+
+function rowsOf(blocks: readonly number[], columns: number): number {
+  let [rows, free] = [0, 0];
+  for (const n of blocks) {
+    if (n > free) {
+      rows += Math.ceil(n / columns);
+      free = n > columns ? 0 : columns;
+    }
+    free = Math.max(0, free - n);
+  }
+  return Math.max(1, rows);
+}
+
+/** How many columns of a section one run's card of this kind takes; 'all': a row of its own for the key. */
+export function spanOf(kind: AssetKind, isList: boolean, columnPx: number): number | 'all' {
+  if (isList || kind === 'table') return 'all';
+  const least = kind === 'text' ? 340 : kind === 'audio' ? 260 : kind === 'figure' ? 320 : 0;
+  return Math.max(1, Math.ceil((least + GAP_PX) / (columnPx + GAP_PX)));
+}
+
+/** The least width in px of a run's card in a key that has a row of its own. */
+export function panelPx(kind: AssetKind, size: number): number {
+  return kind === 'table' ? 520 : kind === 'text' ? 340 : kind === 'audio' ? 260 : Math.max(280, size * 1.5);
+}
+
+/** The width in px that an item of a contact sheet is to have. */
+export function thumbnailPx(kind: AssetKind, size: number, shape: readonly number[]): number {
+  if (kind === 'text' || kind === 'audio' || kind === 'table') return panelPx(kind, size);
+  const isSmall = kind !== 'figure' && Math.max(...shape.slice(0, 2), 1) <= 64;
+  return Math.round(size * (kind === 'figure' ? 1 : isSmall ? 0.4 : 0.6));
+}

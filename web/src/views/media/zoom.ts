@@ -1,0 +1,28 @@
+/** Scales of an enlarged picture: arithmetic only. */
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+const LEAST = 0.05;
+const MOST = 64;
+
+/** The scale at which a picture fits a box; with hard edges a whole number of screen px a pixel, where it is enlarged. */
+export function fitScale(picture: Size, box: Size, isSharp: boolean): number {
+  if (!picture.width || !picture.height || !box.width || !box.height) return 1;
+  const scale = Math.min(box.width / picture.width, box.height / picture.height, MOST);
+  return isSharp && scale > 1 ? Math.floor(scale) : scale;
+}
+
+/** The scale `steps` of a wheel or key on from `scale`; with hard edges it stops at whole numbers. */
+export function zoomed(scale: number, steps: number, isSharp: boolean): number {
+  const next = Math.min(MOST, Math.max(LEAST, scale * 1.25 ** steps));
+  if (!isSharp || Math.max(scale, next) <= 1) return next;
+  return steps > 0 ? Math.min(MOST, Math.max(Math.floor(scale) + 1, Math.round(next))) : Math.max(1, Math.min(Math.ceil(scale) - 1, Math.round(next)));
+}
+
+/** How far to scroll so that what lies `at` px from the edge of the box stays there at another scale. */
+export function scrollAt(scroll: number, at: number, from: number, to: number): number {
+  return ((scroll + at) * to) / from - at;
+}
