@@ -1,6 +1,6 @@
 """Names as people read them (in natural order, with what is invisible made visible), and lengths of time.
 
-`web/src/i18n/text.ts` is its twin for names, `web/src/ui/format.ts` for times; `tests/data/names.json` and
+`web/src/i18n/text.ts` is its twin for names, `web/src/i18n/numbers.ts` for lengths of time; `tests/data/names.json` and
 `tests/data/durations.json` hold both sides to the same answers.
 """
 
