@@ -18,7 +18,8 @@ describe('sections', () => {
   test('a chart that would be alone in its section stands with those without one', () => {
     const sections = sectionsOf(keys('grad/norm', 'loss', 'a/x', 'a/y'), plain);
     expect(sections.map((s) => [s.name, ids(s)])).toEqual([['', ['grad/norm', 'loss']], ['a', ['a/x', 'a/y']]]);
-    expect(sectionsOf(keys('a/x'), plain)[0]!.name).toBe('a');
+    expect(sectionsOf(keys('a/x', 'b/y', 'b/z'), plain).map((s) => s.name)).toEqual(['a', 'b']);
+    expect(sectionsOf(keys('a/x', 'b/y'), plain).map((s) => [s.name, ids(s)])).toEqual([['', ['a/x', 'b/y']]]);
   });
 
   test('charts of several splits are of the section of their metric', () => {

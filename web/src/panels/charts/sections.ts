@@ -61,11 +61,12 @@ export function sectionsOf(keys: readonly Key[], { filter, pinned, hidden, folde
     if (group) group.push(chart);
     else groups.set(name, [chart]);
   }
-  // A section of one chart would be a row of one chart.
-  const lone = [...groups].filter(([name, group]) => name !== '' && group.length === 1);
-  if (groups.size > 1) {
+  // A section of one chart would be a row of one chart: together they are a section.
+  const lone = [...groups].filter(([name, group]) => name === '' || group.length === 1);
+  const general = lone.flatMap(([, group]) => group);
+  if (general.length > 1) {
     for (const [name] of lone) groups.delete(name);
-    if (lone.length) groups.set('', [...(groups.get('') ?? []), ...lone.flatMap(([, group]) => group)]);
+    groups.set('', general);
   }
   const all = [...made, ...charts];
   const first = [...new Set(pinned.flatMap((id) => all.find((chart) => chart.id === id) ?? charts.find((chart) => chart.keys.includes(id)) ?? []))];
