@@ -27,15 +27,15 @@ def same(a: Any, b: Any) -> bool:
 
 @given(trees)
 def test_what_was_spelt_is_restored(value: Any) -> None:
-    spelt, places = exact_numbers.spell(value)
+    spelt, places = exact_numbers.encode_numbers(value)
     read = msgspec.json.decode(msgspec.json.encode([spelt, places]))
-    assert same(exact_numbers.restored(*read), value)
+    assert same(exact_numbers.decode_numbers(*read), value)
     msgspec.msgpack.encode(spelt)  # as the index keeps it
 
 
 @given(trees, st.lists(st.lists(st.text() | st.integers(-3, 3))))
 def test_places_that_lead_nowhere_are_passed_over(value: Any, places: list[list[str | int]]) -> None:
-    exact_numbers.restored(value, places)
+    exact_numbers.decode_numbers(value, places)
 
 
 @given(st.dictionaries(st.text('a."', max_size=3), trees, max_size=4))

@@ -20,8 +20,8 @@ from netscope.store.journal import follower as following
 from netscope.store.journal import frames, parser
 from netscope.store.journal.follower import Follower
 from netscope.store.journal.frames import Damage
-from netscope.store.journal.memtable import Block
-from netscope.store.journal.metadata import Head
+from netscope.store.journal.memtable import RowBlock
+from netscope.store.journal.metadata import Metadata
 from tests.fuzzing import examples
 from tests.store.journals import Script
 
@@ -52,52 +52,52 @@ ROWS = sum(len(frame) > 0 and frame[8] == frames.ROW for frame in everything().f
 
 def seen(follower: Follower) -> dict[str, object]:
     """All that was understood, in a form that can be compared."""
-    tail = follower.tail
-    keys = sorted({(keys.kind, key) for keys in tail.rows for key in keys.keys})
-    points = {name: tail.points(*name) for name in keys}
+    memtable = follower.memtable
+    keys = sorted({(keys.kind, key) for keys in memtable.rows for key in keys.keys})
+    points = {name: memtable.points(*name) for name in keys}
     return {
         "points": {n: (p.steps.tolist(), p.times.tolist(), p.values.tobytes()) for n, p in points.items() if p},
         "bins": {
             (keys, i): (row.step, row.ends.tolist(), row.places.tolist(), row.counts.tolist())
-            for keys, rows in tail.bins.items()
+            for keys, rows in memtable.bins.items()
             for i, row in enumerate(rows)
         },
-        "histograms": {k: [(h.step, [*h.edges], [*h.counts]) for h in v] for k, v in tail.histograms.items()},
-        "assets": tail.assets,
-        "lines": tail.lines,
-        "head": msgspec.structs.replace(follower.head, searched=None),  # how it was read, not what
+        "histograms": {k: [(h.step, [*h.edges], [*h.counts]) for h in v] for k, v in memtable.histograms.items()},
+        "assets": memtable.assets,
+        "lines": memtable.lines,
+        "head": msgspec.structs.replace(follower.metadata, searched=None),  # how it was read, not what
     }
 
 
 def follow(path: Path) -> Follower:
     follower = Follower(path)
-    follower.grow(thorough=True)
+    follower.read_new(thorough=True)
     return follower
 
 
 def n_rows(follower: Follower) -> int:
-    return sum(len(block.at) for blocks in follower.tail.rows.values() for block in blocks)
+    return sum(len(block.at) for blocks in follower.memtable.rows.values() for block in blocks)
 
 
 def test_every_kind_of_frame_is_understood(tmp_path: Path) -> None:
     follower = follow(everything(3).write(tmp_path))
-    points = follower.tail.points("scalar", "loss")
+    points = follower.memtable.points("scalar", "loss")
     assert points is not None
     assert points.steps.tolist() == [*range(20), *range(21, 41)]
     assert points.values[:3].tolist() == [1.0, 0.5, 1 / 3]
     assert points.times[8] == 1_700_000_001.0
-    assert [line.text for line in follower.tail.lines] == ["one", "two", "three"]
-    assert follower.head.open_lines == {2: (1_700_000_000.0, ("oh",))}
-    assert follower.head.config["net"][1] == {"depth": 3}
-    assert follower.head.edits["name"][1] == "better"
-    assert follower.head.ended == "finished"
-    (row,) = follower.tail.bins_of("fc/weight/value")
+    assert [line.text for line in follower.memtable.lines] == ["one", "two", "three"]
+    assert follower.metadata.open_lines == {2: (1_700_000_000.0, ("oh",))}
+    assert follower.metadata.config["net"][1] == {"depth": 3}
+    assert follower.metadata.edits["name"][1] == "better"
+    assert follower.metadata.ended == "finished"
+    (row,) = follower.memtable.bins_of("fc/weight/value")
     assert (row.places.tolist(), row.counts.tolist()) == ([500, 501, 502], [1, 2, 3])
-    (row,) = follower.tail.bins_of("fc/bias/value")
+    (row,) = follower.memtable.bins_of("fc/bias/value")
     assert (row.step, len(row.places)) == (5, 0)
-    assert follower.tail.histograms["spread"][0].edges.tolist() == [0.0, 1.0, 2.5]
-    assert follower.tail.assets[0].text == "hello"
-    assert follower.head.n_damaged == 0
+    assert follower.memtable.histograms["spread"][0].edges.tolist() == [0.0, 1.0, 2.5]
+    assert follower.memtable.assets[0].text == "hello"
+    assert follower.metadata.n_damaged == 0
     assert n_rows(follower) == 12 + 2 * 8 + 20 + 1
 
 
@@ -109,9 +109,9 @@ def test_a_journal_cut_at_any_byte_loses_at_most_its_last_frame(tmp_path: Path) 
         follower = follow(path)
         whole = max((end for end in ends if end <= cut), default=frames.HEADER_BYTES if cut >= 64 else 0)
         assert follower.offset == whole
-        assert follower.head.n_damaged == 0
+        assert follower.metadata.n_damaged == 0
         path.write_bytes(LOG)
-        follower.grow()
+        follower.read_new()
         assert follower.offset == len(LOG)
         assert n_rows(follower) == ROWS
 
@@ -126,10 +126,10 @@ def test_a_flipped_bit_loses_one_frame_and_what_it_defined(tmp_path: Path) -> No
             broken[frame.start + bit // 8] ^= 1 << bit % 8
             path.write_bytes(broken)
             follower = follow(path)
-            assert follower.head.damaged_bytes >= frame.end - frame.start
+            assert follower.metadata.damaged_bytes >= frame.end - frame.start
             if isinstance(frame, Damage) or frame.kind == frames.KEY_SET:
                 continue
-            assert follower.head.n_damaged == 1
+            assert follower.metadata.n_damaged == 1
             assert n_rows(follower) == ROWS - (frame.kind == frames.ROW)
 
 
@@ -141,7 +141,7 @@ def test_growth_in_any_steps_gives_what_one_reading_gives(tmp_path: Path, cuts: 
     follower = Follower(path)
     for cut in [*sorted(cuts), len(LOG)]:
         path.write_bytes(LOG[:cut])
-        follower.grow()
+        follower.read_new()
     path.write_bytes(LOG)
     assert seen(follower) == seen(follow(path))
 
@@ -158,7 +158,7 @@ def test_stretches_give_what_frame_by_frame_gives(tmp_path: Path, kinds: list[tu
             expected[key].append((step, value))
     follower = follow(script.write(tmp_path))
     for key, points in expected.items():
-        found = follower.tail.points("scalar", key)
+        found = follower.memtable.points("scalar", key)
         assert (list(zip(found.steps.tolist(), found.values.tolist(), strict=True)) if found else []) == points
 
 
@@ -169,7 +169,7 @@ def test_bytes_written_over_anywhere_never_break_the_reader(tmp_path: Path, at: 
     path.write_bytes(LOG[:at] + junk + LOG[at + len(junk) :])
     follower = follow(path)
     damaged = [i for i in frames.scan(path.read_bytes(), frames.HEADER_BYTES) if isinstance(i, Damage)]
-    assert follower.head.n_damaged >= len(damaged)
+    assert follower.metadata.n_damaged >= len(damaged)
 
 
 @quick
@@ -194,17 +194,17 @@ def test_random_files_are_refused_or_empty(tmp_path: Path, junk: bytes) -> None:
         path.write_bytes(content)
         follower = Follower(path)
         with contextlib.suppress(FormatError):
-            follower.grow(thorough=True)
+            follower.read_new(thorough=True)
         assert n_rows(follower) == 0
 
 
 def test_space_allocated_ahead_is_not_read_again_and_again(tmp_path: Path) -> None:
     path = Script().log(0, {"loss": 1.0}).write(tmp_path, ahead=4 << 20)
     follower = Follower(path)
-    follower.grow()
+    follower.read_new()
     before = follower.bytes_read
     for _ in range(10):
-        assert follower.grow() == 0
+        assert follower.read_new() == 0
     assert follower.bytes_read - before <= 10 * 8
 
 
@@ -213,11 +213,11 @@ def test_frames_behind_a_hole_are_found_when_the_writer_is_gone(tmp_path: Path) 
     path = tmp_path / "hole.journal"
     path.write_bytes(script.bytes + bytes(4096) + frames.row(1, 1, 2.0, [3.0]))
     follower = Follower(path)
-    follower.grow()
+    follower.read_new()
     assert n_rows(follower) == 1
-    follower.grow(thorough=True)
+    follower.read_new(thorough=True)
     assert n_rows(follower) == 2
-    assert (follower.head.n_damaged, follower.head.damaged_bytes) == (1, 4096)
+    assert (follower.metadata.n_damaged, follower.metadata.damaged_bytes) == (1, 4096)
 
 
 def test_damage_beyond_a_piece_is_skipped_like_any_other(tmp_path: Path) -> None:
@@ -226,13 +226,13 @@ def test_damage_beyond_a_piece_is_skipped_like_any_other(tmp_path: Path) -> None
     path.write_bytes(Script().log(0, {"loss": 1.0}).bytes + junk + frames.row(1, 1, 2.0, [3.0]))
     follower = follow(path)
     assert n_rows(follower) == 2
-    assert follower.head.damaged_bytes == len(junk)
+    assert follower.metadata.damaged_bytes == len(junk)
 
 
 def test_a_frame_larger_than_a_piece_is_read_whole(tmp_path: Path) -> None:
     text = "x" * (3 << 20)
     follower = follow(Script().log(0, {"loss": 1.0}).asset(1, "long", text=text).log(1, {"loss": 2.0}).write(tmp_path))
-    assert follower.tail.assets[0].text == text
+    assert follower.memtable.assets[0].text == text
     assert n_rows(follower) == 2
 
 
@@ -259,15 +259,15 @@ def test_the_size_of_the_pieces_changes_nothing(tmp_path: Path, parts: list[byte
     path.write_bytes(Script().log(0, {"loss": 1.0}).bytes + b"".join(parts))
     at_once = follow(path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(following, "PIECE", 8 * size)
-        patch.setattr(following, "LARGEST_PIECE", 16 * size)
+        patch.setattr(following, "PIECE_BYTES", 8 * size)
+        patch.setattr(following, "MAX_PIECE_BYTES", 16 * size)
         piecewise = follow(path)
         patch.setattr(frames, "ENOUGH", 0)  # all frames of a piece are checked at once
         together = follow(path)
     assert (seen(piecewise), piecewise.offset) == (seen(at_once), at_once.offset)
     assert (seen(together), together.offset) == (seen(at_once), at_once.offset)
     damage = [item for item in frames.scan(path.read_bytes(), frames.HEADER_BYTES) if isinstance(item, Damage)]
-    assert at_once.head.n_damaged == len(damage)
+    assert at_once.metadata.n_damaged == len(damage)
 
 
 @pytest.mark.parametrize("between", [b"", frames.row(1, 1, 2.0, [3.0])], ids=["claims", "claims and rows"])
@@ -275,8 +275,8 @@ def test_frames_that_claim_the_same_bytes_are_not_summed_again_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: bytes
 ) -> None:
     monkeypatch.setattr(frames, "LARGEST_BODY", 1 << 16)
-    monkeypatch.setattr(following, "PIECE", 1 << 10)
-    monkeypatch.setattr(following, "LARGEST_PIECE", 1 << 14)
+    monkeypatch.setattr(following, "PIECE_BYTES", 1 << 10)
+    monkeypatch.setattr(following, "MAX_PIECE_BYTES", 1 << 14)
     path = tmp_path / "false.journal"
     n = 8192
     path.write_bytes(
@@ -293,7 +293,7 @@ def test_frames_that_claim_the_same_bytes_are_not_summed_again_and_again(
     follower = follow(path)
     size = path.stat().st_size
     assert (n_rows(follower), follower.offset) == (2 + n * bool(between), size)
-    assert follower.head.damaged_bytes == 16 * n
+    assert follower.metadata.damaged_bytes == 16 * n
     assert n_bytes[0] < 30 * size
     assert follower.bytes_read < 10 * size
 
@@ -340,7 +340,7 @@ def test_a_key_set_may_be_defined_anew(tmp_path: Path) -> None:
         script.frames.append(frames.json_frame(frames.KEY_SET, {"kind": "scalar", "keys": keys}, 1))
         script.frames += [frames.row(1, step, 1e9, [1.0] * len(keys)) for step in range(10)]
     follower = follow(script.write(tmp_path))
-    lengths = {key: len(points.steps) for key in "abc" if (points := follower.tail.points("scalar", key))}
+    lengths = {key: len(points.steps) for key in "abc" if (points := follower.memtable.points("scalar", key))}
     assert lengths == {"a": 10, "b": 20, "c": 10}
 
 
@@ -353,7 +353,7 @@ def test_what_no_reader_could_hold_is_damage(tmp_path: Path) -> None:
     bodies = [(frames.EVENT, deep), (frames.EVENT, deeper), (frames.ASSET, large), (frames.EVENT, far)]
     script.frames += [frames.frame(kind, body.replace(b"%s", b"0" * 30)) for kind, body in bodies]
     follower = follow(script.log(1, {"loss": 2.0}).write(tmp_path))
-    assert follower.head.n_damaged == 4
+    assert follower.metadata.n_damaged == 4
     assert n_rows(follower) == 2
 
 
@@ -362,29 +362,29 @@ def test_a_progress_bar_without_a_line_break_does_not_grow_for_ever(tmp_path: Pa
     for percent in range(100):
         script.print(f"\r{percent} %" + " " * 100)
     follower = follow(script.write(tmp_path))
-    ((_, (text,)),) = follower.head.open_lines.values()
+    ((_, (text,)),) = follower.metadata.open_lines.values()
     assert text.rstrip() == "99 %"
     script.print("\rdone\n").print("x" * (1 << 20)).print("x")
     follower = follow(script.write(tmp_path))
-    lines = [*follower.tail.lines, *follower.head.recent]  # the recent ones may still be taken back
+    lines = [*follower.memtable.lines, *follower.metadata.recent]  # the recent ones may still be taken back
     assert [line.text[:4] for line in lines] == ["done", "xxxx"]
-    assert follower.head.open_lines == {}
+    assert follower.metadata.open_lines == {}
 
 
 @given(st.lists(st.text("ab\r\n", max_size=5), max_size=60))
 def test_a_line_printed_in_pieces_is_the_line_printed_at_once(pieces: list[str]) -> None:
-    in_pieces, at_once = Head(), Head()
-    said = [line for piece in pieces for line in in_pieces.print(0.0, 1, piece)]
-    wanted = at_once.print(0.0, 1, "".join(pieces))
-    found, want = [*said, *in_pieces.unsettled], [*wanted, *at_once.unsettled]
+    in_pieces, at_once = Metadata(), Metadata()
+    said = [line for piece in pieces for line in in_pieces.add_output(0.0, 1, piece)]
+    wanted = at_once.add_output(0.0, 1, "".join(pieces))
+    found, want = [*said, *in_pieces.pending_lines], [*wanted, *at_once.pending_lines]
     assert [line.text for line in found] == [line.text for line in want]
 
 
 def test_a_line_without_an_end_is_copied_a_few_times_not_once_a_piece() -> None:
-    head = Head()
+    metadata = Metadata()
     for _ in range(5000):
-        head.print(0.0, 1, "x" * 20)
-        ((_, parts),) = head.open_lines.values()
+        metadata.add_output(0.0, 1, "x" * 20)
+        ((_, parts),) = metadata.open_lines.values()
         assert len(parts) <= 18  # each at least as long as the next: 2 to the 17th letters in all
         assert all(len(long) > len(short) for long, short in itertools.pairwise(parts))
     assert "".join(parts) == "x" * 100_000
@@ -402,16 +402,16 @@ def test_rows_of_many_key_sets_are_cut_together(tmp_path: Path, monkeypatch: pyt
     for step in range(500):
         script.log(step, {f"a/{step}": step, f"b/{step}": -step})
     cuts: list[int] = []
-    real = parser._cut
+    real = parser._row_block
 
-    def count(buffer: bytes, places: np.ndarray, n_keys: int) -> Block:
+    def count(buffer: bytes, places: np.ndarray, n_keys: int) -> RowBlock:
         cuts.append(len(places))
         return real(buffer, places, n_keys)
 
-    monkeypatch.setattr(parser, "_cut", count)
+    monkeypatch.setattr(parser, "_row_block", count)
     follower = follow(script.write(tmp_path))
     assert cuts == [500]
     for key, value in (("a/0", 0.0), ("b/499", -499.0)):
-        points = follower.tail.points("scalar", key)
+        points = follower.memtable.points("scalar", key)
         assert points is not None
         assert (points.steps.tolist(), points.values.tolist()) == ([abs(value)], [value])

@@ -18,7 +18,7 @@ from netscope.errors import StorageError, UsageError
 from netscope.schema.run import EditRequest
 from netscope.store.index import tables
 from netscope.store.index.database import FILE
-from netscope.store.ingest.indexer import RESTING_AT_ONCE
+from netscope.store.ingest.indexer import IDLE_AT_ONCE
 from netscope.store.store import Store
 from tests.store.journals import Script
 from tests.store.test_store import answers
@@ -182,7 +182,7 @@ def test_an_index_of_another_version_is_rebuilt(tmp_path: Path, opened: Open) ->
     again = opened(tmp_path)
     assert answers(again) == expected
     (problem,) = again.problems
-    assert problem.endswith(f"the journals: it is of version 0, this netscope makes version {tables.VERSION}")
+    assert problem.endswith(f"the journals: it has version 0, this netscope uses version {tables.VERSION}")
 
 
 def test_a_database_that_is_not_ours_is_left_as_it_is(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_tables_that_vanish_while_open_are_made_again(tmp_path: Path, opened: Op
     store = opened(tmp_path)
     expected = answers(store)
     store.read.series._kept_chunks.clear()
-    store.read.series._stitched.clear()
+    store.read.series._kept_series.clear()
     with store._indexer.index.writing() as connection:
         tables.metadata.drop_all(connection)
     assert answers(store) == expected
@@ -230,7 +230,7 @@ def test_who_reads_before_a_new_index_is_filled_reads_it_again(tmp_path: Path, o
     expected = answers(store)
     runs = list(store._indexer.runs)
     keys = [key.key for key in store.keys(runs).keys]
-    store.read.series._stitched.clear()
+    store.read.series._kept_series.clear()
     store._indexer.start_over("it is broken")
     for key in keys:
         store.columns(runs, key)
@@ -347,7 +347,7 @@ def test_a_database_that_stops_answering_for_a_while_loses_nothing(
         def silent(*_: object) -> None:
             raise StorageError("no answer")
 
-        patch.setattr(store._indexer, "_rest", silent)
+        patch.setattr(store._indexer, "_store_finished", silent)
         with pytest.raises(StorageError, match="no answer"):
             store.refresh(None)
     for place in places:
@@ -380,7 +380,7 @@ def test_idle_refreshes_look_at_few_files(tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr(os, "listdir", lambda *_: pytest.fail("a run was listed"))
         before = store.bytes_read
         assert store.refresh() == set()
-        assert 0 < looks <= 2 * RESTING_AT_ONCE + 10
+        assert 0 < looks <= 2 * IDLE_AT_ONCE + 10
         assert store.bytes_read == before
 
 
@@ -390,7 +390,7 @@ def test_a_resumed_run_among_many_is_noticed_in_its_turn(tmp_path: Path) -> None
     with read(tmp_path) as store:
         Script(attempt=2).log(0, {"x": 1.0}).end().write(tmp_path / "r0007", "2-made-9-0000.journal")
         grew: set[str] = set()
-        for _ in range(1200 // RESTING_AT_ONCE + 1):
+        for _ in range(1200 // IDLE_AT_ONCE + 1):
             grew |= store.refresh(None)
         assert "r0007" in grew
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from netscope.store.index import chunks, codec
-from netscope.store.read.series_reader import View
+from netscope.store.read.series_reader import ChartView
 from netscope.store.store import Store
 from tests.store.journals import Script
 
@@ -32,7 +32,7 @@ def written(folder: Path, values: np.ndarray, steps: np.ndarray | None = None) -
 def test_an_outline_is_made_of_points_and_reaches_every_extreme_within_a_bin(tmp_path: Path, opened: Open) -> None:
     values = noise()
     written(tmp_path, values).end().write(tmp_path / "r")
-    points = opened(tmp_path).columns(["r"], "loss", view=View(100))["r"].points
+    points = opened(tmp_path).columns(["r"], "loss", view=ChartView(100))["r"].points
     assert points.is_outline
     assert points.n == N
     assert len(points.steps) < N / 20
@@ -48,7 +48,7 @@ def test_an_outline_is_made_of_points_and_reaches_every_extreme_within_a_bin(tmp
 def test_the_times_of_an_outline_are_those_of_its_points(tmp_path: Path, opened: Open) -> None:
     written(tmp_path, noise()).end().write(tmp_path / "r")
     whole = opened(tmp_path).columns(["r"], "loss")["r"]
-    outline = opened(tmp_path).columns(["r"], "loss", view=View(100))["r"]
+    outline = opened(tmp_path).columns(["r"], "loss", view=ChartView(100))["r"]
     assert outline.points.is_outline
     assert outline.times.tolist() == whole.times[outline.steps].tolist()
 
@@ -57,29 +57,31 @@ def test_what_is_not_finite_stays_in_the_outline(tmp_path: Path, opened: Open) -
     values = noise()
     values[[777, 12_345, 23_456]] = math.nan, math.inf, -math.inf
     written(tmp_path, values).end().write(tmp_path / "r")
-    points = opened(tmp_path).columns(["r"], "loss", view=View(100))["r"].points
+    points = opened(tmp_path).columns(["r"], "loss", view=ChartView(100))["r"].points
     assert points.is_outline
     assert points.steps[~np.isfinite(points.values)].tolist() == [777, 12_345, 23_456]
 
 
-@pytest.mark.parametrize("view", [View(1000), View(100, 1000, 5000), View(100, N - 200), None])
-def test_who_looks_closer_gets_every_point(tmp_path: Path, opened: Open, view: View | None) -> None:
+@pytest.mark.parametrize("view", [ChartView(1000), ChartView(100, 1000, 5000), ChartView(100, N - 200), None])
+def test_who_looks_closer_gets_every_point(tmp_path: Path, opened: Open, view: ChartView | None) -> None:
     values = noise()
     written(tmp_path, values).end().write(tmp_path / "r")
     store = opened(tmp_path)
-    assert store.columns(["r"], "loss", view=View(100))["r"].points.is_outline
+    assert store.columns(["r"], "loss", view=ChartView(100))["r"].points.is_outline
     found = store.columns(["r"], "loss", view=view)["r"]
     assert found.values.astype(np.float64).tobytes() == values.tobytes()
-    assert not store.columns(["r"], "loss", view=View(100))["r"].points.is_outline  # what was read whole serves all
+    assert not store.columns(["r"], "loss", view=ChartView(100))[
+        "r"
+    ].points.is_outline  # what was read whole serves all
 
 
 def test_where_logging_became_rarer_nothing_is_lost(tmp_path: Path, opened: Open) -> None:
     steps = np.concatenate((np.arange(N - 2000), N + 100 * np.arange(2000)))
     written(tmp_path, noise(), steps).end().write(tmp_path / "r")
     store = opened(tmp_path)
-    assert not store.columns(["r"], "loss", view=View(100))["r"].points.is_outline
+    assert not store.columns(["r"], "loss", view=ChartView(100))["r"].points.is_outline
     store = opened(tmp_path)
-    assert store.columns(["r"], "loss", view=View(50, 0, N - 5000))["r"].points.is_outline
+    assert store.columns(["r"], "loss", view=ChartView(50, 0, N - 5000))["r"].points.is_outline
 
 
 def test_over_time_a_slow_stretch_of_the_training_is_not_outlined(tmp_path: Path, opened: Open) -> None:
@@ -88,8 +90,8 @@ def test_over_time_a_slow_stretch_of_the_training_is_not_outlined(tmp_path: Path
         script.log(step, {"loss": value}, time=1e9 + step + 100 * max(0, step - N + 2000))
     script.end().write(tmp_path / "r")
     store = opened(tmp_path)
-    assert store.columns(["r"], "loss", view=View(100))["r"].points.is_outline
-    assert not store.columns(["r"], "loss", view=View(100, is_over_time=True))["r"].points.is_outline
+    assert store.columns(["r"], "loss", view=ChartView(100))["r"].points.is_outline
+    assert not store.columns(["r"], "loss", view=ChartView(100, is_over_time=True))["r"].points.is_outline
 
 
 def test_a_chart_reads_a_twelfth_of_the_bytes(tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,8 +105,8 @@ def test_a_chart_reads_a_twelfth_of_the_bytes(tmp_path: Path, opened: Open, monk
     monkeypatch.setattr(codec, "decode_all", counted)
     written(tmp_path, noise()).end().write(tmp_path / "r")
     store = opened(tmp_path)
-    store.columns(["r"], "loss", view=View(100))
-    store.columns(["r"], "loss", view=View(100))
+    store.columns(["r"], "loss", view=ChartView(100))
+    store.columns(["r"], "loss", view=ChartView(100))
     store.columns(["r"], "loss")
     outline, whole = read
     assert outline < whole / 12
@@ -114,11 +116,11 @@ def test_what_is_logged_meanwhile_follows_the_outline(tmp_path: Path, opened: Op
     script = written(tmp_path, noise())
     path = script.write(tmp_path / "r")
     store = opened(tmp_path)
-    before = store.columns(["r"], "loss", view=View(20))["r"]
+    before = store.columns(["r"], "loss", view=ChartView(20))["r"]
     with path.open("ab") as file:
         file.write(script.log(N, {"loss": 1e9}).frames[-1])
     store.refresh(None, everything=True)
-    after = store.columns(["r"], "loss", view=View(20))["r"]
+    after = store.columns(["r"], "loss", view=ChartView(20))["r"]
     assert (after.points.n, after.steps[-1], after.values[-1]) == (N + 1, N, 1e9)
     assert after.steps[:-1].tolist() == before.steps.tolist()
 
@@ -127,7 +129,7 @@ def test_steps_that_begin_anew_are_never_outlined(tmp_path: Path, opened: Open) 
     values = noise()
     steps = np.concatenate((np.arange(N - 10_000), np.arange(10_000)))
     written(tmp_path, values, steps).end().write(tmp_path / "r")
-    found = opened(tmp_path).columns(["r"], "loss", view=View(20))["r"]
+    found = opened(tmp_path).columns(["r"], "loss", view=ChartView(20))["r"]
     assert found.values.astype(np.float64).tolist() == [*values[-10_000:], *values[10_000 : N - 10_000]]
 
 
@@ -135,7 +137,7 @@ def test_one_step_logged_again_across_two_chunks_replaces_the_first(tmp_path: Pa
     values = noise(2 * chunks.CHUNK)
     steps = np.concatenate((np.arange(chunks.CHUNK), np.arange(chunks.CHUNK) + chunks.CHUNK - 1))
     written(tmp_path, values, steps).end().write(tmp_path / "r")
-    found = opened(tmp_path).columns(["r"], "loss", view=View(20))["r"]
+    found = opened(tmp_path).columns(["r"], "loss", view=ChartView(20))["r"]
     assert found.values[chunks.CHUNK - 1] == values[chunks.CHUNK]
     assert len(found.steps) == 2 * chunks.CHUNK - 1
 
@@ -146,6 +148,6 @@ def test_a_resumed_series_comes_whole(tmp_path: Path, opened: Open) -> None:
         for step, value in enumerate(noise()[first:], first):
             script.log(step, {"loss": value + attempt})
         script.end().write(tmp_path / "r", f"{attempt}-a-1-0000.journal")
-    found = opened(tmp_path).columns(["r"], "loss", view=View(20))["r"]
+    found = opened(tmp_path).columns(["r"], "loss", view=ChartView(20))["r"]
     assert found.steps.tolist() == list(range(N))
     assert [ghost.steps[0] for ghost in found.ghosts] == [20_000]

@@ -9,7 +9,7 @@ import pytest
 import netscope
 from netscope.errors import NotFoundError
 from netscope.store.journal import frames
-from netscope.store.journal.metadata import Head
+from netscope.store.journal.metadata import Metadata
 from tests.store.journals import Script
 
 
@@ -81,15 +81,15 @@ def test_live_rows_stand_below_the_lines_until_they_are_replaced(tmp_path):
 
 
 def test_only_the_last_lines_of_a_stream_can_be_taken_back():
-    head = Head()
+    metadata = Metadata()
     many = "".join(f"{i}\n" for i in range(frames.MOST_TAKEN_BACK + 3))
-    settled = head.print(1.0, 1, many)
-    settled += head.print(1.0, 2, "err\n")
-    head.animate(2.0, 1, 255, "new")
+    settled = metadata.add_output(1.0, 1, many)
+    settled += metadata.add_output(1.0, 2, "err\n")
+    metadata.set_live_rows(2.0, 1, 255, "new")
     assert [line.text for line in settled] == ["0", "1", "2", "3"]
-    assert [line.text for line in head.unsettled] == ["err", "new"]
-    assert [line.text for line in head.settle()] == ["err", "new"]
-    assert head.n_lines == 6
+    assert [line.text for line in metadata.pending_lines] == ["err", "new"]
+    assert [line.text for line in metadata.finish_console()] == ["err", "new"]
+    assert metadata.n_lines == 6
 
 
 def test_live_rows_survive_the_index(tmp_path):

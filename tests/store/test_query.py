@@ -17,16 +17,16 @@ from netscope.errors import UsageError
 from netscope.schema.run import Run
 from netscope.store.journal import exact_numbers
 from netscope.store.query import run_filter
-from netscope.store.query.known import Known
+from netscope.store.query.known_keys import KnownKeys
 
 SHARED: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data/queries.json").read_text(encoding="utf-8"))
 RUNS = msgspec.convert(SHARED["runs"], list[Run])
-KNOWN = Known({key for run in RUNS for key in run.config}, {key for run in RUNS for key in run.summary})
+KNOWN = KnownKeys({key for run in RUNS for key in run.config}, {key for run in RUNS for key in run.summary})
 
 
 def _number(value: Any) -> Any:
     """A number as it goes over HTTP."""
-    return exact_numbers.restored(value["number"], [[]]) if isinstance(value, dict) else value
+    return exact_numbers.decode_numbers(value["number"], [[]]) if isinstance(value, dict) else value
 
 
 NUMBERS: dict[str, Any] = SHARED["numbers"]
@@ -38,12 +38,12 @@ EXACT = msgspec.convert(
 
 @pytest.mark.parametrize("case", SHARED["cases"], ids=lambda case: case["query"] or "nothing")
 def test_a_query_finds_these_runs(case: dict[str, Any]) -> None:
-    assert [run.id for run in RUNS if run_filter.understand(case["query"]).test(run)] == case["ids"]
+    assert [run.id for run in RUNS if run_filter.parse_filter(case["query"]).test(run)] == case["ids"]
 
 
 @pytest.mark.parametrize("case", NUMBERS["cases"], ids=lambda case: case["query"][:60])
 def test_numbers_are_compared_exactly(case: dict[str, Any]) -> None:
-    assert [run.id for run in EXACT if run_filter.understand(case["query"]).test(run)] == case["ids"]
+    assert [run.id for run in EXACT if run_filter.parse_filter(case["query"]).test(run)] == case["ids"]
 
 
 @pytest.mark.parametrize("case", NUMBERS["sorted"], ids=lambda case: case["by"])
@@ -53,49 +53,49 @@ def test_numbers_are_sorted_exactly_and_what_is_none_comes_last(case: dict[str, 
 
 @pytest.mark.parametrize("case", SHARED["resolved"], ids=lambda case: case["query"])
 def test_a_name_stands_for_the_only_key_that_ends_with_it(case: dict[str, Any]) -> None:
-    assert [run.id for run in RUNS if run_filter.understand(case["query"], KNOWN).test(run)] == case["ids"]
+    assert [run.id for run in RUNS if run_filter.parse_filter(case["query"], KNOWN).test(run)] == case["ids"]
 
 
 @pytest.mark.parametrize("case", SHARED["near"], ids=lambda case: case["query"])
 def test_a_near_miss_is_answered_with_what_to_type(case: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as told:
-        run_filter.understand(case["query"], KNOWN)
+        run_filter.parse_filter(case["query"], KNOWN)
     assert str(told.value).partition("type instead: ")[2] == case["instead"]
-    run_filter.understand(case["instead"], KNOWN)
+    run_filter.parse_filter(case["instead"], KNOWN)
 
 
 @pytest.mark.parametrize("text", SHARED["hopeless"])
 def test_what_may_mean_several_things_is_not_guessed(text: str) -> None:
     with pytest.raises(UsageError) as told:
-        run_filter.understand(text, KNOWN)
+        run_filter.parse_filter(text, KNOWN)
     assert "type instead" not in str(told.value)
 
 
 def test_a_name_that_several_keys_end_with_is_refused_with_those_keys() -> None:
     with pytest.raises(UsageError, match=r"'loss' may be train/loss, val/loss; type the one"):
-        run_filter.understand("loss < 1", Known(["lr"], ["train/loss", "val/loss"]))
+        run_filter.parse_filter("loss < 1", KnownKeys(["lr"], ["train/loss", "val/loss"]))
 
 
 def test_a_part_is_of_the_series_that_is_meant() -> None:
-    assert Known(["lr"], ["train/loss"]).find("loss.min") == ["train/loss.min"]
-    assert Known(["loss.min"], ["train/loss"]).find("loss.min") == ["loss.min"]
-    assert Known(["opt.loss"], []).find("loss.min") == []
+    assert KnownKeys(["lr"], ["train/loss"]).find("loss.min") == ["train/loss.min"]
+    assert KnownKeys(["loss.min"], ["train/loss"]).find("loss.min") == ["loss.min"]
+    assert KnownKeys(["opt.loss"], []).find("loss.min") == []
 
 
 @pytest.mark.parametrize("text", SHARED["bad"])
 def test_what_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="filter"):
-        run_filter.understand(text)
+        run_filter.parse_filter(text)
 
 
 def test_a_query_names_the_series_it_needs() -> None:
-    assert run_filter.understand('summary.loss < 1 or summary["val/acc"].max > 0.5').keys == ["loss", "val/acc"]
+    assert run_filter.parse_filter('summary.loss < 1 or summary["val/acc"].max > 0.5').keys == ["loss", "val/acc"]
 
 
 @given(st.text(st.sampled_from("()[]<>=~!.,-'\" \\/ abconfig019éin"), max_size=40))
 def test_any_text_is_understood_or_refused(text: str) -> None:
     try:
-        asked = run_filter.understand(text)
+        asked = run_filter.parse_filter(text)
     except UsageError:
         return
     for run in RUNS:
@@ -105,7 +105,7 @@ def test_any_text_is_understood_or_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["(" * 5000 + "1" + ")" * 5000 + " == 1", "not " * 5000 + "archived == 1", "[" * 300])
 def test_deep_nesting_is_refused_or_answered_without_overflow(text: str) -> None:
     try:
-        run_filter.understand(text).test(RUNS[0])
+        run_filter.parse_filter(text).test(RUNS[0])
     except UsageError as error:
         assert "nested too deeply" in str(error)
 
@@ -113,7 +113,7 @@ def test_deep_nesting_is_refused_or_answered_without_overflow(text: str) -> None
 @pytest.mark.parametrize("word", ["or", "and"])
 def test_thousands_of_terms_are_answered(word: str) -> None:
     terms = [f'id == "{"none" if word == "or" else "a"}"'] * 5000
-    assert run_filter.understand(f" {word} ".join([*terms, 'id == "a"'])).test(RUNS[0])
+    assert run_filter.parse_filter(f" {word} ".join([*terms, 'id == "a"'])).test(RUNS[0])
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_runs_are_sorted_numbers_before_texts_and_what_is_missing_last(by: str, 
 def test_a_run_of_unknown_time_is_last_either_way(by: str) -> None:
     unknown = replace(RUNS[0], id="?", created=0.0, updated=0.0)
     assert run_filter.sort([unknown, *RUNS], run_filter.order_of(by))[-1].id == "?"
-    assert run_filter.understand(f"{by.removeprefix('-')} is missing").test(unknown)
+    assert run_filter.parse_filter(f"{by.removeprefix('-')} is missing").test(unknown)
 
 
 @pytest.mark.parametrize(

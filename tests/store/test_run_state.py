@@ -17,10 +17,10 @@ import pytest
 
 from netscope.record.process import start_ticks
 from netscope.store.ingest.folder_clock import FolderClock
-from netscope.store.ingest.run_state import Life, life_of
+from netscope.store.ingest.run_state import WriterState, writer_state
 from netscope.store.journal import frames, host
 from netscope.store.journal.follower import Follower
-from netscope.store.read.merge_attempts import Part, stitch
+from netscope.store.read.merge_attempts import SeriesPart, merge_parts
 from netscope.store.store import Store
 from tests.store.journals import Script
 
@@ -49,10 +49,10 @@ def age(path: Path, seconds: float) -> None:
     os.utime(path, (then, then))
 
 
-def judged(path: Path) -> Life:
+def judged(path: Path) -> WriterState:
     follower = Follower(path)
-    follower.grow()
-    return life_of(follower, FolderClock(path.parent))
+    follower.read_new()
+    return writer_state(follower, FolderClock(path.parent))
 
 
 def test_asking_a_file_server_for_its_time_does_not_change_the_folder(
@@ -127,9 +127,9 @@ def test_who_cannot_be_checked_lives_while_the_file_is_written_whatever_its_cloc
 ) -> None:
     nobody = 2**22 + 1  # more than the kernel gives
     path = here(nobody, 1.0, created=time.time() + ahead_s, **whose).write(tmp_path / "r", ahead=4096)
-    assert judged(path) is Life.ALIVE
+    assert judged(path) is WriterState.ALIVE
     age(path, 40)
-    assert judged(path) is Life.SILENT
+    assert judged(path) is WriterState.SILENT
 
 
 def test_a_folder_stamped_by_a_clock_that_is_off_is_compared_with_that_clock(
@@ -138,21 +138,21 @@ def test_a_folder_stamped_by_a_clock_that_is_off_is_compared_with_that_clock(
     path = Script(created=time.time()).write(tmp_path / "r", ahead=4096)
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 300)  # ours
-    assert judged(path) is Life.ALIVE
+    assert judged(path) is WriterState.ALIVE
     age(path, 340)
-    assert judged(path) is Life.SILENT
+    assert judged(path) is WriterState.SILENT
 
 
 def test_a_copy_of_an_old_run_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
-    assert judged(Script(created=time.time() - 3 * 86_400).write(tmp_path / "r", ahead=4096)) is Life.SILENT
+    assert judged(Script(created=time.time() - 3 * 86_400).write(tmp_path / "r", ahead=4096)) is WriterState.SILENT
 
 
 def test_a_copy_of_a_running_run_is_not_written_by_its_process(tmp_path: Path) -> None:
     path = here(os.getpid(), psutil.Process().create_time()).write(tmp_path / "r", ahead=4096)
     age(path, 40)
     with path.open("rb"):
-        assert judged(path) is Life.ALIVE  # however long it says nothing
-    assert judged(path) is Life.GONE
+        assert judged(path) is WriterState.ALIVE  # however long it says nothing
+    assert judged(path) is WriterState.GONE
 
 
 def test_a_stopped_process_is_alive_and_a_zombie_is_not(tmp_path: Path) -> None:
@@ -163,14 +163,14 @@ def test_a_stopped_process_is_alive_and_a_zombie_is_not(tmp_path: Path) -> None:
         stopped = judged(path)
         process.kill()
         until = time.monotonic() + 20
-        while judged(path) is Life.ALIVE and time.monotonic() < until:
+        while judged(path) is WriterState.ALIVE and time.monotonic() < until:
             time.sleep(0.01)
-        assert (stopped, judged(path)) == (Life.ALIVE, Life.GONE)
+        assert (stopped, judged(path)) == (WriterState.ALIVE, WriterState.GONE)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells")
 def test_a_clock_that_was_set_after_a_process_began_does_not_kill_it(tmp_path: Path) -> None:
-    for ticks, life in ((start_ticks(), Life.ALIVE), (start_ticks() + 1, Life.GONE)):
+    for ticks, life in ((start_ticks(), WriterState.ALIVE), (start_ticks() + 1, WriterState.GONE)):
         path = here(os.getpid(), 1e9, ticks=ticks).write(tmp_path / f"r{ticks}")
         with path.open("rb"):
             assert judged(path) is life
@@ -218,33 +218,33 @@ def test_a_header_cut_short_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_start_time_may_differ_by_what_clocks_are_corrected(tmp_path: Path) -> None:
-    for off, life in ((0.5, Life.ALIVE), (-0.5, Life.ALIVE), (30.0, Life.GONE)):
+    for off, life in ((0.5, WriterState.ALIVE), (-0.5, WriterState.ALIVE), (30.0, WriterState.GONE)):
         path = here(os.getpid(), psutil.Process().create_time() + off).write(tmp_path / f"r{off}")
         with path.open("rb"):
             assert judged(path) is life
 
 
-def part(attempt: int, steps: list[int], times: list[float] | None = None, rank: int = 0) -> Part:
-    return Part(attempt, rank, np.array(steps, np.int64), np.array(times or [0.0] * len(steps)))
+def part(attempt: int, steps: list[int], times: list[float] | None = None, rank: int = 0) -> SeriesPart:
+    return SeriesPart(attempt, rank, np.array(steps, np.int64), np.array(times or [0.0] * len(steps)))
 
 
 def test_stitching_nothing_gives_nothing() -> None:
-    assert stitch([], {}).curve.tolist() == []
-    assert stitch([part(1, [])], {}).curve.tolist() == []
+    assert merge_parts([], {}).curve.tolist() == []
+    assert merge_parts([part(1, [])], {}).curve.tolist() == []
 
 
 def test_a_later_attempt_may_fill_in_steps_before_its_fork() -> None:
-    stitched = stitch([part(1, [0, 2, 4]), part(2, [1, 2, 4, 5])], {2: 4})
+    stitched = merge_parts([part(1, [0, 2, 4]), part(2, [1, 2, 4, 5])], {2: 4})
     assert stitched.curve.tolist() == [0, 3, 4, 5, 6]
     assert [ghost.tolist() for ghost in stitched.ghosts] == [[2]]
 
 
 def test_steps_out_of_order_are_put_in_order() -> None:
-    assert stitch([part(1, [5, -3, 5, 0])], {}).curve.tolist() == [1, 3, 2]
+    assert merge_parts([part(1, [5, -3, 5, 0])], {}).curve.tolist() == [1, 3, 2]
 
 
 def test_between_journals_the_later_time_is_shown() -> None:
-    assert stitch([part(1, [0, 1], [5.0, 1.0]), part(1, [0, 1], [4.0, 2.0])], {}).curve.tolist() == [0, 3]
+    assert merge_parts([part(1, [0, 1], [5.0, 1.0]), part(1, [0, 1], [4.0, 2.0])], {}).curve.tolist() == [0, 3]
 
 
 def test_a_header_heartbeat_lies_where_the_format_says() -> None:

@@ -16,7 +16,7 @@ from netscope.analyse.bins import Histograms
 from netscope.record.journal.array_frames import bins_frame
 from netscope.store.index import tables
 from netscope.store.index.chunks import SHORT
-from netscope.store.journal.memtable import GROUP, WIDE
+from netscope.store.journal.memtable import KEYS_PER_GROUP, WIDE
 from netscope.store.store import Store
 from tests.fuzzing import examples
 from tests.store.journals import Script
@@ -25,7 +25,7 @@ Open = Callable[[Path], Store]
 ALL = [f"net.{i}/weight/value" for i in range(WIDE + 40)]
 SETS = [ALL, ALL[40:], ALL[: WIDE + 1], ALL[:5], ALL[::-1]]
 """Key sets that have keys in common, wide and narrow ones."""
-ASKED = [ALL[i] for i in (0, 4, 5, GROUP - 1, GROUP, 39, 40, WIDE, WIDE + 1, WIDE + 39)]
+ASKED = [ALL[i] for i in (0, 4, 5, KEYS_PER_GROUP - 1, KEYS_PER_GROUP, 39, 40, WIDE, WIDE + 1, WIDE + 39)]
 Sessions = list[list[tuple[int, int]]]
 """Per time that the run was written, rows: which key set, and the step."""
 SESSIONS = st.lists(st.lists(st.tuples(st.integers(0, len(SETS) - 1), st.integers(0, 20)), max_size=8), max_size=4)
@@ -142,7 +142,12 @@ def n_blocks(store: Store) -> int:
 
 @pytest.mark.parametrize(
     ("n_rows", "n_keys", "blocks"),
-    [(SHORT - 1, WIDE + 1, -(-(WIDE + 1) // GROUP)), (SHORT, WIDE + 1, WIDE + 1), (3, WIDE, WIDE), (3, 1000, 32)],
+    [
+        (SHORT - 1, WIDE + 1, -(-(WIDE + 1) // KEYS_PER_GROUP)),
+        (SHORT, WIDE + 1, WIDE + 1),
+        (3, WIDE, WIDE),
+        (3, 1000, 32),
+    ],
 )
 def test_keys_share_blocks_only_where_they_are_many_and_their_rows_few(
     tmp_path: Path, opened: Open, n_rows: int, n_keys: int, blocks: int

@@ -486,7 +486,7 @@ def test_damage_is_counted_and_reported(tmp_path: Path, opened: Open) -> None:
         assert store.columns(["r"], "x")["r"].values.tolist() == [1.0, 3.0]
         assert store.detail("r").problems == [
             "1-made-7-0000.journal: 40 bytes in one place are damaged and were skipped",
-            "1-made-7-0000.journal: 4 rows could not be written while the disk refused",
+            "1-made-7-0000.journal: 4 rows were lost because the disk refused writes",
         ]
 
 
@@ -522,7 +522,7 @@ def test_a_run_that_may_only_be_stopped_elsewhere_is_deleted_only_by_force(
     assert store.run("r").state == "killed"
     deleted = store.delete(["r"])
     assert (deleted.written, deleted.runs) == (["r"] * is_kept, ["r"] * (not is_kept))
-    assert all("made may still be running: process 7 on elsewhere was heard of" in text for text in deleted.problems)
+    assert all("made may still be running: process 7 on elsewhere was active" in text for text in deleted.problems)
     assert store.delete(["r"], force=True).runs == ["r"] * is_kept
 
 
@@ -621,7 +621,7 @@ def test_a_run_may_be_called_anything_that_a_folder_can(tmp_path: Path, opened: 
 def test_a_long_run_is_listed_while_it_is_read_and_keeps_no_other_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexer, "PIECE", 1 << 16)
+    monkeypatch.setattr(indexer, "PIECE_BYTES", 1 << 16)
     short, long = make_runs.make(tmp_path, 2, 4, 50)
     make_runs.write_run(tmp_path, 1, 4, 40_000)
     with Store(tmp_path) as store:
@@ -655,7 +655,7 @@ def test_files_that_are_no_runs_are_passed_over(tmp_path: Path) -> None:
 def test_a_disk_that_fails_in_the_middle_of_a_journal_does_not_hold_up_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexer, "PIECE", 1 << 16)
+    monkeypatch.setattr(indexer, "PIECE_BYTES", 1 << 16)
     older, newer = make_runs.make(tmp_path, 2, 4, 20_000)
     real = Follower._read_pieces
 

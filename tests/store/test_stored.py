@@ -11,7 +11,7 @@ import pytest
 
 import netscope
 from netscope.errors import MissingExtraError, NotFoundError, UsageError
-from netscope.store.read.lru_cache import Cache
+from netscope.store.read.lru_cache import LruCache
 from netscope.store.store import Store
 from tests.store.journals import BEGAN, Script
 
@@ -131,7 +131,7 @@ def test_importing_the_package_does_not_load_the_store() -> None:
 
 
 def test_a_cache_forgets_what_was_not_used_for_longest() -> None:
-    cache: Cache[str] = Cache(10)
+    cache: LruCache[str] = LruCache(10)
     for name in "abcde":
         cache.put(name, name, 2)
     assert cache.get("a") == "a"
@@ -155,10 +155,10 @@ def test_what_a_run_cannot_be_called_is_refused(store: Store) -> None:
     for call, text in wrong:
         with pytest.raises(UsageError, match=rf"is a text.*found {text!r}"):
             call(text)
-    with pytest.raises(UsageError, match="201 characters, the most are 200"):
+    with pytest.raises(UsageError, match="201 characters, at most 200 are allowed"):
         run.rename("x" * 201)
     for say in (run.rename, run.tag, run.note):
-        with pytest.raises(UsageError, match="no valid Unicode"):
+        with pytest.raises(UsageError, match="not valid Unicode"):
             say("\ud800")
     with pytest.raises(UsageError, match="notes: 1,000,001 characters"):
         run.note("x" * 1_000_001)

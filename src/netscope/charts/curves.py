@@ -11,7 +11,7 @@ from netscope.analyse.thin import columns, pick
 from netscope.charts import lines
 from netscope.charts.lines import Line
 from netscope.schema.series import SeriesInfo, SeriesReply, SeriesRequest
-from netscope.store.read.series_reader import View
+from netscope.store.read.series_reader import ChartView
 from netscope.store.several import Runs
 
 _F32_ERROR = 2.0**-24  # of a value, when it is rounded
@@ -40,7 +40,7 @@ def curves(store: Runs, request: SeriesRequest) -> Curves:
     lines.check(request)
     runs = list(lines.revisions(store, request.runs))
     columns = _wanted(store, request)
-    view = View(request.px, request.low, request.high)
+    view = ChartView(request.px, request.low, request.high)
     drawn: list[Drawn] = []
     infos: list[SeriesInfo] = []
     at = x_at = 0

@@ -15,7 +15,7 @@ from netscope.schema.run import Run
 from netscope.schema.series import GroupRequest, Kind, SeriesRequest
 from netscope.store.journal.points import Points
 from netscope.store.read.running_means import Means
-from netscope.store.read.series_reader import Columns, View, unknown_run
+from netscope.store.read.series_reader import ChartView, Columns, unknown_run
 from netscope.store.series import check_weight
 from netscope.store.several import Runs
 
@@ -90,7 +90,7 @@ def of_key(
     x: str,
     kind: Kind = "scalar",
     ghosts: bool = True,
-    view: View | None = None,
+    view: ChartView | None = None,
     smooth: float = 0.0,
 ) -> Iterator[Line]:
     """The lines of one key, in the order of `runs`, each followed by its ghosts.

@@ -101,10 +101,10 @@ def _array(value: Any, above: Above) -> Any:
         return NONE
     shape = tuple(value.shape)
     size = functools.reduce(int.__mul__, map(int, shape), 1)
-    in_short = f"{str(value.dtype).removeprefix('torch.')} array of shape {list(shape)}"
+    layer_summary = f"{str(value.dtype).removeprefix('torch.')} array of shape {list(shape)}"
     if size > MOST_ITEMS or not hasattr(value, "tolist"):
-        return in_short
-    found = _read(value.tolist, otherwise=in_short)  # a tensor on the meta device has no values
+        return layer_summary
+    found = _read(value.tolist, otherwise=layer_summary)  # a tensor on the meta device has no values
     if type(found) is type(value):  # a long double
         return plain_value(float(found))
     return _as_written(found, value, above)

@@ -23,7 +23,7 @@ from netscope.record.session import Session
 from netscope.record.stacklevel import depth_of_caller
 from netscope.store.folder import folder_of
 from netscope.store.journal import host
-from netscope.store.journal.limits import LONGEST_NAME, check_words
+from netscope.store.journal.limits import LONGEST_NAME, check_texts
 
 DEFAULT_DIR = "runs"
 _JOINED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -195,7 +195,7 @@ def _check(name: Any, tags: Any, notes: Any, resume: Any, join: Any) -> None:
     if not isinstance(notes, str):
         raise UsageError(f"notes is a text, found {type(notes).__name__}")
     for what, texts in ("name", [name or ""]), ("tags", tags), ("notes", [notes]):
-        check_words(what, texts)
+        check_texts(what, texts)
     if resume is not None and join is not None:
         raise UsageError("resume begins a new attempt, join goes into the one that is; give one of them")
     if resume is not None and not isinstance(resume, str):

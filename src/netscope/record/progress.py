@@ -10,7 +10,7 @@ from typing import Any
 
 from netscope.errors import UsageError
 from netscope.record.log_values import as_number
-from netscope.store.journal.limits import check_words
+from netscope.store.journal.limits import check_texts
 
 INTERVAL_S = 1.0
 LARGEST = 2.0**53
@@ -77,5 +77,5 @@ def _unit(unit: Any) -> str | None:
         return None
     if not isinstance(unit, str):
         raise UsageError(f'progress: unit is a word such as "epochs", found {unit!r:.60}')
-    check_words("progress: unit", [unit], LONGEST_UNIT)
+    check_texts("progress: unit", [unit], LONGEST_UNIT)
     return str.__str__(unit)

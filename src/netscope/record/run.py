@@ -21,7 +21,7 @@ from netscope.record import beside, process, process_hooks
 from netscope.record.abandoned import end_abandoned
 from netscope.record.log_values import LARGEST_STEP, PLAIN, SMALLEST_STEP, checked_key, sort_out, whole_step
 from netscope.record.session import REFUSED, Session, error_text
-from netscope.store.journal.limits import check_words
+from netscope.store.journal.limits import check_texts
 
 if TYPE_CHECKING:
     from netscope.record.write_media import Kept
@@ -342,7 +342,7 @@ class Run:
         """
         if not all(isinstance(tag, str) and tag.strip() for tag in tags):
             raise UsageError(f'tag takes texts, as in run.tag("baseline", "converged"), found {tags!r:.80}')
-        check_words("tag", tags)
+        check_texts("tag", tags)
         self._session.check_not_over()
         self._session.add("tags", [str.__str__(tag).strip() for tag in tags])
 
@@ -362,7 +362,7 @@ class Run:
         """
         if not isinstance(text, str) or not text.strip():
             raise UsageError(f"note takes a text, found {text!r:.80}")
-        check_words("note", [text])
+        check_texts("note", [text])
         self._session.check_not_over()
         self._session.add("notes", [str.__str__(text)])
 

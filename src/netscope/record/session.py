@@ -154,7 +154,7 @@ class Session:
 
     def _put_config(self, change: dict[str, Any]) -> None:
         self.check_not_over()
-        config, numbers = exact_numbers.spell(change)
+        config, numbers = exact_numbers.encode_numbers(change)
         self.put_event({"event": "config", "config": config} | ({"numbers": numbers} if numbers else {}))
 
     def _put_rules(self, rules: dict[str, str | float]) -> None:

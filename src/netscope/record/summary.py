@@ -8,7 +8,7 @@ from typing import Any, get_args
 from netscope.errors import UsageError
 from netscope.record.log_values import as_number, checked_key
 from netscope.schema.run import Rule
-from netscope.store.journal.exact_numbers import spell
+from netscope.store.journal.exact_numbers import encode_numbers
 
 RULES: tuple[str, ...] = get_args(Rule)
 
@@ -72,7 +72,7 @@ class Summary(MutableMapping[str, Any]):
         checked = {checked_key(key): _rule(key, rule) for key, rule in dict(rules, **more).items()}
         change = {key: rule for key, rule in checked.items() if self._rules.get(key) != rule}
         if change:
-            self._log({key: spell(rule)[0] for key, rule in change.items()})
+            self._log({key: encode_numbers(rule)[0] for key, rule in change.items()})
             self._rules.update(change)
 
 

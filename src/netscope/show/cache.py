@@ -14,7 +14,7 @@ class Cache:
 
     def __init__(self, most_bytes: int) -> None:
         """Hold at most `most_bytes`; a reply larger than a quarter of that is not cached."""
-        self._kept: lru_cache.Cache[bytes] = lru_cache.Cache(most_bytes)
+        self._kept: lru_cache.LruCache[bytes] = lru_cache.LruCache(most_bytes)
         self._making: dict[Hashable, Future[bytes]] = {}
         self._lock = threading.Lock()
 

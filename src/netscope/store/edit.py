@@ -11,7 +11,7 @@ from typing import Any
 from netscope.errors import StorageError
 from netscope.schema.run import EditRequest, Run
 from netscope.store.journal import frames, host
-from netscope.store.journal.limits import LONGEST_NAME, check_words
+from netscope.store.journal.limits import LONGEST_NAME, check_texts
 
 LEAST_S = 1e-3  # between two edits of a run: the later must win, whatever the clock does
 
@@ -22,8 +22,8 @@ def change(request: EditRequest, run: Run) -> dict[str, Any]:
     Raises:
         UsageError: A text that is no valid Unicode, or too long.
     """
-    check_words("a run's name", [(request.name or "").strip()], LONGEST_NAME)
-    check_words("notes", [request.notes or ""])
+    check_texts("a run's name", [(request.name or "").strip()], LONGEST_NAME)
+    check_texts("notes", [request.notes or ""])
     changed: dict[str, Any] = {}
     if request.name is not None and request.name.strip():
         changed["name"] = request.name.strip()
@@ -36,7 +36,7 @@ def change(request: EditRequest, run: Run) -> dict[str, Any]:
         tags += request.add_tags
         gone = set(request.remove_tags)
         changed["tags"] = [tag for tag in dict.fromkeys(tag.strip() for tag in tags) if tag and tag not in gone]
-        check_words("tags", changed["tags"])
+        check_texts("tags", changed["tags"])
     return changed
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from netscope.analyse.smooth import smooth, smooth_ghost
 from netscope.errors import UsageError
 from netscope.optional import extra
-from netscope.store.journal.metadata import LATEST
+from netscope.store.journal.metadata import TIME_LIMIT
 from netscope.store.journal.points import Points
 
 
@@ -67,7 +67,7 @@ class Series:
         pandas = extra("to_pandas()", "pandas", "pandas")
         with np.errstate(invalid="ignore", over="ignore"):
             ms = np.rint(self.times * 1000)
-            is_sensible = np.abs(ms) < 1e3 * LATEST
+            is_sensible = np.abs(ms) < 1e3 * TIME_LIMIT
             whole = np.where(is_sensible, ms, 0.0).astype(np.int64).astype("datetime64[ms]")
         whole[~is_sensible] = np.datetime64("NaT")  # of a writer whose clock told no time
         time = pandas.to_datetime(whole, utc=True)

@@ -12,7 +12,7 @@ from netscope.errors import NotFoundError
 from netscope.schema.run import Deleted, EditRequest, Run, RunTable, Trashed
 from netscope.schema.series import Key, Keys, Kind
 from netscope.store.read.running_means import Means, RunningMeans
-from netscope.store.read.series_reader import Columns, View, unknown_run
+from netscope.store.read.series_reader import ChartView, Columns, unknown_run
 from netscope.store.store import FoundRun, Store
 from netscope.text import natural
 
@@ -120,7 +120,7 @@ class Stores:
         return Keys([Key(key, what, n) for (key, what), n in ordered])
 
     def columns(
-        self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: View | None = None
+        self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: ChartView | None = None
     ) -> dict[str, Columns]:
         """The series of one key of some runs, in their order; those that do not have it are left out.
 

@@ -28,10 +28,10 @@ from netscope.store.journal import blobs
 from netscope.store.journal.exact_numbers import json_text
 from netscope.store.journal.memtable import KeySet
 from netscope.store.query import run_filter
-from netscope.store.query.known import Known
+from netscope.store.query.known_keys import KnownKeys
 from netscope.store.read.readers import Readers
 from netscope.store.read.running_means import Means
-from netscope.store.read.series_reader import Columns, View, unknown_run
+from netscope.store.read.series_reader import ChartView, Columns, unknown_run
 from netscope.store.stored_run import StoredRun
 from netscope.text import natural
 
@@ -82,7 +82,7 @@ class Store:
         self.folder = folder_of(folder, "the folder of a store").resolve()
         if not self.folder.is_dir():
             raise NotFoundError(f"no folder {str(folder)!r}; netscope.init(dir={str(folder)!r}) makes it")
-        listing = RunFolder(self.folder.name, self.folder.parent).look()
+        listing = RunFolder(self.folder.name, self.folder.parent).list_journals()
         if listing is not None and listing.names:
             raise UsageError(
                 f"{str(folder)!r} is the folder of one run; open the folder it is in: {str(self.folder.parent)!r}"
@@ -175,7 +175,7 @@ class Store:
         Raises:
             NotFoundError: The message lists those there are.
         """
-        self._followed(run_id)
+        self._run_folder(run_id)
 
     def table(self, since: int = 0, keys: Sequence[str] = ()) -> RunTable:
         """The runs that changed since a revision, oldest first, with the summaries of some keys."""
@@ -189,14 +189,14 @@ class Store:
 
     def keys(self, run_ids: Sequence[str], kind: Kind | None = None) -> Keys:
         """Under which names these runs logged series or histograms, and how many did. Runs that are gone have none."""
-        self._indexer.begin()
+        self._indexer.ensure_read()
         alike: Counter[tuple[frozenset[KeySet], frozenset[str]]] = Counter()
         with self._indexer.lock:
             for run_id in run_ids:
-                followed = self._indexer.runs.get(run_id)
-                if followed is not None:
-                    sets = frozenset(keys for f in followed.followers for keys in f.key_sets)
-                    alike[sets, frozenset(key for f in followed.followers for key in f.head.n_histograms)] += 1
+                run_folder = self._indexer.runs.get(run_id)
+                if run_folder is not None:
+                    sets = frozenset(keys for f in run_folder.followers for keys in f.key_sets)
+                    alike[sets, frozenset(key for f in run_folder.followers for key in f.metadata.n_histograms)] += 1
         found: Counter[tuple[str, Kind]] = Counter()
         for (sets, histograms), n in alike.items():
             names: set[tuple[str, Kind]] = set()
@@ -211,7 +211,7 @@ class Store:
         return Keys([Key(key, what, n) for (key, what), n in ordered])
 
     def columns(
-        self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: View | None = None
+        self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: ChartView | None = None
     ) -> dict[str, Columns]:
         """The series of one key of some runs; those that do not have it are left out. One query for all.
 
@@ -232,16 +232,16 @@ class Store:
         Raises:
             NotFoundError: No such run.
         """
-        self._indexer.begin()
+        self._indexer.ensure_read()
         with self._indexer.lock:
-            followed = self._followed(run_id)
-            followers = followed.ordered
-            run, attempts = followed.run, list(followed.attempts)
+            run_folder = self._run_folder(run_id)
+            followers = run_folder.ordered
+            run, attempts = run_folder.run, list(run_folder.attempts)
             config = json_text(config_of(followers))
             writers = [writer_of(f) for f in followers if attempt_of(f)]
             problems = problems_of(followers)
         return RunDetail(
-            run, str(followed.folder), config, self.read.layers.environment(run_id), attempts, writers, problems
+            run, str(run_folder.folder), config, self.read.layers.environment(run_id), attempts, writers, problems
         )
 
     def unreadable(self, run_id: str) -> str:
@@ -251,7 +251,7 @@ class Store:
             NotFoundError: No such run.
         """
         with self._indexer.lock:
-            return unreadable(self._followed(run_id).ordered)
+            return unreadable(self._run_folder(run_id).ordered)
 
     def blob(self, run_id: str, name: str) -> Path:
         """Where the bytes of an asset lie; never outside the run's folder.
@@ -259,7 +259,7 @@ class Store:
         Raises:
             NotFoundError: No such run, not a blob's name, or a link out of the folder.
         """
-        return blobs.path_inside(self._followed(run_id).folder, name)
+        return blobs.path_inside(self._run_folder(run_id).folder, name)
 
     def runs(self, where: str | Callable[[StoredRun], bool] | None = None, sort: str | None = None) -> list[StoredRun]:
         """The runs as of now, oldest first.
@@ -280,14 +280,14 @@ class Store:
             raise UsageError(f"sort is a text such as '-created' or 'config.lr', found {sort!r:.80}")
         self.refresh(None, everything=True)
         known = self._known_keys() if where or sort else None
-        asked = run_filter.understand(where if isinstance(where, str) else "", known)
+        asked = run_filter.parse_filter(where if isinstance(where, str) else "", known)
         order = run_filter.order_of(sort, known) if sort is not None else None
         rows = self.table(keys=sorted({*asked.keys, *(order.keys if order else [])})).runs
         passing = [run for run in rows if asked.test(run)]
         found = [StoredRun(self, run) for run in (run_filter.sort(passing, order) if order else passing)]
         return [run for run in found if where(run)] if callable(where) else found
 
-    def _known_keys(self) -> Known | None:
+    def _known_keys(self) -> KnownKeys | None:
         """The keys that names in a filter may stand for; None where there are no runs, so that no name is refused."""
         rows = self.table().runs
         if not rows:
@@ -295,7 +295,7 @@ class Store:
         series = [key.key for key in self.keys([run.id for run in rows], "scalar").keys]
         # Of a headline number that was set by hand there need be no series.
         series += [key for run in rows for key in run.rules]
-        return Known(list(dict.fromkeys(key for run in rows for key in run.config)), list(dict.fromkeys(series)))
+        return KnownKeys(list(dict.fromkeys(key for run in rows for key in run.config)), list(dict.fromkeys(series)))
 
     def run(self, id_or_name: str) -> StoredRun:
         """One run by its id or its name; of several with that name the newest.
@@ -304,9 +304,9 @@ class Store:
             NotFoundError: No such run; the message lists those there are.
         """
         self.refresh(None, everything=True)
-        followed = self._indexer.followed(id_or_name)
-        if followed is not None:
-            return StoredRun(self, followed.run)
+        run_folder = self._indexer.run_folder(id_or_name)
+        if run_folder is not None:
+            return StoredRun(self, run_folder.run)
         rows = self.table().runs
         named = [run for run in rows if run.name == id_or_name]
         if not named:
@@ -323,16 +323,16 @@ class Store:
         self._need_writable("edited")
         run_ids = list(dict.fromkeys(request.runs))
         for run_id in run_ids:
-            self._followed(run_id)
+            self._run_folder(run_id)
         self._indexer.refresh(0.0, first=run_ids)  # tags that the run has just added are kept
-        for one in [self._followed(run_id) for run_id in run_ids]:
+        for one in [self._run_folder(run_id) for run_id in run_ids]:
             changed = change(request, one.run)
             if changed:
                 with self._indexer.lock:
-                    latest = max((f.head.last_edit for f in one.followers), default=0.0)
+                    latest = max((f.metadata.last_edit for f in one.followers), default=0.0)
                 self._editor.append(one.folder, changed, latest)
         self._indexer.refresh(0.0, first=run_ids)
-        return [self._followed(run_id).run for run_id in run_ids]
+        return [self._run_folder(run_id).run for run_id in run_ids]
 
     def delete(self, run_ids: Sequence[str], force: bool = False) -> Deleted:
         """Move runs to the trash of the folder. Those that are written, or may still be, stay unless `force` is given.
@@ -348,21 +348,21 @@ class Store:
         problems: list[str] = []
         written: list[str] = []
         for run_id in dict.fromkeys(run_ids):
-            followed = self._indexer.followed(run_id)
-            if followed is None and trash.has(self.folder, run_id):
+            run_folder = self._indexer.run_folder(run_id)
+            if run_folder is None and trash.has(self.folder, run_id):
                 problems.append(f"run {run_id!r} is in the trash already; store.restore([{run_id!r}]) brings it back")
-            elif followed is None:
+            elif run_folder is None:
                 problems.append(unknown_run(run_id, list(self._indexer.runs)))
-            elif not force and (why := followed.may_be_written(self._indexer.clock)):
+            elif not force and (why := run_folder.may_be_written(self._indexer.clock)):
                 written.append(run_id)
-                problems.append(f"{followed.run.name} {why}; stop it first, or delete it with force")
+                problems.append(f"{run_folder.run.name} {why}; stop it first, or delete it with force")
             else:
                 try:
                     trash.put(self.folder, run_id)
                     done.append(run_id)
                 except OSError as error:
-                    problems.append(f"{followed.run.name} could not be moved to the trash: {error.strerror}")
-        self._indexer.forget(done)
+                    problems.append(f"{run_folder.run.name} could not be moved to the trash: {error.strerror}")
+        self._indexer.remove(done)
         return Deleted(done, problems, written)
 
     def restore(self, run_ids: Sequence[str]) -> Deleted:
@@ -417,8 +417,8 @@ class Store:
                 found[run_id][key] = summary
         return [msgspec.structs.replace(run, summary=found[run.id]) if run.id in found else run for run in rows]
 
-    def _followed(self, run_id: str) -> RunFolder:
-        return self.read.series.followed(run_id)
+    def _run_folder(self, run_id: str) -> RunFolder:
+        return self.read.series.run_folder(run_id)
 
     def _need_writable(self, done: str) -> None:
         if not self.writable:

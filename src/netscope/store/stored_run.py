@@ -21,7 +21,7 @@ from netscope.schema.run import EditRequest, Environment, Run, RunDetail, State,
 from netscope.schema.series import Kind
 from netscope.store import stored_media
 from netscope.store.journal.limits import plain
-from netscope.store.journal.memtable import Histogram
+from netscope.store.journal.memtable import LoggedHistogram
 from netscope.store.journal.points import concatenate
 from netscope.store.read.console_reader import Stream
 from netscope.store.read.histogram_reader import Bins
@@ -145,7 +145,7 @@ class StoredRun:
     def _summary(self, key: str) -> Summary:
         return self._store.read.summaries.of([self.id], key).get(self.id, Summary("NaN", "NaN", "NaN", "NaN"))
 
-    def histograms(self, key: str) -> list[Histogram]:
+    def histograms(self, key: str) -> list[LoggedHistogram]:
         """The histograms logged under a key: step, time, edges, counts.
 
         Raises:

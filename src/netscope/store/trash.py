@@ -84,13 +84,13 @@ def delete_for_good(store: Path, run_id: str) -> None:
 
 def _read(trash: Path, name: str, clock: FolderClock) -> Trashed:
     folder = RunFolder(name, trash)
-    if (listing := folder.look()) is not None:
-        folder.have(listing)
+    if (listing := folder.list_journals()) is not None:
+        folder.set_journals(listing)
     for follower in folder.followers:
         with contextlib.suppress(OSError, FormatError):  # it is listed under its id
-            follower.grow(BEGINNING_BYTES)
-    folder.judge(clock)
-    folder.compose(0)
+            follower.read_new(BEGINNING_BYTES)
+    folder.update_state(clock)
+    folder.update_row(0)
     run = folder.run
     return Trashed(name, run.name, run.created, (folder.mtime() or 0) / 1e9, run.tags, _size(trash / name))
 

@@ -14,7 +14,7 @@ from netscope.schema import card
 from netscope.schema.card import Card, Reason, ReasonCode
 from netscope.schema.noun import Number
 from netscope.schema.run import Rule
-from netscope.store.read.series_reader import Columns, View
+from netscope.store.read.series_reader import ChartView, Columns
 from netscope.store.read.summary_reader import number
 from netscope.store.store import Store
 
@@ -22,7 +22,7 @@ MOST_METRICS = 4  # cards; more are found in Curves
 MOST_KEYS = 4  # lines of a card
 MOST_TOLD = 4  # metrics told at the top
 FEW_METRICS = 2  # with fewer that have a goal, others are shown too
-VIEW = View(600)  # the outline of a very long series is enough for its trend
+VIEW = ChartView(600)  # the outline of a very long series is enough for its trend
 DENSE = 100  # values: nobody counts more of them
 TENFOLD = 3.0  # times the best from which on the factor is told, not the values
 

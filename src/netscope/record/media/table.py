@@ -209,7 +209,7 @@ def _cell(value: Any, column: str, inside: list[Blob]) -> Any:
     if isinstance(value, np.ndarray | np.generic) or is_tensor(value):
         value = _numbers(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else exact_numbers.spelt(value)
+        return value if math.isfinite(value) else exact_numbers.number_text(value)
     if isinstance(value, int):
         return int(value) if abs(value) <= 2**63 else str(int(value))
     if type(value).__name__ in ("NaTType", "NAType") and origin(value) == "pandas":

@@ -14,7 +14,7 @@ from torch import nn
 from netscope.frameworks.torch_modules import STATISTICS, key_part, signature, walk
 from netscope.record.watch.rows import Place
 from netscope.schema.layer import Layer, LayerChange
-from netscope.store.journal.layer_changes import in_short
+from netscope.store.journal.layer_changes import layer_summary
 
 _SILENT = (
     nn.Identity,
@@ -152,9 +152,9 @@ def changes(before: Plan, now: Plan) -> list[LayerChange]:
         if path in before.lazy:
             continue
         if path not in before.layers:
-            found.append(LayerChange(layer=path, change="added", detail=in_short(layer)))
+            found.append(LayerChange(layer=path, change="added", detail=layer_summary(layer)))
         elif _module(before, path) is not _module(now, path):
-            detail = f"{in_short(before.layers[path])} → {in_short(layer)}"
+            detail = f"{layer_summary(before.layers[path])} → {layer_summary(layer)}"
             found.append(LayerChange(layer=path, change="replaced", detail=detail))
         else:
             found += _changed_tensors(path, old.get(path, {}), new.get(path, {}))

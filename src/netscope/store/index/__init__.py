@@ -1,1 +1,1 @@
-"""The index: tables of an SQL database that are filled from journals and can be rebuilt at any time."""
+"""The index: an SQL database that is filled from the journals and can be rebuilt at any time."""

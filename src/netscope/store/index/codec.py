@@ -1,6 +1,6 @@
-"""A chunk of a series as a few bytes a point: steps, times and values in columns, shuffled by byte and compressed.
+"""Encode a chunk of a series in a few bytes per point: columns of steps, times and values, byte-shuffled, compressed.
 
-Lossless for every bit pattern: a column that the short form cannot hold exactly is kept in its long form.
+Lossless for every bit pattern: a column that the short form cannot represent exactly is stored in the long form.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import zstandard
 from netscope.store.journal.points import LARGEST_MS, Points, concatenate
 
 HEAD = struct.Struct("<BBBxIqq")  # forms of steps, times and values; n; first step; first time in ms or 0
-SHAPE = 8  # bytes of the head that tell the forms and n
-CONSTANT, RAW = 0, 8  # forms of steps and times; 1, 2, 4: bytes of a delta; RAW: the numbers themselves
+SHAPE = 8  # bytes of the header that hold the forms and n
+CONSTANT, RAW = 0, 8  # forms of steps and times; 1, 2, 4: bytes per delta; RAW: the numbers themselves
 LEVEL = 1
 WORTH_THREADS = 1 << 18  # bytes
-TOGETHER = 1 << 19  # bytes that are decoded together: as many as stay in a processor's cache
+TOGETHER = 1 << 19  # bytes decoded together, to fit in the CPU cache
 
 _local = threading.local()
 
 
 class Axis(NamedTuple):
-    """Steps and times in their short form: many series share them."""
+    """Encoded steps and times, which many series share."""
 
     step_form: int
     time_form: int
@@ -39,7 +39,7 @@ class Axis(NamedTuple):
 
 
 def axis(steps: np.ndarray, times: np.ndarray) -> Axis:
-    """The short form of steps (i64) and times (f64; those on a whole millisecond cost a byte or two, others eight)."""
+    """Encode steps (i64) and times (f64; whole milliseconds take a byte or two, other times eight)."""
     n = len(steps)
     step_form, step_body = _integers(steps)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -54,7 +54,7 @@ def axis(steps: np.ndarray, times: np.ndarray) -> Axis:
 
 
 def encode(points: Axis, values: np.ndarray) -> bytes:
-    """Compress one column of f64; values that all are float32 exactly cost half."""
+    """Compress one column of f64; if all values are exact in float32, they take half the space."""
     return encode_all(points, values[None])[0]
 
 
@@ -72,7 +72,7 @@ def encode_all(points: Axis, columns: np.ndarray) -> list[bytes]:
 def encode_group(points: Axis, columns: np.ndarray) -> bytes:
     """Compress several columns of f64 [column, point] that share an axis as one block.
 
-    Columns that are float32 exactly are kept so.
+    Columns that are exact in float32 are stored as float32.
     """
     shorts, exact = _shortened(columns)
     forms = np.where(exact, 4, 8).astype(np.uint8)
@@ -81,12 +81,12 @@ def encode_group(points: Axis, columns: np.ndarray) -> bytes:
     return compress(b"".join((head, points.body, forms.tobytes(), *values)))
 
 
-class Group(NamedTuple):
+class ColumnGroup(NamedTuple):
     """Columns that share steps and times."""
 
     steps: np.ndarray
     times: partial[np.ndarray]
-    """What gives them."""
+    """Decodes the times."""
     values: dict[int, np.ndarray]
     """By column, f32 or f64."""
 
@@ -95,12 +95,12 @@ class Group(NamedTuple):
         return Points(self.steps, self.times, self.values[column])
 
 
-def decode_group(block: bytes) -> Group:
+def decode_group(block: bytes) -> ColumnGroup:
     """The inverse of `encode_group`."""
     body = decompress(block)
     n_forms, n = HEAD.unpack_from(body)[2:4]
     short, times = _axis(body)
-    found = Group(_steps((short,)), times, {})
+    found = ColumnGroup(_steps((short,)), times, {})
     at = HEAD.size + _width(body[0], n) + _width(body[1], n)
     forms = np.frombuffer(body, np.uint8, n_forms, at)
     at += n_forms
@@ -115,14 +115,14 @@ def decode_group(block: bytes) -> Group:
 
 
 def decode(*blocks: bytes) -> Points:
-    """The inverse of `encode`, with the steps and times of its axis; several blocks follow one another."""
+    """The inverse of `encode` and `axis`; several blocks are concatenated."""
     return decode_all([blocks])[0]
 
 
 def decode_all(series: Sequence[Sequence[bytes]]) -> list[Points]:
-    """`decode` for many series. Those cut into blocks alike are decoded together, as rows of one array.
+    """`decode` for many series. Series whose blocks have equal forms and lengths are decoded together, as one array.
 
-    Series with the same steps share one array of them. The arrays cannot be written to.
+    Series with equal steps share one array of steps. The arrays are read-only.
     """
     bodies = iter(_decompress_all([block for blocks in series for block in blocks]))
     alike: dict[tuple[bytes, ...], list[tuple[int, list[bytes]]]] = {}
@@ -143,11 +143,11 @@ def decode_all(series: Sequence[Sequence[bytes]]) -> list[Points]:
 
 
 Short = tuple[int, int, int, bytes]
-"""Whole numbers in their short form: form, n, the first, body."""
+"""Encoded integers: form, n, first value, body."""
 
 
 def _axis(body: bytes) -> tuple[Short, partial[np.ndarray]]:
-    """Steps of a block, and what gives its times."""
+    """Encoded steps of a block, and a function that decodes its times."""
     step_form, time_form, _, n, first_step, first_ms = HEAD.unpack_from(body)
     at = HEAD.size + _width(step_form, n)
     times = partial(_times, time_form, n, first_ms, body[at : at + _width(time_form, n)])
@@ -155,7 +155,7 @@ def _axis(body: bytes) -> tuple[Short, partial[np.ndarray]]:
 
 
 def _steps(parts: tuple[Short, ...]) -> np.ndarray:
-    """Steps of a series from those of its blocks; the same array as long as somebody has it."""
+    """Decode the steps of a series from its blocks; equal steps share one array while it is in use."""
     steps = _shared.get(parts)
     if steps is None:
         steps = np.concatenate([_whole(*part) for part in _merged(parts)])
@@ -168,7 +168,7 @@ _shared: WeakValueDictionary[tuple[Short, ...], np.ndarray] = WeakValueDictionar
 
 
 def _merged(parts: Sequence[Short]) -> Iterator[Short]:
-    """Blocks of one stride that go on from one another as one: a hundred calls of NumPy less for a long series."""
+    """Join consecutive blocks with one stride, which saves a hundred NumPy calls for a long series."""
     before = parts[0]
     for part in parts[1:]:
         form, n, first, body = before
@@ -189,7 +189,7 @@ def _times(form: int, n: int, first_ms: int, body: bytes) -> np.ndarray:
 
 
 def _values(rows: list[list[bytes]]) -> np.ndarray:
-    """Values [series, point] of series whose blocks have the same forms and lengths."""
+    """Decode the values [series, point] of series whose blocks have equal forms and lengths."""
     columns = []
     for blocks in zip(*rows, strict=True):
         step_form, time_form, value_form, n, _, _ = HEAD.unpack_from(blocks[0])
@@ -205,7 +205,7 @@ def _values(rows: list[list[bytes]]) -> np.ndarray:
 
 
 def compress(data: bytes) -> bytes:
-    """Compress by zstd with a checksum, by this thread's own compressor."""
+    """Compress with zstd, including a checksum, using a compressor per thread."""
     if not hasattr(_local, "compressor"):
         _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
     return bytes(_local.compressor.compress(data))
@@ -219,7 +219,7 @@ def decompress(data: bytes | memoryview) -> bytes:
 
 
 def _decompress_all(blocks: list[bytes]) -> list[bytes]:
-    """Many blocks, by all processors where that is worth waking them."""
+    """Decompress many blocks, on all CPUs if they are large enough."""
     if sum(map(len, blocks)) < WORTH_THREADS:
         return [decompress(block) for block in blocks]
     if not hasattr(_local, "decompressor"):
@@ -228,7 +228,7 @@ def _decompress_all(blocks: list[bytes]) -> list[bytes]:
 
 
 def pack_integers(values: np.ndarray) -> bytes:
-    """Whole numbers of any size in their natural bytes, shuffled: for the counts of histograms."""
+    """Compress integers of any size, byte-shuffled; used for the counts of histograms."""
     return compress(_shuffle(values))
 
 
@@ -240,7 +240,7 @@ def unpack_integers(block: bytes, dtype: str) -> np.ndarray:
 
 
 def _integers(values: np.ndarray) -> tuple[int, bytes]:
-    """Form and bytes of i64: a constant stride, small deltas, or all of it. Differences wrap, and wrap back."""
+    """Encode i64 as a constant stride, small deltas or raw. Differences may overflow, which decoding undoes."""
     if len(values) < 2:
         return CONSTANT, struct.pack("<q", 0)
     delta = np.diff(values)
@@ -272,7 +272,7 @@ def _width(form: int, n: int) -> int:
 
 
 def _shuffle(values: np.ndarray) -> bytes:
-    """All first bytes, then all second bytes, …: bytes of one significance resemble each other."""
+    """All first bytes, then all second bytes, …: bytes of equal significance are similar and compress well."""
     return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), values.dtype.itemsize).T.tobytes()
 
 
@@ -285,7 +285,7 @@ def _unshuffle(body: bytes, n: int, dtype: np.dtype) -> np.ndarray:
 
 
 def _shortened(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Columns as float32, and which of them that holds exactly."""
+    """Columns as float32, and for each whether that is exact."""
     with np.errstate(invalid="ignore", over="ignore"):
         shorts = columns.astype(np.float32)
         return shorts, (_bits(shorts.astype(np.float64)) == _bits(columns)).all(axis=1)

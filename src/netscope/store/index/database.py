@@ -1,4 +1,4 @@
-"""The index: one SQL database beside the runs, fed from journals by offset, safe to delete at any time."""
+"""Open, check and replace the index: one SQL database beside the runs, safe to delete at any time."""
 
 from __future__ import annotations
 
@@ -28,62 +28,62 @@ from netscope.store.index.seals import IndexLost
 
 T = TypeVar("T")
 Backend = Literal["sqlite", "postgresql", "memory"]
-FILE = f"index-{tables.VERSION}.sqlite"  # an older netscope that still runs has a file of its own
+FILE = f"index-{tables.VERSION}.sqlite"  # netscope of an older version may still be using its own file
 OLDER = re.compile(r"index(?:-(\d+))?\.sqlite(?:-wal|-shm)?")
 BUSY_S = 20
-MOST_VARIABLES = 30_000  # of a statement; SQLite takes 32,766
-MOST_IN = 20  # above so many ids a query for most of a key reads all of it and drops what was not asked for
+MOST_VARIABLES = 30_000  # per statement; SQLite's limit is 32,766
+MOST_IN = 20  # with more ids than this, a query for most rows of a key reads all of them and filters afterwards
 
 
 BROKEN = (IndexLost, zstandard.ZstdError, msgspec.MsgspecError)
-"""What reading an index raises that has to be built anew: it is gone, or its blocks are damaged."""
+"""Exceptions on reading an index that must be rebuilt: it is gone, or its blocks are damaged."""
 DAMAGED = (
     zstandard.ZstdError, msgspec.MsgspecError, struct.error, ArithmeticError, LookupError, TypeError, ValueError,
     MemoryError,
 )  # fmt: skip
-"""What rows raise that are not what was written: a number in the place of a text, a text that is none."""
+"""Exceptions on decoding damaged rows, such as a number in place of a string, or invalid UTF-8."""
 _REFUSED = {
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_AUTH,
 }  # fmt: skip
-"""What SQLite says where the machine refuses; whatever else it says, the file is damaged."""
+"""SQLite errors caused by the environment; any other error means that the file is damaged."""
 
 
-class Place(NamedTuple):
-    """Where an index is."""
+class IndexLocation(NamedTuple):
+    """Where an index can be stored."""
 
     url: str
     backend: Backend
     path: Path | None
-    """Of the SQLite file."""
+    """The SQLite file, if it is one."""
 
 
-def places(folder: Path, url: str | None) -> Iterator[Place]:
-    """Where the index of a folder may be, best first."""
+def index_locations(folder: Path, url: str | None) -> Iterator[IndexLocation]:
+    """Possible locations of the index of a folder, best first."""
     if url is not None:
         if not url.startswith("postgresql"):
             raise UsageError(f'index={url!r}: expected "postgresql+psycopg://user:password@host/database"')
-        yield Place(url, "postgresql", None)
+        yield IndexLocation(url, "postgresql", None)
         return
     beside = folder / FOLDER / FILE
     if is_writable(folder):
-        yield Place(f"sqlite:///{beside}", "sqlite", beside)
+        yield IndexLocation(f"sqlite:///{beside}", "sqlite", beside)
     cache = cache_folder()
     if cache is not None:
         cached = cache / hashlib.blake2b(bytes(folder), digest_size=8).hexdigest() / FILE
-        yield Place(f"sqlite:///{cached}", "sqlite", cached)
-    yield Place("sqlite://", "memory", None)
+        yield IndexLocation(f"sqlite:///{cached}", "sqlite", cached)
+    yield IndexLocation("sqlite://", "memory", None)
 
 
 def is_writable(folder: Path) -> bool:
-    """Whether files can be made in it (and in its `.netscope`, where that exists)."""
+    """Whether files can be created in the folder, and in its `.netscope` if that exists."""
     inner = folder / FOLDER
     return os.access(folder, os.W_OK | os.X_OK) and (not inner.exists() or os.access(inner, os.W_OK | os.X_OK))
 
 
 def cache_folder() -> Path | None:
-    """This user's place for what can be made again; None for a user without a home."""
+    """The user's cache folder for netscope; None without a home folder."""
     try:
         base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path("~/.cache").expanduser())
     except RuntimeError:
@@ -94,22 +94,22 @@ def cache_folder() -> Path | None:
 class Index:
     """One open database."""
 
-    def __init__(self, place: Place, schema: str = "") -> None:
-        """Open or create it.
+    def __init__(self, location: IndexLocation, schema: str = "") -> None:
+        """Open or create a database.
 
         Args:
-            place: Where.
+            location: Where it is.
             schema: PostgreSQL schema of this folder, so that several folders can share a database.
 
         Raises:
-            IndexLost: It is there but cannot be used; `put_aside` and try again.
-            StorageError: It cannot be made here, or the server does not answer.
+            IndexLost: It exists but cannot be used; call `set_aside` and try again.
+            StorageError: It cannot be created here, or the server does not answer.
         """
-        self.backend, self.path, self.schema = place.backend, place.path, schema
-        self.engine = self._connect(place)
-        # In memory there is one connection for all threads.
+        self.backend, self.path, self.schema = location.backend, location.path, schema
+        self.engine = self._connect(location)
+        # A database in memory has one connection for all threads.
         self._alone: contextlib.AbstractContextManager[Any] = (
-            threading.RLock() if place.backend == "memory" else contextlib.nullcontext()
+            threading.RLock() if location.backend == "memory" else contextlib.nullcontext()
         )
         try:
             with self.writing() as connection:
@@ -124,30 +124,30 @@ class Index:
         self.engine.dispose()
 
     def is_there(self) -> bool:
-        """False once somebody deleted or replaced the file: one `stat`."""
+        """Whether the file still exists and was not replaced; costs one `stat`."""
         return self.path is None or self._stat() == self._inode
 
-    def put_aside(self) -> None:
-        """Move what is there out of the way; the next opening begins anew."""
-        put_aside(Place(str(self.engine.url), self.backend, self.path), self.schema, self.engine)
+    def set_aside(self) -> None:
+        """Move the database out of the way, so that the next opening creates a new one."""
+        set_aside(IndexLocation(str(self.engine.url), self.backend, self.path), self.schema, self.engine)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sql.Connection]:
-        """A connection for queries."""
+        """Open a connection for queries."""
         with self._alone, self._guard(), self.engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sql.Connection]:
-        """A transaction that commits at its end. SQLite: takes the write lock at once, so it cannot fail halfway."""
+        """Open a transaction that commits at its end. SQLite locks at the start, so it cannot fail halfway."""
         with self._alone, self._guard(), self.engine.connect().execution_options(netscope_write=True) as connection:
             with connection.begin():
                 yield connection
 
     def insert(self, table: sql.Table) -> Any:
-        """INSERT with ON CONFLICT, which is spelt alike in both dialects."""
+        """INSERT with ON CONFLICT, which both dialects support."""
         if self.backend == "postgresql":
-            from sqlalchemy.dialects import postgresql  # noqa: PLC0415  (memory that few need)
+            from sqlalchemy.dialects import postgresql  # noqa: PLC0415  (saves memory)
 
             return postgresql.insert(table)
         return sqlite.insert(table)
@@ -166,43 +166,43 @@ class Index:
             if type(cause).__name__ in ("UndefinedTable", "UndefinedColumn", "InvalidSchemaName"):
                 raise IndexLost(str(cause)) from error
             raise StorageError(f"the index on PostgreSQL cannot be used: {str(cause).strip()}") from error
-        except SQLAlchemyError as error:  # no connection became free in time
+        except SQLAlchemyError as error:  # for instance, no connection became free in time
             raise StorageError(f"the index cannot be used: {error}") from error
         except NetscopeError:
             raise
         except DAMAGED as error:
-            raise IndexLost(f"what it holds cannot be read: {type(error).__name__}: {error}") from error
+            raise IndexLost(f"its content cannot be read: {type(error).__name__}: {error}") from error
 
-    def _connect(self, place: Place) -> sql.Engine:
-        if place.backend == "postgresql":
-            return connect_postgresql(place.url, self.schema)
-        if place.path is not None:
+    def _connect(self, location: IndexLocation) -> sql.Engine:
+        if location.backend == "postgresql":
+            return connect_postgresql(location.url, self.schema)
+        if location.path is not None:
             try:
-                place.path.parent.mkdir(parents=True, exist_ok=True)
+                location.path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StorageError(f"no index at {place.path}: {error}") from error
-        return _sqlite(place.url)
+                raise StorageError(f"no index at {location.path}: {error}") from error
+        return _sqlite(location.url)
 
     def _prepare(self, connection: sql.Connection) -> str:
         if self.schema:
-            connection.execute(sql.text("SELECT pg_advisory_xact_lock(7304)"))  # two may create at once
+            connection.execute(sql.text("SELECT pg_advisory_xact_lock(7304)"))  # two processes may create it at once
             connection.execute(sql.schema.CreateSchema(self.schema, if_not_exists=True))
         names = set(sql.inspect(connection).get_table_names(schema=self.schema or None))
         if not names:
             tables.metadata.create_all(connection)
             if self.path is not None:
-                forget_older(self.path.parent)
+                delete_older(self.path.parent)
             generation = secrets.token_hex(8)
             values = [{"name": "version", "value": tables.VERSION}, {"name": "generation", "value": generation}]
             connection.execute(tables.meta.insert(), values)
             return generation
         if "meta" not in names:
-            raise IndexLost("it is not an index of netscope")
+            raise IndexLost("it is not a netscope index")
         found = {row.name: row.value for row in connection.execute(sql.select(tables.meta))}
         if found.get("version") != tables.VERSION:
-            raise IndexLost(f"it is of version {found.get('version')}, this netscope makes version {tables.VERSION}")
+            raise IndexLost(f"it has version {found.get('version')}, this netscope uses version {tables.VERSION}")
         if "generation" not in found:
-            raise IndexLost("it does not tell which it is")
+            raise IndexLost("it has no generation")
         return str(found["generation"])
 
     def _stat(self) -> tuple[int, int] | None:
@@ -216,16 +216,16 @@ class Index:
 
 
 def open_index(folder: Path, url: str | None, problems: list[str]) -> Index:
-    """Open the index of a folder in the best place that works; what is broken is put aside and said in `problems`."""
+    """Open the index of a folder in the best location that works; broken ones are set aside and noted in `problems`."""
     schema = schema_name(folder) if url is not None else ""
     refusal: StorageError | None = None
-    for place in places(folder, url):
+    for location in index_locations(folder, url):
         for _ in range(3):
             try:
-                return Index(place, schema)
+                return Index(location, schema)
             except IndexLost as lost:
                 problems.append(f"the index was rebuilt from the journals: {lost}")
-                put_aside(place, schema)
+                set_aside(location, schema)
             except StorageError as error:
                 refusal = error
                 break
@@ -233,12 +233,12 @@ def open_index(folder: Path, url: str | None, problems: list[str]) -> Index:
 
 
 def schema_name(folder: Path) -> str:
-    """The PostgreSQL schema of a folder."""
+    """The PostgreSQL schema for a folder."""
     return f"netscope_{tables.VERSION}_{hashlib.blake2b(bytes(folder), digest_size=8).hexdigest()}"
 
 
-def forget_older(folder: Path) -> None:
-    """Delete the indexes of older versions. Never those of newer ones: two versions at work would take turns at it."""
+def delete_older(folder: Path) -> None:
+    """Delete indexes of older versions, but not of newer ones: two versions in use would delete each other's."""
     for path in folder.iterdir():
         found = OLDER.fullmatch(path.name)
         if found and int(found[1] or 0) < int(tables.VERSION):
@@ -246,31 +246,31 @@ def forget_older(folder: Path) -> None:
                 path.unlink()
 
 
-def put_aside(place: Place, schema: str, engine: sql.Engine | None = None) -> None:
-    """Rename a broken SQLite file to `index.broken.sqlite`; drop the tables on PostgreSQL."""
-    if place.path is not None:
+def set_aside(location: IndexLocation, schema: str, engine: sql.Engine | None = None) -> None:
+    """Rename a broken SQLite file to `index.broken.sqlite`; on PostgreSQL, drop the schema."""
+    if location.path is not None:
         if engine is not None:
             engine.dispose()
         try:
             for suffix in ("-wal", "-shm"):
-                place.path.with_name(place.path.name + suffix).unlink(missing_ok=True)
+                location.path.with_name(location.path.name + suffix).unlink(missing_ok=True)
             with contextlib.suppress(FileNotFoundError):
-                place.path.replace(place.path.with_name("index.broken.sqlite"))
+                location.path.replace(location.path.with_name("index.broken.sqlite"))
         except OSError as error:
-            raise StorageError(f"the broken index {place.path} cannot be set aside: {error.strerror}") from error
+            raise StorageError(f"the broken index {location.path} cannot be set aside: {error.strerror}") from error
     elif schema:
-        engine = engine or connect_postgresql(place.url, schema)
+        engine = engine or connect_postgresql(location.url, schema)
         with engine.begin() as connection:
             connection.execute(sql.schema.DropSchema(schema, cascade=True, if_exists=True))
         engine.dispose()
 
 
 def connect_postgresql(url: str, schema: str) -> sql.Engine:
-    """An engine for the tables of one folder.
+    """Create an engine for the tables of one folder.
 
     Raises:
         MissingExtraError: psycopg is not installed.
-        UsageError: Not an address.
+        UsageError: The address is invalid.
     """
     try:
         engine = sql.create_engine(url, pool_pre_ping=True, connect_args={"cursor_factory": _binary_cursor()})
@@ -289,7 +289,7 @@ def connect_postgresql(url: str, schema: str) -> sql.Engine:
 
 
 def _binary_cursor() -> type:
-    """Blocks come as they are, not as twice as many hexadecimal digits."""
+    """A cursor that transfers blocks as binary, not as hexadecimal digits of twice the size."""
     import psycopg  # noqa: PLC0415  (only where the index is on PostgreSQL)
 
     class BinaryCursor(psycopg.Cursor[Any]):
@@ -322,7 +322,7 @@ def _sqlite(url: str) -> sql.Engine:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch to WAL. The switch does not wait for locks by itself, so processes that open at once must retry."""
+    """Switch to WAL. The switch itself does not wait for locks, so processes that open at the same time must retry."""
     until = time.monotonic() + BUSY_S
     while True:
         try:
@@ -330,13 +330,13 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             return
         except sqlite3.OperationalError as error:
             is_locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-            if not is_locked or time.monotonic() > until:  # a full disk, for instance, is not waited for
+            if not is_locked or time.monotonic() > until:  # do not wait for, say, a full disk
                 raise
             time.sleep(0.01)
 
 
 def batches(ids: Iterable[T], most: int = MOST_VARIABLES // 3) -> Iterator[list[T]]:
-    """As many ids at once as a statement takes.
+    """Split ids into batches that fit in a statement.
 
     >>> list(batches([1, 2, 3], 2))
     [[1, 2], [3]]
@@ -346,10 +346,10 @@ def batches(ids: Iterable[T], most: int = MOST_VARIABLES // 3) -> Iterator[list[
 
 
 def is_most(ids: Sequence[Any], known: int) -> bool:
-    """Whether to read all and drop what was not asked for: a list of more than half of what is `known`, or too long."""
+    """Whether to read all rows and filter afterwards: for a very long list, or more than half of the `known` ids."""
     return len(ids) > MOST_VARIABLES or (len(ids) > MOST_IN and 2 * len(ids) > known)
 
 
 def within(column: sql.Column[Any], ids: Sequence[Any], known: int) -> sql.ColumnElement[bool]:
-    """`column IN ids`, or nothing where that `is_most`."""
+    """`column IN ids`, or no condition if `is_most`."""
     return sql.true() if is_most(ids, known) else column.in_(ids)

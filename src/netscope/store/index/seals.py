@@ -1,7 +1,7 @@
-"""Seals of what the index holds: a checksum that says of which row a block is, and that its end is whole.
+"""Seals: checksums that tie a block of the index to its row and show that it is complete.
 
-The blocks themselves have a checksum within (zstd), but the numbers beside them have none, and a damaged database may
-hand out the block of another row.
+Blocks contain a checksum of their own (zstd), but the numbers beside them do not, and a damaged database may return the
+block of another row.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import zlib
 SEAL = struct.Struct("<I")
 _NUMBERS = [struct.Struct(f"<{n}q") for n in range(8)]
 _SUMMARY = struct.Struct("<qqqddd")
-TAIL = 16  # bytes at the end of a block that the seal covers: the checksum of its compression is among them
+TAIL = 16  # bytes at the end of a block that the seal covers; they include zstd's checksum
 
 
 class IndexLost(Exception):
-    """The database is damaged, of another version or deleted, and must be reopened. Never leaves the store."""
+    """The database is damaged, deleted or of another version, and must be rebuilt. Never raised out of the store."""
 
 
 def seal(block: bytes, *row: int) -> bytes:
-    """A block with the seal of its row.
+    """Append the seal of its row to a block.
 
     >>> unseal(seal(b"block", 1, 2), 1, 2)
     b'block'
@@ -30,18 +30,18 @@ def seal(block: bytes, *row: int) -> bytes:
 
 
 def unseal(sealed: bytes, *row: int) -> bytes:
-    """The block of a row.
+    """Check and remove the seal of a block.
 
     Raises:
-        IndexLost: It is another row's, or damaged.
+        IndexLost: The block is damaged or belongs to another row.
     """
     try:
         block = sealed[:-4]
         if SEAL.unpack(sealed[-4:])[0] == zlib.crc32(block[-TAIL:], zlib.crc32(_NUMBERS[len(row)].pack(*row))):
             return block
     except (struct.error, TypeError):
-        pass  # a damaged column may be a number, a text or of any length
-    raise IndexLost("a block is damaged or of another row")
+        pass  # a damaged column may have any type and length
+    raise IndexLost("a block is damaged or belongs to another row")
 
 
 def check_of_summary(
@@ -50,7 +50,7 @@ def check_of_summary(
     """Checksum of a row of the table `series`.
 
     Raises:
-        IndexLost: Something else stands in the place of a number.
+        IndexLost: A value is not a number.
     """
     try:
         return zlib.crc32(_SUMMARY.pack(key, journal, last_step, _plain(last), _plain(low), _plain(high)))
@@ -59,5 +59,5 @@ def check_of_summary(
 
 
 def _plain(value: float | None) -> float:
-    """As databases give it back: SQLite has no NaN and no negative zero."""
+    """The value as databases return it: SQLite has no NaN and no negative zero."""
     return math.nan if value is None or value != value else value + 0.0

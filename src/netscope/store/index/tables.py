@@ -1,8 +1,9 @@
-"""The tables of the index. Numbers, bytes and one composite key each: the same on SQLite, PostgreSQL and its kin.
+"""The tables of the index: only numbers, bytes and composite keys, so that they work on SQLite and PostgreSQL alike.
 
-Names are kept as 64-bit digests (`memtable.digest`), so that no writer has to ask for a number. `upto` is the offset of
-a journal up to which a row's transaction read: rows with `upto <= x` are exactly what stands before byte x. Blocks,
-heads and memos end with a seal (`seals`) of their row.
+Names are stored as 64-bit digests (`memtable.digest`), so that no writer has to ask the database for an id. `upto` is
+the journal offset up to which the row's transaction had read: rows with `upto <= x` are exactly the data before byte x.
+In `journal`, `head` is the encoded `Metadata`, `memo` the `LargeMetadata`. Both, and all blocks, end with a seal
+(`seals`) of their row.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ def _number(name: str, *, key: bool = False) -> Column[int]:
 
 
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
-"""`version` of these tables, `generation`: random, another one after each rebuild."""
+"""`version` of these tables; `generation`, a random id that changes with each rebuild."""
 
 run = Table("run", metadata, Column("id", Text, primary_key=True), _number("folder_mtime"))
-"""Runs that were at rest: `journal` has all their journals while their folder's time stamp (in ns) is this one."""
+"""Idle runs: `journal` has all their journals as long as the folder's modification time (in ns) is unchanged."""
 
 journal = Table(
     "journal",
@@ -51,8 +52,8 @@ series = Table(
     _number("check"),
     Index("series_of_journal", "journal"),
 )
-"""A series of one journal in a few numbers. `last` is the value at the largest step; NULL is NaN (SQLite has none).
-`check` is the checksum of the others."""
+"""Summary of one series in one journal. `last` is the value at the largest step; NULL means NaN, which SQLite lacks.
+`check` is the checksum of the other columns."""
 
 
 def _chunks(name: str, *more: Column[Any]) -> Table:
@@ -71,9 +72,9 @@ def _chunks(name: str, *more: Column[Any]) -> Table:
 
 
 chunk = _chunks("chunk", Column("outline", LargeBinary))
-"""`key` is a series, or a group of the keys of a key set that share the block (`KeySet.group_id`); so it is of bins.
-`outline` is the block of the extremes of each `chunks.BIN` points, for charts of far more points than pixels. It
-stands before the block, so that a database that keeps rows whole reads a page of a chunk and not all of them."""
+"""`key` is a series, or a group of keys that share the block (`KeySet.group_id`); likewise in `bins`. `outline` is a
+block of the extremes of each `chunks.BIN` points, for charts with far more points than pixels. It precedes `block`, so
+that a row-oriented database can read it from the first page of a row."""
 bins = _chunks("bins")
 histogram = _chunks("histogram")
 
@@ -96,4 +97,4 @@ console = Table(
     Column("block", LargeBinary, nullable=False),
 )
 
-OF_JOURNAL = (series, chunk, bins, histogram, asset, console)
+JOURNAL_TABLES = (series, chunk, bins, histogram, asset, console)

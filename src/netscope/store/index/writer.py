@@ -1,4 +1,4 @@
-"""The index of a folder, fed from journals: one transaction that wins only if nobody else indexed the same bytes."""
+"""Write followed journals to the index, in transactions that skip bytes which another process has already indexed."""
 
 from __future__ import annotations
 
@@ -15,71 +15,77 @@ import sqlalchemy as sql
 
 from netscope.errors import StorageError
 from netscope.store.index import codec, tables
-from netscope.store.index.chunks import Row, chunks
+from netscope.store.index.chunks import TableRow, chunks
 from netscope.store.index.database import BROKEN, batches, open_index
-from netscope.store.index.saved import Saved, saved_journals, saved_key_sets, write_head, write_key_set
+from netscope.store.index.indexed_journals import (
+    IndexedJournal,
+    encode_key_set,
+    encode_metadata,
+    read_indexed_journals,
+    read_key_sets,
+)
 from netscope.store.index.seals import IndexLost, check_of_summary, seal, unseal
 from netscope.store.journal.follower import Follower
 from netscope.store.journal.memtable import KeySet, journal_number
-from netscope.store.journal.metadata import Memo
+from netscope.store.journal.metadata import LargeMetadata
 
 SUMMARY = ("key", "journal", "last_step", "last", "min", "max")
 LARGE_BYTES, LARGE_ROWS, HUGE_BYTES = 1 << 20, 4096, 64 << 20
-ERASED_AT_ONCE = 500  # runs; a query takes only so many names
-PAUSE_S = 30.0  # between two tries to write where the disk refused
+DELETED_AT_ONCE = 500  # runs; the number of names in a query is limited
+PAUSE_S = 30.0  # between attempts to write after the disk refused
 
 log = logging.getLogger("netscope.store")
 
 
 def is_large(follower: Follower) -> bool:
-    """Whether enough was followed to make good chunks; rows of thousands of keys fill the memory before that."""
+    """Whether enough data is in memory for good chunks, or too much memory is used by rows of many keys."""
     n_bytes = follower.offset - follower.indexed
-    return n_bytes >= HUGE_BYTES or (n_bytes >= LARGE_BYTES and follower.tail.longest >= LARGE_ROWS)
+    return n_bytes >= HUGE_BYTES or (n_bytes >= LARGE_BYTES and follower.memtable.n_rows_of_longest >= LARGE_ROWS)
 
 
 class IndexWriter:
-    """Opens the index, puts it aside when it is broken, and writes what was followed."""
+    """Opens the index, replaces it if it is broken, and writes followed journals to it."""
 
     def __init__(self, folder: Path, url: str | None, lock: threading.RLock) -> None:
-        """Open the index, or begin a new one; `lock` is held where a tail and its offset change together."""
+        """Open or create the index; `lock` is held while a memtable and its offset change together."""
         self.folder, self.url, self.lock = folder, url, lock
         self.problems: list[str] = []
-        """What went wrong, in sentences."""
+        """What went wrong, as sentences."""
         self._refused_until = 0.0
         self._open()
 
     def start_over(self, reason: str) -> None:
-        """Put the index aside and begin a new one."""
+        """Set the index aside and create a new one."""
         self.problems.append(f"the index was rebuilt from the journals: {reason}")
-        log.warning("%s: the index is rebuilt: %s", self.folder, reason)
+        log.warning("%s: rebuilding the index: %s", self.folder, reason)
         if self.index.is_there():
-            self.index.put_aside()
+            self.index.set_aside()
         self.index.close()
         self._open()
 
-    def adopt(self, place: str, saved: Saved) -> Follower:
-        """A follower that goes on where the index left off.
+    def resume_journal(self, path: str, indexed: IndexedJournal) -> Follower:
+        """Create a follower that continues after the indexed bytes.
 
         Raises:
             IndexLost: The index lacks a key set of the journal.
         """
-        if saved.needs_more_than(self.key_sets):
+        if indexed.needs_more_than(self.key_sets):
             with self.index.reading() as connection:
-                self.key_sets |= saved_key_sets(connection)
-        if saved.needs_more_than(self.key_sets):
-            raise IndexLost(f"it lacks a key set of {saved.name}")
-        return saved.follower(place, self.key_sets)
+                self.key_sets |= read_key_sets(connection)
+        if indexed.needs_more_than(self.key_sets):
+            raise IndexLost(f"it lacks a key set of {indexed.name}")
+        return indexed.follower(path, self.key_sets)
 
-    def saved(self, run: str, name: str) -> Saved | None:
-        """What the index knows of one journal now."""
+    def indexed_journal(self, run: str, name: str) -> IndexedJournal | None:
+        """Read one journal from the index."""
         with self.index.reading() as connection:
-            return next(iter(saved_journals(connection, tables.journal.c.id == journal_number(run, name))), None)
+            return next(iter(read_indexed_journals(connection, tables.journal.c.id == journal_number(run, name))), None)
 
     def flush(self, followers: Sequence[tuple[str, Follower]]) -> list[Follower] | None:
-        """Write the tails of (run, follower) and empty them; those that somebody else has written meanwhile come back.
+        """Write and empty the memtables of (run, follower); returns the followers that another process wrote first.
 
-        The tails of what comes back are kept: what they and the index hold together stays right until the caller
-        begins them anew. None while the index refuses: all tails stay in memory.
+        Returned followers keep their memtables, which stay consistent with the index until the caller restarts them.
+        Returns None if the index cannot be written: all memtables stay in memory.
         """
         due = {f.number: (run, f) for run, f in followers if f.offset > f.indexed}
         if time.monotonic() < self._refused_until:
@@ -87,47 +93,47 @@ class IndexWriter:
         try:
             return self._flush(due) if due else []
         except StorageError as error:
-            self._refused(error)
+            self._pause_writing(error)
             return None
 
-    def forget_beyond(self, run: str, number: int, size: int) -> None:
-        """Remove all rows of a journal if they are of more bytes than `size`; its run is then not known whole."""
+    def delete_beyond(self, run: str, number: int, size: int) -> None:
+        """Delete a journal from the index if more than `size` bytes are indexed; its run is then no longer idle."""
         c = tables.journal.c
         try:
             with self.index.writing() as connection:
                 gone = connection.execute(tables.journal.delete().where(c.id == number, c.upto > size)).rowcount
                 if gone:
-                    for table in tables.OF_JOURNAL:
+                    for table in tables.JOURNAL_TABLES:
                         connection.execute(table.delete().where(table.c.journal == number))
                     connection.execute(tables.run.delete().where(tables.run.c.id == run))
         except StorageError as error:
-            self._refused(error)
+            self._pause_writing(error)
 
-    def rest(self, folders: Mapping[str, int]) -> None:
-        """Note runs that nobody writes any more: while a folder is unchanged, its journals are known.
+    def mark_idle(self, folders: Mapping[str, int]) -> None:
+        """Record idle runs, whose journals need not be read as long as their folders are unchanged.
 
         Args:
-            folders: Time stamp of the folder, in ns, by run.
+            folders: Modification time of the folder in ns, by run.
         """
-        rows: list[Row] = [{"id": run, "folder_mtime": mtime} for run, mtime in folders.items()]
+        rows: list[TableRow] = [{"id": run, "folder_mtime": mtime} for run, mtime in folders.items()]
         if rows:
             try:
                 with self.index.writing() as connection:
                     self._write(connection, tables.run, rows)
             except StorageError as error:
-                self._refused(error)
+                self._pause_writing(error)
 
-    def erase(self, run_ids: Sequence[str]) -> None:
-        """Remove all rows of runs whose folders are gone."""
-        for start in range(0, len(run_ids), ERASED_AT_ONCE):
-            some = run_ids[start : start + ERASED_AT_ONCE]
+    def delete_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete all rows of runs whose folders are gone."""
+        for start in range(0, len(run_ids), DELETED_AT_ONCE):
+            some = run_ids[start : start + DELETED_AT_ONCE]
             with self.index.reading() as connection:
                 query = sql.select(tables.journal.c.id).where(tables.journal.c.run.in_(some))
                 numbers = list(connection.execute(query).scalars())
             if numbers:
                 with self.index.writing() as connection:
                     for part in batches(numbers):
-                        for table in tables.OF_JOURNAL:
+                        for table in tables.JOURNAL_TABLES:
                             connection.execute(table.delete().where(table.c.journal.in_(part)))
                         connection.execute(tables.journal.delete().where(tables.journal.c.id.in_(part)))
                     connection.execute(tables.run.delete().where(tables.run.c.id.in_(some)))
@@ -140,23 +146,23 @@ class IndexWriter:
                 return
             except BROKEN as error:
                 self.problems.append(f"the index was rebuilt from the journals: {error}")
-                self.index.put_aside()
+                self.index.set_aside()
         raise StorageError(f"the index of {self.folder} cannot be read: {self.problems[-1]}")
 
     def _load(self) -> None:
-        self.known: dict[str, list[Saved]] = {}
-        """Journals by run."""
+        self.indexed_journals: dict[str, list[IndexedJournal]] = {}
+        """By run; entries are removed as runs are found."""
         with self.index.reading() as connection:
-            for saved in saved_journals(connection):
-                self.known.setdefault(saved.run, []).append(saved)
-            self.key_sets: dict[int, KeySet] = saved_key_sets(connection)
+            for indexed in read_indexed_journals(connection):
+                self.indexed_journals.setdefault(indexed.run, []).append(indexed)
+            self.key_sets: dict[int, KeySet] = read_key_sets(connection)
             rows = connection.execute(sql.select(tables.run.c.id, tables.run.c.folder_mtime)).all()
-        self.rested: dict[str, int] = {row.id: row.folder_mtime for row in rows}
-        """Per run that was at rest the time stamp of its folder, in ns, for which `known` has all of its journals."""
+        self.idle_folders: dict[str, int] = {row.id: row.folder_mtime for row in rows}
+        """Per idle run, the modification time of its folder in ns at which `indexed_journals` has all its journals."""
 
-    def _refused(self, error: StorageError) -> None:
+    def _pause_writing(self, error: StorageError) -> None:
         self._refused_until = time.monotonic() + PAUSE_S
-        sentence = f"the index could not be written, new points stay in memory: {error}"
+        sentence = f"the index cannot be written, new data stays in memory: {error}"
         if sentence not in self.problems:
             self.problems.append(sentence)
             log.warning("%s: %s", self.folder, sentence)
@@ -165,27 +171,29 @@ class IndexWriter:
         offsets = {number: f.offset for number, (_, f) in due.items()}
         with self.index.writing() as connection:
             lost = self._claim(connection, due)
-            writes: dict[str, list[Row]] = defaultdict(list)
+            writes: dict[str, list[TableRow]] = defaultdict(list)
             for number, (_, follower) in due.items():
                 if number not in lost:
-                    for table, rows in chunks(number, follower.offset, follower.tail, follower.head).items():
+                    for table, rows in chunks(number, follower.offset, follower.memtable, follower.metadata).items():
                         writes[table] += rows
-                    self._names(follower, writes)
-            self._add_up(connection, [n for n, (_, f) in due.items() if f.indexed and n not in lost], writes["series"])
+                    self._add_key_sets(follower, writes)
+            self._merge_series(
+                connection, [n for n, (_, f) in due.items() if f.indexed and n not in lost], writes["series"]
+            )
             for table, rows in writes.items():
                 if rows:
                     self._write(connection, tables.metadata.tables[table], rows)
         with self.lock:
             for number, (_, follower) in due.items():
                 if number not in lost:
-                    follower.indexed_upto(offsets[number])
+                    follower.mark_indexed(offsets[number])
                     self.key_sets.update((keys.id, keys) for keys in follower.key_sets)
         return [due[number][1] for number in lost]
 
     def _claim(self, connection: sql.Connection, due: dict[int, tuple[str, Follower]]) -> set[int]:
-        """Move the offsets; the numbers of those journals that somebody else has moved already."""
+        """Advance the offsets in the index; returns the ids of journals that another process has already advanced."""
         table = tables.journal
-        # In one order everywhere: two processes that lock the same rows must not wait for each other.
+        # Always in the same order, so that two processes that lock the same rows cannot deadlock.
         fresh = [
             {"id": number, "run": run, "name": f.name, "upto": 0, "head": b""}
             for number, (run, f) in sorted(due.items())
@@ -199,7 +207,7 @@ class IndexWriter:
             found.update((row.id, row.upto) for row in connection.execute(query.where(table.c.id.in_(some))))
         won = [number for number, (_, f) in due.items() if found.get(number) == f.indexed]
         moved = [
-            {"b_id": n, "b_upto": f.offset, "b_head": write_head(f.head, n, f.offset)}
+            {"b_id": n, "b_upto": f.offset, "b_head": encode_metadata(f.metadata, n, f.offset)}
             for n, f in ((n, due[n][1]) for n in won)
         ]
         here = table.c.id == sql.bindparam("b_id")
@@ -207,22 +215,22 @@ class IndexWriter:
         if moved:
             connection.execute(change.values(upto=sql.bindparam("b_upto"), head=sql.bindparam("b_head")), moved)
         for number in won:
-            memo = due[number][1].memo
-            if memo.environment is not None or memo.layers is not None:
+            large_metadata = due[number][1].large_metadata
+            if large_metadata.environment is not None or large_metadata.layers is not None:
                 before = connection.execute(sql.select(table.c.memo).where(table.c.id == number)).scalar_one()
-                known = decode_memo(before, number).under(memo)
+                known = decode_large_metadata(before, number).overlay(large_metadata)
                 body = seal(codec.compress(msgspec.json.encode(known)), number)
                 connection.execute(table.update().where(table.c.id == number).values(memo=body))
         return set(due) - set(won)
 
-    def _names(self, follower: Follower, writes: dict[str, list[Row]]) -> None:
+    def _add_key_sets(self, follower: Follower, writes: dict[str, list[TableRow]]) -> None:
         for keys in follower.key_sets:
             if keys.id not in self.key_sets:
-                writes["key_set"].append({"id": keys.id, "body": write_key_set(keys)})
+                writes["key_set"].append({"id": keys.id, "body": encode_key_set(keys)})
 
-    def _add_up(self, connection: sql.Connection, numbers: list[int], rows: list[Row]) -> None:
-        """Join the numbers of series with those that the index has of these journals, and give them their checksum."""
-        before: dict[tuple[int, int], Row] = {}
+    def _merge_series(self, connection: sql.Connection, numbers: list[int], rows: list[TableRow]) -> None:
+        """Merge rows of `series` with those in the index, and set their checksums."""
+        before: dict[tuple[int, int], TableRow] = {}
         for some in batches(numbers):
             query = sql.select(tables.series).where(tables.series.c.journal.in_(some))
             for known in connection.execute(query).mappings():
@@ -236,9 +244,9 @@ class IndexWriter:
                 row["min"] = min((x for x in (old["min"], row["min"]) if x is not None), default=None)
                 row["max"] = max((x for x in (old["max"], row["max"]) if x is not None), default=None)
             row["check"] = check_of_summary(*(row[name] for name in SUMMARY))
-            before[place] = row  # it may come again, of another key set
+            before[place] = row  # the key may occur again in another key set
 
-    def _write(self, connection: sql.Connection, table: sql.Table, rows: list[Row]) -> None:
+    def _write(self, connection: sql.Connection, table: sql.Table, rows: list[TableRow]) -> None:
         insert = self.index.insert(table)
         new = insert.excluded
         if table is tables.series:
@@ -258,18 +266,18 @@ class IndexWriter:
         _execute_many(connection, insert, rows)
 
 
-def _execute_many(connection: sql.Connection, statement: Any, rows: list[Row]) -> None:
-    """Rows as they are: SQLAlchemy looks at each value of each, which takes longer than the database does."""
+def _execute_many(connection: sql.Connection, statement: Any, rows: list[TableRow]) -> None:
+    """Execute for many rows, bypassing SQLAlchemy's per-value processing, which is slower than the database."""
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
-    names = compiled.positiontup  # None where the database takes them by name
+    names = compiled.positiontup  # None if the database uses named parameters
     values = [tuple(row[name] for name in names) for row in rows] if names else rows
     connection.exec_driver_sql(str(compiled), values)
 
 
-def decode_memo(body: bytes | None, number: int) -> Memo:
-    """What `flush` wrote of the large things.
+def decode_large_metadata(body: bytes | None, number: int) -> LargeMetadata:
+    """Decode the large metadata of a journal in the index.
 
     Raises:
-        IndexLost: It is damaged, or another journal's.
+        IndexLost: It is damaged, or belongs to another journal.
     """
-    return msgspec.json.decode(codec.decompress(unseal(body, number)), type=Memo) if body else Memo()
+    return msgspec.json.decode(codec.decompress(unseal(body, number)), type=LargeMetadata) if body else LargeMetadata()

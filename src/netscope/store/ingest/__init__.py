@@ -1,1 +1,1 @@
-"""Follow the journals of a folder of runs and move what they say into the index."""
+"""Follow the journals of a folder of runs and write them to the index."""

@@ -1,4 +1,4 @@
-"""The clock that stamps the files of a folder: a file server's own, or this machine's."""
+"""The clock that sets the modification times in a folder: that of a file server, or this machine's."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ VALID_S = 60.0
 
 
 class FolderClock:
-    """Tells how old a file's time stamp is, by the clock that made it.
+    """Computes the age of a file's modification time by the clock that set it.
 
-    The clocks of a writer, of a file server and of this machine may be minutes apart, so a stamp is only compared with
-    one that the same file system makes now, of a file without a name. Where none can be made, our clock is taken.
+    The clocks of a writer, a file server and this machine may be minutes apart. So a modification time is only compared
+    with that of an unnamed file created on the same file system now, or else with this machine's clock.
 
-    The file is made beside the index, if there is one: NFS has no files without a name, and making one changes the
-    time stamp of its folder, from which readers tell that a run came or went.
+    The file is created beside the index if there is one. NFS has no unnamed files, and creating a file changes the
+    modification time of its folder, by which readers notice new and removed runs.
     """
 
     def __init__(self, folder: str | Path) -> None:
-        """Of the file system that holds a folder of runs; it is asked when it is needed, and again after a minute."""
+        """For the file system of a folder of runs. The clock is read on demand, at most once a minute."""
         self._folder = Path(folder)
         self._ahead_s = 0.0
-        self._asked_at = float("-inf")
+        self._read_offseted_at = float("-inf")
 
     def age(self, mtime: float) -> float:
-        """Seconds since a time stamp of a file."""
-        if time.monotonic() - self._asked_at > VALID_S:
-            self._asked_at = time.monotonic()
-            self._ahead_s = self._ask()
+        """Seconds since a modification time."""
+        if time.monotonic() - self._read_offseted_at > VALID_S:
+            self._read_offseted_at = time.monotonic()
+            self._ahead_s = self._read_offset()
         return time.time() + self._ahead_s - mtime
 
-    def _ask(self) -> float:
+    def _read_offset(self) -> float:
         for place in (self._folder / FOLDER, self._folder):
             with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=place, buffering=0) as file:
                 file.write(b"?")

@@ -1,4 +1,4 @@
-"""Keep up with a folder of runs: which there are, and whose turn it is to be read."""
+"""Follow all runs of a folder: find them, decide which to read next, and index them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from netscope.store.index.database import BROKEN, Index
 from netscope.store.index.writer import IndexWriter, is_large
 from netscope.store.ingest.folder_clock import FolderClock
 from netscope.store.ingest.run_folder import FRESH_S, RunFolder, is_folder, is_text
-from netscope.store.ingest.run_state import Phase
+from netscope.store.ingest.run_state import ReadState
 from netscope.store.journal.follower import Follower
 
 BATCH_BYTES = 16 << 20  # of journals in one transaction
-RESTING_AT_ONCE = 250  # runs at rest looked at in one refresh: a server with a page open comes to 1,000 a second
-EMPTY_AT_ONCE = 50  # folders without a journal looked at in one refresh
-PIECE = 8 << 20  # bytes of one journal between two looks at the clock
-BEGINNING = 256 << 10  # of a new journal, which tells what the run is called before all of it is read
-LIFE_S = 1.0  # between two looks whether a writer lives
-LISTING_S = 10.0  # after which a folder is listed again even if its time stamp is the same
+IDLE_AT_ONCE = 250  # idle runs checked per refresh: 1,000 a second in a server with an open page
+EMPTY_AT_ONCE = 50  # folders without a journal checked per refresh
+PIECE_BYTES = 8 << 20  # of one journal between checks of the time budget
+BEGINNING_BYTES = 256 << 10  # of a new journal, read first so that the run appears with its name
+STATE_CHECK_S = 1.0  # between checks whether writers are alive
+LISTING_S = 10.0  # a folder is listed again after this time even if its modification time is unchanged
 
 log = logging.getLogger("netscope.store")
 
@@ -34,7 +34,7 @@ _revision = 0
 
 
 def next_revision() -> int:
-    """A number larger than any before in this process, whatever the folder, and than those of earlier processes."""
+    """A number larger than all before, in this process and in earlier ones, for any folder."""
     global _revision
     with _revising:
         _revision = max(_revision + 1, int(time.time() * 1000))
@@ -42,36 +42,36 @@ def next_revision() -> int:
 
 
 class Indexer:
-    """All runs of a folder, up to date as of the last `refresh`."""
+    """All runs of a folder, as of the last `refresh`."""
 
     def __init__(self, folder: Path, url: str | None) -> None:
-        """Open the index and learn from it what it knows; nothing of the folder is read yet."""
+        """Open the index and read its list of journals; the folder itself is not read yet."""
         self.folder = folder
         self.runs: dict[str, RunFolder] = {}
         self.removed: list[tuple[int, str]] = []
         self.patience_s: float | None = None
-        """How long a query waits for journals that are not read yet; None: until all are."""
+        """How long a query waits for unread journals; None: until all are read."""
         self.revision = next_revision()
         self.lock = threading.RLock()
         self._refreshing = threading.RLock()
-        self._listed: int | None = None  # time stamp of the folder for which its runs are known, in ns
+        self._listed: int | None = None  # the folder's modification time in ns for which `runs` is complete
         self._listed_at = 0.0
         self._backlog: deque[RunFolder] = deque()
-        self._resting: OrderedDict[str, RunFolder] = OrderedDict()  # the one that was looked at longest ago first
-        self._no_runs: deque[str] = deque()
+        self._idle: OrderedDict[str, RunFolder] = OrderedDict()  # least recently checked first
+        self._folders_without_journals: deque[str] = deque()
         self.writer = IndexWriter(folder, url, self.lock)
         self.clock = FolderClock(folder)
         self.bytes_read = 0
-        """Of journals."""
+        """Bytes of journals read so far."""
         self.n_replaced = 0
-        """How many journals turned out to be others than those that were read before."""
+        """How often a journal had to be restarted from the index."""
 
     def start_over(self, reason: str, broken: Index | None = None) -> None:
-        """The index is gone or broken: put it aside and read all journals again.
+        """Replace an index that is gone or broken, and read all journals again.
 
         Args:
             reason: What is wrong with it.
-            broken: The one that is, as far as the caller knows: nothing is done where another thread was quicker.
+            broken: The index that the caller found broken; nothing is done if another thread has already replaced it.
         """
         broken = broken or self.index
         with self._refreshing, self.lock:
@@ -79,35 +79,35 @@ class Indexer:
                 return
             self.writer.start_over(reason)
             self._backlog.clear()
-            self._resting.clear()
-            for followed in self.runs.values():
-                followed.journals.clear()
-                followed.arrange()  # else who reads now would look in the new index for what the old one had
-                followed.listed, followed.phase = None, Phase.UNREAD
-                self._backlog.append(followed)
+            self._idle.clear()
+            for run_folder in self.runs.values():
+                run_folder.journals.clear()
+                run_folder.sort_journals()  # so that readers do not expect data in the new index
+                run_folder.listed, run_folder.read_state = None, ReadState.UNREAD
+                self._backlog.append(run_folder)
 
-    def begin(self) -> None:
-        """Read the folder, if nobody did yet."""
+    def ensure_read(self) -> None:
+        """Read the folder if that has not happened yet."""
         if not self.runs:
             self.refresh(self.patience_s)
 
     def begin_with(self, run_ids: Sequence[str]) -> None:
-        """Find these runs and read their beginnings, if their turn has not come yet."""
+        """Find these runs and read the beginnings of their journals, unless they were already read."""
         self.refresh(0.0)
         with self._refreshing:
             waiting = {run_id for run_id in run_ids if run_id in self.runs and not self.runs[run_id].revision}
             for run_id in waiting:
                 for follower in self.runs[run_id].followers:
-                    self._read_journal(follower, 0.0, most=BEGINNING)
-            self._touch(waiting)
+                    self._read_journal(follower, 0.0, most=BEGINNING_BYTES)
+            self._update_rows(waiting)
 
     def refresh(self, budget_s: float | None, *, everything: bool = False, first: Sequence[str] = ()) -> set[str]:
-        """Follow what grew; ids of the runs that changed.
+        """Read new data; returns the ids of the runs that changed.
 
         Args:
-            budget_s: Leave what is still to be read for the next call after so many seconds; None: read all.
-            everything: Look at all runs at rest, not just at the next few.
-            first: Read these runs anew and whole, before others and however long it takes.
+            budget_s: After this many seconds, leave the rest for the next call; None: read all.
+            everything: Check all idle runs, not just the next few.
+            first: Check and completely read these runs first, however long it takes.
         """
         with self._refreshing:
             try:
@@ -115,10 +115,12 @@ class Indexer:
             except BROKEN as lost:
                 self.start_over(str(lost) or type(lost).__name__)
                 return self._refresh(budget_s, everything, first)
-            except StorageError:  # of a database that does not answer: what was being read waits for its turn again
+            except (
+                StorageError
+            ):  # the database does not answer: put the runs that were being read back into the backlog
                 waiting = set(self._backlog)
-                lost_sight = [f for f in self.runs.values() if f.phase is Phase.UNREAD and f not in waiting]
-                self._backlog.extend(lost_sight)
+                unqueued = [f for f in self.runs.values() if f.read_state is ReadState.UNREAD and f not in waiting]
+                self._backlog.extend(unqueued)
                 raise
 
     def _refresh(self, budget_s: float | None, everything: bool, first: Sequence[str]) -> set[str]:
@@ -128,23 +130,23 @@ class Indexer:
         self._discover(everything=everything)
         changed: set[str] = set()
         try:
-            for followed in [f for f in self.runs.values() if f.phase is Phase.LIVE]:
-                if self._keep_up(followed, until):
-                    changed.add(followed.id)
-            for _ in range(len(self._resting) if everything else min(len(self._resting), RESTING_AT_ONCE)):
-                _, followed = self._resting.popitem(last=False)
-                if self.runs.get(followed.id) is not followed or followed.phase is not Phase.AT_REST:
+            for run_folder in [f for f in self.runs.values() if f.read_state is ReadState.LIVE]:
+                if self._follow_live(run_folder, until):
+                    changed.add(run_folder.id)
+            for _ in range(len(self._idle) if everything else min(len(self._idle), IDLE_AT_ONCE)):
+                _, run_folder = self._idle.popitem(last=False)
+                if self.runs.get(run_folder.id) is not run_folder or run_folder.read_state is not ReadState.IDLE:
                     continue
-                if self._has_changed(followed):
-                    self._read_again(followed)
+                if self._has_changed(run_folder):
+                    self._read_again(run_folder)
                 else:
-                    self._resting[followed.id] = followed
-            for followed in [self.runs[run_id] for run_id in first if run_id in self.runs]:
-                followed.phase, followed.listed = Phase.UNREAD, None
-                self._backlog.appendleft(followed)
+                    self._idle[run_folder.id] = run_folder
+            for run_folder in [self.runs[run_id] for run_id in first if run_id in self.runs]:
+                run_folder.read_state, run_folder.listed = ReadState.UNREAD, None
+                self._backlog.appendleft(run_folder)
             changed |= self._catch_up(until, frozenset(first))
-        finally:  # what grew is told even where the database then fails
-            self._touch(changed)
+        finally:  # also report changes if the database fails
+            self._update_rows(changed)
         return changed
 
     @property
@@ -154,55 +156,55 @@ class Indexer:
 
     @property
     def generation(self) -> str:
-        """Changes whenever something that the index said of a journal before is no longer true."""
+        """Changes whenever data read from the index before may no longer be valid."""
         return f"{self.index.generation}-{self.n_replaced}"
 
     @property
     def is_behind(self) -> bool:
-        """Whether there is more to read at once."""
+        """Whether there is more to read right now."""
         return bool(self._backlog)
 
     @property
     def reading(self) -> tuple[int, int]:
-        """How many runs were read to their end, of how many."""
+        """Number of completely read runs, and of all runs."""
         n_runs = len(self.runs)
         return n_runs - min(len(self._backlog), n_runs), n_runs
 
-    def followed(self, run_id: str) -> RunFolder | None:
+    def run_folder(self, run_id: str) -> RunFolder | None:
         """A run by its id."""
         return self.runs.get(run_id)
 
-    def forget(self, run_ids: list[str]) -> None:
-        """Drop runs whose folders are gone, here and in the index."""
+    def remove(self, run_ids: list[str]) -> None:
+        """Remove runs whose folders are gone, here and from the index."""
         with self._refreshing:
             with self.lock:
                 gone = [self.runs.pop(run_id) for run_id in run_ids if run_id in self.runs]
                 self.revision = next_revision()
-                self.removed += [(self.revision, followed.id) for followed in gone]
+                self.removed += [(self.revision, run_folder.id) for run_folder in gone]
             try:
-                self.writer.erase(run_ids)
+                self.writer.delete_runs(run_ids)
             except BROKEN as lost:
                 self.start_over(str(lost) or type(lost).__name__)
 
-    def _touch(self, changed: set[str]) -> None:
+    def _update_rows(self, changed: set[str]) -> None:
         if not changed:
             return
         with self.lock:
             self.revision = next_revision()
             for run_id in changed:
-                if (followed := self.runs.get(run_id)) is not None:
-                    followed.judge(self.clock)
-                    followed.compose(self.revision)
+                if (run_folder := self.runs.get(run_id)) is not None:
+                    run_folder.update_state(self.clock)
+                    run_folder.update_row(self.revision)
 
     def _discover(self, *, everything: bool) -> None:
-        """Find new and vanished folders; only where the folder of all runs changed, or was not listed for long."""
+        """Find new and removed runs, if the folder changed or was last listed long ago."""
         try:
             mtime = self.folder.stat().st_mtime_ns
         except OSError:
             return
         if mtime == self._listed and time.monotonic() - self._listed_at < LISTING_S and not everything:
-            for _ in range(min(len(self._no_runs), EMPTY_AT_ONCE)):
-                self._take_up(self._no_runs.popleft())
+            for _ in range(min(len(self._folders_without_journals), EMPTY_AT_ONCE)):
+                self._add_folder(self._folders_without_journals.popleft())
             return
         self._listed = mtime if self.clock.age(mtime / 1e9) > FRESH_S else None
         self._listed_at = time.monotonic()
@@ -212,207 +214,211 @@ class Indexer:
         except OSError as error:
             log.warning("%s cannot be listed: %s", self.folder, error)
             return
-        self._no_runs.clear()
+        self._folders_without_journals.clear()
         for run_id in sorted(found - self.runs.keys()):
-            self._take_up(run_id)
+            self._add_folder(run_id)
         vanished = [run_id for run_id in self.runs if run_id not in found]
         if vanished:
-            self.forget(vanished)
-        stale = [run_id for run_id in self.writer.known if run_id not in found]
-        self.writer.erase(stale)
+            self.remove(vanished)
+        stale = [run_id for run_id in self.writer.indexed_journals if run_id not in found]
+        self.writer.delete_runs(stale)
         for run_id in stale:
-            del self.writer.known[run_id]
+            del self.writer.indexed_journals[run_id]
 
-    def _take_up(self, run_id: str) -> None:
-        """Begin to follow a folder, or look again later if it has no journal yet."""
-        followed = RunFolder(run_id, self.folder)
-        if self._wake(followed):
+    def _add_folder(self, run_id: str) -> None:
+        """Start following a folder; if it has no journal yet, check it again later."""
+        run_folder = RunFolder(run_id, self.folder)
+        if self._resume_from_index(run_folder):
             with self.lock:
-                self.runs[run_id] = followed
-            self._backlog.appendleft(followed)  # the newest first
-        elif followed.mtime() is not None:
-            self._no_runs.append(run_id)
+                self.runs[run_id] = run_folder
+            self._backlog.appendleft(run_folder)  # the newest first
+        elif run_folder.mtime() is not None:
+            self._folders_without_journals.append(run_id)
 
-    def _wake(self, followed: RunFolder) -> bool:
-        """Take up a run where the index left off; False where the folder is no run."""
-        saved = self.writer.known.pop(followed.id, [])
-        for one in saved:
-            followed.journals[one.name] = self.writer.adopt(f"{followed.place}/{one.name}", one)
-        noted = self.writer.rested.pop(followed.id, None)
-        if saved and noted is not None and noted == followed.mtime():
-            followed.listed = noted
+    def _resume_from_index(self, run_folder: RunFolder) -> bool:
+        """Start following a run after its indexed bytes; returns False if the folder is not a run."""
+        indexed = self.writer.indexed_journals.pop(run_folder.id, [])
+        for one in indexed:
+            run_folder.journals[one.name] = self.writer.resume_journal(f"{run_folder.path}/{one.name}", one)
+        noted = self.writer.idle_folders.pop(run_folder.id, None)
+        if indexed and noted is not None and noted == run_folder.mtime():
+            run_folder.listed = noted
             return True
-        return self._list(followed)
+        return self._list_journals(run_folder)
 
-    def _list(self, followed: RunFolder) -> bool:
-        """List the journals of a run; whether there are any."""
-        listing = followed.look(self.clock)
+    def _list_journals(self, run_folder: RunFolder) -> bool:
+        """List the journals of a run; returns whether there are any."""
+        listing = run_folder.list_journals(self.clock)
         if listing is None:
             return False
         with self.lock:
-            followed.have(listing)
+            run_folder.set_journals(listing)
         return bool(listing.names)
 
-    def _read_again(self, followed: RunFolder) -> None:
-        followed.phase, followed.listed = Phase.UNREAD, None
-        self._backlog.append(followed)
+    def _read_again(self, run_folder: RunFolder) -> None:
+        run_folder.read_state, run_folder.listed = ReadState.UNREAD, None
+        self._backlog.append(run_folder)
 
-    def _keep_up(self, followed: RunFolder, until: float) -> bool:
-        """Follow one run that is being written; whether it changed."""
+    def _follow_live(self, run_folder: RunFolder, until: float) -> bool:
+        """Read new data of a live run; returns whether it changed."""
         changed = False
         now = time.monotonic()
-        if now - followed.listed_at > LISTING_S or followed.listed is None or followed.mtime() != followed.listed:
-            before = len(followed.journals)
-            if not self._list(followed):
-                return False  # vanished; the folder of all runs has changed too
-            changed = len(followed.journals) != before
-        for follower in followed.followers:
+        if (
+            now - run_folder.listed_at > LISTING_S
+            or run_folder.listed is None
+            or run_folder.mtime() != run_folder.listed
+        ):
+            before = len(run_folder.journals)
+            if not self._list_journals(run_folder):
+                return False  # removed; `_discover` handles it
+            changed = len(run_folder.journals) != before
+        for follower in run_folder.followers:
             changed |= self._read_journal(follower, until)
-        if changed or now - followed.looked > LIFE_S:
-            followed.looked = now
-            self._read_heartbeats(followed)
-            changed |= self._settle(followed)
-        due = [f for f in followed.followers if is_large(f)]
+        if changed or now - run_folder.checked_at > STATE_CHECK_S:
+            run_folder.checked_at = now
+            self._read_heartbeats(run_folder)
+            changed |= self._update_state(run_folder)
+        due = [f for f in run_folder.followers if is_large(f)]
         if due:
-            self._flush([(followed.id, f) for f in due])
+            self._flush([(run_folder.id, f) for f in due])
         return changed
 
-    def _settle(self, followed: RunFolder) -> bool:
-        """Update the state; returns whether it changed. A run without a living writer is then read to its very end."""
+    def _update_state(self, run_folder: RunFolder) -> bool:
+        """Update the state; returns whether it changed. A run without a live writer is then read to its very end."""
         with self.lock:
-            before = followed.run.state
-            is_alive = followed.judge(self.clock)
-            followed.compose(followed.revision)
+            before = run_folder.run.state
+            is_alive = run_folder.update_state(self.clock)
+            run_folder.update_row(run_folder.revision)
         if not is_alive:
-            self._read_again(followed)
-        return followed.run.state != before
+            self._read_again(run_folder)
+        return run_folder.run.state != before
 
     def _catch_up(self, until: float, first: frozenset[str]) -> set[str]:
-        """Read runs that are new or changed, newest first; those without a living writer come to rest.
+        """Read new and changed runs, newest first; those without a live writer become idle.
 
         Args:
             until: Monotonic time.
-            first: These stand before the others, and are read to their end.
+            first: These come before the others in the backlog, and are read to their end.
         """
         changed: set[str] = set()
         finished: list[RunFolder] = []
         behind: list[RunFolder] = []
         waiting = 0
         while self._backlog:
-            followed = self._backlog.popleft()
-            if self.runs.get(followed.id) is not followed or followed.phase is not Phase.UNREAD:
+            run_folder = self._backlog.popleft()
+            if self.runs.get(run_folder.id) is not run_folder or run_folder.read_state is not ReadState.UNREAD:
                 continue
             now = time.monotonic()
-            # A long one leaves time for others.
-            share = float("inf") if followed.id in first else now + (until - now) / 2
-            if self._read(followed, share, finished):
-                changed.add(followed.id)
-            if any(f.is_behind for f in followed.followers):
-                behind.append(followed)
-            if finished and finished[-1] is followed:
-                waiting += sum(f.offset - f.indexed for f in followed.followers)
+            # A long run leaves time for others.
+            share = float("inf") if run_folder.id in first else now + (until - now) / 2
+            if self._read(run_folder, share, finished):
+                changed.add(run_folder.id)
+            if any(f.is_behind for f in run_folder.followers):
+                behind.append(run_folder)
+            if finished and finished[-1] is run_folder:
+                waiting += sum(f.offset - f.indexed for f in run_folder.followers)
             if waiting > BATCH_BYTES:
-                self._rest(finished)
+                self._store_finished(finished)
                 finished, waiting = [], 0
             if time.monotonic() > until and not (self._backlog and self._backlog[0].id in first):
                 break
-        for followed in reversed(behind):
-            self._backlog.insert(1, followed)  # another one has its turn first
-        self._rest(finished)
+        for run_folder in reversed(behind):
+            self._backlog.insert(1, run_folder)  # after the next run, so that runs take turns
+        self._store_finished(finished)
         return changed
 
-    def _read(self, followed: RunFolder, until: float, finished: list[RunFolder]) -> bool:
-        """Read an unread run; whether it changed. Where time is over before all was read, it stays unread.
+    def _read(self, run_folder: RunFolder, until: float, finished: list[RunFolder]) -> bool:
+        """Read an unread run; returns whether it changed. If the time runs out, it stays unread.
 
         Args:
-            followed: The run.
+            run_folder: The run.
             until: Monotonic time.
-            finished: Takes it if it came to rest.
+            finished: The run is appended to this list if it becomes idle.
         """
-        is_new = not followed.revision
-        if followed.listed is None and not self._list(followed):
-            self.forget([followed.id])
-            self._no_runs.append(followed.id)  # it may get journals again
+        is_new = not run_folder.revision
+        if run_folder.listed is None and not self._list_journals(run_folder):
+            self.remove([run_folder.id])
+            self._folders_without_journals.append(run_folder.id)  # it may get journals again
             return False
-        is_known = is_new and not self._has_changed(followed)
+        is_known = is_new and not self._has_changed(run_folder)
         grew = False
         if not is_known:
-            grew = self._grow(followed, until, is_new=is_new)
-            self._read_heartbeats(followed)
-        if any(f.is_behind for f in followed.followers):
-            self._flush([(followed.id, f) for f in followed.followers if is_large(f)])
+            grew = self._grow(run_folder, until, is_new=is_new)
+            self._read_heartbeats(run_folder)
+        if any(f.is_behind for f in run_folder.followers):
+            self._flush([(run_folder.id, f) for f in run_folder.followers if is_large(f)])
             return True
         with self.lock:
-            before = followed.run.state
-            is_alive = followed.judge(self.clock)
+            before = run_folder.run.state
+            is_alive = run_folder.update_state(self.clock)
         if is_alive:
-            followed.phase = Phase.LIVE
+            run_folder.read_state = ReadState.LIVE
         else:
             if not is_known:
-                for follower in followed.followers:
+                for follower in run_folder.followers:
                     grew |= self._read_journal(follower, float("inf"), thorough=True)
-            if not is_known or followed.listed_at:  # else the index has noted the very same
-                finished.append(followed)
-            followed.phase = Phase.AT_REST
-            self._resting[followed.id] = followed
-        state = followed.attempts[-1].state if followed.attempts else "killed"
+            if not is_known or run_folder.listed_at:  # else the index already has this
+                finished.append(run_folder)
+            run_folder.read_state = ReadState.IDLE
+            self._idle[run_folder.id] = run_folder
+        state = run_folder.attempts[-1].state if run_folder.attempts else "killed"
         return grew or is_new or state != before
 
-    def _grow(self, followed: RunFolder, until: float, *, is_new: bool) -> bool:
-        """Read what is new of each journal; a long run that is new is listed as soon as its beginning is read."""
+    def _grow(self, run_folder: RunFolder, until: float, *, is_new: bool) -> bool:
+        """Read new data of each journal; a long new run appears in the table once its beginning is read."""
         grew = False
         if is_new:
-            for follower in followed.followers:
-                grew |= self._read_journal(follower, 0.0, most=BEGINNING)
-            if any(f.is_behind for f in followed.followers):
-                self._touch({followed.id})
-        for follower in followed.followers:
+            for follower in run_folder.followers:
+                grew |= self._read_journal(follower, 0.0, most=BEGINNING_BYTES)
+            if any(f.is_behind for f in run_folder.followers):
+                self._update_rows({run_folder.id})
+        for follower in run_folder.followers:
             grew |= self._read_journal(follower, until)
         return grew
 
-    def _has_changed(self, followed: RunFolder) -> bool:
-        """Whether a run at rest was written to after all."""
-        if followed.listed is None or followed.mtime() != followed.listed:
+    def _has_changed(self, run_folder: RunFolder) -> bool:
+        """Whether an idle run may have new data."""
+        if run_folder.listed is None or run_folder.mtime() != run_folder.listed:
             return True
         try:
-            self.bytes_read += sum(72 for f in followed.followers if not f.head.ended)
-            return any(bool(f.problem) or f.has_changed() for f in followed.followers)
+            self.bytes_read += sum(72 for f in run_folder.followers if not f.metadata.ended)
+            return any(bool(f.problem) or f.has_changed() for f in run_folder.followers)
         except (OSError, FormatError):
             return True
 
-    def _read_heartbeats(self, followed: RunFolder) -> None:
+    def _read_heartbeats(self, run_folder: RunFolder) -> None:
         """Read the heartbeats of the writers without an end event."""
-        for follower in followed.followers:
-            if not follower.head.ended and not follower.problem:
+        for follower in run_folder.followers:
+            if not follower.metadata.ended and not follower.problem:
                 try:
                     self.bytes_read += 64
-                    follower.beat()
+                    follower.read_heartbeat()
                 except (OSError, FormatError):
                     continue  # reading it says why
 
     def _read_journal(
         self, follower: Follower, until: float, *, most: int | None = None, thorough: bool = False
     ) -> bool:
-        """Read the new bytes of a journal; whether there were any.
+        """Read the new bytes of a journal; returns whether there were any.
 
         Args:
-            follower: Of the journal.
-            until: Monotonic time at which it `is_behind` if there is more.
-            most: Bytes between two looks at the clock.
+            follower: The journal.
+            until: Monotonic time at which to stop; if there is more, it `is_behind`.
+            most: Bytes between checks of the time.
             thorough: As in `Follower.read`.
         """
-        most = most or PIECE
+        most = most or PIECE_BYTES
         grew = False
         before = follower.bytes_read
         had = follower.problem
         while True:
-            follower.is_behind = False  # where the disk fails halfway others have their turn
+            follower.is_behind = False  # if the disk fails halfway, continue with other runs
             try:
                 news = follower.read(most, thorough=thorough)
                 if follower.size < follower.offset:
-                    return self._begin_anew(follower.run, follower, size=follower.size)
-                with self.lock:  # only now: who reads another run must not wait for a disk
-                    taken = follower.take(news)
+                    return self._restart_journal(follower.run, follower, size=follower.size)
+                with self.lock:  # not during the read, so that readers of other runs need not wait for the disk
+                    taken = follower.apply(news)
             except FormatError as error:
                 follower.problem = str(error)
                 break
@@ -430,49 +436,51 @@ class Indexer:
         self.bytes_read += follower.bytes_read - before
         return grew or follower.problem != had
 
-    def _rest(self, finished: list[RunFolder]) -> None:
-        """Write what is left of runs at rest into the index."""
+    def _store_finished(self, finished: list[RunFolder]) -> None:
+        """Write the rest of idle runs to the index."""
         due = [(one.id, f) for one in finished for f in one.followers if f.offset > f.indexed]
         if due and not self._flush(due):
             return
         with self.lock:
             for one in finished:
-                one.judge(self.clock)
-                one.compose(one.revision)
-        self.writer.rest({one.id: one.listed for one in finished if one.listed is not None})
+                one.update_state(self.clock)
+                one.update_row(one.revision)
+        self.writer.mark_idle({one.id: one.listed for one in finished if one.listed is not None})
 
     def _flush(self, due: list[tuple[str, Follower]]) -> bool:
-        """Move tails into the index; False while the index refuses."""
+        """Move memtables to the index; returns False if it cannot be written."""
         lost = self.writer.flush(due)
         for run_id, follower in due:
             if any(follower is other for other in lost or ()):
-                self._begin_anew(run_id, follower)
+                self._restart_journal(run_id, follower)
         return lost is not None
 
-    def _begin_anew(self, run_id: str, follower: Follower, size: int | None = None) -> bool:
-        """Follow a journal from where the index is now: another process was quicker, or the file is another one.
+    def _restart_journal(self, run_id: str, follower: Follower, size: int | None = None) -> bool:
+        """Restart a journal from the index, because another process indexed it first or the file was replaced.
 
         Args:
-            run_id: The run it is of.
-            follower: The one to replace.
-            size: Of the file, if that is less than what was read: what the index has of it is forgotten.
+            run_id: Its run.
+            follower: The follower to replace.
+            size: Size of the file if it is shorter than what was read; its data is then deleted from the index.
 
         Returns:
-            Whether that made a difference.
+            Whether the journal was restarted.
         """
-        followed = self.runs.get(run_id)
-        if followed is None or followed.journals.get(follower.name) is not follower:
+        run_folder = self.runs.get(run_id)
+        if run_folder is None or run_folder.journals.get(follower.name) is not follower:
             return False
         if size is not None:
-            self.writer.forget_beyond(run_id, follower.number, size)
-        saved = self.writer.saved(run_id, follower.name)
+            self.writer.delete_beyond(run_id, follower.number, size)
+        indexed = self.writer.indexed_journal(run_id, follower.name)
         with self.lock:
             self.n_replaced += 1
-            is_usable = saved is not None and (size is None or saved.upto <= size)
-            fresh = self.writer.adopt(follower.place, saved) if saved and is_usable else Follower(follower.place)
-            followed.journals[follower.name] = fresh
+            is_usable = indexed is not None and (size is None or indexed.upto <= size)
+            fresh = (
+                self.writer.resume_journal(follower.path, indexed) if indexed and is_usable else Follower(follower.path)
+            )
+            run_folder.journals[follower.name] = fresh
             fresh.created, fresh.heartbeat, fresh.mtime = follower.created, follower.heartbeat, follower.mtime
             fresh.beats, fresh.moved_at, fresh.bytes_read = follower.beats, follower.moved_at, follower.bytes_read
-            followed.arrange()
+            run_folder.sort_journals()
         self._read_journal(fresh, float("inf"))
         return True

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import psutil
 
-START_TOLERANCE_S = 2.0  # the wall clock of a start is told in ticks since boot, and corrected meanwhile
+START_TOLERANCE_S = 2.0  # start times come from ticks since boot, and the wall clock may have been corrected since
 
 
 def exists(pid: int, started: float, ticks: int) -> bool | None:
-    """Whether the process with this id and start still exists, stopped or not; a zombie does not.
+    """Whether the process with this id and start time still exists; a stopped process does, a zombie does not.
 
     Args:
         pid: In our PID namespace.
-        started: When it began, in Unix seconds; 0: unknown.
-        ticks: The same in clock ticks since boot; 0: unknown.
+        started: Its start time in Unix seconds; 0: unknown.
+        ticks: Its start time in clock ticks since boot; 0: unknown.
 
     Returns:
-        None: A process has this id, but of which start nobody tells us (`hidepid`, or the /proc of another namespace).
+        None if a process has this id but its start time is unavailable (`hidepid`, or another namespace's /proc).
     """
     if not psutil.pid_exists(pid):
         return False
@@ -38,7 +38,7 @@ def exists(pid: int, started: float, ticks: int) -> bool | None:
 
 
 def has_open(pid: int, path: str) -> bool | None:
-    """Whether a process has a file open; None if the system does not say."""
+    """Whether a process has a file open; None if that is unavailable."""
     try:
         wanted = os.stat(path)
         descriptors = os.listdir(f"/proc/{pid}/fd")
@@ -49,7 +49,7 @@ def has_open(pid: int, path: str) -> bool | None:
             if os.path.samestat(os.stat(f"/proc/{pid}/fd/{descriptor}"), wanted):
                 return True
         except OSError:
-            continue  # closed meanwhile
+            continue  # closed in the meantime
     return False
 
 

@@ -1,7 +1,7 @@
-"""What a process that resumes a run needs to know: name, attempt, next step, configuration, and who writes it.
+"""Find a run to resume, and read what a new attempt needs: name, attempt, next step, configuration, writer.
 
-What the index knows of a journal is taken from there, and the rest of the journal is followed; without an index all of
-it is followed. The index is only read, never made, filled or waited for: a training must not depend on it.
+Indexed bytes of a journal are taken from the index, the rest is read from the file. The index is only read, never
+created, written or waited for, because a training must not depend on it.
 """
 
 from __future__ import annotations
@@ -15,43 +15,43 @@ from typing import Any, NamedTuple
 from netscope.errors import FormatError, NotFoundError, UsageError
 from netscope.schema.noun import Number
 from netscope.schema.run import Rule
-from netscope.store.index.read_only import Known, known_journals
+from netscope.store.index.read_only import IndexContents, read_index
 from netscope.store.ingest.folder_clock import FolderClock
 from netscope.store.ingest.run_folder import RunFolder
 from netscope.store.ingest.run_row import config_of, run_of
-from netscope.store.ingest.run_state import Life, attempt_of
+from netscope.store.ingest.run_state import WriterState, attempt_of
 from netscope.store.journal.follower import Follower
 from netscope.store.journal.metadata import Start
 
-PIECE = 8 << 20
-BEGINNING_BYTES = 16 << 10  # of a journal; its name and the edits that `init` writes are there
+PIECE_BYTES = 8 << 20
+BEGINNING_BYTES = 16 << 10  # of a journal; contains its name and the edits that `init` writes
 
 
-class Past(NamedTuple):
-    """A run so far."""
+class RunHistory(NamedTuple):
+    """What is known of a run before a new attempt."""
 
     name: str
     attempt: int
-    """The last one; 0 if there is none."""
+    """The last attempt; 0 if there is none."""
     step: int
-    """The one after the last step of a scalar; 0 if there is none."""
+    """The step after the last logged scalar; 0 if there is none."""
     config: dict[str, Any]
     rules: dict[str, Rule | Number]
     writer: Start | None
-    """A process that still writes it, if there is one."""
+    """A process that is still writing the run, if any."""
 
 
 def find(root: Path, wanted: str) -> Path:
-    """The folder of the run with this id or name.
+    """Find the folder of a run by id or name.
 
     Raises:
-        NotFoundError: There is none; the message lists the newest.
-        UsageError: Several have this name; the message lists their ids.
+        NotFoundError: No such run; the message lists the newest runs.
+        UsageError: Several runs have this name; the message lists their ids.
     """
     if wanted and Path(wanted).name == wanted and _listed(root / wanted).journals:
         return root / wanted
-    known = known_journals(root)
-    names = {run.folder: _name(run, known) for run in _runs(root)}
+    index = read_index(root)
+    names = {run.folder: _name(run, index) for run in _runs(root)}
     found = [folder for folder, name in names.items() if name == wanted]
     if len(found) == 1:
         return found[0]
@@ -63,31 +63,31 @@ def find(root: Path, wanted: str) -> Path:
     raise NotFoundError(f"no run {wanted!r} in {root}; the folder has: {there}{' …' if len(names) > 8 else ''}")
 
 
-def read(folder: Path) -> Past:
-    """All that a new attempt of the run in `folder` goes on from."""
+def read(folder: Path) -> RunHistory:
+    """Read what a new attempt of the run in `folder` continues from."""
     run = _listed(folder)
-    _take_over(run, known_journals(folder.parent, run.id))
+    _resume_from_index(run, read_index(folder.parent, run.id))
     clock = FolderClock(folder.parent)
     for follower in run.followers:
-        _follow(follower)
-    run.judge(clock)
+        _read_to_end(follower)
+    run.update_state(clock)
     for follower in run.followers:
-        if run.lives.get(follower.name) in (Life.SILENT, Life.GONE):
-            _follow(follower, thorough=True)
-    run.judge(clock)
+        if run.writer_states.get(follower.name) in (WriterState.SILENT, WriterState.GONE):
+            _read_to_end(follower, thorough=True)
+    run.update_state(clock)
     attempts = [f for f in run.ordered if attempt_of(f)]
-    last = max(((attempt_of(f), *f.head.last_row) for f in attempts if f.head.last_row), default=None)
-    writer = next((f.head.start for f in attempts if run.lives[f.name] is Life.ALIVE), None)
+    last = max(((attempt_of(f), *f.metadata.last_row) for f in attempts if f.metadata.last_row), default=None)
+    writer = next((f.metadata.start for f in attempts if run.writer_states[f.name] is WriterState.ALIVE), None)
     row = run_of(run.id, run.ordered, [], 0)
     step = last[-1] + 1 if last is not None else 0
-    return Past(row.name, _last_attempt(run), step, config_of(run.ordered), row.rules, writer)
+    return RunHistory(row.name, _last_attempt(run), step, config_of(run.ordered), row.rules, writer)
 
 
 def joined(folder: Path) -> tuple[str, int]:
-    """Name and last attempt of the run in `folder`, from the beginnings of its journals; '' and 0 if it has none."""
+    """Read name and last attempt from the beginnings of a run's journals; '' and 0 if it has none."""
     run = _listed(folder)
     attempt = _last_attempt(run)
-    return (_name(run, Known()) if attempt else ""), attempt
+    return (_name(run, IndexContents()) if attempt else ""), attempt
 
 
 def _runs(root: Path) -> Iterator[RunFolder]:
@@ -101,32 +101,32 @@ def _runs(root: Path) -> Iterator[RunFolder]:
 
 
 def _listed(folder: Path) -> RunFolder:
-    """A run and its journals, of which nothing is read yet."""
+    """A run with its list of journals, none of them read yet."""
     run = RunFolder(folder.name, folder.parent)
-    listing = run.look()
+    listing = run.list_journals()
     if listing is not None:
-        run.have(listing)
+        run.set_journals(listing)
     return run
 
 
-def _take_over(run: RunFolder, known: Known) -> None:
-    """Begin each journal where the index left off, unless the file is shorter than that."""
+def _resume_from_index(run: RunFolder, index: IndexContents) -> None:
+    """Start each journal after its indexed bytes, unless the file is shorter than that."""
     for name, follower in list(run.journals.items()):
-        saved = known.journals.get((run.id, name))
+        indexed = index.journals.get((run.id, name))
         with contextlib.suppress(OSError):  # reading it says why
-            if saved is not None and os.stat(follower.place).st_size >= saved.upto:
-                run.journals[name] = saved.follower(follower.place, known.key_sets)
+            if indexed is not None and os.stat(follower.path).st_size >= indexed.upto:
+                run.journals[name] = indexed.follower(follower.path, index.key_sets)
 
 
-def _name(run: RunFolder, known: Known) -> str:
-    """The name a run has now; of what the index does not know only the beginning is read, except of edits."""
-    _take_over(run, known)
+def _name(run: RunFolder, index: IndexContents) -> str:
+    """The current name of a run; of unindexed journals only the beginning is read, except edits."""
+    _resume_from_index(run, index)
     for follower in run.followers:
         if not attempt_of(follower):
-            _follow(follower)
+            _read_to_end(follower)
         elif not follower.offset:
-            _grow(follower, BEGINNING_BYTES)
-    run.arrange()
+            _read_some(follower, BEGINNING_BYTES)
+    run.sort_journals()
     return _name_of(run)
 
 
@@ -138,20 +138,20 @@ def _last_attempt(run: RunFolder) -> int:
     return max((attempt_of(f) for f in run.followers), default=0)
 
 
-def _follow(follower: Follower, *, thorough: bool = False) -> None:
-    """Read to the end; points are not kept."""
-    while _grow(follower, PIECE, thorough=thorough) >= PIECE:
+def _read_to_end(follower: Follower, *, thorough: bool = False) -> None:
+    """Read a journal to its end; points are discarded."""
+    while _read_some(follower, PIECE_BYTES, thorough=thorough) >= PIECE_BYTES:
         pass
 
 
-def _grow(follower: Follower, most: int, *, thorough: bool = False) -> int:
-    """Read about `most` bytes and return how many; a journal that cannot be read counts as read."""
+def _read_some(follower: Follower, most: int, *, thorough: bool = False) -> int:
+    """Read about `most` bytes and return how many; 0 for a journal that cannot be read."""
     try:
-        return follower.grow(most, thorough=thorough)
+        return follower.read_new(most, thorough=thorough)
     except FormatError as error:
         follower.problem = str(error)
     except OSError as error:
         follower.problem = f"{follower.name} cannot be read: {error.strerror or error}"
     finally:
-        follower.indexed_upto(follower.offset)
+        follower.mark_indexed(follower.offset)
     return 0

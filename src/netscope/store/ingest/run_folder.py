@@ -1,4 +1,4 @@
-"""A run that is followed: its journals, and the row of the runs table they make."""
+"""A run folder: its journals, their writers' states, and the resulting row of the runs table."""
 
 from __future__ import annotations
 
@@ -11,123 +11,125 @@ from netscope.schema.run import Attempt
 from netscope.store.ingest.folder_clock import FolderClock
 from netscope.store.ingest.run_row import empty_run, run_of
 from netscope.store.ingest.run_state import (
-    Life,
-    Phase,
+    ReadState,
+    WriterState,
     attempt_of,
     attempts,
     forks,
     in_order,
-    life_of,
     may_be_written,
-    said_forks,
+    recorded_forks,
+    writer_state,
 )
 from netscope.store.journal.follower import Follower
 
 SUFFIX = ".journal"
-FRESH_S = 2.0  # a folder that changed so recently may change again within its clock's tick
+FRESH_S = 2.0  # a folder that changed this recently may change again without a new modification time
 
 
 class Listing(NamedTuple):
-    """The names of the journals in a folder."""
+    """The journals in a folder."""
 
     names: set[str]
     mtime: int | None
-    """When the folder had changed before they were listed, in ns; None where it may change again without another."""
+    """The folder's modification time in ns before listing; None if it may change again without a new one."""
 
 
 class RunFolder:
-    """A run and its journals."""
+    """A run that is followed, and its journals."""
 
     __slots__ = (
-        "attempts", "forks", "id", "journals", "listed", "listed_at", "lives", "looked", "ordered", "phase", "place",
-        "revision", "run", "said_forks",
+        "attempts", "checked_at", "forks", "id", "journals", "listed", "listed_at", "ordered", "path", "read_state",
+        "recorded_forks", "revision", "run", "writer_states",
     )  # fmt: skip
 
     def __init__(self, run_id: str, store: Path) -> None:
-        """Of a folder of runs; nothing is read yet."""
-        self.id, self.place = run_id, f"{store}/{run_id}"
+        """A run in the folder `store`; nothing is read yet."""
+        self.id, self.path = run_id, f"{store}/{run_id}"
         self.journals: dict[str, Follower] = {}
         self.ordered: list[Follower] = []
-        """By attempt, rank and age."""
+        """Journals by attempt, rank and age."""
         self.forks: dict[int, int] = {}
-        self.said_forks: dict[int, int] = {}
-        """Per attempt after the first, the step it goes on from."""
+        self.recorded_forks: dict[int, int] = {}
+        """Per attempt that recorded it, the step from which it continues; `forks` falls back to the first step."""
         self.run = empty_run(run_id)
         self.attempts: list[Attempt] = []
-        self.lives: dict[str, Life] = {}
-        """Per name of a journal of an attempt whether its writer lives, as of the last `judge`."""
-        self.phase = Phase.UNREAD
+        self.writer_states: dict[str, WriterState] = {}
+        """State of the writer by journal name, as of the last `update_state`; only journals of attempts."""
+        self.read_state = ReadState.UNREAD
         self.listed: int | None = None
-        """Time stamp of the folder for which the names of its journals are known, in ns; None: list it again."""
+        """The folder's modification time in ns when it was listed; None: list it again."""
         self.listed_at = 0.0
         """Monotonic time of the last listing."""
         self.revision = 0
-        self.looked = 0.0
-        """Monotonic time of the last look whether its writers live."""
+        self.checked_at = 0.0
+        """Monotonic time of the last check of its writers."""
 
     @property
     def folder(self) -> Path:
-        """Where it lies."""
-        return Path(self.place)
+        """The path of the folder."""
+        return Path(self.path)
 
     @property
     def followers(self) -> list[Follower]:
-        """Its journals, in no order."""
+        """Its journals, unordered."""
         return list(self.journals.values())
 
-    def arrange(self) -> None:
-        """Put the journals in order, after they came, went or said who wrote them."""
+    def sort_journals(self) -> None:
+        """Sort the journals, after journals were added or removed or start frames were read."""
         self.ordered = in_order(self.followers)
         self.forks = forks(self.ordered)
-        self.said_forks = said_forks(self.ordered)
+        self.recorded_forks = recorded_forks(self.ordered)
 
-    def judge(self, clock: FolderClock) -> bool:
+    def update_state(self, clock: FolderClock) -> bool:
         """Determine the states of its writers and attempts; returns whether a writer is alive."""
-        self.arrange()
-        self.lives = {f.name: life_of(f, clock) for f in self.ordered if attempt_of(f)}
-        self.attempts = attempts(self.ordered, self.forks, self.lives)
-        return Life.ALIVE in self.lives.values()
+        self.sort_journals()
+        self.writer_states = {f.name: writer_state(f, clock) for f in self.ordered if attempt_of(f)}
+        self.attempts = attempts(self.ordered, self.forks, self.writer_states)
+        return WriterState.ALIVE in self.writer_states.values()
 
     def may_be_written(self, clock: FolderClock) -> str:
-        """That a process writes it, or may go on to, as the end of a sentence; '' where none does."""
-        found = (may_be_written(f, self.lives[f.name], clock) for f in self.ordered if f.name in self.lives)
+        """Why the run may still be written, as the end of a sentence; '' if no process writes it."""
+        found = (
+            may_be_written(f, self.writer_states[f.name], clock) for f in self.ordered if f.name in self.writer_states
+        )
         return next(filter(None, found), "")
 
-    def compose(self, revision: int) -> None:
-        """Make the row of the runs table, after `judge`."""
+    def update_row(self, revision: int) -> None:
+        """Recompute the row of the runs table, after `update_state`."""
         self.revision = revision
         self.run = run_of(self.id, self.ordered, self.attempts, revision)
 
-    def look(self, clock: FolderClock | None = None) -> Listing | None:
-        """What is in the folder now; None where it cannot be listed."""
+    def list_journals(self, clock: FolderClock | None = None) -> Listing | None:
+        """List the journals in the folder; None if it cannot be listed."""
         mtime = self.mtime()
         try:
-            with os.scandir(self.place) as entries:  # a pipe of that name would be waited for without end
+            with os.scandir(self.path) as entries:  # regular files only: opening a pipe would block forever
                 names = {e.name for e in entries if e.name.endswith(SUFFIX) and is_text(e.name) and is_file(e)}
         except OSError:
             return None
         is_settled = mtime is not None and clock is not None and clock.age(mtime / 1e9) > FRESH_S
         return Listing(names, mtime if is_settled else None)
 
-    def have(self, listing: Listing) -> None:
-        """These are its journals."""
+    def set_journals(self, listing: Listing) -> None:
+        """Update `journals` to a listing."""
         for name in listing.names - self.journals.keys():
-            self.journals[name] = Follower(f"{self.place}/{name}")
+            self.journals[name] = Follower(f"{self.path}/{name}")
         for name in self.journals.keys() - listing.names:
             del self.journals[name]
         self.listed, self.listed_at = listing.mtime, time.monotonic()
-        self.arrange()
+        self.sort_journals()
 
     def mtime(self) -> int | None:
-        """When the folder changed last, in ns; None where it is gone."""
+        """Modification time of the folder in ns; None if it is gone."""
         try:
-            return os.stat(self.place).st_mtime_ns
+            return os.stat(self.path).st_mtime_ns
         except OSError:
             return None
 
 
 def is_file(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a file; a link that leads in a circle is none."""
+    """Whether the entry is a file; False for a circular link."""
     try:
         return entry.is_file()
     except OSError:
@@ -135,7 +137,7 @@ def is_file(entry: os.DirEntry[str]) -> bool:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a folder; a link that leads in a circle is none."""
+    """Whether the entry is a folder; False for a circular link."""
     try:
         return entry.is_dir()
     except OSError:
@@ -143,5 +145,5 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def is_text(name: str) -> bool:
-    """Names that are not UTF-8 cannot cross into JSON."""
+    """Whether a file name is valid UTF-8; others cannot be encoded in JSON."""
     return not any("\ud800" <= letter <= "\udfff" for letter in name)

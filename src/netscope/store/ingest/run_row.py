@@ -1,4 +1,4 @@
-"""A row of the runs table out of what the journals of a run say."""
+"""Build a row of the runs table from the metadata of a run's journals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from netscope.schema.noun import Scalar
 from netscope.schema.run import Attempt, Progress, Run, Writer
 from netscope.store.ingest.run_state import attempt_of
-from netscope.store.journal.exact_numbers import json_text, marked, restored
+from netscope.store.journal.exact_numbers import decode_numbers, json_text, marked
 from netscope.store.journal.follower import Follower
 
 T = TypeVar("T")
@@ -17,9 +17,9 @@ NEVER: tuple[float, Any] = (-1.0, None)
 
 
 def flatten(config: dict[str, Any]) -> dict[str, Scalar]:
-    """Nested mappings with dots; lists and other things as JSON text.
+    """Flatten nested mappings to dotted keys; lists and other values become JSON text.
 
-    Of keys that would then be the same, those with dots of their own are quoted, and none is lost.
+    If keys would collide, those with dots of their own are quoted, so that none is lost.
 
     >>> flatten({"optimizer": {"lr": 0.1}, "sizes": [1, 2]})
     {'optimizer.lr': 0.1, 'sizes': '[1,2]'}
@@ -42,7 +42,7 @@ def _leaves(config: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tup
 
 
 def _distinct(paths: list[tuple[str, ...]], names: list[str]) -> list[str]:
-    """Names that are shared are kept by the path without dots within its keys; the others get these keys quoted."""
+    """Resolve collisions: the path without dots in its keys keeps the name, the others get such keys quoted."""
     count = Counter(names)
     taken = {name for name in names if count[name] == 1}
     taken |= {name for name, path in zip(names, paths, strict=True) if not _has_dots(path)}
@@ -68,16 +68,19 @@ def _scalar(value: Any) -> Scalar:
 
 
 def config_of(followers: list[Follower]) -> dict[str, Any]:
-    """The configuration, nested: per top-level key what was said last. Journals come in order, here and below."""
+    """The nested configuration: the latest value per top-level key. Journals must be in order, here and below."""
     said = (
-        {key: (time, restored(value, f.head.numbers.get(key, ()))) for key, (time, value) in f.head.config.items()}
+        {
+            key: (time, decode_numbers(value, f.metadata.numbers.get(key, ())))
+            for key, (time, value) in f.metadata.config.items()
+        }
         for f in followers
     )
     return {key: value for key, (_, value) in latest(said).items()}
 
 
 def latest(said: Iterable[Mapping[str, tuple[float, T]]]) -> dict[str, tuple[float, T]]:
-    """Per field what was said last, and when; at equal times by the later journal.
+    """The latest time and value per field; for equal times, that of the later journal.
 
     >>> latest([{"name": (2.0, "b")}, {"name": (1.0, "a"), "unit": (1.0, "steps")}])
     {'name': (2.0, 'b'), 'unit': (1.0, 'steps')}
@@ -91,19 +94,19 @@ def latest(said: Iterable[Mapping[str, tuple[float, T]]]) -> dict[str, tuple[flo
 
 
 def added(field: str, ordered: list[Follower], edited: float) -> list[str]:
-    """Tags or notes that the run added itself after a person edited them, each once, in the order of time.
+    """Tags or notes that the run itself added after the last edit by a person, without duplicates, in order of time.
 
-    What was first added before the edit is part of what was edited, even if the run says it again.
+    Texts first added before the edit are left out even if the run adds them again, because the person saw them.
     """
     first: dict[str, float] = {}
     for follower in ordered:
-        for text, time in follower.head.added.get(field, {}).items():
+        for text, time in follower.metadata.added.get(field, {}).items():
             first[text] = min(time, first.get(text, time))
     return [text for text in sorted(first, key=first.__getitem__) if first[text] > edited]
 
 
 def empty_run(run_id: str = "") -> Run:
-    """A run of which nothing is known but its folder."""
+    """A row with default values, for a run of which only the folder is known."""
     return Run(
         id=run_id,
         name=run_id,
@@ -120,13 +123,17 @@ def empty_run(run_id: str = "") -> Run:
 
 
 def run_of(run_id: str, ordered: list[Follower], tries: list[Attempt], revision: int) -> Run:
-    """The row of a run, without a summary."""
-    edits = latest(follower.head.edits for follower in ordered)
+    """Build the row of a run, without a summary."""
+    edits = latest(follower.metadata.edits for follower in ordered)
     written = {field: value for field, (_, value) in edits.items()}
     more = {field: added(field, ordered, edits.get(field, NEVER)[0]) for field in ("tags", "notes")}
     steps = steps_of(ordered)
-    given = next((f.head.start.name for f in ordered if f.head.start.name), run_id)
-    ages = [f.head.start.created or f.created for f in ordered if attempt_of(f) and (f.head.start.created or f.created)]
+    given = next((f.metadata.start.name for f in ordered if f.metadata.start.name), run_id)
+    ages = [
+        f.metadata.start.created or f.created
+        for f in ordered
+        if attempt_of(f) and (f.metadata.start.created or f.created)
+    ]
     created = min(ages, default=0.0)
     return Run(
         id=run_id,
@@ -144,7 +151,7 @@ def run_of(run_id: str, ordered: list[Follower], tries: list[Attempt], revision:
         total_bytes=sum(max(f.offset, f.size) if f.is_behind else f.offset for f in ordered),
         step=steps.last if steps else None,
         progress=progress_of(ordered, steps, is_running=bool(tries) and tries[-1].state == "running"),
-        rules={key: rule for key, (_, rule) in latest(follower.head.rules for follower in ordered).items()},
+        rules={key: rule for key, (_, rule) in latest(follower.metadata.rules for follower in ordered).items()},
     )
 
 
@@ -153,78 +160,80 @@ class Steps(NamedTuple):
 
     attempt: int
     last: int
-    """The largest."""
+    """The largest step."""
     done: int
-    """How many are done: steps are counted from 0 if the run ever logged a step below 1, else from 1."""
+    """Number of completed steps: counted from 0 if the run ever logged a step below 1, else from 1."""
     time: float
     """Unix seconds of the last row."""
     pace: float
-    """Steps a second; 0: unknown."""
+    """Steps per second; 0: unknown."""
 
 
 def steps_of(ordered: list[Follower]) -> Steps | None:
-    """How far the steps are; None if no scalars were logged. Of several ranks the first that logged counts."""
-    heads = [(attempt_of(f), f.head) for f in ordered if f.head.last_step is not None]
-    if not heads:
+    """The steps of the last attempt; None if no scalars were logged. The first rank that logged counts."""
+    logged = [(attempt_of(f), f.metadata) for f in ordered if f.metadata.last_step is not None]
+    if not logged:
         return None
-    attempt = heads[-1][0]
-    head = next(head for number, head in heads if number == attempt)
-    last, starts_at_0 = head.last_step or 0, any((h.first_step or 0) < 1 for _, h in heads)
-    time, pace = head.last_time, 0.0
-    if head.last_row and head.first_row:
-        (ended, _), (began, first) = head.last_row, head.first_row
+    attempt = logged[-1][0]
+    metadata = next(metadata for number, metadata in logged if number == attempt)
+    last, starts_at_0 = metadata.last_step or 0, any((one.first_step or 0) < 1 for _, one in logged)
+    time, pace = metadata.last_time, 0.0
+    if metadata.last_row and metadata.first_row:
+        (ended, _), (began, first) = metadata.last_row, metadata.first_row
         time, pace = ended or time, _pace(last - first, ended - began) if began else 0.0
     return Steps(attempt, last, max(last + starts_at_0, 0), time, pace)
 
 
 def progress_of(ordered: list[Follower], steps: Steps | None, *, is_running: bool) -> Progress | None:
-    """How much of what there is to do is done; None if the run did not tell how much there is.
+    """Progress of a run; None if it did not report a total.
 
     Args:
         ordered: The journals of the run.
-        steps: How far the steps are; they count unless the run told what is done.
-        is_running: Whether there is time left.
+        steps: Used if the run did not report what is done.
+        is_running: Whether to estimate the remaining time.
     """
-    told = latest(follower.head.progress for follower in ordered)
-    total = told.get("total", NEVER)[1]
+    reported = latest(follower.metadata.progress for follower in ordered)
+    total = reported.get("total", NEVER)[1]
     if not total:
         return None
-    unit = told.get("unit", NEVER)[1] or ""
+    unit = reported.get("unit", NEVER)[1] or ""
     attempt = attempt_of(ordered[-1])
-    if "done" in told:
-        time, done = told["done"]
-        first = next((f.head.first_done for f in ordered if attempt_of(f) == attempt and f.head.first_done), None)
+    if "done" in reported:
+        time, done = reported["done"]
+        first = next(
+            (f.metadata.first_done for f in ordered if attempt_of(f) == attempt and f.metadata.first_done), None
+        )
         pace = _pace(done - first[1], time - first[0]) if first else 0.0
     elif steps:
         time, done, pace, unit = steps.time, float(steps.done), steps.pace * (steps.attempt == attempt), unit or "steps"
     else:
-        time, done, pace, unit = told["total"][0], 0.0, 0.0, unit or "steps"
+        time, done, pace, unit = reported["total"][0], 0.0, 0.0, unit or "steps"
     left = max(total - done, 0.0) / pace if pace and is_running else None
     return Progress(done, total, unit, time, left)
 
 
 def _pace(done: float, seconds: float) -> float:
-    """Units a second, 0 where that is unknown."""
+    """Units per second; 0 if unknown."""
     return done / seconds if done > 0 and seconds > 0 else 0.0
 
 
 def writer_of(follower: Follower) -> Writer:
     """Who wrote a journal."""
-    start = follower.head.start
+    start = follower.metadata.start
     return Writer(follower.name, attempt_of(follower), start.host, start.pid, start.rank, follower.offset)
 
 
 def problems_of(followers: list[Follower]) -> list[str]:
-    """What could not be read, in sentences."""
+    """What could not be read, as sentences."""
     found = []
     for follower in followers:
-        head, name = follower.head, follower.name
+        metadata, name = follower.metadata, follower.name
         if follower.problem:
             found.append(follower.problem)
-        if head.n_damaged:
-            places = "one place" if head.n_damaged == 1 else f"{head.n_damaged:,} places"
-            found.append(f"{name}: {head.damaged_bytes:,} bytes in {places} are damaged and were skipped")
-        found += [f"{name}: {fault}" for fault in head.faults]
-        if head.dropped:
-            found.append(f"{name}: {head.dropped:,} rows could not be written while the disk refused")
+        if metadata.n_damaged:
+            places = "one place" if metadata.n_damaged == 1 else f"{metadata.n_damaged:,} places"
+            found.append(f"{name}: {metadata.damaged_bytes:,} bytes in {places} are damaged and were skipped")
+        found += [f"{name}: {fault}" for fault in metadata.faults]
+        if metadata.dropped:
+            found.append(f"{name}: {metadata.dropped:,} rows were lost because the disk refused writes")
     return found

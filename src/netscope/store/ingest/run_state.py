@@ -1,42 +1,42 @@
-"""A run's life: whether each of its writers may still write, the state that makes, and when its journals are read.
+"""States of writers, attempts and runs, and when the journals of a run are read.
 
-A writer (a journal that is an attempt's) is
+A writer (the process behind a journal of an attempt) is
 
-    ENDED       its last frame says how it ended
-    ALIVE       its process exists, stopped or not; or it cannot be checked, and gave a sign within SILENCE_S
-    SILENT      it cannot be checked from here, and gave no sign for SILENCE_S: it may be stopped, or go on later
-    GONE        its process does not exist any more
+    ENDED       its journal has an end event
+    ALIVE       its process exists, stopped or not; or it cannot be checked, and showed activity within SILENCE_S
+    SILENT      it cannot be checked from here, and showed no activity for SILENCE_S; it may be stopped, or continue
+    GONE        its process no longer exists
     UNREADABLE  its journal cannot be read at all
 
-    ALIVE  -> ENDED        the last frame was read
+    ALIVE  -> ENDED        the end event was read
     ALIVE  -> GONE         the process disappeared
-    ALIVE <-> SILENT       no sign for SILENCE_S; a sign again
-    SILENT, GONE -> ENDED  what was written after all was read
-    any   <-> UNREADABLE   the file cannot be read; it can again
+    ALIVE <-> SILENT       no activity for SILENCE_S; activity again
+    SILENT, GONE -> ENDED  an end event written late was read
+    any   <-> UNREADABLE   the file cannot be read; it can be read again
 
 It can be checked if host, boot and PID namespace are ours: then the process with its id and start time exists or not.
-Elsewhere signs decide. A sign is a count of heartbeats other than at the reading before; at the first reading it is the
-time stamp of the file, compared with the clock of the file system that made it (`FolderClock`). The writer's clock is
-never compared with ours, but for one thing: a heartbeat that is more than a day away is that of a run which was copied.
+Otherwise activity decides: the heartbeat count changed since the last reading; or, at the first reading, the file was
+modified recently by the clock of its file system (`FolderClock`). The writer's clock is compared with ours in one case
+only: a heartbeat more than a day away belongs to a copied run.
 
-An attempt is crashed if one of its writers ended so; else running while one is ALIVE; else as its first writer ended;
-else killed. A run's state is that of its last attempt.
+An attempt is crashed if one of its writers crashed; else running while one is ALIVE; else it has the end state of its
+first writer; else it is killed. A run's state is that of its last attempt.
 
 A run's journals are
 
-    UNREAD   to be read: new, or changed since
-    LIVE     a writer is ALIVE: read in every refresh
-    AT_REST  nobody writes them, all was read to the end: looked at in turn
+    UNREAD  to be read, because they are new or changed
+    LIVE    read in every refresh, because a writer is ALIVE
+    IDLE    read to the end, without a live writer: checked in turn
 
-    (new)   -> UNREAD              its folder was found
-    UNREAD  -> LIVE                read, and a writer is ALIVE
-    UNREAD  -> AT_REST             read to the very end, and none is
-    LIVE    -> UNREAD              the last writer stopped being ALIVE: what it wrote last is read
-    AT_REST -> UNREAD              a look finds a journal come or gone, a size other than what was read, bytes where
-                                   reading stopped, or a heartbeat; or a person edited the run here
+    (new)  -> UNREAD  the folder was found
+    UNREAD -> LIVE    read, and a writer is ALIVE
+    UNREAD -> IDLE    read to the very end, and no writer is ALIVE
+    LIVE   -> UNREAD  the last writer is no longer ALIVE: its last data must be read
+    IDLE   -> UNREAD  a check finds a new or missing journal, another file size, bytes at the read position or a new
+                      heartbeat; or a person edited the run here
 
-So what came to rest too early is found again by its sizes and offsets, in the next look at it: a store that is opened
-looks at all runs, one that stays open looks at RESTING_AT_ONCE in each refresh (ingest.py).
+So a run that became IDLE too early is noticed at the next check by its file sizes. Opening a store checks all runs;
+an open store checks IDLE_AT_ONCE runs in each refresh (`indexer`).
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ from netscope.text import duration
 
 SILENCE_S = 30.0  # a heartbeat comes every 2 s
 OTHER_CLOCK_S = 86_400.0  # clocks are minutes apart, not days
-PATIENCE_S = 86_400.0  # a process elsewhere that is silent for so long may only be stopped
+PATIENCE_S = 86_400.0  # an unreachable process may be stopped for this long before a run counts as abandoned
 
 
-class Life(enum.Enum):
-    """Of a writer; see above."""
+class WriterState(enum.Enum):
+    """State of a writer; see above."""
 
     ENDED = "ended"
     ALIVE = "alive"
@@ -67,84 +67,84 @@ class Life(enum.Enum):
     UNREADABLE = "unreadable"
 
 
-class Phase(enum.Enum):
-    """Of a run's journals; see above."""
+class ReadState(enum.Enum):
+    """When the journals of a run are read; see above."""
 
     UNREAD = "unread"
     LIVE = "live"
-    AT_REST = "at rest"
+    IDLE = "at rest"
 
 
-def life_of(follower: Follower, clock: FolderClock) -> Life:
-    """Whether the writer of a journal may still write."""
-    if follower.head.ended:
-        return Life.ENDED
+def writer_state(follower: Follower, clock: FolderClock) -> WriterState:
+    """Determine the state of a journal's writer."""
+    if follower.metadata.ended:
+        return WriterState.ENDED
     if follower.problem:
-        return Life.UNREADABLE
-    start = follower.head.start
-    is_signing = gave_sign(follower, clock)
+        return WriterState.UNREADABLE
+    start = follower.metadata.start
+    has_activity = is_active(follower, clock)
     is_of_here = start.boot and (start.host, start.boot) == (host.host(), host.boot())
     if is_of_here and start.pid_ns in (None, host.pid_namespace()):
         is_there = processes.exists(start.pid, start.started, start.ticks)
-        if is_there and (is_signing or processes.has_open(start.pid, follower.place) is not False):
-            return Life.ALIVE  # else it writes another file, of which this one is a copy
+        if is_there and (has_activity or processes.has_open(start.pid, follower.path) is not False):
+            return WriterState.ALIVE  # else this file is a copy of the one it writes
         if is_there is not None and start.pid_ns is not None:
-            return Life.GONE
-    return Life.ALIVE if is_signing else Life.SILENT
+            return WriterState.GONE
+    return WriterState.ALIVE if has_activity else WriterState.SILENT
 
 
-def gave_sign(follower: Follower, clock: FolderClock) -> bool:
-    """Whether the writer of a journal showed within SILENCE_S that it lives."""
+def is_active(follower: Follower, clock: FolderClock) -> bool:
+    """Whether the writer of a journal showed activity within SILENCE_S."""
     if follower.moved_at and time.monotonic() - follower.moved_at < SILENCE_S:
         return True
     is_of_now = abs(time.time() - follower.heartbeat) < OTHER_CLOCK_S
     return is_of_now and abs(clock.age(follower.mtime)) < SILENCE_S
 
 
-def may_be_written(follower: Follower, life: Life, clock: FolderClock) -> str:
-    """That a process writes a journal, or may go on to, as the end of a sentence; '' where none does."""
-    start = follower.head.start
-    who = f"process {start.pid} on {start.host}" if start.pid else "a process that is not told"
-    if life is Life.ALIVE:
-        return f"is still running: {who} writes it"
+def may_be_written(follower: Follower, state: WriterState, clock: FolderClock) -> str:
+    """Why a journal may still be written, as the end of a sentence; '' if no process writes it."""
+    start = follower.metadata.start
+    who = f"process {start.pid} on {start.host}" if start.pid else "an unknown process"
+    if state is WriterState.ALIVE:
+        return f"is still running: {who} is writing it"
     silence_s = max(clock.age(follower.mtime), 0.0)
     is_recent = silence_s < PATIENCE_S and abs(time.time() - follower.heartbeat) < 2 * PATIENCE_S
-    if life is Life.SILENT and is_recent:
-        return f"may still be running: {who} was heard of {duration(silence_s)} ago and cannot be checked from here"
+    if state is WriterState.SILENT and is_recent:
+        return f"may still be running: {who} was active {duration(silence_s)} ago and cannot be checked from here"
     return ""
 
 
 def attempt_of(follower: Follower) -> int:
-    """Number of the attempt a journal belongs to: as it says, or as its file name says where the start is damaged."""
-    if follower.head.start.attempt >= 0:
-        return follower.head.start.attempt
+    """The attempt of a journal, from its start frame; from its file name if the start frame is damaged."""
+    if follower.metadata.start.attempt >= 0:
+        return follower.metadata.start.attempt
     number = follower.name.split("-", 1)[0]
     return int(number) if number.isdecimal() and len(number) < 10 else 1
 
 
 def in_order(followers: list[Follower]) -> list[Follower]:
-    """By attempt, then rank, then age."""
+    """Sort journals by attempt, then rank, then age."""
     if len(followers) < 2:
         return followers
 
     def place(f: Follower) -> tuple[int, int, float, str]:
-        return attempt_of(f), f.head.start.rank or 0, f.head.start.created or f.created, f.name
+        return attempt_of(f), f.metadata.start.rank or 0, f.metadata.start.created or f.created, f.name
 
     return sorted(followers, key=place)
 
 
-def said_forks(followers: list[Follower]) -> dict[int, int]:
-    """Per attempt that says so, the step it goes on from."""
+def recorded_forks(followers: list[Follower]) -> dict[int, int]:
+    """Per attempt that recorded it, the step from which it continues."""
     said: dict[int, int] = {}
     for follower in followers:
-        step, number = follower.head.fork_step, attempt_of(follower)
+        step, number = follower.metadata.fork_step, attempt_of(follower)
         if step is not None:
             said[number] = min(step, said.get(number, step))
     return said
 
 
 def forks(followers: list[Follower]) -> dict[int, int]:
-    """Per attempt after the first, the step it goes on from, or the first one it logged."""
+    """Per attempt after the first, the step from which it continues: the recorded one, or its first logged step."""
     if len(followers) < 2:
         return {}
     found: dict[int, list[Follower]] = {}
@@ -153,9 +153,9 @@ def forks(followers: list[Follower]) -> dict[int, int]:
     result = {}
     first = min((n for n in found if n), default=0)
     for number, writers in found.items():
-        said = [w.head.fork_step for w in writers if w.head.fork_step is not None]
-        logged = [w.head.first_step for w in writers if w.head.first_step is not None]
-        other = [w.head.first_other for w in writers if w.head.first_other is not None]
+        said = [w.metadata.fork_step for w in writers if w.metadata.fork_step is not None]
+        logged = [w.metadata.first_step for w in writers if w.metadata.first_step is not None]
+        other = [w.metadata.first_other for w in writers if w.metadata.first_other is not None]
         step = min(said or logged or other, default=None)
         if number > first and step is not None:
             result[number] = step
@@ -163,24 +163,24 @@ def forks(followers: list[Follower]) -> dict[int, int]:
 
 
 def first_of(writers: list[Follower]) -> Follower:
-    """The one that began an attempt."""
-    return min(writers, key=lambda w: w.head.start.created or w.created)
+    """The writer that started an attempt."""
+    return min(writers, key=lambda w: w.metadata.start.created or w.created)
 
 
 def unreadable(ordered: list[Follower]) -> str:
-    """Why nothing is known of how a run is: its last attempt cannot be read at all; or ''."""
+    """Why the state of a run is unknown, if its last attempt cannot be read at all; else ''."""
     last = attempt_of(ordered[-1]) if ordered else 0
     first = first_of([f for f in ordered if attempt_of(f) == last]) if last else None
     return first.problem if first is not None and first.is_unreadable else ""
 
 
-def attempts(ordered: list[Follower], forks: dict[int, int], lives: Mapping[str, Life]) -> list[Attempt]:
-    """All attempts of a run, of its journals in order; those that carry edits only are none.
+def attempts(ordered: list[Follower], forks: dict[int, int], writer_states: Mapping[str, WriterState]) -> list[Attempt]:
+    """All attempts of a run; journals of edits only are not attempts.
 
     Args:
-        ordered: Its journals.
-        forks: Per attempt the step it goes on from.
-        lives: Per name of a journal whether its writer lives.
+        ordered: Its journals in order.
+        forks: Per attempt, the step from which it continues.
+        writer_states: State of the writer by journal name.
     """
     found: dict[int, list[Follower]] = {}
     for follower in ordered:
@@ -189,8 +189,8 @@ def attempts(ordered: list[Follower], forks: dict[int, int], lives: Mapping[str,
     result = []
     for number, writers in sorted(found.items()):
         first = first_of(writers)
-        crashed = [w for w in writers if w.head.ended == "crashed"]
-        alive = [w for w in writers if lives[w.name] is Life.ALIVE]
+        crashed = [w for w in writers if w.metadata.ended == "crashed"]
+        alive = [w for w in writers if writer_states[w.name] is WriterState.ALIVE]
         state: State
         if crashed:
             state = "crashed"
@@ -199,9 +199,9 @@ def attempts(ordered: list[Follower], forks: dict[int, int], lives: Mapping[str,
         elif first.is_unreadable:
             state = "unreadable"
         else:
-            state = first.head.ended or "killed"
-        created = first.head.start.created or first.created
-        heard = [w.head.last_time for w in writers] + [w.heartbeat for w in alive]
-        error = next((w.head.error for w in crashed if w.head.error), "")
+            state = first.metadata.ended or "killed"
+        created = first.metadata.start.created or first.created
+        heard = [w.metadata.last_time for w in writers] + [w.heartbeat for w in alive]
+        error = next((w.metadata.error for w in crashed if w.metadata.error), "")
         result.append(Attempt(number, created, max([created, *heard]), state, forks.get(number), error))
     return result

@@ -1,1 +1,1 @@
-"""A journal: its frames, how one is read as it grows, and what of it is kept in memory."""
+"""Journals: their frames, a reader that follows a growing journal, and the data not yet in the index."""

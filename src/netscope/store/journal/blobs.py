@@ -1,4 +1,4 @@
-"""Large things of a run beside its journals, named by what they are: SHA-256 of the bytes and a suffix."""
+"""Blobs: the large files of a run, stored beside its journals and named by SHA-256 and a suffix."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _NAME = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,16}")
 
 
 def is_name(text: str) -> bool:
-    """Whether a text may be the name of a blob."""
+    """Whether `text` is a valid blob name."""
     return _NAME.fullmatch(text) is not None
 
 
 def name(data: bytes, suffix: str) -> str:
-    """What the blob of `data` is called."""
+    """The name of the blob that holds `data`."""
     return f"{hashlib.sha256(data).hexdigest()}.{suffix}"
 
 
 def path(run: Path, name: str) -> Path:
-    """Where the blob `name` of a run lies, whether it is there or not.
+    """The path of the blob `name` of a run; the file need not exist.
 
     Raises:
         NotFoundError: `name` is not a blob's name.
@@ -37,10 +37,10 @@ def path(run: Path, name: str) -> Path:
 
 
 def path_inside(run: Path, name: str) -> Path:
-    """`path`, for reading: a run may be somebody else's, and a link in it lead to any file of ours.
+    """`path` for reading: refuse links out of the run's folder, because a run may come from someone else.
 
     Raises:
-        NotFoundError: `name` is not a blob's name, or a link that leads out of the run's folder.
+        NotFoundError: `name` is not a blob name, or the file is a link that leads out of the run's folder.
     """
     found = path(run, name)
     if not is_inside(found, run):
@@ -49,26 +49,26 @@ def path_inside(run: Path, name: str) -> Path:
 
 
 def write(run: Path, data: bytes, suffix: str) -> str:
-    """Keep `data` and give its name; the same bytes are kept once.
+    """Store `data` and return its name; equal bytes are stored once.
 
-    When this returns, the bytes are on the disk under their final name: a frame may tell of them.
+    When this returns, the bytes are on disk under their final name, so a frame may refer to them.
 
     Raises:
-        OSError: The file system refused; nothing is left behind.
+        OSError: Writing failed; no partial file is left behind.
     """
     named = name(data, suffix)
     target = path(run, named)
     if target.exists():
         return named
     target.parent.mkdir(parents=True, exist_ok=True)
-    passing = target.with_name(f".{named[:16]}-{secrets.token_hex(4)}")
+    partial = target.with_name(f".{named[:16]}-{secrets.token_hex(4)}")
     try:
-        with open(passing, "xb") as file:
+        with open(partial, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(passing, target)
+        os.replace(partial, target)
     except BaseException:
-        passing.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
     return named

@@ -1,7 +1,7 @@
-"""Numbers that JSON, or a browser's reading of it, cannot hold: NaN, infinities, whole numbers beyond 2**53.
+"""Numbers that JSON or JavaScript cannot represent: NaN, infinities, integers beyond 2**53.
 
-In a journal, NaN, infinities and whole numbers beyond 64 bits are texts, and the event lists where they stand.
-Over HTTP such a number of a configuration is `{"number": "9007199254740993"}`.
+In a journal, NaN, infinities and integers beyond 64 bits are written as strings, and the event lists their paths.
+Over HTTP, such a number in a configuration is `{"number": "9007199254740993"}`.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 Path = list[str | int]
-"""Keys and places in lists that lead to a value."""
+"""Keys and list indices that lead to a value."""
 
-LARGEST_EXACT = 2**53 - 1  # up to here every whole number is a float of 64 bits, and no other number is rounded to it
-SMALLEST, LARGEST = -(2**63), 2**64 - 1  # whole numbers that the index can hold
-MOST_DIGITS = 4000  # Python reads no more digits at once
+LARGEST_EXACT = 2**53 - 1  # JavaScript's MAX_SAFE_INTEGER
+SMALLEST, LARGEST = -(2**63), 2**64 - 1  # integers that fit in 64 bits
+MOST_DIGITS = 4000  # Python's int() refuses more than 4,300
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _WHOLE = re.compile(rf"-?\d{{1,{MOST_DIGITS}}}", re.ASCII)
 
 
 class LargeInt(int):
-    """A whole number beyond 2**53 - 1: `tagged` and `plain` say it in JSON."""
+    """An integer beyond 2**53 - 1; `tagged` and `plain` encode it for JSON."""
 
 
 class OddFloat(float):
-    """NaN or an infinity: `tagged` and `plain` say it in JSON."""
+    """NaN or an infinity; `tagged` and `plain` encode it for JSON."""
 
 
 def marked(value: Any) -> Any:
-    """The same number, of a type by which an encoder notices that JSON cannot hold it."""
+    """The same number; if JSON cannot represent it, as a subclass that triggers the encoder's hook."""
     if type(value) is float and not math.isfinite(value):
         return OddFloat(value)
     if type(value) is int and not -LARGEST_EXACT <= value <= LARGEST_EXACT:
@@ -40,34 +40,34 @@ def marked(value: Any) -> Any:
 
 
 def tagged(value: Any) -> dict[str, str]:
-    """How such a number goes over HTTP; the `enc_hook` of msgspec.
+    """Encode such a number for HTTP; used as the `enc_hook` of msgspec.
 
     >>> tagged(LargeInt(2**53 + 1)), tagged(OddFloat("-inf"))
     ({'number': '9007199254740993'}, {'number': '-Infinity'})
     """
-    return {"number": spelt(value)}
+    return {"number": number_text(value)}
 
 
 def plain(value: Any) -> int | str:
-    """How such a number stands in JSON for scripts: whole numbers in full, the others in words.
+    """Encode such a number in JSON for scripts: integers with all digits, NaN and infinities as words.
 
     >>> plain(LargeInt(2**70)), plain(OddFloat("nan"))
     (1180591620717411303424, 'NaN')
     """
-    return int(value) if isinstance(value, int) else spelt(value)
+    return int(value) if isinstance(value, int) else number_text(value)
 
 
-def spelt(value: float) -> str:
-    """A whole number, NaN or an infinity as text."""
+def number_text(value: float) -> str:
+    """An integer, NaN or an infinity as text."""
     if isinstance(value, int):
         return int.__repr__(value)
     return next(word for word, number in WORDS.items() if number == value or (number != number and value != value))
 
 
-def spell(value: Any) -> tuple[Any, list[Path]]:
-    """The value with the numbers that a journal cannot hold as texts, and where these stand.
+def encode_numbers(value: Any) -> tuple[Any, list[Path]]:
+    """Replace the numbers that a journal cannot hold by strings; return the value and the paths of the strings.
 
-    >>> spell({"a": 1, "b": [2.5, float("nan")]})
+    >>> encode_numbers({"a": 1, "b": [2.5, float("nan")]})
     ({'a': 1, 'b': [2.5, 'NaN']}, [['b', 1]])
     """
     places: list[Path] = []
@@ -80,7 +80,7 @@ def spell(value: Any) -> tuple[Any, list[Path]]:
         if _is_held(inner):
             return inner
         places.append(path)
-        return spelt(inner)
+        return number_text(inner)
 
     return walk(value, []), places
 
@@ -91,10 +91,10 @@ def _is_held(value: Any) -> bool:
     return not isinstance(value, int) or SMALLEST <= value <= LARGEST
 
 
-def restored(value: Any, places: Sequence[Sequence[str | int]]) -> Any:
-    """The inverse of `spell`; a place that leads to no such text is passed over.
+def decode_numbers(value: Any, places: Sequence[Sequence[str | int]]) -> Any:
+    """The inverse of `encode_numbers`; paths that do not lead to such a string are ignored.
 
-    >>> restored({"a": 1, "b": [2.5, "NaN"]}, [["b", 1]])
+    >>> decode_numbers({"a": 1, "b": [2.5, "NaN"]}, [["b", 1]])
     {'a': 1, 'b': [2.5, nan]}
     """
     for place in places:
@@ -123,7 +123,7 @@ def _number(text: Any) -> Any:
 
 
 def by_key(places: Sequence[Sequence[str | int]]) -> Iterator[tuple[str, list[Path]]]:
-    """The places of each top-level key, within its value."""
+    """Group paths by their top-level key; yields each key with the paths within its value."""
     found: dict[str, list[Path]] = {}
     for first, *rest in filter(None, places):
         found.setdefault(str(first), []).append(rest)
@@ -131,5 +131,5 @@ def by_key(places: Sequence[Sequence[str | int]]) -> Iterator[tuple[str, list[Pa
 
 
 def json_text(value: Any) -> str:
-    """JSON with every digit of whole numbers, and NaN, Infinity and -Infinity as Python's `json` reads them."""
+    """JSON with all digits of integers, and NaN, Infinity and -Infinity as Python's `json` reads them."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

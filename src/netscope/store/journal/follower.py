@@ -1,4 +1,4 @@
-"""Follow one journal: read the bytes that are new, piece by piece, and keep what they said."""
+"""Follow one journal: read new bytes piece by piece and keep what is not in the index yet."""
 
 from __future__ import annotations
 
@@ -11,160 +11,160 @@ from pathlib import Path
 
 from netscope.store.journal import frames
 from netscope.store.journal.frames import Header
-from netscope.store.journal.memtable import NOTHING, KeySet, journal_number
-from netscope.store.journal.metadata import LATEST, Head, Memo
-from netscope.store.journal.parser import News
+from netscope.store.journal.memtable import EMPTY_MEMTABLE, KeySet, journal_number
+from netscope.store.journal.metadata import TIME_LIMIT, LargeMetadata, Metadata
+from netscope.store.journal.parser import JournalParser
 from netscope.store.journal.regular_files import open_inside
 
-PIECE = 256 << 10
-LEAST_PIECE = 4 << 10
-NO_MEMO = Memo()
-LARGEST_PIECE = 4 << 20  # unless a frame says that it is larger: up to 16 MiB
+PIECE_BYTES = 256 << 10
+MIN_PIECE_BYTES = 4 << 10
+NO_LARGE_METADATA = LargeMetadata()
+MAX_PIECE_BYTES = 4 << 20  # a frame may need more: up to 16 MiB
 
 
 class Follower:
-    """One journal and how far it was read. There are tens of thousands, so each is small while nothing is new."""
+    """One journal and its read position. A store has tens of thousands, so an idle one takes little memory."""
 
     __slots__ = (
-        "_sets", "beats", "bytes_read", "created", "head", "heartbeat", "indexed", "is_behind", "memo", "moved_at",
-        "mtime", "number", "offset", "place", "problem", "size", "tail",
+        "_sets", "beats", "bytes_read", "created", "heartbeat", "indexed", "is_behind", "large_metadata", "memtable",
+        "metadata", "moved_at", "mtime", "number", "offset", "path", "problem", "size",
     )  # fmt: skip
 
-    def __init__(self, place: str | Path, head: Head | None = None, offset: int = 0) -> None:
-        """Begin at the start, or where the index left off with the head of then (and `define` its key sets)."""
-        self.place = os.fspath(place)
+    def __init__(self, path: str | Path, metadata: Metadata | None = None, offset: int = 0) -> None:
+        """Start at the beginning, or at `offset` with the metadata valid there; then call `define_key_set`."""
+        self.path = os.fspath(path)
         self.number = journal_number(self.run, self.name)
-        self.head = head or Head()
-        self.memo = NO_MEMO
-        self.tail = NOTHING
+        self.metadata = metadata or Metadata()
+        self.large_metadata = NO_LARGE_METADATA
+        self.memtable = EMPTY_MEMTABLE
         self.offset = offset
-        """Everything before this byte was read."""
+        """All bytes before this one have been read."""
         self.indexed = offset
-        """Everything before this byte is in the index."""
+        """All bytes before this one are in the index."""
         self.problem = ""
-        """Why this journal cannot be read at all."""
+        """Why this journal cannot be read; '' if it can."""
         self.created = self.heartbeat = 0.0
         self.beats = 0
         self.mtime = 0.0
-        """Time stamp of the file when its header was last read."""
+        """Modification time of the file when its header was last read."""
         self.size = offset
-        """Of the file when it was last read."""
+        """Size of the file when it was last read."""
         self.bytes_read = 0
         self.is_behind = False
-        """There is more to read at once."""
+        """Whether there is more to read right now."""
         self.moved_at = 0.0
-        """Monotonic time at which the heartbeat was last seen to move, or 0."""
+        """Monotonic time at which the heartbeat last changed, or 0."""
         self._sets: dict[int, KeySet] = {}
 
     @property
     def run(self) -> str:
-        """Id of the run it is of."""
-        return os.path.basename(os.path.dirname(self.place))
+        """Id of its run."""
+        return os.path.basename(os.path.dirname(self.path))
 
     @property
     def name(self) -> str:
-        """Of the file."""
-        return os.path.basename(self.place)
+        """Name of the file."""
+        return os.path.basename(self.path)
 
     @property
     def key_sets(self) -> list[KeySet]:
-        """All that were defined."""
+        """All key sets that were defined."""
         return list(self._sets.values())
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether not even its beginning could be read."""
+        """Whether not even its header could be read."""
         return bool(self.problem) and not self.offset
 
     def n_indexed(self, kind: str, key: str) -> int:
-        """How many points, bins, histograms or assets of a key the index has to have."""
-        head, tail = self.head, self.tail
+        """Number of points, bins, histograms or assets of a key that the index must have."""
+        metadata, memtable = self.metadata, self.memtable
         if kind == "histogram":
-            return head.n_histograms.get(key, 0) - len(tail.histograms.get(key, ()))
+            return metadata.n_histograms.get(key, 0) - len(memtable.histograms.get(key, ()))
         if kind == "asset":
-            return head.n_assets - len(tail.assets)
+            return metadata.n_assets - len(memtable.assets)
         return sum(self.n_rows_indexed(keys) for keys in self.sets_with(kind, key))
 
     def sets(self, kind: str) -> list[KeySet]:
-        """The key sets of a kind; one that was defined twice, once."""
+        """The key sets of a kind, without duplicates."""
         found = [keys for keys in self._sets.values() if keys.kind == kind]
         return found if len(found) < 2 else list({keys.id: keys for keys in found}.values())
 
     def sets_with(self, kind: str, key: str) -> list[KeySet]:
-        """Those that have a key."""
+        """The key sets that contain a key."""
         return [keys for keys in self.sets(kind) if key in keys.column]
 
     def n_rows_indexed(self, keys: KeySet) -> int:
-        """How many rows of a key set the index has to have."""
-        return self.head.n_rows.get(keys.id, 0) - self.tail.n_rows(keys)
+        """Number of rows of a key set that the index must have."""
+        return self.metadata.n_rows.get(keys.id, 0) - self.memtable.n_rows(keys)
 
-    def define(self, number: int, keys: KeySet) -> None:
-        """The head that this one began with knows a key set; this is it."""
+    def define_key_set(self, number: int, keys: KeySet) -> None:
+        """Set the key set for a number that the initial metadata refers to."""
         self._sets[number] = keys
 
-    def beat(self) -> bool:
-        """Read the header again; whether the heartbeat moved since it was read before."""
-        with open_inside(self.place) as file:
-            return self._beat(file)
+    def read_heartbeat(self) -> bool:
+        """Read the header again; returns whether the heartbeat changed since the last reading."""
+        with open_inside(self.path) as file:
+            return self._update_heartbeat(file)
 
     def has_changed(self) -> bool:
-        """Whether there may be something new since everything was read, or the heartbeat moved.
+        """Whether the file may have new bytes, or the heartbeat changed.
 
         Raises:
-            OSError: The file cannot be looked at.
+            OSError: The file cannot be read.
         """
-        size, peek = self.head.searched or (self.offset, b"")
-        if self.head.ended or not self.head.start.attempt:  # nothing is allocated ahead, and no heart beats
-            return os.stat(self.place).st_size != size
-        with open_inside(self.place) as file:
-            has_moved = self._beat(file)
+        size, peek = self.metadata.searched or (self.offset, b"")
+        if self.metadata.ended or not self.metadata.start.attempt:  # not preallocated, no heartbeats
+            return os.stat(self.path).st_size != size
+        with open_inside(self.path) as file:
+            has_moved = self._update_heartbeat(file)
             file.seek(self.offset)
             return has_moved or (os.fstat(file.fileno()).st_size, file.read(8)) != (size, peek)
 
-    def grow(self, most: int = 1 << 62, *, thorough: bool = False) -> int:
-        """`read`, and `take` what was read; how many bytes were taken."""
-        return self.take(self.read(most, thorough=thorough))
+    def read_new(self, most: int = 1 << 62, *, thorough: bool = False) -> int:
+        """`read` and `apply`; returns the number of new bytes."""
+        return self.apply(self.read(most, thorough=thorough))
 
-    def indexed_upto(self, offset: int) -> None:
-        """Everything before this byte is in the index now."""
-        self.tail, self.memo, self.indexed = NOTHING, NO_MEMO, offset
+    def mark_indexed(self, offset: int) -> None:
+        """Note that all bytes before `offset` are in the index now, and free the memory they took."""
+        self.memtable, self.large_metadata, self.indexed = EMPTY_MEMTABLE, NO_LARGE_METADATA, offset
 
-    def take(self, news: News | None) -> int:
-        """Go on to where `read` got; how many bytes further that is. Quick: to be done under a lock."""
-        if news is None:
+    def apply(self, parsed: JournalParser | None) -> int:
+        """Apply what `read` returned; returns the number of new bytes. Fast, to be called under a lock."""
+        if parsed is None:
             return 0
-        taken = news.offset - self.offset
-        self.offset, self.head, self._sets = news.offset, news.head, news.sets
-        if self.tail.is_empty:
-            self.tail = news.tail if not news.tail.is_empty else NOTHING
+        taken = parsed.offset - self.offset
+        self.offset, self.metadata, self._sets = parsed.offset, parsed.metadata, parsed.sets
+        if self.memtable.is_empty:
+            self.memtable = parsed.memtable if not parsed.memtable.is_empty else EMPTY_MEMTABLE
         else:
-            self.tail.extend(news.tail)
-        if news.memo != NO_MEMO:
-            self.memo = self.memo.under(news.memo)
+            self.memtable.extend(parsed.memtable)
+        if parsed.large_metadata != NO_LARGE_METADATA:
+            self.large_metadata = self.large_metadata.overlay(parsed.large_metadata)
         return taken
 
-    def read(self, most: int = 1 << 62, *, thorough: bool = False) -> News | None:
-        """Read what is new, about `most` bytes of it, and change nothing that others look at.
+    def read(self, most: int = 1 << 62, *, thorough: bool = False) -> JournalParser | None:
+        """Read about `most` new bytes, without changing anything that other threads read.
 
         Args:
-            most: Stop after so many; call again.
-            thorough: Look beyond zeros too: for a journal whose writer is gone.
+            most: Stop after about this many bytes; call again for more.
+            thorough: Also search beyond zeros, for a journal whose writer is gone.
 
         Returns:
-            None: There is nothing.
+            The parsed bytes, or None if there is nothing new.
 
         Raises:
             FormatError: Not a journal, or of a newer major version.
         """
-        with open_inside(self.place) as file:
+        with open_inside(self.path) as file:
             start = self.offset or frames.HEADER_BYTES
             if not self.offset:
-                self.created = self.mtime = os.fstat(file.fileno()).st_mtime  # as long as no header tells it
+                self.created = self.mtime = os.fstat(file.fileno()).st_mtime  # until the header is read
                 begin = file.read(frames.HEADER_BYTES)
                 if len(begin) < frames.HEADER_BYTES and frames.MAGIC.startswith(begin[:8]):
-                    return None  # being created this instant
+                    return None  # the file is being created
                 header = frames.read_header(begin, self.name)
-                self._hear(header)
+                self._apply_header(header)
             file.seek(start)
             peek = file.read(8)
             self.bytes_read += len(peek)
@@ -172,30 +172,30 @@ class Follower:
             is_shorter = self.size < start
             self.problem = f"{self.name} is shorter than it was: it was cut or replaced" if is_shorter else ""
             is_empty = not peek or (not thorough and (len(peek) < 8 or peek[:4] == bytes(4)))
-            is_known = is_empty or (self.size, peek) == self.head.searched
+            is_known = is_empty or (self.size, peek) == self.metadata.searched
             if is_known and self.offset:
-                return None  # as nearly always
-            news = News(start, self.head, self._sets)
-            news.head.heard(self.created)
+                return None  # the usual case
+            parsed = JournalParser(start, self.metadata, self._sets)
+            parsed.metadata.saw_time(self.created)
             if not self.offset and not (_is_time(header.created) and _is_time(header.heartbeat)):
-                news.fault(
+                parsed.fault(
                     frames.HEADER_BYTES,
-                    f"its header tells of impossible times: {header.created:g}, {header.heartbeat:g}",
+                    f"the times in its header are out of range: {header.created:g}, {header.heartbeat:g}",
                 )
             if not is_known:
-                is_all = self._read_pieces(file, news, most, thorough) and thorough
-                file.seek(news.offset)
-                news.head.searched = (self.size, file.read(8)) if is_all else None
-        return news
+                is_all = self._read_pieces(file, parsed, most, thorough) and thorough
+                file.seek(parsed.offset)
+                parsed.metadata.searched = (self.size, file.read(8)) if is_all else None
+        return parsed
 
-    def _read_pieces(self, file: FileIO, news: News, most: int, thorough: bool) -> bool:
-        """Parse piece after piece; whether the end of the file was reached."""
-        start, size = news.offset, min(PIECE, max(most, LEAST_PIECE))
-        passed = 0  # bytes behind `news.offset` that are no frame and in which none begins
-        while news.offset - start < most:
+    def _read_pieces(self, file: FileIO, parsed: JournalParser, most: int, thorough: bool) -> bool:
+        """Parse piece after piece; returns whether the end of the file was reached."""
+        start, size = parsed.offset, min(PIECE_BYTES, max(most, MIN_PIECE_BYTES))
+        passed = 0  # bytes after `parsed.offset` in which no frame begins
+        while parsed.offset - start < most:
             if passed:
-                passed = _next_data(file, news.offset + passed) - news.offset
-            file.seek(news.offset + passed)
+                passed = _next_data(file, parsed.offset + passed) - parsed.offset
+            file.seek(parsed.offset + passed)
             piece = _read(file.read, size)
             self.bytes_read += len(piece)
             final = len(piece) < size
@@ -205,54 +205,54 @@ class Follower:
                 at, is_frame = frames.Frames(view).find(0, final=final)
                 passed += at
                 if is_frame:
-                    news.damage(passed)
-                    news.offset, passed = news.offset + passed, 0
+                    parsed.damage(passed)
+                    parsed.offset, passed = parsed.offset + passed, 0
                     continue
             else:
-                used = at = news.parse(piece, final=final, thorough=thorough)
+                used = at = parsed.parse(piece, final=final, thorough=thorough)
                 if not thorough and piece[at : at + 4] == bytes(4):
                     return final
             if final:
                 return True
-            size = min(2 * size, LARGEST_PIECE)
+            size = min(2 * size, MAX_PIECE_BYTES)
             if not used and (needed := frames.claimed(view, at)) > len(piece) - at:
-                size = max(size, needed + LARGEST_PIECE)  # and more: what follows may claim as much
+                size = max(size, needed + MAX_PIECE_BYTES)  # and more: the next frame may be as large
             elif not used and not passed:
                 passed = 8
         return False
 
-    def _beat(self, file: FileIO) -> bool:
+    def _update_heartbeat(self, file: FileIO) -> bool:
         header = frames.read_header(file.read(frames.HEADER_BYTES), self.name)
         self.mtime = os.fstat(file.fileno()).st_mtime
         moved = bool(self.created) and header.beats != self.beats
         if moved:
             self.moved_at = time.monotonic()
-        self._hear(header)
+        self._apply_header(header)
         return moved
 
-    def _hear(self, header: Header) -> None:
+    def _apply_header(self, header: Header) -> None:
         self.created = header.created if _is_time(header.created) else self.created
         self.heartbeat = header.heartbeat if _is_time(header.heartbeat) else 0.0
         self.beats = header.beats
 
 
 def _is_time(seconds: float) -> bool:
-    return 0.0 <= seconds < LATEST
+    return 0.0 <= seconds < TIME_LIMIT
 
 
 def _next_data(file: FileIO, at: int) -> int:
-    """Where there is something at or behind `at`: a hole of a terabyte, or what was allocated only, is not read."""
+    """The next offset with data at or after `at`: holes and preallocated space are skipped, not read."""
     if not hasattr(os, "SEEK_DATA"):
         return at
     try:
         place = file.seek(at, os.SEEK_DATA)
-    except OSError as error:  # ENXIO: nothing up to the end; others: the file system does not tell
+    except OSError as error:  # ENXIO: no data up to the end; others: not supported here
         place = os.fstat(file.fileno()).st_size if error.errno == errno.ENXIO else at
     return max(at, place - place % 8)
 
 
 def _read(read: Callable[[int], bytes | None], size: int) -> bytes:
-    """Exactly `size` bytes, or up to the end of the file."""
+    """Read exactly `size` bytes, or up to the end of the file."""
     parts: list[bytes] = []
     while size and (part := read(size)):
         parts.append(part)

@@ -1,7 +1,7 @@
-"""Frames of a journal: bytes to meaning and back. FORMAT.md describes every byte.
+"""Encode and decode the frames of a journal. FORMAT.md describes every byte.
 
-Encoding gives the bytes of one frame; where they go is the writer's business. Decoding (`scan`) takes a
-buffer and gives frames with their offsets; what to do with them is the follower's business.
+Encoding returns the bytes of one frame; the writer appends them to the file. Decoding (`scan`) yields the frames of a
+buffer with their offsets; `parser` interprets them.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ HEADER_BYTES = HEADER.size
 HEARTBEAT = struct.Struct("<dQ")
 HEARTBEAT_AT = 24
 LARGEST_BODY = 16 << 20
-NO_PREFIX = 0x800  # kind, padding of at most 7 and two zero bytes, read as one number, are less
+NO_PREFIX = 0x800  # kind, padding (at most 7) and two zero bytes, read as one number, are below this
 SEARCHED_AT_ONCE = 1 << 16
-ENOUGH = 2  # times the bytes of a buffer are summed for one frame after the other
+ENOUGH = 2  # times the buffer's bytes may be checksummed frame by frame
 
 START, KEY_SET, ROW, EVENT, BINS, ASSET, CONSOLE, HISTOGRAM, SPARSE_BINS, LIVE_ROWS = range(1, 11)
 
 FRAME = struct.Struct("<II")
-CLAIM = struct.Struct("<III")  # a frame and the first half of its prefix
+CLAIM = struct.Struct("<III")  # a frame's header and the first half of its prefix
 PREFIX = struct.Struct("<BBHI")
-FRAME_HEAD = struct.Struct("<IIBBHI")  # a frame and the prefix of its body
+FRAME_HEAD = struct.Struct("<IIBBHI")  # a frame's header and the prefix of its body
 POINT = struct.Struct("<qd")
 CONSOLE_HEAD = struct.Struct("<dB")
 LIVE_HEAD = struct.Struct("<dBB")
 MOST_TAKEN_BACK = 24  # lines of a journal's console that a frame of live rows may take back
 STREAMS = {1: "out", 2: "err"}
 SetKind = Literal["scalar", "layer", "system", "bins"]
-"""What a key set is of."""
+"""The kinds of key sets."""
 
 
 class Header(NamedTuple):
-    """The first 64 bytes."""
+    """The first 64 bytes of a journal."""
 
     created: float
     heartbeat: float
@@ -51,7 +51,7 @@ class Header(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One valid frame: its place in the buffer and its body without padding."""
+    """One valid frame: its range in the buffer, and its body without padding."""
 
     start: int
     end: int
@@ -62,7 +62,7 @@ class Frame(NamedTuple):
 
 
 class Damage(NamedTuple):
-    """Bytes between valid frames that are none."""
+    """Bytes between valid frames that are not a valid frame."""
 
     start: int
     end: int
@@ -93,7 +93,7 @@ def frame(kind: int, body: bytes, key_set: int = 0) -> bytes:
     """One frame of any kind; `body` is what follows the prefix.
 
     Raises:
-        FormatError: The body is over 16 MiB; such things are blobs.
+        FormatError: The body is larger than 16 MiB; store such data as a blob.
     """
     padding = -len(body) % 8
     whole = PREFIX.pack(kind, padding, 0, key_set) + body + bytes(padding)
@@ -108,16 +108,16 @@ def json_frame(kind: int, value: Any, key_set: int = 0) -> bytes:
 
 
 def row(key_set: int, step: int, time: float, values: Sequence[float]) -> bytes:
-    """A row frame. `Run.log` makes the same with what `record.writer.Plan` keeps of a key set."""
+    """A row frame. `Run.log` builds the same bytes from a layout that the writer caches for each key set."""
     body = struct.pack(f"<BBHIqd{len(values)}d", ROW, 0, 0, key_set, step, time, *values)
     return FRAME.pack(len(body), zlib.crc32(body)) + body
 
 
 def scan(buffer: bytes | memoryview, start: int = 0) -> Iterator[Frame | Damage]:
-    """Frames from `start` (a multiple of 8 from the journal's begin) to the last valid one.
+    """Yield frames from `start` (a multiple of 8 from the start of the journal) to the last valid one.
 
-    Damage is given where a valid frame follows it; a torn tail is not. The end of the last thing given is where to
-    go on when the file has grown.
+    Damage is yielded only if a valid frame follows it; a torn tail is not. When the file has grown, continue at the end
+    of the last item.
     """
     frames = Frames(buffer)
     at = start
@@ -135,7 +135,7 @@ def scan(buffer: bytes | memoryview, start: int = 0) -> Iterator[Frame | Damage]
 
 
 def claimed(view: memoryview, at: int) -> int:
-    """How many bytes the frame at `at` says it has, its first 8 included; 0 where no frame can begin."""
+    """Size in bytes that the frame at `at` claims, including its first 8; 0 if no frame can begin there."""
     if len(view) - at < 16:
         return 0
     length, _, prefix = CLAIM.unpack_from(view, at)
@@ -145,16 +145,16 @@ def claimed(view: memoryview, at: int) -> int:
 class Frames:
     """The valid frames of a buffer.
 
-    Any 16 bytes may claim to begin a frame, and a checksum is of up to 16 MiB. So frames are checked one by one until
-    that took a few times as many bytes as there are; then all that the buffer may have are checked at once. The time to
-    pass damage thus grows with its size alone, whatever stands in it.
+    Any 16 bytes may look like the start of a frame, and a checksum covers up to 16 MiB. So frames are checked one by
+    one until a few times the size of the buffer has been checksummed; then all possible frames are checked at once.
+    The time to skip damage therefore depends only on its size, whatever it contains.
     """
 
     def __init__(self, buffer: bytes | memoryview) -> None:
-        """Nothing is checked yet."""
+        """Wrap a buffer; nothing is checked yet."""
         self.view = memoryview(buffer)
         self.every: bytes | None = None
-        """Once all were checked, for each place (8 bytes) 1 or 0: whether a valid frame begins there."""
+        """After all were checked: per 8 bytes, 1 if a valid frame begins there, else 0."""
         self._left = ENOUGH * len(self.view)
 
     def has(self, at: int) -> bool:
@@ -182,22 +182,22 @@ class Frames:
         return Frame(at, stop, kind, key_set, self.view[at + 16 : stop - (padding & 7)])
 
     def find(self, at: int, *, final: bool = True) -> tuple[int, bool]:
-        """The first place from `at` on where a valid frame begins, and True; or up to where there is none, and False.
+        """The next offset from `at` on where a valid frame begins, and True; or where the search ended, and False.
 
-        Places that cannot be one by length, padding or the two zero bytes are passed at memory speed: what follows may
-        be hundreds of megabytes of zeros (space allocated ahead) or of anything else.
+        Offsets that cannot begin a frame, by length, padding and the two zero bytes, are skipped at memory speed:
+        there may be hundreds of megabytes of zeros (preallocated space) or anything else.
 
         Args:
-            at: A place where a frame may begin.
-            final: The journal ends with the buffer; else what may be a frame but runs past its end ends the search,
-                undecided.
+            at: Offset where a frame may begin.
+            final: Whether the journal ends with the buffer. If not, a possible frame that runs past its end stops the
+                search.
         """
-        import numpy as np  # noqa: PLC0415  # 100 ms that a writer need not pay
+        import numpy as np  # noqa: PLC0415  # takes 100 ms, and a writer does not need it
 
         end, most = len(self.view), 64
         while at + 16 <= end:
             n = min(most, (end - at) // 8 - 1)
-            most = min(8 * most, SEARCHED_AT_ONCE)  # of much damage in little places each is passed quickly
+            most = min(8 * most, SEARCHED_AT_ONCE)  # small at first: many small damaged ranges are common
             words = np.frombuffer(self.view, "<u4", 2 * (n + 1), at)
             lengths, prefixes = words[:-2:2], words[2::2]
             likely = (lengths >= 8) & (lengths <= LARGEST_BODY) & (lengths % 8 == 0) & (prefixes < NO_PREFIX)

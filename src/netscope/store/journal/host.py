@@ -1,4 +1,4 @@
-"""Which machine this is, and which boot of it; how a process names its journals. Light: `record` begins with it."""
+"""Identity of this machine, its boot and its PID namespace; names of journals. Imports little: `record` needs it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def host() -> str:
 
 @functools.cache
 def boot() -> str:
-    """Identity of the machine's boot: process ids mean something within one only."""
+    """Identity of the machine's boot: process ids are only comparable within one."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
-        import psutil  # noqa: PLC0415  # 20 ms that Linux need not pay
+        import psutil  # noqa: PLC0415  # takes 20 ms, and Linux does not need it
 
         return str(int(psutil.boot_time()))
 
 
 def pid_namespace() -> int:
-    """Identity of this process's PID namespace: a container's process 7 is another one than ours. 0: there are none."""
+    """Identity of this process's PID namespace, as containers have their own; 0 if the system has none."""
     try:
         return os.stat("/proc/self/ns/pid").st_ino
     except OSError:
@@ -41,15 +41,15 @@ def journal_name(attempt: int) -> str:
 
 
 def has_journals(folder: Path) -> bool:
-    """Whether a process writes the run in `folder`, or wrote it."""
+    """Whether any process has written to the run in `folder`."""
     return any(not path.name.startswith("0-") for path in folder.glob("*.journal"))
 
 
 def has_written(folder: Path) -> bool:
-    """Whether a process of this machine writes the run in `folder`, or wrote it."""
+    """Whether a process of this machine has written to the run in `folder`."""
     return any(not path.name.startswith("0-") for path in folder.glob(f"*-{_short()}-*.journal"))
 
 
 def _short() -> str:
-    """The machine's name as it stands in a file's name."""
+    """The machine's name, made safe for file names."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", host())[:40].strip("-.") or "host"

@@ -1,4 +1,4 @@
-"""Texts of a run: names, tags and notes that a journal can hold and a table can show, and what was printed."""
+"""Validate and shorten the texts of a run: names, tags, notes, console lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST = 1_000_000  # of notes, and of all tags together
 
 
 def text_of(word: object) -> object:
-    """The plain text of a `str` subclass or of an enum's member; anything else is itself.
+    """The plain text of a `str` subclass or an enum member; anything else is returned unchanged.
 
     >>> class Metric(str, enum.Enum):
     ...     LOSS = "loss"
@@ -28,7 +28,7 @@ def text_of(word: object) -> object:
 
 
 def valid(text: str) -> str:
-    r"""A text as plain, valid Unicode: a lone half of a surrogate pair becomes �.
+    r"""Text as a plain `str` of valid Unicode: lone surrogates become �.
 
     >>> valid("\ud83d\ude00 \ud800")
     '😀 �'
@@ -42,7 +42,7 @@ def valid(text: str) -> str:
 
 
 def shortened(text: str, most: int = LONGEST_NAME) -> str:
-    """A text as it is, or its beginning where it is longer than any that netscope writes.
+    """The text, cut to `most` characters if it is longer.
 
     >>> shortened("the wide one", 6)
     'the w…'
@@ -50,28 +50,30 @@ def shortened(text: str, most: int = LONGEST_NAME) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def check_words(what: str, texts: Collection[str], most: int = LONGEST) -> None:
-    """Refuse what no journal could hold.
+def check_texts(what: str, texts: Collection[str], most: int = LONGEST) -> None:
+    """Refuse texts that a journal cannot hold.
 
     Raises:
-        UsageError: No valid Unicode, or longer than `most` characters.
+        UsageError: A text is not valid Unicode, or they are longer than `most` characters together.
 
-    >>> check_words("notes", ["the wide one"])
+    >>> check_texts("notes", ["the wide one"])
     """
     for text in texts:
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise UsageError(f"{what}: {text!r:.80} is no valid Unicode: {error.reason}") from None
+            raise UsageError(f"{what}: {text!r:.80} is not valid Unicode: {error.reason}") from None
     if (size := sum(map(len, texts))) > most:
-        raise UsageError(f"{what}: {size:,} characters, the most are {most:,}; run.text(…) logs what is longer")
+        raise UsageError(
+            f"{what}: {size:,} characters, at most {most:,} are allowed; log longer texts with run.text(…)"
+        )
 
 
 COLOURS = re.compile(r"(\x1b\[[0-9;:]*m)")
 
 
 def plain(text: str) -> str:
-    r"""A printed line without the codes of its colours.
+    r"""A printed line without colour codes.
 
     >>> plain("\x1b[31mred\x1b[0m")
     'red'

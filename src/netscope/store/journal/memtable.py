@@ -1,4 +1,4 @@
-"""What a journal said since the index last heard of it: rows as columns, one block a key set."""
+"""The part of a journal that is not in the index yet: rows as columns, in blocks per key set."""
 
 from __future__ import annotations
 
@@ -14,92 +14,94 @@ from netscope.schema.media import Asset
 from netscope.store.journal.frames import SetKind
 from netscope.store.journal.points import Points
 
-ROW_BYTES = 24  # of a row's body before its values
-MOST_BLOCKS = 64  # a run that is polled five times a second would else be a list of thousands of tiny arrays
-GROUP = 32  # keys that share a block where a block a key would be small
-WIDE = 2 * GROUP  # keys; a key set of fewer has a block a key, so that charts of many runs read one key's bytes
+ROW_BYTES = 24  # of a row's body, before its values
+MOST_BLOCKS = 64  # else a run polled five times a second would become thousands of tiny arrays
+KEYS_PER_GROUP = 32  # keys that share a block where a block a key would be small
+WIDE = (
+    2 * KEYS_PER_GROUP
+)  # keys; in smaller key sets each key has its own block, so that a chart of many runs reads only that key
 
 
 def digest(text: str) -> int:
-    """A 64-bit number for a name. The same in every process, so nobody has to ask the database for one."""
+    """A 64-bit number for a name, the same in every process, so that no database sequence is needed."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little", signed=True)
 
 
 def key_id(kind: str, key: str) -> int:
-    """The number of a series' name in the index."""
+    """The id of a key in the index."""
     return digest(f"{kind}\0{key}")
 
 
 def journal_number(run: str, name: str) -> int:
-    """The number of a journal in the index."""
+    """The id of a journal in the index."""
     return digest(f"journal\0{run}\0{name}")
 
 
 class KeySet(msgspec.Struct, frozen=True, dict=True):
-    """Names that are logged together."""
+    """Keys that are logged together."""
 
     kind: SetKind
     keys: tuple[str, ...]
 
     @cached_property
     def id(self) -> int:
-        """The same for equal key sets of all runs."""
-        return digest(msgspec.json.encode(self).decode())  # not joined by a character that a key may have
+        """The id in the index, equal for equal key sets of all runs."""
+        return digest(msgspec.json.encode(self).decode())  # JSON: any separator might occur in a key
 
     @cached_property
     def row_bytes(self) -> int:
-        """Length of the body of a row; 0: it has no rows."""
+        """Length of the body of a row frame; 0 for bins, which have none."""
         return ROW_BYTES + 8 * len(self.keys) if self.kind != "bins" else 0
 
     @property
     def is_wide(self) -> bool:
-        """Whether its keys may share blocks."""
+        """Whether keys of this set may share blocks."""
         return len(self.keys) > WIDE
 
     def group_id(self, column: int) -> int:
-        """The number in the index of the group of keys that a column is in."""
-        return digest(f"group\0{self.id}\0{column // GROUP}")
+        """The id in the index of the group of keys that contains a column."""
+        return digest(f"group\0{self.id}\0{column // KEYS_PER_GROUP}")
 
     @cached_property
     def column(self) -> dict[str, int]:
-        """Place of a key among the values of a row."""
+        """Column of each key in a row's values."""
         return {key: i for i, key in enumerate(self.keys)}
 
 
-class Block(NamedTuple):
-    """Rows of one key set in the order of the file."""
+class RowBlock(NamedTuple):
+    """Rows of one key set, in file order."""
 
     at: np.ndarray
-    """Where in the file each row begins: the order between key sets."""
+    """File offset of each row, which orders rows across key sets."""
     steps: np.ndarray
     times: np.ndarray
     values: np.ndarray
-    """One column a key."""
+    """[row, key]."""
 
 
 class BinRow(NamedTuple):
-    """One row of fixed bins, of all keys of a key set: their bins laid end to end."""
+    """One row of fixed bins of all keys of a key set, concatenated."""
 
     at: int
-    """Where in the file it begins."""
+    """File offset."""
     step: int
     time: float
     ends: np.ndarray
-    """Where the bins of each key end, after a 0: i64 [key + 1]."""
+    """0, then the end of each key's bins: i64 [key + 1]."""
     places: np.ndarray
-    """Numbers of the bins, u16, ascending in each key."""
+    """Bin numbers, u16, ascending within each key."""
     counts: np.ndarray
-    """Of each bin, u32."""
+    """Count of each bin, u32."""
 
     def part(self, start: int, stop: int) -> BinRow:
-        """Of the keys from column `start` to before `stop`."""
+        """The row of the keys in columns `start` to `stop` (exclusive)."""
         ends = self.ends[start : stop + 1]
         inside = slice(int(ends[0]), int(ends[-1]))
         return self._replace(ends=ends - ends[0], places=self.places[inside], counts=self.counts[inside])
 
 
-class Histogram(NamedTuple):
-    """Counts between ascending edges, as the user gave them."""
+class LoggedHistogram(NamedTuple):
+    """A histogram as the user logged it: counts between ascending edges."""
 
     step: int
     time: float
@@ -107,36 +109,36 @@ class Histogram(NamedTuple):
     counts: np.ndarray
 
 
-class Line(NamedTuple):
-    """One whole line of a console."""
+class PrintedLine(NamedTuple):
+    """One complete line of the console."""
 
     time: float
     stream: int
     text: str
 
 
-class Tail:
-    """Everything of one journal that is not in the index yet."""
+class Memtable:
+    """The data of one journal that is not in the index yet."""
 
     __slots__ = ("assets", "bins", "histograms", "lines", "rows")
 
     def __init__(self) -> None:
-        """Nothing yet."""
-        self.rows: dict[KeySet, list[Block]] = {}
+        """Start empty."""
+        self.rows: dict[KeySet, list[RowBlock]] = {}
         self.bins: dict[KeySet, list[BinRow]] = {}
-        self.histograms: dict[str, list[Histogram]] = {}
+        self.histograms: dict[str, list[LoggedHistogram]] = {}
         self.assets: list[Asset] = []
-        self.lines: list[Line] = []
+        self.lines: list[PrintedLine] = []
 
-    def add(self, keys: KeySet, block: Block) -> None:
-        """Take more rows."""
+    def add(self, keys: KeySet, block: RowBlock) -> None:
+        """Add rows."""
         blocks = self.rows.setdefault(keys, [])
         blocks.append(block)
         if len(blocks) > MOST_BLOCKS:
             self.rows[keys] = [join(blocks)]
 
-    def extend(self, newer: Tail) -> None:
-        """Take what another one has, which is not used any more."""
+    def extend(self, newer: Memtable) -> None:
+        """Move the data of `newer` into this one; `newer` must not be used afterwards."""
         for keys, blocks in newer.rows.items():
             known = self.rows.setdefault(keys, blocks)
             if known is not blocks:
@@ -152,20 +154,20 @@ class Tail:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing."""
+        """Whether it holds no data."""
         return not (self.rows or self.bins or self.histograms or self.assets or self.lines)
 
     @property
-    def longest(self) -> int:
-        """Rows of the key set that has most."""
+    def n_rows_of_longest(self) -> int:
+        """Number of rows of the key set with the most rows."""
         return max((sum(len(b.at) for b in blocks) for blocks in self.rows.values()), default=0)
 
     def points(self, kind: str, key: str) -> Points | None:
-        """The points of one key, in the order of the file."""
+        """The points of one key in file order."""
         return self.points_of(kind, (key,)).get(key)
 
     def points_of(self, kind: str, some: Iterable[str]) -> dict[str, Points]:
-        """The points of some keys, each in the order of the file; those that have none are left out."""
+        """The points of some keys in file order; keys without points are left out."""
         parts: dict[str, list[tuple[np.ndarray, ...]]] = {}
         for keys, blocks in tuple(self.rows.items()):
             names = [key for key in some if key in keys.column] if keys.kind == kind else []
@@ -177,27 +179,27 @@ class Tail:
         return {key: _in_order(those) for key, those in parts.items()}
 
     def n_rows(self, keys: KeySet) -> int:
-        """How many rows of a key set there are."""
+        """Number of rows of a key set."""
         return len(self.bins.get(keys, ())) + sum(len(block.at) for block in tuple(self.rows.get(keys, ())))
 
     def bins_of(self, key: str) -> list[BinRow]:
-        """Fixed bins of one key, in the order of the file."""
+        """Fixed bins of one key in file order."""
         sets = [(keys.column[key], rows) for keys, rows in tuple(self.bins.items()) if key in keys.column]
         found = [row.part(column, column + 1) for column, rows in sets for row in tuple(rows)]
         return sorted(found, key=lambda row: row.at) if len(sets) > 1 else found
 
     def series(self) -> Iterator[tuple[str, str]]:
-        """(kind, key) of all series with points here."""
+        """(kind, key) of all series with points."""
         seen = {(keys.kind, key) for keys in self.rows for key in keys.keys}
         yield from sorted(seen)
 
 
-NOTHING = Tail()
-"""What all journals have that are wholly in the index. Not to be written to."""
+EMPTY_MEMTABLE = Memtable()
+"""Shared by all journals that are completely in the index; never write to it."""
 
 
 def _in_order(parts: list[tuple[np.ndarray, ...]]) -> Points:
-    """Columns (at, steps, times, values) of one key as points."""
+    """Join the parts (at, steps, times, values) of one key, sorted by file offset."""
     at, *columns = parts[0] if len(parts) == 1 else (np.concatenate(part) for part in zip(*parts, strict=True))
     if len(parts) > 1 and not bool(np.all(at[1:] > at[:-1])):
         order = np.argsort(at)
@@ -206,8 +208,8 @@ def _in_order(parts: list[tuple[np.ndarray, ...]]) -> Points:
     return Points(steps, times, values)
 
 
-def join(blocks: list[Block]) -> Block:
-    """Several blocks as one."""
+def join(blocks: list[RowBlock]) -> RowBlock:
+    """Concatenate blocks."""
     if len(blocks) == 1:
         return blocks[0]
-    return Block(*(np.concatenate(part) for part in zip(*blocks, strict=True)))
+    return RowBlock(*(np.concatenate(part) for part in zip(*blocks, strict=True)))

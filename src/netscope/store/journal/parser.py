@@ -1,4 +1,4 @@
-"""What new bytes of a journal say: frames as columns, those that repeat at memory speed. Nobody else sees it yet."""
+"""Parse new bytes of a journal into metadata and columns; runs of equal rows are decoded at memory speed."""
 
 from __future__ import annotations
 
@@ -16,49 +16,52 @@ from netscope.schema.media import Asset
 from netscope.store.journal import frames, sparse_bins
 from netscope.store.journal.blobs import is_name
 from netscope.store.journal.frames import Frame
-from netscope.store.journal.memtable import ROW_BYTES, BinRow, Block, Histogram, KeySet, Tail
-from netscope.store.journal.metadata import LATEST, LONGEST_KEY, Count, Head, Memo, Start, Step, Time
+from netscope.store.journal.memtable import ROW_BYTES, BinRow, KeySet, LoggedHistogram, Memtable, RowBlock
+from netscope.store.journal.metadata import LONGEST_KEY, TIME_LIMIT, Count, LargeMetadata, Metadata, Start, Step, Time
 from netscope.store.journal.points import to_ms
 
 HISTOGRAM_HEAD = struct.Struct("<qdI")
 BINS_HEAD = struct.Struct("<HH")
-SENSELESS = (
+MALFORMED_BODY_ERRORS = (
     msgspec.MsgspecError, struct.error, ValueError, TypeError, KeyError, OverflowError, RecursionError,
 )  # fmt: skip
-"""What a valid frame with a senseless body raises."""
-DEEPEST = 100  # of lists and mappings in an event; Python's own stack ends at 1,000
-FEW = 64  # rows of a key set that are taken together with those of others
+"""Exceptions that a valid frame with a malformed body raises."""
+MAX_DEPTH = 100  # nesting of lists and mappings in an event; Python's recursion limit is 1,000
+FEW_ROWS = 64  # key sets with fewer rows are decoded together with others
 
 
-class News:
-    """What is taken up to `offset`: a head that goes on from the one before, and a tail of what is new."""
+class JournalParser:
+    """Parses the bytes from an offset on, without changing the state of the follower.
 
-    def __init__(self, offset: int, head: Head, sets: dict[int, KeySet]) -> None:
-        """Go on from `offset`, with what was known there; neither head nor key sets are changed."""
+    `offset` is the end of the parsed bytes, `metadata` an updated copy, and `memtable` has only the new data.
+    """
+
+    def __init__(self, offset: int, metadata: Metadata, sets: dict[int, KeySet]) -> None:
+        """Continue at `offset` with the metadata and key sets valid there, neither of which is changed."""
         self.offset = offset
-        self.head, self.sets = head.draft(), sets
-        self.memo, self.tail = Memo(), Tail()
+        self.metadata, self.sets = metadata.copy(), sets
+        self.large_metadata, self.memtable = LargeMetadata(), Memtable()
         self._shared = sets
-        self._first_row_at = 1 << 62 if self.head.first_row is None else -1
+        self._first_row_at = 1 << 62 if self.metadata.first_row is None else -1
         self._last_row_at = -1
 
     def parse(self, buffer: bytes, *, final: bool, thorough: bool = True) -> int:
-        """Take the frames of a buffer that begins at `offset`; how many bytes were taken.
+        """Parse the frames of a buffer that begins at `offset`; returns the number of parsed bytes.
 
         Args:
-            buffer: Begins where a frame should.
-            final: The file ends with the buffer: a frame that runs past it is none.
-            thorough: Zeros may have frames behind them.
+            buffer: Bytes that begin at a frame.
+            final: Whether the file ends with the buffer, so that a frame that runs past its end is invalid.
+            thorough: Whether to look for frames after zeros.
         """
         found = frames.Frames(buffer)
         view, end, at = found.view, len(buffer), 0
-        rows: dict[int, list[int]] = defaultdict(list)  # where they begin, per number of a key set
-        stretches: dict[int, list[np.ndarray]] = {}  # those before them
+        rows: dict[int, list[int]] = defaultdict(list)  # offsets of single rows, per key set number
+        stretches: dict[int, list[np.ndarray]] = {}  # offsets of earlier rows
         words = np.frombuffer(buffer, "<u4", len(buffer) // 4)
-        sets, head = self.sets, frames.FRAME_HEAD.unpack_from
-        before, n_alike = -1, 0  # key set of the row that ends here, and how many like it came in a row
+        sets, read_head = self.sets, frames.FRAME_HEAD.unpack_from
+        before, n_alike = -1, 0  # key set of the previous row, and the number of consecutive rows of it
 
-        def gather() -> None:
+        def take_pending_rows() -> None:
             for number, singles in rows.items():
                 stretches.setdefault(number, []).append(np.array(singles, np.int64))
             self._take_rows(buffer, ((self.sets[n], places) for n, places in stretches.items()))
@@ -66,7 +69,7 @@ class News:
             stretches.clear()
 
         while at + 16 <= end:
-            length, crc, kind, padding, _, number = head(view, at)
+            length, crc, kind, padding, _, number = read_head(view, at)
             if not length and not thorough:
                 break
             stop = at + 8 + length
@@ -81,7 +84,7 @@ class News:
                 n_alike = n_alike + 1 if number == before else 1
                 before = number
                 if n_alike > 5:
-                    n = _stretch(words, view, at, length)
+                    n = _n_repeated_rows(words, view, at, length)
                     known = stretches.setdefault(number, [])
                     known.append(np.array(rows.pop(number, ()), np.int64))
                     known.append(np.arange(at, at + n * (8 + length), 8 + length))
@@ -103,119 +106,119 @@ class News:
                 continue
             if frame.kind == frames.KEY_SET:
                 if frame.key_set in self.sets:
-                    gather()  # the number gets another meaning
-                self._take(frame)
+                    take_pending_rows()  # the number is redefined
+                self._take_frame(frame)
                 sets = self.sets
             else:
-                self._take(frame)
+                self._take_frame(frame)
             at = frame.end
-        gather()
+        take_pending_rows()
         self.offset += at
         return at
 
     def _time(self, seconds: float) -> float:
-        """A frame's time as the index keeps it; NaN if it is out of range."""
-        time = float(_possible(np.array([seconds]))[0])
+        """A frame's time, rounded as in the index; NaN if it is out of range."""
+        time = float(_valid_times(np.array([seconds]))[0])
         if time != time:
-            self.head.fault(f"{seconds:g} is no possible time")
+            self.metadata.fault(f"{seconds:g} is not a valid time")
         return time
 
     def damage(self, n: int) -> None:
-        """Count bytes that are no frames."""
-        self.head.n_damaged += 1
-        self.head.damaged_bytes += n
+        """Count damaged bytes."""
+        self.metadata.n_damaged += 1
+        self.metadata.damaged_bytes += n
 
-    def define(self, number: int, keys: KeySet) -> None:
-        """From here on rows of this number have these keys."""
+    def define_key_set(self, number: int, keys: KeySet) -> None:
+        """Assign a key set to a number, for the rows from here on."""
         if self.sets is self._shared:
             self.sets = dict(self.sets)
-            self.head.key_sets = dict(self.head.key_sets)
-        self.head.is_redefined |= self.sets.get(number, keys) != keys
+            self.metadata.key_sets = dict(self.metadata.key_sets)
+        self.metadata.is_redefined |= self.sets.get(number, keys) != keys
         self.sets[number] = keys
-        self.head.key_sets[number] = keys.id
+        self.metadata.key_sets[number] = keys.id
 
     def _take_rows(self, buffer: bytes, found: Iterable[tuple[KeySet, list[np.ndarray]]]) -> None:
-        """Cut the rows of many key sets out of a buffer; those of few rows and equal width together."""
+        """Extract the rows of many key sets from a buffer; small key sets of equal width are handled together."""
         few: dict[int, list[tuple[KeySet, np.ndarray]]] = defaultdict(list)
         for keys, parts in found:
             places = np.concatenate(parts) if len(parts) > 1 else parts[0]
-            if len(places) < FEW:
+            if len(places) < FEW_ROWS:
                 few[len(keys.keys)].append((keys, places))
             else:
-                self._add([(keys, len(places))], _cut(buffer, places, len(keys.keys)))
+                self._add([(keys, len(places))], _row_block(buffer, places, len(keys.keys)))
         for width, some in few.items():
             places = np.concatenate([places for _, places in some])
-            self._add([(keys, len(places)) for keys, places in some], _cut(buffer, places, width))
+            self._add([(keys, len(places)) for keys, places in some], _row_block(buffer, places, width))
 
-    def _add(self, sets: list[tuple[KeySet, int]], block: Block) -> None:
-        """Take rows that stand one key set after the other: so many of each."""
+    def _add(self, sets: list[tuple[KeySet, int]], block: RowBlock) -> None:
+        """Add a block with the rows of several key sets, one after the other; `sets` has the number of rows of each."""
         at, steps, times, values = block
         at += self.offset
         if n_timeless := int(np.count_nonzero(np.isnan(times))):
-            self.head.fault(f"{n_timeless:,} rows from byte {int(at[0]):,} on have no possible time")
+            self.metadata.fault(f"{n_timeless:,} rows from byte {int(at[0]):,} on have no valid time")
         start = 0
         for keys, n in sets:
             stop = start + n
-            self.tail.add(keys, Block(at[start:stop], steps[start:stop], times[start:stop], values[start:stop]))
-            self.head.n_rows[keys.id] = self.head.n_rows.get(keys.id, 0) + n
+            self.memtable.add(keys, RowBlock(at[start:stop], steps[start:stop], times[start:stop], values[start:stop]))
+            self.metadata.n_rows[keys.id] = self.metadata.n_rows.get(keys.id, 0) + n
             if keys.kind == "scalar":
                 self._saw_scalars(at[start:stop], steps[start:stop], times[start:stop])
             else:
-                self.head.saw_step(int(steps[start:stop].min()))
+                self.metadata.saw_step(int(steps[start:stop].min()))
             start = stop
-        self.head.heard(float(np.fmax.reduce(times)))
+        self.metadata.saw_time(float(np.fmax.reduce(times)))
 
     def _saw_scalars(self, at: np.ndarray, steps: np.ndarray, times: np.ndarray) -> None:
-        """Remember the first and the last of some rows of a key set; key sets come in any order."""
-        self.head.saw_scalars(int(steps.min()), int(steps.max()))
+        """Update the first and last row of scalars in the file; key sets come in any order."""
+        self.metadata.saw_scalars(int(steps.min()), int(steps.max()))
         if at[0] < self._first_row_at:
             self._first_row_at = int(at[0])
-            self.head.first_row = _time_or_0(times[0]), int(steps[0])
+            self.metadata.first_row = _time_or_0(times[0]), int(steps[0])
         if at[-1] > self._last_row_at:
             self._last_row_at = int(at[-1])
-            self.head.last_row = _time_or_0(times[-1]), int(steps[-1])
+            self.metadata.last_row = _time_or_0(times[-1]), int(steps[-1])
 
-    def _take(self, frame: Frame) -> None:
-        if frame.kind not in TAKE:
+    def _take_frame(self, frame: Frame) -> None:
+        if frame.kind not in FRAME_READERS:
             return
-        name, take = TAKE[frame.kind]
+        name, take = FRAME_READERS[frame.kind]
         try:
             take(self, frame)
-        except SENSELESS as error:
+        except MALFORMED_BODY_ERRORS as error:
             where = f"{name} at byte {self.offset + frame.start:,}"
             self.fault(frame.end - frame.start, f"{where}: {error or type(error).__name__}")
 
     def fault(self, n_bytes: int, sentence: str) -> None:
-        """Count bytes that are not what FORMAT.md says, and remember why."""
+        """Count bytes that do not follow FORMAT.md, and record the reason."""
         self.damage(n_bytes)
-        self.head.fault(sentence)
+        self.metadata.fault(sentence)
 
     def _start(self, frame: Frame) -> None:
         start = msgspec.json.decode(frame.body, type=Start)
-        name = None if start.name is None else self.head.name(start.name)
-        self.head.start = msgspec.structs.replace(start, name=name)
+        name = None if start.name is None else self.metadata.checked_name(start.name)
+        self.metadata.start = msgspec.structs.replace(start, name=name)
 
     def _key_set(self, frame: Frame) -> None:
         keys = _KEY_SET.decode(frame.body)
         if (longest := max(map(len, keys.keys), default=0)) > LONGEST_KEY:
             raise ValueError(f"a key of {longest:,} characters; the longest has {LONGEST_KEY:,}")
-        self.define(frame.key_set, keys)
+        self.define_key_set(frame.key_set, keys)
 
     def _row(self, frame: Frame) -> None:
         raise ValueError("a row whose key set is not defined, or of another length")
 
     def _event(self, frame: Frame) -> None:
         event = dict(msgspec.json.decode(frame.body))
-        if _depth(event) > DEEPEST:
-            raise ValueError("what is nested so deep cannot be shown")
-        self.head.event(event, self.memo)
+        if _depth(event) > MAX_DEPTH:
+            raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+        self.metadata.apply_event(event, self.large_metadata)
         if event.get("event") == "end":
-            self.tail.lines += self.head.settle()
+            self.memtable.lines += self.metadata.finish_console()
 
     def _bins(self, frame: Frame) -> None:
         step, time = frames.POINT.unpack_from(frame.body)
         at = frames.POINT.size
-        keys = self._binned(frame)
+        keys = self._bins_key_set(frame)
         stretches: list[tuple[int, np.ndarray]] = []
         for _ in keys.keys:
             first, n = BINS_HEAD.unpack_from(frame.body, at)
@@ -224,27 +227,27 @@ class News:
                 raise ValueError(f"bins {first} to {first + n}; there are {N_BINS}")
             stretches.append((first, np.frombuffer(frame.body, "<u4", n, at)))
             at += 4 * n
-        self._counted(frame, keys, step, time, _histograms(stretches))
+        self._add_bin_row(frame, keys, step, time, _histograms(stretches))
 
     def _sparse_bins(self, frame: Frame) -> None:
         step, time = frames.POINT.unpack_from(frame.body)
-        keys = self._binned(frame)
-        self._counted(frame, keys, step, time, sparse_bins.decode(frame.body[frames.POINT.size :], len(keys.keys)))
+        keys = self._bins_key_set(frame)
+        self._add_bin_row(frame, keys, step, time, sparse_bins.decode(frame.body[frames.POINT.size :], len(keys.keys)))
 
-    def _binned(self, frame: Frame) -> KeySet:
+    def _bins_key_set(self, frame: Frame) -> KeySet:
         keys = self.sets[frame.key_set]
         if keys.kind != "bins":
             raise ValueError(f"its keys are of kind {keys.kind!r}")
         return keys
 
-    def _counted(self, frame: Frame, keys: KeySet, step: int, time: float, found: Histograms) -> None:
+    def _add_bin_row(self, frame: Frame, keys: KeySet, step: int, time: float, found: Histograms) -> None:
         time = self._time(time)
         ends = np.concatenate(([0], np.cumsum(found.sizes)))
         row = BinRow(self.offset + frame.start, step, time, ends, found.places, found.counts)
-        self.tail.bins.setdefault(keys, []).append(row)
-        self.head.n_rows[keys.id] = self.head.n_rows.get(keys.id, 0) + 1
-        self.head.saw_step(step)
-        self.head.heard(time)
+        self.memtable.bins.setdefault(keys, []).append(row)
+        self.metadata.n_rows[keys.id] = self.metadata.n_rows.get(keys.id, 0) + 1
+        self.metadata.saw_step(step)
+        self.metadata.saw_time(time)
 
     def _asset(self, frame: Frame) -> None:
         asset = msgspec.json.decode(frame.body, type=Asset)
@@ -253,26 +256,26 @@ class News:
             raise ValueError(f"a key of {len(asset.key):,} characters; the longest has {LONGEST_KEY:,}")
         if asset.blob and not is_name(asset.blob):
             raise ValueError(f"{asset.blob!r:.80} is not the name of a blob")
-        self.tail.assets.append(asset)
-        self.head.n_assets += 1
-        self.head.saw_step(asset.step)
-        self.head.heard(asset.time)
+        self.memtable.assets.append(asset)
+        self.metadata.n_assets += 1
+        self.metadata.saw_step(asset.step)
+        self.metadata.saw_time(asset.time)
 
     def _console(self, frame: Frame) -> None:
         time, stream = frames.CONSOLE_HEAD.unpack_from(frame.body)
         text = bytes(frame.body[frames.CONSOLE_HEAD.size :]).decode("utf-8", "replace")
-        self.tail.lines += self.head.print(self._printed_at(time), 2 if stream == 2 else 1, text)
+        self.memtable.lines += self.metadata.add_output(self._printed_at(time), 2 if stream == 2 else 1, text)
 
     def _live_rows(self, frame: Frame) -> None:
         time, stream, n_back = frames.LIVE_HEAD.unpack_from(frame.body)
         text = bytes(frame.body[frames.LIVE_HEAD.size :]).decode("utf-8", "replace")
-        self.head.animate(self._printed_at(time), 2 if stream == 2 else 1, n_back, text)
+        self.metadata.set_live_rows(self._printed_at(time), 2 if stream == 2 else 1, n_back, text)
 
     def _printed_at(self, time: float) -> float:
-        """When something was printed; if that is out of range, the latest time so far."""
+        """Time of console output; if it is out of range, the latest time so far."""
         time = self._time(time)
-        self.head.heard(time)
-        return self.head.last_time if time != time else time
+        self.metadata.saw_time(time)
+        return self.metadata.last_time if time != time else time
 
     def _histogram(self, frame: Frame) -> None:
         step, time, n_key = HISTOGRAM_HEAD.unpack_from(frame.body)
@@ -281,16 +284,18 @@ class News:
         numbers = np.frombuffer(frame.body, "<f8", offset=at + n_key + -n_key % 8).copy()
         n = len(numbers) // 2
         if n_key > len(frame.body) or len(numbers) % 2 == 0:
-            raise ValueError("edges are one more than counts")
+            raise ValueError("expected one edge more than counts")
         time = self._time(time)
-        self.tail.histograms.setdefault(key, []).append(Histogram(step, time, numbers[: n + 1], numbers[n + 1 :]))
-        self.head.n_histograms[key] = self.head.n_histograms.get(key, 0) + 1
-        self.head.saw_step(step)
-        self.head.heard(time)
+        self.memtable.histograms.setdefault(key, []).append(
+            LoggedHistogram(step, time, numbers[: n + 1], numbers[n + 1 :])
+        )
+        self.metadata.n_histograms[key] = self.metadata.n_histograms.get(key, 0) + 1
+        self.metadata.saw_step(step)
+        self.metadata.saw_time(time)
 
 
 class ValidAsset(msgspec.Struct):
-    """What an asset has to be beyond its types: numbers that fit the index and the page."""
+    """Constraints on an asset beyond its types: numbers that fit the index and the page."""
 
     step: Step
     time: Time
@@ -300,23 +305,23 @@ class ValidAsset(msgspec.Struct):
 
 
 _KEY_SET = msgspec.json.Decoder(KeySet)
-TAKE: dict[int, tuple[str, Callable[[News, Frame], None]]] = {
-    frames.START: ("start", News._start),
-    frames.KEY_SET: ("key set", News._key_set),
-    frames.ROW: ("row", News._row),
-    frames.EVENT: ("event", News._event),
-    frames.BINS: ("bins", News._bins),
-    frames.SPARSE_BINS: ("bins", News._sparse_bins),
-    frames.ASSET: ("asset", News._asset),
-    frames.CONSOLE: ("console", News._console),
-    frames.LIVE_ROWS: ("live rows", News._live_rows),
-    frames.HISTOGRAM: ("histogram", News._histogram),
+FRAME_READERS: dict[int, tuple[str, Callable[[JournalParser, Frame], None]]] = {
+    frames.START: ("start", JournalParser._start),
+    frames.KEY_SET: ("key set", JournalParser._key_set),
+    frames.ROW: ("row", JournalParser._row),
+    frames.EVENT: ("event", JournalParser._event),
+    frames.BINS: ("bins", JournalParser._bins),
+    frames.SPARSE_BINS: ("bins", JournalParser._sparse_bins),
+    frames.ASSET: ("asset", JournalParser._asset),
+    frames.CONSOLE: ("console", JournalParser._console),
+    frames.LIVE_ROWS: ("live rows", JournalParser._live_rows),
+    frames.HISTOGRAM: ("histogram", JournalParser._histogram),
 }
-"""What a kind of frame is called, and what takes it."""
+"""Name and reader of each kind of frame."""
 
 
 def _histograms(stretches: list[tuple[int, np.ndarray]]) -> Histograms:
-    """Histograms out of the first bin of each and the counts from there on."""
+    """Histograms from the first bin of each and its counts from there on."""
     filled = [np.flatnonzero(counts) for _, counts in stretches]
     return Histograms(
         np.array([len(some) for some in filled], np.int64),
@@ -326,11 +331,11 @@ def _histograms(stretches: list[tuple[int, np.ndarray]]) -> Histograms:
 
 
 def _time_or_0(time: float) -> float:
-    return float(time) if time == time else 0.0  # the index, which is JSON, has no NaN
+    return float(time) if time == time else 0.0  # JSON, as stored in the index, has no NaN
 
 
 def _depth(value: Any) -> int:
-    """How many lists and mappings are one within the other."""
+    """Nesting depth of lists and mappings."""
     level, depth = [value], 0
     while level := [one for one in level if isinstance(one, dict | list)]:
         depth += 1
@@ -338,8 +343,8 @@ def _depth(value: Any) -> int:
     return depth
 
 
-def _cut(buffer: bytes, places: np.ndarray, n_keys: int) -> Block:
-    """The rows that begin at these places of a buffer, all of so many keys."""
+def _row_block(buffer: bytes, places: np.ndarray, n_keys: int) -> RowBlock:
+    """The rows at these offsets of a buffer, all with `n_keys` keys."""
     words = np.frombuffer(buffer, "<i8", len(buffer) // 8)
     width = 2 + n_keys
     stride = (8 + ROW_BYTES) // 8 + n_keys
@@ -349,17 +354,17 @@ def _cut(buffer: bytes, places: np.ndarray, n_keys: int) -> Block:
         table = np.lib.stride_tricks.as_strided(table, (len(places), width), (stride * 8, 8))
     else:
         table = words[(places // 8 + 2)[:, None] + np.arange(width)]
-    steps, times = table[:, 0].copy(), _possible(np.ascontiguousarray(table[:, 1]).view("<f8"))
-    return Block(places, steps, times, np.ascontiguousarray(table[:, 2:]).view("<f8"))
+    steps, times = table[:, 0].copy(), _valid_times(np.ascontiguousarray(table[:, 1]).view("<f8"))
+    return RowBlock(places, steps, times, np.ascontiguousarray(table[:, 2:]).view("<f8"))
 
 
 def _is_evenly_spaced(places: np.ndarray, stride: int) -> bool:
-    """Rows of several key sets may stand in any order."""
+    """Whether rows are contiguous and in file order."""
     return bool((places[1:] - places[:-1] == stride).all())
 
 
-def _stretch(words: np.ndarray, view: memoryview, at: int, length: int) -> int:
-    """How many rows like the valid one at `at` follow each other from there, itself included."""
+def _n_repeated_rows(words: np.ndarray, view: memoryview, at: int, length: int) -> int:
+    """Number of consecutive valid rows of one key set that begin with the valid row at `at`."""
     stride = (8 + length) // 4
     fits = (len(view) - at) // (8 + length)
     n, some = 1, 64
@@ -381,8 +386,8 @@ def _stretch(words: np.ndarray, view: memoryview, at: int, length: int) -> int:
     return n
 
 
-def _possible(times: np.ndarray) -> np.ndarray:
-    """Times to the millisecond; NaN for those out of range."""
+def _valid_times(times: np.ndarray) -> np.ndarray:
+    """Times rounded to milliseconds; NaN if out of range."""
     times = to_ms(times)
-    is_possible = (times >= 0.0) & (times < LATEST)
+    is_possible = (times >= 0.0) & (times < TIME_LIMIT)
     return times if is_possible.all() else np.where(is_possible, times, np.nan)

@@ -1,4 +1,4 @@
-"""Points of a series as columns. Their times are decoded when somebody asks for them: a chart over steps never does."""
+"""Points of a series as columns. Times are decoded on first use, because a chart over steps does not need them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ Times = np.ndarray | Callable[[], np.ndarray]
 
 
 class Points:
-    """Points, each column in one order: as they were logged, or ascending in step."""
+    """Points of a series, as logged or ascending in step."""
 
     __slots__ = ("_times", "n", "steps", "values")
 
     def __init__(
         self, steps: np.ndarray, times: Times | tuple[Times, ...], values: np.ndarray, n: int | None = None
     ) -> None:
-        """Name the columns.
+        """Create points from columns.
 
         Args:
             steps: i64.
-            times: Unix seconds, f64; or what gives them; or several of either that follow one another.
-            values: f32 where that holds all of them exactly, else f64.
-            n: How many were logged, if these are only an outline of them.
+            times: Unix seconds, f64, or a function that returns them, or a tuple of either, to be concatenated.
+            values: f32 if that represents all values exactly, else f64.
+            n: Number of logged points, if these are only an outline of them.
         """
         self.n = len(steps) if n is None else n
         self.steps, self.values = steps, values
@@ -33,7 +33,7 @@ class Points:
 
     @property
     def is_outline(self) -> bool:
-        """Whether these are the extremes of more points than they are."""
+        """Whether these are only the extremes of more points."""
         return self.n > len(self.steps)
 
     @property
@@ -45,12 +45,12 @@ class Points:
         return times
 
     def at(self, places: np.ndarray) -> Points:
-        """Some of them."""
+        """The points at some indices."""
         return Points(self.steps[places], self.times[places], self.values[places])
 
 
 def concatenate(parts: Sequence[Points]) -> Points:
-    """One after the other; nothing is decoded."""
+    """Concatenate points; times are not decoded."""
     if len(parts) == 1:
         return parts[0]
     if not parts:
@@ -66,7 +66,7 @@ def is_ascending(steps: np.ndarray) -> bool:
 
 
 def to_ms(times: np.ndarray) -> np.ndarray:
-    """Round Unix seconds to milliseconds, as the index keeps them; what is not a sensible time stays as it is.
+    """Round Unix seconds to milliseconds, as in the index; values too large for that are unchanged.
 
     >>> to_ms(np.array([1.0004, 2.0])).tolist()
     [1.0, 2.0]

@@ -1,7 +1,7 @@
 """Open regular files only, and never through a link that leads out of the run's folder.
 
-A run may be somebody else's: a pipe in place of a file would block its reader for ever, and a link may lead to any file
-of the reader's own.
+A run may come from someone else: a pipe in place of a file would block the reader forever, and a link could point to
+any file of the reader.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def open_regular(path: str | os.PathLike[str], flags: int = 0) -> FileIO:
     """Open a file for reading, unbuffered.
 
     Raises:
-        OSError: It is not there, cannot be read, or is a pipe, a socket, a device or a folder.
+        OSError: The file is missing or unreadable, or it is a pipe, a socket, a device or a folder.
     """
     descriptor = os.open(path, _FLAGS | flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -31,10 +31,10 @@ def open_regular(path: str | os.PathLike[str], flags: int = 0) -> FileIO:
 
 
 def open_inside(path: str) -> FileIO:
-    """`open_regular`, for a file that lies in its run's folder.
+    """`open_regular` for a file in a run's folder.
 
     Raises:
-        FormatError: It is a link that leads out of the folder.
+        FormatError: The file is a link that leads out of the folder.
         OSError: As for `open_regular`.
     """
     try:
@@ -51,6 +51,6 @@ def open_inside(path: str) -> FileIO:
 
 
 def is_inside(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
-    """Whether a path leads into a folder once all links are followed."""
+    """Whether a path is inside a folder after all links are resolved."""
     real = os.path.realpath(folder)
     return os.path.commonpath([real, os.path.realpath(path)]) == real

@@ -1,7 +1,7 @@
-"""Histograms of many keys as bytes: only bins with counts, all keys at once. FORMAT.md, frame kind 9.
+"""Encode the histograms of many keys as bytes, with only the bins that have counts. FORMAT.md, frame kind 9.
 
-A layer's weights fill some 150 of the 2,048 bins, in two stretches far apart: four bytes a filled bin are a seventh of
-the stretch from the first to the last, and all keys together are packed in a few array operations.
+A layer's weights fill about 150 of the 2,048 bins, in two ranges far apart. Four bytes per filled bin are a seventh of
+the dense range, and all keys together are packed in a few array operations.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def decode(body: bytes | memoryview, n_keys: int) -> Histograms:
     """The inverse of `encode`.
 
     Raises:
-        ValueError: Cut short, or a bin that there is not.
+        ValueError: The body is cut short, or a bin number is out of range or not ascending.
     """
     sizes = np.frombuffer(body, "<u2", n_keys).astype(np.int64)
     n = int(sizes.sum())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from netscope.store.query.known import Known
+from netscope.store.query.known_keys import KnownKeys
 from netscope.store.query.parser import CONSTANTS, FIELDS
 
 STATES = ("running", "finished", "crashed", "killed", "abandoned", "unreadable")
@@ -41,13 +41,13 @@ _SYMBOLS: tuple[tuple[str, str], ...] = (
 )
 
 
-def is_attempt(text: str, known: Known | None) -> bool:
+def looks_like_filter(text: str, known: KnownKeys | None) -> bool:
     """Whether a text without signs of the filter language looks like a filter of another one: `name: x`, `a && b`."""
     found = _FIELD_COLON.match(text)
     return bool(_ATTEMPT.search(text)) or bool(found and known and known.find(found[1]))
 
 
-def corrected(text: str, known: Known | None) -> str:
+def correct(text: str, known: KnownKeys | None) -> str:
     """The text with what other languages write replaced; whether it can be read now is for the caller to find out."""
     text = text.translate(_STRAIGHT)
     rest = _QUOTED.sub("", text)
@@ -96,7 +96,7 @@ def _membership(text: str) -> str:
     return re.sub(rf"({_WORD})\s*:\s*(?={_VALUE})", r"\1 == ", text)
 
 
-def _near_names(text: str, known: Known | None) -> str:
+def _near_names(text: str, known: KnownKeys | None) -> str:
     """Names before a comparison that no run has, replaced by the one that looks like them."""
     if known is None:
         return text
@@ -111,7 +111,7 @@ def _near_names(text: str, known: Known | None) -> str:
     return re.sub(rf"(?<![\w./@{_MASKS}-]){_WORD}(?=\s*(?:[=!<>~]=|[<>~]|\b(?:is|in|not\s+in)\b))", near, text)
 
 
-def _quoted_values(text: str, known: Known | None) -> str:
+def _quoted_values(text: str, known: KnownKeys | None) -> str:
     """Words that stand where a text is expected, in quotes."""
 
     def bare(word: str) -> str:
@@ -133,7 +133,7 @@ def _quoted_values(text: str, known: Known | None) -> str:
     )
 
 
-def _is_value(word: str, known: Known | None) -> bool:
+def _is_value(word: str, known: KnownKeys | None) -> bool:
     """Whether a word means something where it stands: a number, a constant, a name."""
     if re.match(r"[+-]?\.?\d", word) or word in CONSTANTS or word in FIELDS or word in KEYWORDS:
         return True

@@ -22,7 +22,7 @@ ORDERS: dict[str, Callable[..., bool]] = {
 }  # fmt: skip
 
 
-def truth(value: Value) -> bool:
+def is_true(value: Value) -> bool:
     """What counts as yes: as in Python, but NaN is no."""
     return bool(value) and value == value
 
@@ -32,12 +32,12 @@ def constant(value: Value) -> Node:
     return lambda run: value
 
 
-def every(terms: list[Node]) -> Node:
+def all_of(terms: list[Node]) -> Node:
     """Whether all of them are so; asks no further than the first that is not."""
-    return lambda run: all(truth(term(run)) for term in terms)
+    return lambda run: all(is_true(term(run)) for term in terms)
 
 
-def comparing(word: str, a: Node, b: Node) -> Node:
+def comparison(word: str, a: Node, b: Node) -> Node:
     """Compare two values of a run."""
     match word:
         case "==":
@@ -77,10 +77,10 @@ def ordered(word: str, a: Value, b: Value) -> bool:
     return isinstance(a, str) and isinstance(b, str) and ORDERS[word](a, b)
 
 
-def spelt(value: Value) -> str:
+def javascript_text(value: Value) -> str:
     """As JavaScript spells it.
 
-    >>> [spelt(value) for value in (True, 0.25, 64.0, 1e-7, 1e-5, 1e21, float("nan"), float("inf"))]
+    >>> [javascript_text(value) for value in (True, 0.25, 64.0, 1e-7, 1e-5, 1e21, float("nan"), float("inf"))]
     ['true', '0.25', '64', '1e-7', '0.00001', '1e+21', 'NaN', 'Infinity']
     """
     if isinstance(value, bool):
@@ -88,7 +88,7 @@ def spelt(value: Value) -> str:
     if not isinstance(value, float):
         return str(value)
     if not math.isfinite(value):
-        return exact_numbers.spelt(value)
+        return exact_numbers.number_text(value)
     if value.is_integer() and abs(value) < 1e21:
         return str(int(value))
     digits, _, exponent = repr(value).partition("e")

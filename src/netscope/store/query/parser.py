@@ -10,8 +10,17 @@ from netscope.errors import UsageError
 from netscope.schema.run import Run
 from netscope.store.ingest.run_row import empty_run
 from netscope.store.journal.exact_numbers import MOST_DIGITS
-from netscope.store.query.known import PARTS, Known
-from netscope.store.query.operators import Node, Value, comparing, constant, every, is_missing, spelt, truth
+from netscope.store.query.known_keys import PARTS, KnownKeys
+from netscope.store.query.operators import (
+    Node,
+    Value,
+    all_of,
+    comparison,
+    constant,
+    is_missing,
+    is_true,
+    javascript_text,
+)
 
 FIELDS = ("id", "name", "state", "created", "updated", "duration", "tags", "notes", "archived")
 CONSTANTS: dict[str, Value] = {
@@ -51,7 +60,7 @@ def _tokens(text: str, what: str) -> list[Token]:
 class Parser:
     """Precedence climbs: or, and, not, comparison, sign, atom."""
 
-    def __init__(self, text: str, known: Known | None = None, what: str = "filter") -> None:
+    def __init__(self, text: str, known: KnownKeys | None = None, what: str = "filter") -> None:
         """Cut the text into tokens; names are taken as they are unless the `known` keys are given.
 
         Args:
@@ -66,7 +75,7 @@ class Parser:
         self._at = 0
         self._depth = 0
 
-    def whole(self) -> Node:
+    def parse(self) -> Node:
         """All of the text."""
         node = self._or()
         if self._next.kind != "end":
@@ -84,7 +93,7 @@ class Parser:
         self._at += 1
         return text
 
-    def _need(self, text: str) -> None:
+    def _expect(self, text: str) -> None:
         if self._take(text) is None:
             self._fail()
 
@@ -101,13 +110,13 @@ class Parser:
         while self._take("or"):
             terms.append(self._and())
         self._depth -= 1
-        return terms[0] if len(terms) == 1 else lambda run: any(truth(term(run)) for term in terms)
+        return terms[0] if len(terms) == 1 else lambda run: any(is_true(term(run)) for term in terms)
 
     def _and(self) -> Node:
         terms = [self._not()]
         while self._take("and"):
             terms.append(self._not())
-        return terms[0] if len(terms) == 1 else every(terms)
+        return terms[0] if len(terms) == 1 else all_of(terms)
 
     def _not(self) -> Node:
         n = 0
@@ -116,7 +125,7 @@ class Parser:
         inner = self._comparison()
         if not n:
             return inner
-        return lambda run: truth(inner(run)) == (n % 2 == 0)
+        return lambda run: is_true(inner(run)) == (n % 2 == 0)
 
     def _comparison(self) -> Node:
         left = self._signed()
@@ -132,20 +141,20 @@ class Parser:
                     tests.append(_missing(left, word == "=="))
                     continue
             right = self._signed()
-            tests.append(self._matching(word, left, right) if "~" in word else comparing(word, left, right))
+            tests.append(self._matching(word, left, right) if "~" in word else comparison(word, left, right))
             left = right
-        return every(tests) if len(tests) > 1 else tests[0] if tests else left
+        return all_of(tests) if len(tests) > 1 else tests[0] if tests else left
 
     def _matching(self, word: str, left: Node, right: Node) -> Node:
         wanted = right(BLANK)
         if not isinstance(wanted, str):
             self._fail("; expected a text with a regular expression")
-        pattern = compiled(wanted, self.text, self.what)
+        pattern = compile_pattern(wanted, self.text, self.what)
 
         def test(run: Run) -> bool:
             value = left(run)
             values = value if isinstance(value, list) else [value]
-            found = any(v is not None and pattern.search(spelt(v)) for v in values)
+            found = any(v is not None and pattern.search(javascript_text(v)) for v in values)
             return found != (word == "!~")
 
         return test
@@ -186,14 +195,14 @@ class Parser:
         first = self._or()
         if self._take(")") is not None:
             return first
-        self._need(",")
+        self._expect(",")
         return self._list(")", [first])
 
     def _list(self, end: str, items: list[Node]) -> Node:
         while self._take(end) is None:
             items.append(self._or())
             if self._take(",") is None:
-                self._need(end)
+                self._expect(end)
                 break
         return lambda run: [item(run) for item in items]
 
@@ -209,7 +218,7 @@ class Parser:
         if name == "duration":
             return lambda run: run.updated - run.created if run.created else None
         if name not in FIELDS:
-            return self._alone(name)
+            return self._bare_name(name)
 
         def field(run: Run) -> Value:
             value: Value = getattr(run, name)
@@ -217,12 +226,12 @@ class Parser:
 
         return field
 
-    def _alone(self, name: str) -> Node:
+    def _bare_name(self, name: str) -> Node:
         """A name of the configuration, else of a series, `.min` or `.max` of one."""
         key = name
         while self._take(".") is not None:
             key += "." + self._word()
-        key = self._meant(key)
+        key = self._resolve(key)
         stem, _, part = key.rpartition(".")
         is_part = part in PARTS
         self.keys |= {key, stem} if is_part else {key}
@@ -236,7 +245,7 @@ class Parser:
 
         return value
 
-    def _meant(self, name: str) -> str:
+    def _resolve(self, name: str) -> str:
         """The key that a name stands for."""
         if self.known is None:
             return name
@@ -273,12 +282,12 @@ class Parser:
             if token.kind != "text":
                 self._fail('; a key in brackets is quoted: ["…"]')
             self._at += 1
-            self._need("]")
+            self._expect("]")
             key = _unquote(token.text)
             while dotted and self._next.text in (".", "["):
                 key += "." + self._path(dotted=False)
             return key
-        self._need(".")
+        self._expect(".")
         key = self._word()
         while dotted and self._take(".") is not None:
             key += "." + self._word()
@@ -305,7 +314,7 @@ def _unquote(text: str) -> str:
     return re.sub(r"\\(.)", lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), text[1:-1])
 
 
-def compiled(pattern: str, text: str, what: str = "filter", flags: int = 0) -> re.Pattern[str]:
+def compile_pattern(pattern: str, text: str, what: str = "filter", flags: int = 0) -> re.Pattern[str]:
     """A regular expression in a filter, or in what is sorted by.
 
     Raises:

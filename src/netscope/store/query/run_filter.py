@@ -12,9 +12,9 @@ from typing import NamedTuple
 from netscope.errors import UsageError
 from netscope.schema.run import Run
 from netscope.store.query import near_miss
-from netscope.store.query.known import Known
-from netscope.store.query.operators import Node, is_missing, truth
-from netscope.store.query.parser import FIELDS, Parser, compiled
+from netscope.store.query.known_keys import KnownKeys
+from netscope.store.query.operators import Node, is_missing, is_true
+from netscope.store.query.parser import FIELDS, Parser, compile_pattern
 from netscope.text import Natural, natural
 
 FILTER_SIGNS = re.compile(
@@ -32,7 +32,7 @@ class Query(NamedTuple):
     """Series whose summary must be in the run."""
 
 
-def understand(text: str, known: Known | None = None) -> Query:
+def parse_filter(text: str, known: KnownKeys | None = None) -> Query:
     """Make a test out of what was typed.
 
     Args:
@@ -46,35 +46,35 @@ def understand(text: str, known: Known | None = None) -> Query:
     if not text:
         return Query(lambda run: True, [])
     if (regex := re.fullmatch(r"/(.+)/(i?)", text)) is not None:
-        pattern = compiled(regex[1], text, flags=re.IGNORECASE if regex[2] else 0)
+        pattern = compile_pattern(regex[1], text, flags=re.IGNORECASE if regex[2] else 0)
         return Query(lambda run: bool(pattern.search(run.name) or pattern.search(run.id)), [])
     is_filter = bool(FILTER_SIGNS.search(text) or ARCHIVED.match(text))
-    if not is_filter and not near_miss.is_attempt(text, known):
-        return _words(text)
+    if not is_filter and not near_miss.looks_like_filter(text, known):
+        return _word_search(text)
     try:
         return _read(text, known)
     except UsageError as error:
-        if (instead := _instead(text, known)) is not None:
+        if (instead := _correction(text, known)) is not None:
             raise UsageError(f"{error}; type instead: {instead}") from error
         if is_filter:
             raise
-        return _words(text)
+        return _word_search(text)
 
 
-def _words(text: str) -> Query:
+def _word_search(text: str) -> Query:
     wanted = text.lower().split()
-    return Query(lambda run: all(word in _hay(run) for word in wanted), [])
+    return Query(lambda run: all(word in _searched_text(run) for word in wanted), [])
 
 
-def _read(text: str, known: Known | None) -> Query:
+def _read(text: str, known: KnownKeys | None) -> Query:
     parser = Parser(text, known)
-    node = parser.whole()
-    return Query(lambda run: truth(node(run)), sorted(parser.keys))
+    node = parser.parse()
+    return Query(lambda run: is_true(node(run)), sorted(parser.keys))
 
 
-def _instead(text: str, known: Known | None) -> str | None:
+def _correction(text: str, known: KnownKeys | None) -> str | None:
     """What was meant, where that can be read."""
-    instead = near_miss.corrected(text, known)
+    instead = near_miss.correct(text, known)
     try:
         _read(instead, known)
     except UsageError:
@@ -90,7 +90,7 @@ class Order(NamedTuple):
     keys: list[str]
 
 
-def order_of(text: str, known: Known | None = None) -> Order:
+def order_of(text: str, known: KnownKeys | None = None) -> Order:
     """What to sort by: a field, `config.…` or `summary[…]`; "-…" descends.
 
     Raises:
@@ -103,7 +103,7 @@ def order_of(text: str, known: Known | None = None) -> Order:
         )
     parser = Parser(text.removeprefix("-"), known, "sort")
     try:
-        return Order(parser.whole(), text.startswith("-"), sorted(parser.keys))
+        return Order(parser.parse(), text.startswith("-"), sorted(parser.keys))
     except UsageError as error:
         near = near_miss.nearest(typed, [*FIELDS, *known.config, *known.series]) if known else None
         if near is None or near == typed:
@@ -111,7 +111,7 @@ def order_of(text: str, known: Known | None = None) -> Order:
         raise UsageError(f"{error}; did you mean {near!r}?") from error
 
 
-def _hay(run: Run) -> str:
+def _searched_text(run: Run) -> str:
     return "\n".join([run.name, run.id, run.state, *run.tags, run.notes]).lower()
 
 
@@ -124,7 +124,7 @@ def sort(runs: Iterable[Run], order: Order) -> list[Run]:
         if is_missing(found) or found != found:
             missing.append(run)
         elif isinstance(found, int | float):
-            there.append(((False, found, NOTHING), run))
+            there.append(((False, found, EMPTY), run))
         else:
             there.append(
                 ((True, 0, natural(", ".join(map(str, found)) if isinstance(found, list) else str(found))), run)
@@ -133,4 +133,4 @@ def sort(runs: Iterable[Run], order: Order) -> list[Run]:
     return [*(run for _, run in there), *missing]
 
 
-NOTHING = natural("")
+EMPTY = natural("")

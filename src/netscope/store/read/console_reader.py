@@ -15,19 +15,19 @@ from netscope.store.ingest.run_state import attempt_of, first_of
 from netscope.store.journal import frames
 from netscope.store.journal.follower import Follower
 from netscope.store.journal.limits import plain
-from netscope.store.journal.memtable import Line
-from netscope.store.read.lru_cache import Cache
+from netscope.store.journal.memtable import PrintedLine
+from netscope.store.read.lru_cache import LruCache
 from netscope.store.read.series_reader import SeriesReader
 
 CACHE_BYTES = 32 << 20
 LINE_BYTES = 150  # of a line in memory, about
-EVERY = 1 << 62
+NO_LIMIT = 1 << 62
 MAIN = "main"
 
 Stream = Literal["out", "err"]
 
 
-class Wanted(NamedTuple):
+class LineFilter(NamedTuple):
     """Which lines are asked for; the defaults let all pass."""
 
     search: str = ""
@@ -35,21 +35,21 @@ class Wanted(NamedTuple):
     stream: Stream | None = None
     process: str = ""
 
-    def passes(self, line: Line) -> bool:
+    def passes(self, line: PrintedLine) -> bool:
         """Whether a line of the process is wanted."""
         if self.stream is not None and frames.STREAMS.get(line.stream) != self.stream:
             return False
         return not self.search or self.search.lower() in plain(line.text).lower()
 
 
-class Printed(NamedTuple):
+class WriterOutput(NamedTuple):
     """What one writer printed: its lines in the index with `upto <= indexed`, then those in memory."""
 
     journal: int
     indexed: int
     n: int
     """How many lines there are, the ones without an end among them."""
-    in_memory: list[Line]
+    in_memory: list[PrintedLine]
     rank: int | None
     process: str
 
@@ -60,7 +60,7 @@ class ConsoleReader:
     def __init__(self, series: SeriesReader) -> None:
         """Reads where `series` reads; nothing is cached yet."""
         self.series = series
-        self._blocks: Cache[list[Line]] = Cache(CACHE_BYTES)
+        self._blocks: LruCache[list[PrintedLine]] = LruCache(CACHE_BYTES)
 
     def lines(
         self,
@@ -84,9 +84,9 @@ class ConsoleReader:
         Raises:
             NotFoundError: No such run, or no such process in it.
         """
-        return self.series.retry(lambda: self._read(run_id, start, n, Wanted(search, stream, process)))
+        return self.series.retry(lambda: self._read(run_id, start, n, LineFilter(search, stream, process)))
 
-    def _read(self, run_id: str, start: int, n: int, wanted: Wanted) -> Console:
+    def _read(self, run_id: str, start: int, n: int, wanted: LineFilter) -> Console:
         printed = self._printed(run_id)
         by_rank = sorted(printed, key=lambda one: (one.rank is None and one.process != MAIN, one.rank or 0))
         processes = list(dict.fromkeys(one.process for one in by_rank))
@@ -95,34 +95,36 @@ class ConsoleReader:
                 there = ", ".join(map(repr, processes)) or "none that printed"
                 raise NotFoundError(f"no process {wanted.process!r} in run {run_id!r}; it has: {there}")
             printed = [one for one in printed if one.process == wanted.process]
-        if len(printed) == 1 and wanted == Wanted(process=wanted.process):  # nothing to merge or to look through
+        if len(printed) == 1 and wanted == LineFilter(process=wanted.process):  # nothing to merge or to look through
             (one,) = printed
             first = max(one.n + start, 0) if start < 0 else start
-            found = [_noun(one, line) for line in self._lines(one, first, first + max(n, 0))]
+            found = [_console_line(one, line) for line in self._lines(one, first, first + max(n, 0))]
             return Console(first, one.n, found, processes)
-        lines = [(line, one) for one in printed for line in self._lines(one, 0, EVERY) if wanted.passes(line)]
+        lines = [(line, one) for one in printed for line in self._lines(one, 0, NO_LIMIT) if wanted.passes(line)]
         first = max(len(lines) + start, 0) if start < 0 else start
         order = _by_time(lines) if len(printed) > 1 else range(len(lines))
         window = [lines[i] for i in order[first : first + max(n, 0)]]
-        return Console(first, len(lines), [_noun(one, line) for line, one in window], processes)
+        return Console(first, len(lines), [_console_line(one, line) for line, one in window], processes)
 
-    def _printed(self, run_id: str) -> list[Printed]:
-        """What each writer of a run printed, at one moment."""
+    def _printed(self, run_id: str) -> list[WriterOutput]:
+        """What each writer of a run printed, at one snapshot."""
         with self.series.indexer.lock:
-            ordered = [f for f in self.series.followed(run_id).ordered if attempt_of(f)]
+            ordered = [f for f in self.series.run_folder(run_id).ordered if attempt_of(f)]
             found = []
             for f in ordered:
-                last = f.head.unsettled
-                n = f.head.n_lines + len(last)
+                last = f.metadata.pending_lines
+                n = f.metadata.n_lines + len(last)
                 if n:
-                    rank = f.head.start.rank
-                    found.append(Printed(f.number, f.indexed, n, [*f.tail.lines, *last], rank, _process(f, ordered)))
+                    rank = f.metadata.start.rank
+                    found.append(
+                        WriterOutput(f.number, f.indexed, n, [*f.memtable.lines, *last], rank, _process(f, ordered))
+                    )
             return found
 
-    def _lines(self, one: Printed, low: int, high: int) -> list[Line]:
+    def _lines(self, one: WriterOutput, low: int, high: int) -> list[PrintedLine]:
         """Lines of a writer from `low` to `high`."""
         high = min(high, one.n)
-        here: dict[int, Line] = {}
+        here: dict[int, PrintedLine] = {}
         if one.indexed and low < high:
             c = tables.console.c
             inside = (c.journal == one.journal) & (c.upto <= one.indexed) & (c.start < high) & (c.start + c.n > low)
@@ -144,7 +146,7 @@ class ConsoleReader:
         return [here[i] for i in range(low, high)]
 
 
-def _by_time(lines: list[tuple[Line, Printed]]) -> list[int]:
+def _by_time(lines: list[tuple[PrintedLine, WriterOutput]]) -> list[int]:
     """The order in which lines of several writers were printed; of one writer's they stay in theirs."""
     times = np.array([line.time for line, _ in lines])
     writers = np.array([one.journal for _, one in lines])
@@ -157,12 +159,12 @@ def _by_time(lines: list[tuple[Line, Printed]]) -> list[int]:
 
 def _process(f: Follower, ordered: list[Follower]) -> str:
     """What a writer is called among those of its run."""
-    start = f.head.start
+    start = f.metadata.start
     if start.rank is not None:
         return f"rank {start.rank}"
     is_first = f is first_of([one for one in ordered if attempt_of(one) == attempt_of(f)])
     return MAIN if is_first else f"{start.pid} on {start.host}"
 
 
-def _noun(one: Printed, line: Line) -> ConsoleLine:
+def _console_line(one: WriterOutput, line: PrintedLine) -> ConsoleLine:
     return ConsoleLine(line.time, "err" if line.stream == 2 else "out", line.text, one.rank, one.process)

@@ -8,7 +8,7 @@ import numpy as np
 
 from netscope.analyse.bins import N_BINS
 from netscope.store.index import chunks
-from netscope.store.journal.memtable import Histogram
+from netscope.store.journal.memtable import LoggedHistogram
 from netscope.store.read.rows_reader import merged_rows
 from netscope.store.read.series_reader import SeriesReader
 
@@ -44,7 +44,7 @@ class HistogramReader:
             key,
             "bins",
             chunks.decode_bins,
-            lambda piece: chunks.counts_of(piece.tail.bins_of(key)),
+            lambda journal: chunks.counts_of(journal.memtable.bins_of(key)),
         )
         return Bins(
             np.array([r.step for r in rows], np.int64),
@@ -53,7 +53,7 @@ class HistogramReader:
             [r.counts for r in rows],
         )
 
-    def logged(self, run_id: str, key: str) -> list[Histogram]:
+    def logged(self, run_id: str, key: str) -> list[LoggedHistogram]:
         """The user's own histograms of a key, ascending in step."""
         return merged_rows(
             self.series,
@@ -61,5 +61,5 @@ class HistogramReader:
             key,
             "histogram",
             lambda block, _: chunks.decode_histograms(block),
-            lambda piece: piece.tail.histograms.get(key, []),
+            lambda journal: journal.memtable.histograms.get(key, []),
         )

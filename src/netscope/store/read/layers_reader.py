@@ -13,12 +13,12 @@ from netscope.schema.run import Environment
 from netscope.store.index import tables
 from netscope.store.index.database import batches
 from netscope.store.index.seals import IndexLost
-from netscope.store.index.writer import decode_memo
+from netscope.store.index.writer import decode_large_metadata
 from netscope.store.ingest.run_state import attempt_of, forks
-from netscope.store.journal.layer_changes import between
-from netscope.store.journal.metadata import Memo
+from netscope.store.journal.layer_changes import changes_between
+from netscope.store.journal.metadata import LargeMetadata
 from netscope.store.read.histogram_reader import HistogramReader
-from netscope.store.read.lru_cache import Cache
+from netscope.store.read.lru_cache import LruCache
 from netscope.store.read.series_reader import SeriesReader
 
 MOST_STEPS = 2000
@@ -34,18 +34,18 @@ class LayersReader:
     def __init__(self, series: SeriesReader, histograms: HistogramReader) -> None:
         """Reads where these read."""
         self.series, self.histograms = series, histograms
-        self._tables: Cache[tuple[int, LayerTable]] = Cache(CACHE_BYTES)  # with the revision of their runs
+        self._tables: LruCache[tuple[int, LayerTable]] = LruCache(CACHE_BYTES)  # with the revision of their runs
 
-    def memo(self, run_id: str) -> Memo:
+    def large_metadata(self, run_id: str) -> LargeMetadata:
         """Environment and layers of the latest attempt that told them."""
-        return self.series.retry(lambda: self._memo(run_id))
+        return self.series.retry(lambda: self._large_metadata(run_id))
 
-    def _memo(self, run_id: str) -> Memo:
+    def _large_metadata(self, run_id: str) -> LargeMetadata:
         with self.series.indexer.lock:
-            followed = self.series.followed(run_id)
-            pending = [(f.number, f.memo) for f in followed.ordered if f.head.has_memo]
-            attempts = {f.number: attempt_of(f) for f in followed.ordered}
-            starts = forks(followed.ordered)
+            run_folder = self.series.run_folder(run_id)
+            pending = [(f.number, f.large_metadata) for f in run_folder.ordered if f.metadata.has_large_metadata]
+            attempts = {f.number: attempt_of(f) for f in run_folder.ordered}
+            starts = forks(run_folder.ordered)
         c = tables.journal.c
         query = sql.select(c.id, c.memo).where(c.memo.is_not(None))
         saved: dict[int, bytes] = {}
@@ -53,27 +53,27 @@ class LayersReader:
             with self.series.indexer.index.reading() as connection:
                 for some in batches(number for number, _ in pending):
                     saved |= {row.id: row.memo for row in connection.execute(query.where(c.id.in_(some)))}
-        by_attempt: dict[int, Memo] = {}
+        by_attempt: dict[int, LargeMetadata] = {}
         for number, one in pending:
-            if number not in saved and one == Memo():
+            if number not in saved and one == LargeMetadata():
                 raise IndexLost("the environment or the layers of a run are missing")
-            known = by_attempt.get(attempts[number], Memo())
-            by_attempt[attempts[number]] = known.under(decode_memo(saved.get(number), number)).under(one)
-        memo, last = Memo(), None
+            known = by_attempt.get(attempts[number], LargeMetadata())
+            by_attempt[attempts[number]] = known.overlay(decode_large_metadata(saved.get(number), number)).overlay(one)
+        merged, last = LargeMetadata(), None
         for attempt, of in by_attempt.items():
             if of.layers is not None:
                 if last is not None:
-                    changed = between(
+                    changed = changes_between(
                         (last.layers or [], last.changes), (of.layers, of.changes), starts.get(attempt, 0)
                     )
-                    memo = memo.under(Memo(changes=changed))
+                    merged = merged.overlay(LargeMetadata(changes=changed))
                 last = of
-            memo = memo.under(of)
-        return memo
+            merged = merged.overlay(of)
+        return merged
 
     def environment(self, run_id: str) -> Environment:
         """Where the latest attempt ran."""
-        told = self.memo(run_id).environment or {}
+        told = self.large_metadata(run_id).environment or {}
         try:
             return msgspec.convert(told, Environment, strict=False)
         except msgspec.ValidationError:
@@ -81,9 +81,9 @@ class LayersReader:
 
     def table(self, run_id: str) -> LayerTable:
         """What was watched: modules in forward order, and per tensor what there is of it."""
-        self.series.indexer.begin()
+        self.series.indexer.ensure_read()
         with self.series.indexer.lock:
-            revision = self.series.followed(run_id).revision
+            revision = self.series.run_folder(run_id).revision
         before = self._tables.get(run_id)
         if before is None or before[0] != revision:
             before = revision, self._layers(run_id)
@@ -91,13 +91,13 @@ class LayersReader:
         return before[1]
 
     def _layers(self, run_id: str) -> LayerTable:
-        memo = self.memo(run_id)
-        layers = list({layer.layer: layer for layer in memo.layers or []}.values())
+        merged = self.large_metadata(run_id)
+        layers = list({layer.layer: layer for layer in merged.layers or []}.values())
         stats: dict[tuple[str, str, str], set[str]] = {}
         binned: set[tuple[str, str, str]] = set()
         one_of_each: list[str] = []
         with self.series.indexer.lock:
-            sets = [keys for f in self.series.followed(run_id).followers for keys in f.key_sets]
+            sets = [keys for f in self.series.run_folder(run_id).followers for keys in f.key_sets]
         for keys in sets:
             if keys.kind == "layer":
                 one_of_each += keys.keys[:1]
@@ -112,7 +112,7 @@ class LayersReader:
         parameters = {layer.layer: list(layer.parameters) for layer in layers}
         tensors = sorted(
             stats.keys() | binned,
-            key=lambda t: (order.get(t[0], len(order)), t[0], _place(t[1], parameters.get(t[0], [])), *t),
+            key=lambda t: (order.get(t[0], len(order)), t[0], _tensor_order(t[1], parameters.get(t[0], [])), *t),
         )
         steps = [columns.steps for columns in self.series.of_run(run_id, one_of_each, "layer").values()]
         steps += [self.histograms.watched(run_id, "/".join(key)).steps for key in sorted(binned)[:1]]
@@ -125,10 +125,10 @@ class LayersReader:
             for layer, tensor, quantity in tensors
             if quantity in QUANTITIES
         ]  # fmt: skip
-        return LayerTable(layers, memo.changes, known, every.tolist(), memo.sampled_above)
+        return LayerTable(layers, merged.changes, known, every.tolist(), merged.sampled_above)
 
 
-def _place(tensor: str, parameters: list[str]) -> tuple[bool, bool, int]:
-    """Where a tensor comes within its layer: parameters in their order, biases last of them, then what is none."""
+def _tensor_order(tensor: str, parameters: list[str]) -> tuple[bool, bool, int]:
+    """Sort key of a tensor in its layer: parameters in their order with biases last, then other tensors."""
     is_parameter = tensor in parameters
     return not is_parameter, "bias" in tensor, parameters.index(tensor) if is_parameter else 0

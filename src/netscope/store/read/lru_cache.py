@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 V = TypeVar("V")
 
 
-class Cache(Generic[V]):
+class LruCache(Generic[V]):
     """Least recently used out first; safe between threads."""
 
     def __init__(self, most_bytes: int) -> None:

@@ -11,18 +11,18 @@ from netscope.schema.media import Asset, AssetKind, Assets
 from netscope.store.index import codec, tables
 from netscope.store.index.database import batches
 from netscope.store.index.seals import unseal
-from netscope.store.read.rows_reader import merge
-from netscope.store.read.series_reader import Moment, SeriesReader
+from netscope.store.read.rows_reader import merge_rows
+from netscope.store.read.series_reader import RunSnapshot, SeriesReader
 
 
-class Logged(NamedTuple):
+class LoggedItems(NamedTuple):
     """What one call logged under a key: one asset, or a list of them."""
 
     step: int
     time: float
     assets: list[Asset]
 
-    def takes(self, asset: Asset) -> bool:
+    def continues_with(self, asset: Asset) -> bool:
         """Whether `asset` goes on with this list."""
         last = self.assets[-1].item
         is_later = asset.item is not None and last is not None and asset.item > last
@@ -41,30 +41,30 @@ class MediaReader:
         return self.series.retry(lambda: self._assets(run_id, key, kind))
 
     def _assets(self, run_id: str, key: str | None, kind: AssetKind | None) -> Assets:
-        moment = self.series.moments([run_id], "asset")[run_id]
-        pieces: dict[int, list[Asset]] = {p.number: [] for p in moment.pieces}
-        for number, body in self._asset_blocks(moment):
-            pieces[number] += msgspec.msgpack.decode(codec.decompress(body), type=list[Asset])
-        for piece in moment.pieces:
-            piece.check(len(pieces[piece.number]))
-        by_key: dict[tuple[str, str], dict[int, list[Logged]]] = {}
-        for piece in moment.pieces:
-            for asset in [*pieces[piece.number], *piece.tail.assets]:
+        snapshot = self.series.snapshots([run_id], "asset")[run_id]
+        indexed: dict[int, list[Asset]] = {p.number: [] for p in snapshot.journals}
+        for number, body in self._asset_blocks(snapshot):
+            indexed[number] += msgspec.msgpack.decode(codec.decompress(body), type=list[Asset])
+        for journal in snapshot.journals:
+            journal.check(len(indexed[journal.number]))
+        by_key: dict[tuple[str, str], dict[int, list[LoggedItems]]] = {}
+        for journal in snapshot.journals:
+            for asset in [*indexed[journal.number], *journal.memtable.assets]:
                 if key in (None, asset.key) and kind in (None, asset.kind):
-                    logged = by_key.setdefault((asset.key, asset.kind), {}).setdefault(piece.number, [])
-                    if logged and logged[-1].takes(asset):
+                    logged = by_key.setdefault((asset.key, asset.kind), {}).setdefault(journal.number, [])
+                    if logged and logged[-1].continues_with(asset):
                         logged[-1].assets.append(asset)
                     else:
-                        logged.append(Logged(asset.step, asset.time, [asset]))
+                        logged.append(LoggedItems(asset.step, asset.time, [asset]))
         found: list[Asset] = []
         for _, writers in sorted(by_key.items()):
-            for logged_once in merge(moment, writers):
+            for logged_once in merge_rows(snapshot, writers):
                 found += logged_once.assets
         return Assets(found)
 
-    def _asset_blocks(self, moment: Moment) -> list[tuple[int, bytes]]:
+    def _asset_blocks(self, snapshot: RunSnapshot) -> list[tuple[int, bytes]]:
         """Number of the journal and block, in the order of logging."""
-        upto = {p.number: p.indexed for p in moment.pieces if p.indexed}
+        upto = {p.number: p.indexed for p in snapshot.journals if p.indexed}
         c = tables.asset.c
         query = sql.select(c.journal, c.upto, c.seq, c.body).order_by(c.journal, c.upto, c.seq)
         rows: list[Any] = []

@@ -10,7 +10,7 @@ import numpy as np
 from netscope.store.journal.points import is_ascending
 
 
-class Part(NamedTuple):
+class SeriesPart(NamedTuple):
     """What one journal has of a series."""
 
     attempt: int
@@ -20,7 +20,7 @@ class Part(NamedTuple):
     times: np.ndarray
 
 
-class Stitched(NamedTuple):
+class MergedSeries(NamedTuple):
     """Places in the parts laid end to end."""
 
     curve: np.ndarray
@@ -29,7 +29,7 @@ class Stitched(NamedTuple):
     """One an attempt of which something was replaced, ascending in step."""
 
 
-def stitch(parts: Sequence[Part], forks: dict[int, int]) -> Stitched:
+def merge_parts(parts: Sequence[SeriesPart], forks: dict[int, int]) -> MergedSeries:
     """Lowest rank that has the series; earlier attempts up to the fork of later ones; of equal steps the later.
 
     An attempt that does not say where it goes on replaces what is there from its own first step in this series on: keys
@@ -65,16 +65,16 @@ def stitch(parts: Sequence[Part], forks: dict[int, int]) -> Stitched:
             places = places[:n]
         curves.append(places)
     if len(curves) == 1:
-        return Stitched(curves[0], ghosts)
+        return MergedSeries(curves[0], ghosts)
     if not curves:
-        return Stitched(np.zeros(0, np.int64), [])
+        return MergedSeries(np.zeros(0, np.int64), [])
     # A later attempt may log steps before its fork, too.
     every = np.concatenate(curves)
     steps = np.concatenate([part.steps for part in parts])[every]
-    return Stitched(every[_last_of_each(steps)], ghosts)
+    return MergedSeries(every[_last_of_each(steps)], ghosts)
 
 
-def _attempt(parts: list[Part], starts: list[int]) -> tuple[np.ndarray, np.ndarray]:
+def _attempt(parts: list[SeriesPart], starts: list[int]) -> tuple[np.ndarray, np.ndarray]:
     """Places and steps of one attempt, ascending, each step once."""
     places, steps, times = [], [], []
     for part, start in zip(parts, starts, strict=True):

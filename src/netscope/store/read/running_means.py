@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netscope.analyse.smooth import Carry, retention, running_mean, smooth_ghost
-from netscope.store.read.lru_cache import Cache
+from netscope.store.read.lru_cache import LruCache
 from netscope.store.read.series_reader import Columns
 
 CACHE_BYTES = 128 << 20
@@ -21,7 +21,7 @@ class Means(NamedTuple):
     ghosts: list[np.ndarray]
 
 
-class _Known(NamedTuple):
+class _KnownMean(NamedTuple):
     values: np.ndarray
     """What the mean is of."""
     keep: float
@@ -34,12 +34,12 @@ class RunningMeans:
 
     def __init__(self) -> None:
         """Nothing is known yet."""
-        self._known: Cache[_Known] = Cache(CACHE_BYTES)
+        self._known: LruCache[_KnownMean] = LruCache(CACHE_BYTES)
 
     def of(self, columns: Mapping[str, Columns], key: str, kind: str, weight: float) -> dict[str, Means]:
         """Means of the series of one key, by run. `columns` are whole, not outlines."""
         found: dict[str, np.ndarray] = {}
-        waiting: dict[tuple[int, float], list[tuple[str, _Known | None]]] = {}
+        waiting: dict[tuple[int, float], list[tuple[str, _KnownMean | None]]] = {}
         for run, series in columns.items():
             values = series.values
             known = self._known.get((run, key, kind, weight))
@@ -58,7 +58,7 @@ class RunningMeans:
             for i, (run, known) in enumerate(some):
                 mean = means[i] if known is None else np.concatenate((known.mean, means[i]))
                 values, stands = columns[run].values, Carry(carry.total[i : i + 1], carry.n[i : i + 1])
-                self._known.put((run, key, kind, weight), _Known(values, keep, mean, stands), 2 * mean.nbytes + 500)
+                self._known.put((run, key, kind, weight), _KnownMean(values, keep, mean, stands), 2 * mean.nbytes + 500)
                 found[run] = mean
         return {run: Means(found[run], _ghosts(series, weight)) for run, series in columns.items()}
 
@@ -78,7 +78,7 @@ def _begins_with(values: np.ndarray, first: np.ndarray) -> bool:
     return np.array_equal(np.ascontiguousarray(values)[: len(first)].view(kind), np.ascontiguousarray(first).view(kind))
 
 
-def _stacked(known: list[_Known | None]) -> Carry:
+def _stacked(known: list[_KnownMean | None]) -> Carry:
     """The state of the means of several series; an unknown series starts empty."""
     carries = [Carry(np.zeros(1), np.zeros(1, np.int64)) if one is None else one.carry for one in known]
     return Carry(*(np.concatenate(parts) for parts in zip(*carries, strict=True)))

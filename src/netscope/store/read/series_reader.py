@@ -1,4 +1,4 @@
-"""Read series: chunks from the index and the tails from memory, stitched; one query for any number of runs."""
+"""Read series: chunks from the index and the unindexed from memory, stitched; one query for any number of runs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from netscope.store.ingest.indexer import Indexer
 from netscope.store.ingest.run_folder import RunFolder
 from netscope.store.ingest.run_state import attempt_of
 from netscope.store.journal.follower import Follower
-from netscope.store.journal.memtable import GROUP, KeySet, Tail, key_id
+from netscope.store.journal.memtable import KEYS_PER_GROUP, KeySet, Memtable, key_id
 from netscope.store.journal.points import Points, concatenate, is_ascending
-from netscope.store.read.lru_cache import Cache
-from netscope.store.read.merge_attempts import Part, stitch
+from netscope.store.read.lru_cache import LruCache
+from netscope.store.read.merge_attempts import SeriesPart, merge_parts
 
 CACHE_BYTES = 256 << 20
 NO_GROUPS: dict[int, int] = {}
@@ -52,7 +52,7 @@ class Columns(NamedTuple):
         return self.points.values
 
 
-class View(NamedTuple):
+class ChartView(NamedTuple):
     """What a chart can show."""
 
     px: int
@@ -78,14 +78,14 @@ class View(NamedTuple):
         return bool(float(gaps.max()) * self.px <= 2 * (right - left))
 
 
-class Piece(NamedTuple):
-    """A journal at one moment: its rows in the index with `upto <= indexed`, then its tail."""
+class JournalSnapshot(NamedTuple):
+    """A journal at one snapshot: its rows in the index with `upto <= indexed`, then its tail."""
 
     number: int
     attempt: int
     rank: int
     indexed: int
-    tail: Tail
+    memtable: Memtable
     has_key: bool
     n_indexed: int
     """How many points, or other things, of the key the index has to have."""
@@ -103,7 +103,7 @@ class Piece(NamedTuple):
             raise IndexLost(f"it gave {found:,} of {self.n_indexed:,} values")
 
 
-class Stored(NamedTuple):
+class ChunkRow(NamedTuple):
     """A row of the index that has points of a series."""
 
     upto: int
@@ -114,18 +114,18 @@ class Stored(NamedTuple):
     """In the block of a group of keys; None: the block is of the series alone."""
 
 
-class Moment(NamedTuple):
-    """A run at one moment."""
+class RunSnapshot(NamedTuple):
+    """A run at one snapshot."""
 
-    pieces: list[Piece]
+    journals: list[JournalSnapshot]
     forks: dict[int, int]
     """Per attempt that says so, the step it goes on from."""
     revision: int
 
     @property
-    def is_stitched(self) -> bool:
-        """Whether the series has more than one piece, of which one may replace points of another."""
-        return bool(self.forks) or sum(piece.has_key for piece in self.pieces) > 1
+    def is_merged(self) -> bool:
+        """Whether the series has more than one journal, of which one may replace points of another."""
+        return bool(self.forks) or sum(journal.has_key for journal in self.journals) > 1
 
 
 class SeriesReader:
@@ -134,11 +134,11 @@ class SeriesReader:
     def __init__(self, indexer: Indexer) -> None:
         """Nothing is cached yet."""
         self.indexer = indexer
-        self._kept_chunks: Cache[tuple[int, Points]] = Cache(CACHE_BYTES)
-        self._stitched: Cache[Columns] = Cache(CACHE_BYTES)
+        self._kept_chunks: LruCache[tuple[int, Points]] = LruCache(CACHE_BYTES)
+        self._kept_series: LruCache[Columns] = LruCache(CACHE_BYTES)
 
     def columns(
-        self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: View | None = None
+        self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: ChartView | None = None
     ) -> dict[str, Columns]:
         """The series of one key, or outlines that fill the view; runs that do not have it are left out."""
         return self.retry(lambda: self._columns(run_ids, key, kind, view))
@@ -149,11 +149,11 @@ class SeriesReader:
 
     def steps_of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> np.ndarray:
         """All steps at which any of these series has a point. Of keys that are logged together only one is read."""
-        self.indexer.begin()
+        self.indexer.ensure_read()
         with self.indexer.lock:
             sets_of: dict[str, list[tuple[int, int]]] = {}
             wanted = dict.fromkeys(keys).keys()
-            for follower in self.followed(run_id).ordered:
+            for follower in self.run_folder(run_id).ordered:
                 for one in follower.sets(kind):
                     for key in wanted & one.column.keys():
                         sets_of.setdefault(key, []).append((follower.number, one.id))
@@ -163,49 +163,51 @@ class SeriesReader:
 
     def _of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> dict[str, Columns]:
         with self.indexer.lock:
-            followed = self.followed(run_id)
-            forks = _forks(followed, kind)
-            revision = followed.revision
-            journals = [(_pieces(f, kind, keys), f.tail.points_of(kind, keys)) for f in followed.ordered]
-        found: dict[str, tuple[list[Piece], list[Points]]] = {key: ([], []) for key in keys}
-        for pieces, tails in journals:
-            indexed = self._of_journal(kind, pieces)
-            for key, piece in pieces.items():
+            run_folder = self.run_folder(run_id)
+            forks = _forks(run_folder, kind)
+            revision = run_folder.revision
+            read_of_journals = [
+                (_journal_snapshots(f, kind, keys), f.memtable.points_of(kind, keys)) for f in run_folder.ordered
+            ]
+        found: dict[str, tuple[list[JournalSnapshot], list[Points]]] = {key: ([], []) for key in keys}
+        for journals, unindexed in read_of_journals:
+            indexed = self._of_journal(kind, journals)
+            for key, journal in journals.items():
                 points = indexed.get(key)
-                piece.check(0 if points is None else points.n)
-                found[key][0].append(piece)
-                found[key][1].append(_joined(points, tails.get(key)))
+                journal.check(0 if points is None else points.n)
+                found[key][0].append(journal)
+                found[key][1].append(_joined(points, unindexed.get(key)))
         ascends = _Ascends()
         return {
-            key: _curve(pieces, points, Moment(pieces, forks, revision), ascends)
-            for key, (pieces, points) in found.items()
+            key: _curve(journals, points, RunSnapshot(journals, forks, revision), ascends)
+            for key, (journals, points) in found.items()
             if any(len(one.steps) for one in points)
         }
 
-    def _of_journal(self, kind: Kind, pieces: dict[str, Piece]) -> dict[str, Points]:
+    def _of_journal(self, kind: Kind, journals: dict[str, JournalSnapshot]) -> dict[str, Points]:
         """What the index has of many keys of one journal."""
-        if not any(piece.indexed for piece in pieces.values()):
+        if not any(journal.indexed for journal in journals.values()):
             return {}
-        piece = next(iter(pieces.values()))
-        keys = {key_id(kind, key): key for key in pieces}
-        ids = keys.keys() | {group for piece in pieces.values() for group in piece.groups}
+        journal = next(iter(journals.values()))
+        keys = {key_id(kind, key): key for key in journals}
+        ids = keys.keys() | {group for journal in journals.values() for group in journal.groups}
         rows: dict[int, list[tuple[int, int, int, bytes]]] = {}
         c = tables.chunk.c
-        query = sql.select(c.key, c.upto, c.seq, c.n, c.block).where(c.journal == piece.number)
+        query = sql.select(c.key, c.upto, c.seq, c.n, c.block).where(c.journal == journal.number)
         with self.indexer.index.reading() as connection:
             for some in batches(ids):
                 for key, upto, seq, n, body in connection.execute(query.where(c.key.in_(some))):
-                    if upto <= piece.indexed:
-                        rows.setdefault(key, []).append((upto, seq, n, unseal(body, key, piece.number, upto, seq, n)))
-        series: dict[str, list[Stored]] = {}
+                    if upto <= journal.indexed:
+                        rows.setdefault(key, []).append((upto, seq, n, unseal(body, key, journal.number, upto, seq, n)))
+        series: dict[str, list[ChunkRow]] = {}
         for number, key in keys.items():
-            columns: dict[int, int | None] = {number: None, **pieces[key].groups}
-            there = [Stored(*row, column) for one, column in columns.items() for row in rows.get(one, ())]
+            columns: dict[int, int | None] = {number: None, **journals[key].groups}
+            there = [ChunkRow(*row, column) for one, column in columns.items() for row in rows.get(one, ())]
             if there:
                 series[key] = there
         return _decoded(series)
 
-    def moments(self, run_ids: Sequence[str], kind: str = "", key: str = "") -> dict[str, Moment]:
+    def snapshots(self, run_ids: Sequence[str], kind: str = "", key: str = "") -> dict[str, RunSnapshot]:
         """Runs as they are now.
 
         Raises:
@@ -214,31 +216,31 @@ class SeriesReader:
         found = {}
         with self.indexer.lock:
             for run_id in run_ids:
-                followed = self.followed(run_id)
-                pieces = [_piece(f, kind, key) for f in followed.ordered]
-                found[run_id] = Moment(pieces, _forks(followed, kind), followed.revision)
+                run_folder = self.run_folder(run_id)
+                journals = [_journal_snapshot(f, kind, key) for f in run_folder.ordered]
+                found[run_id] = RunSnapshot(journals, _forks(run_folder, kind), run_folder.revision)
         return found
 
-    def followed(self, run_id: str) -> RunFolder:
+    def run_folder(self, run_id: str) -> RunFolder:
         """A run by its id.
 
         Raises:
             NotFoundError: No such run.
         """
-        followed = self.indexer.followed(run_id)
-        if followed is None:
+        run_folder = self.indexer.run_folder(run_id)
+        if run_folder is None:
             raise NotFoundError(unknown_run(run_id, list(self.indexer.runs)))
-        return followed
+        return run_folder
 
     def retry(self, read: Callable[[], T]) -> T:
         """Read; if the index turns out to be broken, build it anew and read again."""
-        self.indexer.begin()
+        self.indexer.ensure_read()
         index = self.indexer.index
         try:
             return read()
         except BROKEN as error:
             self._kept_chunks.clear()
-            self._stitched.clear()
+            self._kept_series.clear()
             self.indexer.start_over(str(error) or type(error).__name__, index)
             self.indexer.refresh(self.indexer.patience_s)
         try:
@@ -246,50 +248,50 @@ class SeriesReader:
         except BROKEN as error:
             raise StorageError(f"the index was rebuilt and cannot be read all the same: {error}") from error
 
-    def _columns(self, run_ids: Sequence[str], key: str, kind: str, view: View | None) -> dict[str, Columns]:
+    def _columns(self, run_ids: Sequence[str], key: str, kind: str, view: ChartView | None) -> dict[str, Columns]:
         result: dict[str, Columns] = {}
-        missing: dict[str, Moment] = {}
-        tails: dict[int, Points] = {}
+        missing: dict[str, RunSnapshot] = {}
+        unindexed: dict[int, Points] = {}
         with self.indexer.lock:
             generation = self.indexer.generation
-            for run_id, moment in self.moments(run_ids, kind, key).items():
-                kept = self._kept((run_id, kind, key), moment.revision, view)
+            for run_id, snapshot in self.snapshots(run_ids, kind, key).items():
+                kept = self._kept((run_id, kind, key), snapshot.revision, view)
                 if kept is not None:
                     result[run_id] = kept
                     continue
-                missing[run_id] = moment
-                for piece in moment.pieces:
-                    if piece.has_key and (points := piece.tail.points(kind, key)) is not None:
-                        tails[piece.number] = points
+                missing[run_id] = snapshot
+                for journal in snapshot.journals:
+                    if journal.has_key and (points := journal.memtable.points(kind, key)) is not None:
+                        unindexed[journal.number] = points
         ascends = _Ascends()
         for outline in (False,) if view is None else (True, False):
-            some = {i: m for i, m in missing.items() if i not in result and not (outline and m.is_stitched)}
-            wanted = {p.number: p.indexed for m in some.values() for p in m.pieces if p.has_key and p.indexed}
+            some = {i: m for i, m in missing.items() if i not in result and not (outline and m.is_merged)}
+            wanted = {p.number: p.indexed for m in some.values() for p in m.journals if p.has_key and p.indexed}
             columns_of: dict[int, int | None] = {key_id(kind, key): None}
-            for moment in some.values():
-                for piece in moment.pieces:
-                    if piece.groups:
-                        columns_of.update(piece.groups)
+            for snapshot in some.values():
+                for journal in snapshot.journals:
+                    if journal.groups:
+                        columns_of.update(journal.groups)
             chunks = self._chunks(wanted, key_id(kind, key), columns_of, generation, outline)
-            for run_id, moment in some.items():
-                pieces = [p for p in moment.pieces if p.has_key]
-                for piece in pieces:
-                    piece.check(chunks[piece.number].n if piece.number in chunks else 0)
-                every = [_joined(chunks.get(p.number), tails.get(p.number)) for p in pieces]
+            for run_id, snapshot in some.items():
+                journals = [p for p in snapshot.journals if p.has_key]
+                for journal in journals:
+                    journal.check(chunks[journal.number].n if journal.number in chunks else 0)
+                every = [_joined(chunks.get(p.number), unindexed.get(p.number)) for p in journals]
                 if not any(len(one.steps) for one in every) or (outline and not ascends(every[0].steps)):
                     continue
-                columns = _curve(pieces, every, moment, ascends)
-                self._stitched.put((run_id, kind, key, columns.points.is_outline), columns, 24 * len(columns.steps))
+                columns = _curve(journals, every, snapshot, ascends)
+                self._kept_series.put((run_id, kind, key, columns.points.is_outline), columns, 24 * len(columns.steps))
                 if not columns.points.is_outline or (view is not None and view.is_filled_by(columns.points)):
                     result[run_id] = columns
         return {run_id: result[run_id] for run_id in run_ids if run_id in result}
 
-    def _kept(self, name: tuple[str, str, str], revision: int, view: View | None) -> Columns | None:
+    def _kept(self, name: tuple[str, str, str], revision: int, view: ChartView | None) -> Columns | None:
         """What was read of a series before, if it is as of now and serves."""
-        whole = self._stitched.get((*name, False))
+        whole = self._kept_series.get((*name, False))
         if whole is not None and whole.revision == revision:
             return whole
-        outline = None if view is None else self._stitched.get((*name, True))
+        outline = None if view is None else self._kept_series.get((*name, True))
         if view is None or outline is None or outline.revision != revision:
             return None
         return outline if view.is_filled_by(outline.points) else None
@@ -308,11 +310,11 @@ class SeriesReader:
         ask = [number for number, indexed in wanted.items() if since[number] < indexed]
         if not ask:
             return found
-        series: dict[int, list[Stored]] = {number: [] for number in ask}
+        series: dict[int, list[ChunkRow]] = {number: [] for number in ask}
         for name, number, upto, seq, n, body in self.rows(tables.chunk, ask, columns, outline=outline):
             if number in series and since[number] < upto <= wanted[number]:
                 block = unseal(body, name, number, upto, seq, n)
-                series[number].append(Stored(upto, seq, n, block, columns[name]))
+                series[number].append(ChunkRow(upto, seq, n, block, columns[name]))
         for number, points in _decoded(series).items():
             whole = concatenate([found[number], points]) if number in found else points
             found[number] = whole
@@ -349,13 +351,13 @@ def unknown_run(run_id: str, known: list[str]) -> str:
     return f"no run {run_id!r}; the folder has: {', '.join(sorted(known)[-8:])}{more}"
 
 
-def _piece(follower: Follower, kind: str, key: str) -> Piece:
+def _journal_snapshot(follower: Follower, kind: str, key: str) -> JournalSnapshot:
     sets = follower.sets_with(kind, key)
     n_indexed = sum(map(follower.n_rows_indexed, sets)) if sets else follower.n_indexed(kind, key)
-    return _piece_of(follower, bool(sets), n_indexed, _groups(sets, key))
+    return _snapshot_of(follower, bool(sets), n_indexed, _groups(sets, key))
 
 
-def _pieces(follower: Follower, kind: str, keys: Sequence[str]) -> dict[str, Piece]:
+def _journal_snapshots(follower: Follower, kind: str, keys: Sequence[str]) -> dict[str, JournalSnapshot]:
     """What a journal has of many keys; those that were never announced are left out."""
     sets: dict[str, list[KeySet]] = {}
     wanted = dict.fromkeys(keys).keys()
@@ -364,29 +366,29 @@ def _pieces(follower: Follower, kind: str, keys: Sequence[str]) -> dict[str, Pie
             sets.setdefault(key, []).append(one)
     n_indexed = {one.id: follower.n_rows_indexed(one) for one in follower.sets(kind)}
     return {
-        key: _piece_of(follower, True, sum(n_indexed[one.id] for one in some), _groups(some, key))
+        key: _snapshot_of(follower, True, sum(n_indexed[one.id] for one in some), _groups(some, key))
         for key, some in sets.items()
     }
 
 
-def _piece_of(follower: Follower, has_key: bool, n_indexed: int, groups: dict[int, int]) -> Piece:
-    head, tail = follower.head, follower.tail
-    return Piece(
-        follower.number, attempt_of(follower), head.start.rank or 0, follower.indexed, tail, has_key, n_indexed,
-        head.is_redefined, groups,
+def _snapshot_of(follower: Follower, has_key: bool, n_indexed: int, groups: dict[int, int]) -> JournalSnapshot:
+    metadata, memtable = follower.metadata, follower.memtable
+    return JournalSnapshot(
+        follower.number, attempt_of(follower), metadata.start.rank or 0, follower.indexed, memtable, has_key, n_indexed,
+        metadata.is_redefined, groups,
     )  # fmt: skip
 
 
 def _groups(sets: list[KeySet], key: str) -> dict[int, int]:
     wide = [one for one in sets if one.is_wide]
-    return {one.group_id(one.column[key]): one.column[key] % GROUP for one in wide} if wide else NO_GROUPS
+    return {one.group_id(one.column[key]): one.column[key] % KEYS_PER_GROUP for one in wide} if wide else NO_GROUPS
 
 
-def _forks(followed: RunFolder, kind: str) -> dict[int, int]:
-    return {} if kind == "system" else followed.said_forks  # a machine's time goes on in each attempt
+def _forks(run_folder: RunFolder, kind: str) -> dict[int, int]:
+    return {} if kind == "system" else run_folder.recorded_forks  # a machine's time goes on in each attempt
 
 
-def _decoded(series: dict[T, list[Stored]]) -> dict[T, Points]:
+def _decoded(series: dict[T, list[ChunkRow]]) -> dict[T, Points]:
     """Points of series out of their rows, which come in any order. `n` is what the rows say."""
     for rows in series.values():
         rows.sort(key=lambda row: row[:2])
@@ -394,7 +396,7 @@ def _decoded(series: dict[T, list[Stored]]) -> dict[T, Points]:
         name: [row.block for row in rows] for name, rows in series.items() if all(row.column is None for row in rows)
     }
     found = dict(zip(alone, codec.decode_all(list(alone.values())), strict=True))
-    groups: dict[int, codec.Group] = {}  # by the identity of their blocks, which many series may have in common
+    groups: dict[int, codec.ColumnGroup] = {}  # by the identity of their blocks, which many series may have in common
     for name, rows in series.items():
         if name not in found:
             found[name] = concatenate([_of_row(row, groups) for row in rows])
@@ -402,7 +404,7 @@ def _decoded(series: dict[T, list[Stored]]) -> dict[T, Points]:
     return found
 
 
-def _of_row(row: Stored, groups: dict[int, codec.Group]) -> Points:
+def _of_row(row: ChunkRow, groups: dict[int, codec.ColumnGroup]) -> Points:
     if row.column is None:
         return codec.decode(row.block)
     if id(row.block) not in groups:
@@ -410,17 +412,19 @@ def _of_row(row: Stored, groups: dict[int, codec.Group]) -> Points:
     return groups[id(row.block)].points(row.column)
 
 
-def _curve(pieces: list[Piece], points: list[Points], moment: Moment, ascends: Callable[[np.ndarray], bool]) -> Columns:
-    if len(points) == 1 and not moment.forks and ascends(points[0].steps):  # nearly all there are
-        return Columns(points[0], [], moment.revision)
-    parts = [Part(p.attempt, p.rank, one.steps, one.times) for p, one in zip(pieces, points, strict=True)]
-    stitched = stitch(parts, moment.forks)
+def _curve(
+    journals: list[JournalSnapshot], points: list[Points], snapshot: RunSnapshot, ascends: Callable[[np.ndarray], bool]
+) -> Columns:
+    if len(points) == 1 and not snapshot.forks and ascends(points[0].steps):  # nearly all there are
+        return Columns(points[0], [], snapshot.revision)
+    parts = [SeriesPart(p.attempt, p.rank, one.steps, one.times) for p, one in zip(journals, points, strict=True)]
+    merged = merge_parts(parts, snapshot.forks)
     every = concatenate(points)
-    ghosts = [every.at(ghost) for ghost in stitched.ghosts]
-    curve = stitched.curve
+    ghosts = [every.at(ghost) for ghost in merged.ghosts]
+    curve = merged.curve
     if len(curve) == len(every.steps) and (len(curve) == 0 or bool(np.all(np.diff(curve) == 1))):
-        return Columns(every, ghosts, moment.revision)
-    return Columns(every.at(curve), ghosts, moment.revision)
+        return Columns(every, ghosts, snapshot.revision)
+    return Columns(every.at(curve), ghosts, snapshot.revision)
 
 
 class _Ascends(dict[int, tuple[bool, np.ndarray]]):

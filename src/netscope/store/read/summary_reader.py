@@ -18,16 +18,16 @@ from netscope.store.index import tables
 from netscope.store.index.chunks import extent
 from netscope.store.index.database import within
 from netscope.store.index.seals import IndexLost, check_of_summary
-from netscope.store.journal.memtable import Tail, key_id
-from netscope.store.read.lru_cache import Cache
+from netscope.store.journal.memtable import Memtable, key_id
+from netscope.store.read.lru_cache import LruCache
 from netscope.store.read.series_reader import Columns, SeriesReader
 
 CACHE_BYTES = 256 << 20
 ENTRY_BYTES = 300  # of a run's summary, about
-Kept = dict[str, tuple[int, Summary | None]]
+KeptSummaries = dict[str, tuple[int, Summary | None]]
 """Per run its revision, and the summary of then."""
 NEVER = (-1, None)
-Known = Sequence[Any]  # last step, last, min, max
+IndexedRange = Sequence[Any]  # last step, last, min, max
 
 
 class Range(NamedTuple):
@@ -38,14 +38,14 @@ class Range(NamedTuple):
     max: Number
 
 
-class Simple(NamedTuple):
-    """A run of which one journal, at one moment, has the key or none has."""
+class SingleJournalRun(NamedTuple):
+    """A run of which one journal, at one snapshot, has the key or none has."""
 
     run_id: str
     revision: int
     number: int
     indexed: int
-    tail: Tail
+    memtable: Memtable
     n_indexed: int
 
 
@@ -66,9 +66,9 @@ class SummaryReader:
     """Remembers the summaries of runs that did not change."""
 
     def __init__(self, series: SeriesReader) -> None:
-        """Nothing is known yet."""
+        """Nothing is indexed yet."""
         self.series = series
-        self._kept: Cache[Kept] = Cache(CACHE_BYTES)
+        self._kept: LruCache[KeptSummaries] = LruCache(CACHE_BYTES)
 
     def of(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
         """The summary of each run that has the key, or that was told a headline number for it."""
@@ -76,61 +76,65 @@ class SummaryReader:
 
     def _of(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
         before = self._kept.get(key) or {}
-        simple, others, rules = self._stale(run_ids, before, key)
+        single, others, rules = self._stale(run_ids, before, key)
         kept = before
-        if simple or others:
+        if single or others:
             # A new dict: other threads read the one before. It begins anew when most of it is of runs that are gone.
             kept = dict(before) if len(before) <= 2 * len(self.series.indexer.runs) + 100 else {}
-            moments = self.series.moments(others, "scalar", key)
+            snapshots = self.series.snapshots(others, "scalar", key)
             many: list[str] = []
-            for run_id, moment in moments.items():
-                has = [p for p in moment.pieces if p.has_key]
+            for run_id, snapshot in snapshots.items():
+                has = [p for p in snapshot.journals if p.has_key]
                 lowest = min((p.rank for p in has), default=0)
                 has = [p for p in has if p.rank == lowest]
                 if not has:
-                    kept[run_id] = (moment.revision, _by_rule(None, rules.get(run_id)))
-                elif len(has) == 1 and not moment.forks and rules.get(run_id) != "mean":
-                    simple.append(
-                        Simple(run_id, moment.revision, has[0].number, has[0].indexed, has[0].tail, has[0].n_indexed)
+                    kept[run_id] = (snapshot.revision, _by_rule(None, rules.get(run_id)))
+                elif len(has) == 1 and not snapshot.forks and rules.get(run_id) != "mean":
+                    single.append(
+                        SingleJournalRun(
+                            run_id, snapshot.revision, has[0].number, has[0].indexed, has[0].memtable, has[0].n_indexed
+                        )
                     )
                 else:
                     many.append(run_id)
             columns = self.series.columns(many, key)
             for run_id in many:
-                kept[run_id] = (moments[run_id].revision, _from_columns(columns.get(run_id), rules.get(run_id)))
-            known = self._known([one.number for one in simple if one.indexed], key)
-            for run_id, revision, number, _, tail, n_indexed in simple:
-                if n_indexed > 0 and number not in known:
+                kept[run_id] = (snapshots[run_id].revision, _from_columns(columns.get(run_id), rules.get(run_id)))
+            indexed = self._indexed_ranges([one.number for one in single if one.indexed], key)
+            for run_id, revision, number, _, memtable, n_indexed in single:
+                if n_indexed > 0 and number not in indexed:
                     raise IndexLost("the numbers of a series are missing")
-                kept[run_id] = (revision, _by_rule(_simple(known.get(number), tail, key), rules.get(run_id)))
+                kept[run_id] = (revision, _by_rule(_range_of(indexed.get(number), memtable, key), rules.get(run_id)))
             self._kept.put(key, kept, ENTRY_BYTES * len(kept) + len(key))
         found = ((run_id, kept.get(run_id, (0, None))[1]) for run_id in run_ids)
         return {run_id: summary for run_id, summary in found if summary is not None}
 
     def _stale(
-        self, run_ids: Sequence[str], before: Kept, key: str
-    ) -> tuple[list[Simple], list[str], dict[str, Rule | Number]]:
+        self, run_ids: Sequence[str], before: KeptSummaries, key: str
+    ) -> tuple[list[SingleJournalRun], list[str], dict[str, Rule | Number]]:
         """Which of the runs changed: those of one journal, nearly all there are, and the others; and their rules."""
-        simple: list[Simple] = []
+        single: list[SingleJournalRun] = []
         others: list[str] = []
         rules: dict[str, Rule | Number] = {}
         runs = self.series.indexer.runs
         with self.series.indexer.lock:
             for run_id in run_ids:
-                followed = runs.get(run_id)
-                if followed is None or before.get(run_id, NEVER)[0] == followed.revision:
+                run_folder = runs.get(run_id)
+                if run_folder is None or before.get(run_id, NEVER)[0] == run_folder.revision:
                     continue
-                if (rule := followed.run.rules.get(key)) is not None:
+                if (rule := run_folder.run.rules.get(key)) is not None:
                     rules[run_id] = rule
-                if len(followed.ordered) == 1 and not followed.forks and rule != "mean":
-                    (only,) = followed.ordered
+                if len(run_folder.ordered) == 1 and not run_folder.forks and rule != "mean":
+                    (only,) = run_folder.ordered
                     n = only.n_indexed("scalar", key)
-                    simple.append(Simple(run_id, followed.revision, only.number, only.indexed, only.tail, n))
+                    single.append(
+                        SingleJournalRun(run_id, run_folder.revision, only.number, only.indexed, only.memtable, n)
+                    )
                 else:
                     others.append(run_id)
-        return simple, others, rules
+        return single, others, rules
 
-    def _known(self, numbers: list[int], key: str) -> dict[int, Known]:
+    def _indexed_ranges(self, numbers: list[int], key: str) -> dict[int, IndexedRange]:
         if not numbers:
             return {}
         c = tables.series.c
@@ -159,19 +163,19 @@ def _by_rule(range: Range | None, rule: Rule | Number | None, mean: Number = "Na
             return Summary(last, low, high, number)
 
 
-def _simple(known: Known | None, tail: Tail, key: str) -> Range | None:
-    points = tail.points("scalar", key) if tail.rows else None
+def _range_of(indexed: IndexedRange | None, memtable: Memtable, key: str) -> Range | None:
+    points = memtable.points("scalar", key) if memtable.rows else None
     if points is None or not len(points.steps):
-        return Range(number(known[1]), number(known[2]), number(known[3])) if known else None
+        return Range(number(indexed[1]), number(indexed[2]), number(indexed[3])) if indexed else None
     at = len(points.steps) - 1 - int(points.steps[::-1].argmax())
     step, last = int(points.steps[at]), float(points.values[at])
     numbers = extent(points.values)
     low, high = numbers
-    if known:
-        if known[0] > step:
-            last = known[1] if known[1] is not None else math.nan
-        low = min((x for x in (low, known[2]) if x is not None), default=None)
-        high = max((x for x in (high, known[3]) if x is not None), default=None)
+    if indexed:
+        if indexed[0] > step:
+            last = indexed[1] if indexed[1] is not None else math.nan
+        low = min((x for x in (low, indexed[2]) if x is not None), default=None)
+        high = max((x for x in (high, indexed[3]) if x is not None), default=None)
     return Range(number(last), number(low), number(high))
 
 

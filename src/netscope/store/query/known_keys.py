@@ -8,7 +8,7 @@ from typing import NamedTuple
 PARTS = ("last", "min", "max", "value")
 
 
-class Known(NamedTuple):
+class KnownKeys(NamedTuple):
     """Keys of configurations and of series."""
 
     config: Collection[str]
@@ -27,5 +27,5 @@ class Known(NamedTuple):
         stem, _, part = name.rpartition(".")
         if part not in PARTS or not stem:
             return []
-        series = Known((), self.series)
+        series = KnownKeys((), self.series)
         return [f"{key}.{part}" for key in series.find(stem)]
