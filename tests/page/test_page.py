@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from benchmarks import make_runs
 from tests.page.conftest import PATIENCE_MS, Opener, Site, ready, show
 
-VIEWS = ["runs", "curves", "layers", "system", "console", "media", "overview"]
+VIEWS = ["runs", "compare", "trash", "curves", "layers", "system", "console", "media", "overview"]
 
 
 def shown(page: Page) -> list[str]:
