@@ -24,6 +24,11 @@ def test_an_accuracy_is_read_the_other_way_round():
     assert trend(1 - FALLING / 3 + NOISE, "min").kind == "worse"
 
 
+def test_what_falls_ever_more_slowly_still_improves():
+    assert trend(0.96 ** np.arange(200.0), "min").kind == "improving"
+    assert trend(1 / (1 + np.arange(20.0)), "min").kind == "improving"
+
+
 def test_a_loss_that_settles_has_stalled_since_it_did():
     found = trend(np.maximum(2.3 - STEPS * 0.006, 0.5) + NOISE, "min")  # reaches 0.5 at step 300
     assert (found.kind, found.at) == ("stalled", pytest.approx(300, abs=1000 / 24))

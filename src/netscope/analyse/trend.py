@@ -88,6 +88,9 @@ def _of_finite(y: Float[np.ndarray, " point"]) -> Trend:
         return Trend("worse", int(starts[after]), low, last)
     if len(levels) >= FEW_PIECES and gain <= 2 * NOISES * noise and abs(_slope(levels)) < HALF:
         return Trend("flat", 0, first, last)
+    patience = max(FEW, int(PATIENCE * len(levels)))
+    if len(levels) > patience and bool((np.diff(levels[-patience - 1 :]) < 0).all()):  # slowly, but each time better
+        return Trend("improving", int(starts[-1]), first, last)
     if len(y) > PIECES:  # on a noisy plateau the first piece that is as good as the best
         best = int(np.argmax(levels <= low + NOISES / 2 * noise))
     since = len(y) - 1 - int(starts[best])

@@ -115,6 +115,8 @@ def _stalled(curves: Curves, key: str, goal: Goal, found: Trend, series: Columns
     if not is_running or not is_dense:
         at = best_place(series.values, goal)
     step, value = int(series.steps[at]), number(float(series.values[at]))
+    if at == len(series.steps) - 1:  # a single last value, among noise
+        return Reason("improving", key, value=value, before=number(float(series.values[0])))
     if not is_running:
         return Reason("best_earlier", key, value=value, before=number(float(series.values[-1])), step=step)
     epochs = curves.epochs(step, int(series.steps[-1]))

@@ -1,9 +1,10 @@
 /** How many columns let the pictures of a sheet be as large as its room allows. */
 
-/** Columns for `n` pictures of one aspect (width over height), each with a caption below, in a room of `width` by `height`. */
-export function columnsOf(n: number, width: number, height: number, aspect: number, captionPx: number, gapPx: number): number {
+/** Columns for `n` pictures of one aspect (width over height), each with a caption below, in a room of `width` by `height`; none narrower than `leastPx`. */
+export function columnsOf(n: number, width: number, height: number, aspect: number, captionPx: number, gapPx: number, leastPx = 0): number {
+  const mostColumns = Math.max(1, Math.min(n, Math.floor((width + gapPx) / (leastPx + gapPx))));
   let [best, most] = [1, -Infinity];
-  for (let columns = 1; columns <= n; columns++) {
+  for (let columns = 1; columns <= mostColumns; columns++) {
     const rows = Math.ceil(n / columns);
     const across = (width - gapPx * (columns - 1)) / columns;
     const down = (height - gapPx * (rows - 1)) / rows - captionPx;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { arrange, columnsFor, LEAST_PX, moved, spans } from './arrange';
+import { arrange, columnsFor, isFull, LEAST_PX, moved, spans } from './arrange';
 
 const cards = ['loss', 'samples', 'layers', 'pace'].map((id) => ({ id }));
 const ids = (some: readonly { id: string }[]) => some.map((card) => card.id);
@@ -26,21 +26,19 @@ test('there are as many columns as fit, and no more than cards', () => {
   expect([columnsFor(200, 8), columnsFor(2 * LEAST_PX, 8), columnsFor(1e4, 8), columnsFor(1e4, 2)]).toEqual([1, 2, 4, 2]);
 });
 
-/** Lays cells out as `grid-auto-flow: dense` does; whether the grid is full. */
-function isFull(widths: readonly number[], columns: number): boolean {
-  const rows: number[][] = [];
-  for (const width of widths) {
-    for (let row = 0, isPlaced = false; !isPlaced; row++) {
-      rows[row] ??= Array<number>(columns).fill(0);
-      for (let at = 0; at + width <= columns && !isPlaced; at++) {
-        isPlaced = rows[row]!.slice(at, at + width).every((cell) => !cell);
-        if (isPlaced) rows[row]!.fill(1, at, at + width);
+test('whatever the number of cards and whichever are wide, the grid has no holes', () => {
+  for (let columns = 1; columns <= 4; columns++)
+    for (let n = columns; n <= 12; n++)
+      for (let bits = 0; bits < 2 ** n; bits += 1 + (n > 8 ? 6 : 0)) {
+        const gains = Array.from({ length: n }, (_, i) => Boolean(bits & (1 << i)));
+        if (!isFull(spans(gains, columns), columns)) expect.fail(`${n} cards in ${columns} columns, ${bits}`);
       }
-    }
-  }
-  return rows.every((row) => row.every(Boolean));
-}
+});
 
-test('whatever the number of cards, the grid has no holes', () => {
-  for (let columns = 1; columns <= 4; columns++) for (let n = columns; n <= 16; n++) expect([n, columns, isFull(spans(n, columns), columns)]).toEqual([n, columns, true]);
+test('a grid is full where every row is', () => {
+  expect([isFull([2, 1, 1, 2], 3), isFull([2, 2, 1, 1], 3), isFull([1, 1, 1], 2)]).toEqual([true, true, false]);
+});
+
+test('charts are wide rather than lists', () => {
+  expect([spans([false, true, true], 2), spans([false, false, false], 2), spans([true, true], 2)]).toEqual([[1, 2, 1], [2, 1, 1], [1, 1]]);
 });

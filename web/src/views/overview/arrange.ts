@@ -35,8 +35,28 @@ export function columnsFor(width: number, n: number): number {
   return Math.max(1, Math.min(MOST_COLUMNS, Math.floor(width / LEAST_PX), n));
 }
 
-/** How many columns each card takes: the first ones are wide where the last row would else have holes. */
-export function spans(n: number, columns: number): number[] {
-  const holes = (columns - (n % columns)) % columns;
-  return Array.from({ length: n }, (_, i) => (columns > 1 && i < holes ? 2 : 1));
+/** How many columns each card takes: where the last row would have holes some are wide, those that gain by it if that fills the grid. */
+export function spans(gains: readonly boolean[], columns: number): number[] {
+  const holes = columns > 1 ? (columns - (gains.length % columns)) % columns : 0;
+  const all = gains.map((_, i) => i);
+  const choices = [[...all.filter((i) => gains[i]), ...all.filter((i) => !gains[i])], all].map((order) => {
+    const wide = order.slice(0, holes);
+    return all.map((i) => (wide.includes(i) ? 2 : 1));
+  });
+  return choices.find((widths) => isFull(widths, columns)) ?? choices[1]!;
+}
+
+/** Whether cells of these widths leave no hole, laid out as `grid-auto-flow: dense` does. */
+export function isFull(widths: readonly number[], columns: number): boolean {
+  const rows: boolean[][] = [];
+  for (const width of widths) {
+    for (let row = 0, isPlaced = false; !isPlaced; row++) {
+      rows[row] ??= Array<boolean>(columns).fill(false);
+      for (let at = 0; at + width <= columns && !isPlaced; at++) {
+        isPlaced = !rows[row]!.slice(at, at + width).includes(true);
+        if (isPlaced) rows[row]!.fill(true, at, at + width);
+      }
+    }
+  }
+  return rows.every((row) => row.every(Boolean));
 }
