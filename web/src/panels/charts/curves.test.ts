@@ -145,12 +145,13 @@ describe('requests', () => {
     expect(batches([want('a'), want('b')], 1).map((group) => group.length)).toEqual([1, 1]);
   });
 
-  test('more runs ask for fewer columns each', () => {
+  test('more lines ask for fewer columns each', () => {
     expect(columnsFor(360, 1)).toBe(350);
     expect(columnsFor(360, 40)).toBe(200);
     expect(columnsFor(360, 100)).toBe(100);
     expect(columnsFor(1200, 100)).toBe(300);
     expect(columnsFor(360, 1000)).toBe(100);
+    expect(columnsFor(530, 2000)).toBe(50);
     expect(columnsFor(1800, 10)).toBe(1750);
   });
 

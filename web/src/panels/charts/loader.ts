@@ -42,10 +42,15 @@ const COLUMNS_A_PIXEL = 25;
 /** What of a card's width is not plot. */
 const MARGIN_PX = 50;
 
-/** Columns to ask for: the plot's width rounded up, so that cards of one size share a request, and less for very many runs. */
-export function columnsFor(width: number, nRuns: number): number {
+/** A line has at least so many columns, and of more than a thousand lines half as many. */
+const FEWEST_COLUMNS = 100;
+const CROWD = 1000;
+
+/** Columns to ask for: the plot's width rounded up, so that cards of one size share a request, and less for very many lines. */
+export function columnsFor(width: number, nLines: number): number {
   const wanted = Math.ceil(Math.max(100, width - MARGIN_PX) / 50) * 50;
-  return Math.max(100, Math.min(wanted, Math.floor((COLUMNS_A_PIXEL * width) / Math.max(1, nRuns) / 50) * 50));
+  const fewest = nLines > CROWD ? FEWEST_COLUMNS / 2 : FEWEST_COLUMNS;
+  return Math.max(fewest, Math.min(wanted, Math.floor((COLUMNS_A_PIXEL * width) / Math.max(1, nLines) / 50) * 50));
 }
 
 /** Which of the waiting keys go together: the same runs, axis and window, at most so many series. */
