@@ -5,6 +5,7 @@ from __future__ import annotations
 import hypothesis.extra.numpy as arrays
 import hypothesis.strategies as st
 import numpy as np
+import pytest
 from hypothesis import given
 
 from netscope.analyse.bins import N_BINS
@@ -68,3 +69,15 @@ def test_magnitudes_are_four_an_octave() -> None:
     size = magnitudes()
     assert len(size) == 1021
     np.testing.assert_allclose(size[8:] / size[4:-4], 2)
+
+
+def test_a_few_strays_do_not_make_the_bins_of_the_others_wider() -> None:
+    values = np.random.default_rng(0).normal(size=100_000).astype(np.float32)
+    strays = np.append(values, np.float32([1e30, -1e30]))
+    alone, beside = view(fixed_bins(values)), view(fixed_bins(strays))
+    assert beside.edges[[0, -1]].tolist() == pytest.approx([-1e30, 1e30], rel=0.3)
+    inner = beside.edges[1:-1]
+    assert set(inner) <= set(alone.edges)
+    assert np.quantile(np.abs(values), 0.999) <= inner[-1]
+    assert beside.counts.sum() == len(strays)
+    assert [beside.counts[0, 0], beside.counts[0, -1]] <= [60, 60]

@@ -25,7 +25,8 @@ def deep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     for step in range(5):
         values = {f"{name}/weight/gradient/norm": (i + 1) * 10.0**step for i, name in enumerate(LAYERS)}
         strange = {f"{name}/weight/gradient/nonfinite": 7.0 * (i == 900) for i, name in enumerate(LAYERS)}
-        script.log(step, values | strange, kind="layer")
+        broken = {f"{LAYERS[500]}/weight/value/nonfinite": 3.0, f"{LAYERS[501]}/weight/value/nonfinite": 0.0}
+        script.log(step, values | strange | broken, kind="layer")
     script.end().write(folder / "deep")
     site = show(folder)
     yield site
@@ -99,3 +100,13 @@ def test_layers_are_found_folded_and_unfolded_by_keyboard(deep: Site, page: Page
     page.keyboard.type("/9[05]0$/")
     expect(page.locator(".labels button")).to_have_count(2)
     expect(page.locator(".labels button").first).to_contain_text("block.900")
+
+
+def test_a_layer_that_stands_out_is_marked_and_jumped_to(deep: Site, page: Page) -> None:
+    page.goto(f"{deep.url}layers")
+    ready(page)
+    listed = page.get_by_role("group", name="1 layer stands out")
+    expect(listed).to_contain_text("block.500 3 weights are NaN or infinite")
+    page.keyboard.press("n")
+    expect(page.locator(".panel h2")).to_have_text("block.500")
+    expect(page.locator(".labels button[aria-pressed=true]")).to_contain_text("▲")

@@ -165,6 +165,21 @@ def test_dead_frozen_and_unstable_layers_are_named(write, told):
     ]
 
 
+def test_all_layers_that_stand_out_are_listed_the_worst_first(write, show):
+    watched(
+        write, 30,
+        fc1=lambda step: (1e6 if step >= 25 else 1.0, 1e-3, 0.0),
+        fc2=lambda step: (1.0, 0.0 if step >= 6 else 1e-3, 0.0),
+        fc3=lambda _: (1.0, 1e-3, 0.8),
+    )  # fmt: skip
+    found = show().client.get("/api/runs/a/layers/findings").json()
+    assert [(f["layer"], f["problem"], f["value"], f["step"]) for f in found] == [
+        ("fc1", "explodes", pytest.approx(1e6), 250),
+        ("fc3", "dead", pytest.approx(0.8), 0),
+        ("fc2", "frozen", 60, 60),
+    ]
+
+
 def test_a_layer_that_no_optimiser_updates_is_frozen_from_the_start(write, told):
     run = write("a").event(event="layers", layers=LAYERS[:2], sampled_above=None, changes=[])
     for step in range(5):

@@ -1,8 +1,9 @@
 """From the 2,048 fixed bins of a watched tensor (FORMAT.md) to the few dozen that a person can look at.
 
 Bins follow the bits of a float: four an octave, from 2^-128 up, once for each sign. They are put in the order of their
-values; what is close to zero becomes one bin in the middle; and neighbours are merged (two, four, eight…)
-until they are few enough. Merging only adds counts, so histograms of several steps share their edges.
+values; what is close to zero becomes one bin in the middle, and the few largest values one bin at either end. The bins
+between are merged (two, four, eight…) until they are few enough. Merging only adds counts, so histograms of several
+steps share their edges.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from jaxtyping import Float, Int, Integer
 from netscope.analyse.bins import N_FINITE, NEGATIVE, lower_edges
 
 _SMALL_SHARE = 0.005  # of all that is counted may vanish in the bin around zero
+_LARGE_SHARE = 0.0005  # of all that is counted may be in the last bin of each sign, however wide
 
 
 class View(NamedTuple):
@@ -58,11 +60,12 @@ def view(counts: Integer[np.ndarray, "step 2048"], most: int = 96) -> View:
     if not total.any():
         return View(np.zeros(0), np.zeros((len(counts), 0)), zeros, nonfinite)
     smallest = int(np.searchsorted(np.cumsum(total), total.sum() * _SMALL_SHARE, side="right"))
+    largest = int(np.searchsorted(np.cumsum(total), total.sum() * (1 - _LARGE_SHARE))) + 1
     per = 1
-    cuts = [_cuts(side, smallest, per) for side in sides]
+    cuts = [_cuts(side, smallest, largest, per) for side in sides]
     while len(cuts[0]) + len(cuts[1]) > most + 1:
         per *= 2
-        cuts = [_cuts(side, smallest, per) for side in sides]
+        cuts = [_cuts(side, smallest, largest, per) for side in sides]
     size = magnitudes()
     running = [np.pad(np.cumsum(side, axis=1), ((0, 0), (1, 0))) for side in sides]
     below, above = (np.diff(sums[:, cut], axis=1) for sums, cut in zip(running, cuts, strict=True))
@@ -71,12 +74,18 @@ def view(counts: Integer[np.ndarray, "step 2048"], most: int = 96) -> View:
     return View(edges, np.concatenate((below[:, ::-1], middle, above), axis=1), zeros, nonfinite)
 
 
-def _cuts(side: Float[np.ndarray, "step 1020"], smallest: int, per: int) -> Int[np.ndarray, " cut"]:
-    """Where to cut one sign's bins: every `per` from about `smallest` to the last one used; [0] if there is none."""
+def _cuts(side: Float[np.ndarray, "step 1020"], smallest: int, largest: int, per: int) -> Int[np.ndarray, " cut"]:
+    """Where to cut one sign's bins: every `per` from about `smallest` to `largest`, then after the last one used.
+
+    [0] if none is used.
+    """
     used = np.flatnonzero(side.any(axis=0))
     if not len(used):
         return np.zeros(1, np.intp)
     start = smallest // per * per
-    end = max(-(-(int(used[-1]) + 1) // per) * per, start)
+    last = -(-(int(used[-1]) + 1) // per) * per
+    end = max(min(last, -(-largest // per) * per), start)
     cuts = np.arange(start, end + 1, per)
+    if last > end:  # a few strays would make the bins of all others wider
+        cuts = np.append(cuts, last)
     return np.clip(cuts, 1, N_FINITE)

@@ -35,6 +35,7 @@ ReasonCode = Literal[
     "layers_not_finite",
     "layers_frozen",
     "layers_jump",
+    "layers_explode",
     "layers_fine",
     "pace",
     "pace_slower",
@@ -70,10 +71,10 @@ class Finding(Noun, gc=False):
     layer: str
     type: str
     """Class of the module: "Conv2d"."""
-    problem: Literal["dead", "not_finite", "frozen", "jumps", "fine"]
+    problem: Literal["dead", "not_finite", "explodes", "frozen", "jumps", "fine"]
     value: Number
-    """Share of its units that are dead; values that are not finite; step of its last change; size of a step's change
-    as a share of the values."""
+    """Share of its units that are dead; values that are not finite; its gradient as a multiple of the usual norm; step
+    of its last change; size of a step's change as a share of the values."""
     step: int
     quantity: str
     stat: str

@@ -10,6 +10,7 @@ import type {
   Deleted,
   EditRequest,
   ExportRequest,
+  Finding,
   GroupRequest,
   Job,
   Jobs,
@@ -261,6 +262,7 @@ export const api = {
     return { rows: told<LayerTensor[]>(reply), steps: data(reply, 'steps'), values: data(reply, 'values'), nonfinite: data(reply, 'nonfinite') };
   },
 
+  layerFindings: (run: string, signal?: AbortSignal) => get<Finding[]>(['runs', run, 'layers', 'findings'], {}, signal),
   /** Of tensors of some names; of all where there are none. */
   layerScale: (run: string, quantity: Quantity, stat: Stat, names: readonly string[], signal?: AbortSignal) =>
     get<LayerScale>(['runs', run, 'layers', quantity, stat, 'scale'], { tensor: names }, signal),

@@ -6,7 +6,7 @@
  */
 export type CardKind = 'curves' | 'samples' | 'confusion' | 'gradients' | 'layers' | 'pace' | 'console';
 
-export type ReasonCode = 'began' | 'improving' | 'best_earlier' | 'stalled' | 'flat' | 'worse' | 'rose' | 'not_finite' | 'overfits' | 'value' | 'samples' | 'confused' | 'all_right' | 'gradients_not_finite' | 'gradients_exploded' | 'gradients_vanish' | 'gradients_zero' | 'gradients_steady' | 'layers_dead' | 'layers_not_finite' | 'layers_frozen' | 'layers_jump' | 'layers_fine' | 'pace' | 'pace_slower' | 'crashed' | 'killed' | 'printed';
+export type ReasonCode = 'began' | 'improving' | 'best_earlier' | 'stalled' | 'flat' | 'worse' | 'rose' | 'not_finite' | 'overfits' | 'value' | 'samples' | 'confused' | 'all_right' | 'gradients_not_finite' | 'gradients_exploded' | 'gradients_vanish' | 'gradients_zero' | 'gradients_steady' | 'layers_dead' | 'layers_not_finite' | 'layers_frozen' | 'layers_jump' | 'layers_explode' | 'layers_fine' | 'pace' | 'pace_slower' | 'crashed' | 'killed' | 'printed';
 
 /** Why a card is shown, as a code and what its sentence is about; the page has the words. */
 export interface Reason {
@@ -32,10 +32,10 @@ export interface Finding {
   layer: string;
   /** Class of the module: "Conv2d". */
   type: string;
-  problem: 'dead' | 'not_finite' | 'frozen' | 'jumps' | 'fine';
+  problem: 'dead' | 'not_finite' | 'explodes' | 'frozen' | 'jumps' | 'fine';
   /**
-   * Share of its units that are dead; values that are not finite; step of its last change; size of a step's change
-   * as a share of the values.
+   * Share of its units that are dead; values that are not finite; its gradient as a multiple of the usual norm; step
+   * of its last change; size of a step's change as a share of the values.
    */
   value: Number;
   step: number;

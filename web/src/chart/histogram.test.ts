@@ -3,7 +3,7 @@ import { bar, barScale } from './bars';
 import { divergingFor, sequential } from './colormap';
 import { columnOf, heatPixels, reach } from './heatmap';
 import { binAt, columns, columnsFor, commonHeight, fan, quantileOf, trimmed, type Histogram } from './histogram';
-import { ridgeAt, ridgeFrame } from './ridge';
+import { ridgeAt, ridgeColor, ridgeFrame } from './ridge';
 
 function histogram(edges: number[], rows: number[][], zeros = rows.map(() => 0)): Histogram {
   return {
@@ -189,4 +189,26 @@ test('of two ridges that are taller than most, the taller is drawn taller', () =
   const tops = frame.outlines.map((row) => Math.max(...row));
   expect(tops[0]).toBeGreaterThan(tops[1]!);
   expect(tops[1]).toBeGreaterThan(tops[2]!);
+});
+
+test('values that are a needle far from zero are shown without it, unless some are zero', () => {
+  const [low, high] = trimmed(histogram([0.9, 1, 1.1], [[50, 50]]));
+  expect([low, high].map((value) => value.toFixed(2))).toEqual(['0.90', '1.10']);
+  expect(trimmed(histogram([-1.1, -1, -0.9], [[50, 50]]))[1]).toBeCloseTo(-0.9, 2);
+  expect(trimmed(histogram([0.9, 1, 1.1], [[50, 50]], [3]))[0]).toBe(0);
+});
+
+test.each([
+  [false, '#ffffff'],
+  [true, '#161719'],
+])('ridges of every age stand out from the page (dark: %s)', (isDark, page) => {
+  const luminance = (rgb: number[]) => {
+    const [r, g, b] = rgb.map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+  };
+  const ground = luminance([1, 3, 5].map((at) => parseInt(page.slice(at, at + 2), 16)));
+  for (let share = 0; share <= 1; share += 0.05) {
+    const line = luminance(ridgeColor(share, isDark).match(/\d+/g)!.map(Number));
+    expect((Math.max(line, ground) + 0.05) / (Math.min(line, ground) + 0.05)).toBeGreaterThanOrEqual(3);
+  }
 });

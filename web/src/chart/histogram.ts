@@ -55,6 +55,9 @@ export function quantileOf(edges: ArrayLike<number>, row: ArrayLike<number>, sha
   return edges[edges.length - 1] ?? 0;
 }
 
+/** Values that would fill less of the range from zero on than this are shown without zero. */
+const NEEDLE = 0.25;
+
 /** The range that holds `share` of all values of all steps; a few strays would make the rest a needle. */
 export function trimmed(h: Histogram, share = 0.999): [number, number] {
   const n = binsOf(h);
@@ -71,8 +74,9 @@ export function trimmed(h: Histogram, share = 0.999): [number, number] {
     if (!(high > low)) return [h.edges[0]!, h.edges[n]!];
     return [h.edges[binAt(h, low)]!, h.edges[Math.min(n, lowerBound(h.edges, high))]!];
   }
-  // Keep 0 in sight where values lie on one side of it: a distance from nothing is what is asked for.
+  // Zero stays in sight, unless the values are a needle far from it, as the gains of a normalisation are around 1.
   const [from, to] = [Math.min(low, 0), Math.max(high, 0)];
+  if (high > low && high - low < NEEDLE * (to - from) && !h.zeros.some((n) => n > 0)) return [low, high];
   return to > from ? [from, to] : [-1, 1];
 }
 

@@ -55,6 +55,11 @@ export function ridgeAt(frame: RidgeFrame, y: number): number {
   return Math.min(baselines.length - 1, Math.max(0, Math.ceil((y - baselines[0]!) / gap - 0.15)));
 }
 
+/** Colour of a ridge, from the oldest (0) to the newest (1): the part of the scale that is legible on the page, 3:1 at least. */
+export function ridgeColor(share: number, isDark: boolean): string {
+  return sequential.css(isDark ? 0.45 + 0.5 * share : 0.55 - 0.5 * share);
+}
+
 /** `lit`: the step that stands out. */
 export function drawRidges(context: CanvasRenderingContext2D, frame: RidgeFrame, ink: Ink, lit: number): void {
   const surface = `rgb(${ink.surface.join(' ')})`;
@@ -62,8 +67,7 @@ export function drawRidges(context: CanvasRenderingContext2D, frame: RidgeFrame,
   frame.outlines.forEach((row, step) => {
     const base = frame.baselines[step]!;
     const share = frame.outlines.length > 1 ? step / (frame.outlines.length - 1) : 1;
-    // The darkest end of the scale would vanish on a dark page, the lightest on a light one.
-    const color = sequential.css(ink.dark ? 0.3 + 0.65 * share : 0.78 - 0.68 * share);
+    const color = ridgeColor(share, ink.dark);
     const path = new Path2D();
     path.moveTo(frame.left, base);
     for (let i = 0; i < row.length; i++) {

@@ -15,6 +15,7 @@ INTEREST: dict[ReasonCode, float] = {
     "worse": 0.88,
     "gradients_exploded": 0.86,
     "gradients_zero": 0.84,
+    "layers_explode": 0.82,
     # It goes less well than it might.
     "overfits": 0.8,
     "layers_dead": 0.78,

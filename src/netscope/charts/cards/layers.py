@@ -23,7 +23,7 @@ LATEST = 5  # measurements that are "now": one of a small batch says little
 DEAD = 0.5  # share of a layer's units
 JUMP = 0.1  # of the norm of the weights in one step; 0.001 is usual (Karpathy, CS231n)
 FROZEN = 3  # measurements without any change
-EXPLODED = 100.0  # times the usual norm of all gradients
+EXPLODED = 100.0  # times the usual norm, of a gradient or of all gradients
 VANISHED = 1e-3  # of the largest gradient of a later layer, value for value
 
 
@@ -85,11 +85,17 @@ def layer_cards(store: Store, run: str) -> list[Card]:
     return [*_gradients(network), *_findings(network)]
 
 
-def _read(store: Store, run: str, table: LayerTable) -> Network:
-    """The statistics of the layers, or of evenly chosen ones, in one question."""
+def standing_out(store: Store, run: str) -> list[Finding]:
+    """All layers that stand out, the worst kind first."""
+    return findings(_looked_at(_read(store, run, store.read.layers.table(run), is_whole=True)))
+
+
+def _read(store: Store, run: str, table: LayerTable, is_whole: bool = False) -> Network:
+    """The statistics of the layers, or of evenly chosen ones of a very deep network, in one question."""
     layers = {layer.layer: layer for layer in table.layers}
     names = list(dict.fromkeys(one.layer for one in table.tensors))
-    chosen = {names[i] for i in evenly(len(names), len(names) if len(names) <= MOST_LAYERS else FEWER_LAYERS).tolist()}
+    most = len(names) if is_whole or len(names) <= MOST_LAYERS else FEWER_LAYERS
+    chosen = {names[i] for i in evenly(len(names), most).tolist()}
     wanted: dict[str, tuple[str, LayerTensor]] = {}
     for name, (quantity, stat, of_weights) in STATISTICS.items():
         some = [one for one in table.tensors if one.layer in chosen and one.quantity == quantity and stat in one.stats]
@@ -169,17 +175,23 @@ def _whole_norm(watched: Sequence[Watched]) -> tuple[np.ndarray, np.ndarray]:
     return steps[np.isfinite(whole)], whole[np.isfinite(whole)]
 
 
-def _findings(network: Network) -> list[Card]:
+def _looked_at(network: Network) -> Mapping[str, list[Watched]]:
+    """By kind of problem, what shows it."""
     watched = network.watched
     updated = {one.tensor.layer for one in watched["update"]}
     # Weights that get gradients but no updates, while others do, are in no optimiser.
     left_out = [one for one in watched["gradient"] if updated and one.tensor.layer not in updated]
-    looked_at: Mapping[str, list[Watched]] = {
+    return {
         "not_finite": watched["nonfinite"],
+        "explodes": watched["gradient"],
         "dead": watched["dead"],
         "jumps": watched["ratio"],
         "frozen": [*watched["update"], *(one._replace(values=np.zeros(len(one.steps))) for one in left_out)],
     }
+
+
+def _findings(network: Network) -> list[Card]:
+    looked_at = _looked_at(network)
     if not any(looked_at.values()):
         return []
     found = findings(looked_at)
@@ -192,6 +204,7 @@ def _findings(network: Network) -> list[Card]:
         ]
     codes: Mapping[str, ReasonCode] = {
         "not_finite": "layers_not_finite", "dead": "layers_dead", "jumps": "layers_jump", "frozen": "layers_frozen",
+        "explodes": "layers_explode",
     }  # fmt: skip
     first = found[0]
     alike = [one for one in found if one.problem == first.problem]
@@ -209,13 +222,19 @@ def findings(looked_at: Mapping[str, Sequence[Watched]]) -> list[Finding]:
     """Layers that stand out, the worst kind first, each layer once a kind.
 
     Args:
-        looked_at: By kind of problem what shows it: "not_finite" (counts of a tensor's values), "dead" (share of
-            units), "jumps" (norm of the update over that of the values), "frozen" (norm of the update).
+        looked_at: By kind of problem, what shows it: "not_finite" (counts of a tensor's values), "explodes" (norm of
+            the gradient), "dead" (share of units), "jumps" (norm of the update over that of the values), "frozen"
+            (norm of the update).
     """
     found: list[Finding] = []
     for one in looked_at.get("not_finite", ()):
         if one.values[-1] > 0:
             found.append(_finding(one, "not_finite", float(one.values[-1]), _since(one.values > 0), "nonfinite"))
+    exploded = [(one.now / usual, one) for one in looked_at.get("explodes", ()) if (usual := _usual(one)) > 0]
+    for times, one in sorted(exploded, key=lambda pair: -pair[0]):
+        if times >= EXPLODED and len(one.values) > 2 * LATEST:
+            is_high = ~(one.values < one.now / math.sqrt(times))
+            found.append(_finding(one, "explodes", times, _since(is_high), "norm"))
     dead = [one for one in looked_at.get("dead", ()) if one.now > DEAD]
     for one in sorted(dead, key=lambda one: -one.now):
         found.append(_finding(one, "dead", one.now, _since(one.values > DEAD), "dead"))
@@ -227,6 +246,12 @@ def findings(looked_at: Mapping[str, Sequence[Watched]]) -> list[Finding]:
         if len(one.values) - still >= FROZEN:
             found.append(_finding(one, "frozen", float(one.steps[still]), still, "norm"))
     return list({(one.layer, one.problem): one for one in reversed(found)}.values())[::-1]
+
+
+def _usual(one: Watched) -> float:
+    """The median of all finite measurements; NaN if there is none."""
+    finite = one.values[np.isfinite(one.values)]
+    return float(np.median(finite)) if len(finite) else math.nan
 
 
 def _finding(one: Watched, problem: str, value: float, at: int, stat: Stat) -> Finding:

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from netscope.analyse.bins_view import View
 from netscope.charts import lines
+from netscope.charts.cards.layers import standing_out
 from netscope.charts.histograms import logged, over_steps
 from netscope.charts.layers import Window, matrix, scale
 from netscope.schema.layer import Quantity, Stat
@@ -24,6 +25,12 @@ async def layers(request: Request) -> Response:
     """GET /api/runs/{run}/layers: what was watched."""
     store, run, _ = run_of(request)
     return await answer(request, revision_of(request), lambda: replies.json(store.read.layers.table(run)))
+
+
+async def layer_findings(request: Request) -> Response:
+    """GET /api/runs/{run}/layers/findings: the layers that stand out, the worst first."""
+    store, run, _ = run_of(request)
+    return await answer(request, revision_of(request), lambda: replies.json(standing_out(store, run)))
 
 
 async def layer_matrix(request: Request) -> Response:
@@ -74,6 +81,7 @@ async def _over_steps(request: Request, find: Callable[..., tuple[np.ndarray, Vi
 
 ROUTES: list[BaseRoute] = [
     Route("/runs/{run}/layers", layers),
+    Route("/runs/{run}/layers/findings", layer_findings),
     Route("/runs/{run}/layers/{quantity}/{stat}", layer_matrix),
     Route("/runs/{run}/layers/{quantity}/{stat}/scale", layer_scale),
     Route("/runs/{run}/bins", bins),

@@ -18,6 +18,7 @@ const TONES: Partial<Record<ReasonCode, Tone>> = {
   gradients_zero: 'bad',
   overfits: 'warn',
   layers_dead: 'warn',
+  layers_explode: 'bad',
   layers_jump: 'warn',
   layers_frozen: 'warn',
   gradients_vanish: 'warn',
@@ -95,6 +96,7 @@ function whole(reason: Reason, t: Messages['cards'], isRunning: boolean): string
     case 'layers_not_finite':
     case 'layers_frozen':
     case 'layers_jump':
+    case 'layers_explode':
       return t.reason[code](n, total);
     case 'pace':
       return t.reason.pace(paceText(toNumber(reason.value), t));
