@@ -56,9 +56,9 @@ def root() -> Path:
 @pytest.fixture(autouse=True)
 def no_run_of_a_test_outlives_it() -> Iterator[None]:
     """Else the next test's run would find it abandoned; and what is warned of once is warned of in each test."""
-    before = list(process_hooks.living())
+    before = list(process_hooks.active_runs())
     beside.forget_warnings()
     yield
-    for run in process_hooks.living():
+    for run in process_hooks.active_runs():
         if run not in before:
             run.finish_at_exit()

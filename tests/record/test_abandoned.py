@@ -28,7 +28,7 @@ def begin(folder, name: str, **options) -> netscope.Run:
 def test_a_run_that_nobody_refers_to_is_abandoned_when_another_begins(tmp_path):
     begin(tmp_path, "first").log({"a": 1.0})
     assert ends(tmp_path) == {"first": "running"}
-    with pytest.warns(RuntimeWarning, match=r"'first' was not finished .* it ends as abandoned") as told:
+    with pytest.warns(RuntimeWarning, match=r"'first' was not finished .* ends as abandoned") as told:
         second = begin(tmp_path, "second")
     assert told[0].filename == __file__
     assert ends(tmp_path) == {"first": "abandoned", "second": "running"}
@@ -46,7 +46,7 @@ def test_only_the_console_of_the_new_run_holds_the_warning(tmp_path):
     with netscope.open(tmp_path) as store:
         said = {name: [line.text for line in store.run(name).console()] for name in ("first", "second")}
     assert said["first"] == []
-    assert "it ends as abandoned" in "".join(said["second"])
+    assert "ends as abandoned" in "".join(said["second"])
 
 
 def test_a_variable_that_takes_another_run_abandons_the_one_it_held(tmp_path, monkeypatch):
@@ -59,7 +59,7 @@ def test_a_variable_that_takes_another_run_abandons_the_one_it_held(tmp_path, mo
     first = run._session
     run = begin(tmp_path, "second")
     gc.collect()
-    first._heart._thread.join(10)
+    first._heartbeat._thread.join(10)
     assert ends(tmp_path) == {"first": "abandoned", "second": "running"}
     assert told == ["abandoned"]
     run.finish()
@@ -161,7 +161,7 @@ def test_a_cell_that_runs_again_ends_the_run_it_began_although_outputs_hold_it(s
     with pytest.warns(RuntimeWarning, match="abandoned"):
         shell.run(BEGIN.format(str(tmp_path), "second") + "; outputs.append(run)", ids[1])
     assert ends(tmp_path) == {"first": "abandoned", "second": "running"}
-    with pytest.raises(UsageError, match="'first' is abandoned; go on with"):
+    with pytest.raises(UsageError, match="'first' is abandoned; continue it with"):
         shell.user_ns["outputs"][0].log({"a": 1.0})
 
 

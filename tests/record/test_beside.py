@@ -16,7 +16,7 @@ import netscope
 from netscope.errors import StorageError, UsageError
 from netscope.record import beside
 from netscope.record.capture import environment, gpus, system
-from netscope.record.heartbeat import Heart
+from netscope.record.heartbeat import Heartbeat
 from tests.record.reading import read
 
 
@@ -35,8 +35,8 @@ def test_what_fails_is_warned_of_once_a_kind():
         assert [beside.attempt("the weather", lambda: 1 / 0, "fine") for _ in range(3)] == ["fine"] * 3
         beside.attempt("the tide", lambda: [][0], None)
     assert [str(one.message) for one in told] == [
-        "the weather failed, the training goes on: ZeroDivisionError: division by zero",
-        "the tide failed, the training goes on: IndexError: list index out of range",
+        "the weather failed; the training continues: ZeroDivisionError: division by zero",
+        "the tide failed; the training continues: IndexError: list index out of range",
     ]
     assert told[0].filename == __file__
 
@@ -52,7 +52,7 @@ def test_a_call_that_cannot_mean_anything_still_raises():
 def test_the_background_thread_goes_on_where_warnings_are_errors(monkeypatch):
     told, has_gone_on = [], threading.Event()
     monkeypatch.setattr(threading, "excepthook", told.append)
-    thread = Heart("a run", [lambda: 1 / 0, has_gone_on.set], lambda: None, [], 0.01)
+    thread = Heartbeat("a run", [lambda: 1 / 0, has_gone_on.set], lambda: None, [], 0.01)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         thread.start()
@@ -91,17 +91,17 @@ def test_without_a_thread_logging_keeps_the_heart_beating(tmp_path, no_threads, 
 def test_a_row_for_which_there_is_no_memory_is_counted_as_lost(begin, journal_of, monkeypatch):
     run = begin()
     run.log({"a": 1.0})
-    plan = run._session.plans["a",]
+    row_writer = run._session.row_writers["a",]
 
     def refuse(*_):
         raise MemoryError
 
-    monkeypatch.setattr(plan, "_append", refuse)
+    monkeypatch.setattr(row_writer, "_append", refuse)
     with pytest.warns(RuntimeWarning, match="no memory"):
         run.log({"a": 2.0})
     monkeypatch.undo()
     run.log({"a": 3.0})
-    with pytest.warns(RuntimeWarning, match="1 things"):
+    with pytest.warns(RuntimeWarning, match="1 logged items"):
         run.finish()
     assert journal_of(run).series("a") == {0: 1.0, 2: 3.0}
 
@@ -114,7 +114,7 @@ def test_a_picture_for_which_there_is_no_memory_is_left_out(begin, journal_of, m
 
     run = begin()
     monkeypatch.setattr(types, "Image", refuse)
-    with pytest.warns(RuntimeWarning, match=r"logging 'x' failed, the training goes on: MemoryError"):
+    with pytest.warns(RuntimeWarning, match=r"logging 'x' failed; the training continues: MemoryError"):
         run.image("x", [[0.0]])
     run.finish()
     assert journal_of(run).assets == []
@@ -136,7 +136,7 @@ def test_a_driver_that_fails_leaves_the_other_figures(monkeypatch):
         raise UnicodeDecodeError("utf-8", b"x", 0, 1, "broken driver")
 
     monkeypatch.setattr(gpus.Gpus, "sample", refuse)
-    with pytest.warns(RuntimeWarning, match="the figures of the GPUs failed"):
+    with pytest.warns(RuntimeWarning, match="sampling the GPUs failed"):
         assert "memory/percent" in system.System().sample()
 
 
@@ -169,7 +169,7 @@ def test_what_is_logged_after_the_end_of_the_process_began_raises_nothing(tmp_pa
     )
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
-    assert "what is logged now is dropped" in done.stderr
+    assert "later log calls are dropped" in done.stderr
     (folder,) = tmp_path.iterdir()
     assert read(folder)[0].event("end")["state"] == "finished"
 

@@ -200,7 +200,7 @@ def test_a_key_with_a_dot_and_a_nested_key_are_both_kept(read_back):
 
 @pytest.mark.parametrize("given", [3, "text", [1, 2], len, {1, 2}, lambda: 1, object()])
 def test_what_has_no_names_is_refused(tmp_path, given):
-    with pytest.raises(UsageError, match="config is a dict"):
+    with pytest.raises(UsageError, match="config must be a dict"):
         netscope.init(tmp_path, config=given)
 
 

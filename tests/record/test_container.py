@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from netscope.record.capture import environment, system
-from netscope.record.capture.container import Container, Memory
+from netscope.record.capture.container import Container, MemoryLimit
 
 HOST = 64 << 30
 V2 = "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
@@ -45,7 +45,7 @@ def test_a_container_of_version_2_that_sees_itself_as_the_top(container):
                 ("memory.stat", f"anon 1\ninactive_file {8 << 20}"), ("cpu.max", "50000 100000"),
                 ("cpu.stat", "usage_usec 2500000")),
     )  # fmt: skip
-    assert found.memory(HOST) == Memory(600 << 20, 492 << 20)
+    assert found.memory(HOST) == MemoryLimit(600 << 20, 492 << 20)
     assert (found.cpu_limit(), found.cpu_seconds()) == (0.5, 2.5)
 
 
@@ -56,7 +56,7 @@ def test_the_narrowest_limit_of_nested_groups_holds(container):
                 ("pod/app/memory.max", "max"), ("pod/app/memory.current", str(200 << 20)),
                 ("pod/cpu.max", "max 100000"), ("pod/app/cpu.max", "150000 100000")),
     )  # fmt: skip
-    assert found.memory(HOST) == Memory(1 << 30, 700 << 20)
+    assert found.memory(HOST) == MemoryLimit(1 << 30, 700 << 20)
     assert found.cpu_limit() == 1.5
 
 
@@ -74,7 +74,7 @@ def test_a_container_of_version_1_whose_group_is_named_as_on_the_host(container)
                 ("cpu,cpuacct/cpu.cfs_quota_us", "200000"), ("cpu,cpuacct/cpu.cfs_period_us", "100000"),
                 ("cpu,cpuacct/cpuacct.usage", "3000000000")),
     )  # fmt: skip
-    assert found.memory(HOST) == Memory(600 << 20, 492 << 20)
+    assert found.memory(HOST) == MemoryLimit(600 << 20, 492 << 20)
     assert (found.cpu_limit(), found.cpu_seconds()) == (2.0, 3.0)
 
 
@@ -90,7 +90,7 @@ def test_version_1_without_limits(container):
 
 def test_a_group_that_cannot_be_seen_from_here_is_the_top_that_can(container):
     found = container(V2, "0::/../../outside", **files(("memory.max", "1000"), ("memory.current", "10")))
-    assert found.memory(HOST) == Memory(1000, 10)
+    assert found.memory(HOST) == MemoryLimit(1000, 10)
 
 
 def test_no_proc_and_no_control_groups_mean_no_limits(tmp_path):
@@ -105,8 +105,8 @@ class Half:
 
     seconds = 0.0
 
-    def memory(self, host_bytes: int) -> Memory:
-        return Memory(600 << 20, 492 << 20)
+    def memory(self, host_bytes: int) -> MemoryLimit:
+        return MemoryLimit(600 << 20, 492 << 20)
 
     def cpu_limit(self) -> float:
         return 0.5

@@ -39,21 +39,21 @@ def full(monkeypatch, free: int):
 
 
 def test_a_full_disk_warns_once_counts_and_is_told_by_finish(begin, journal_of, monkeypatch):
-    with full(monkeypatch, 200_000), pytest.warns(RuntimeWarning, match="No space left.*training goes on") as told:
+    with full(monkeypatch, 200_000), pytest.warns(RuntimeWarning, match="No space left.*training continues") as told:
         run = begin()
         for _ in range(100):
             run.log(WIDE)
     assert len(told) == 1
     assert told[0].filename == __file__  # the line that logs, not one of ours
     assert run.step == 100
-    with pytest.warns(RuntimeWarning, match=r"things that were logged could not be written.*No space") as told:
+    with pytest.warns(RuntimeWarning, match=r"logged items could not be written.*No space") as told:
         run.finish()
     assert told[0].filename == __file__
     found = journal_of(run)
     kept = len(found.rows)
     assert 40 < kept < 50
     assert found.event("end")["dropped"] == 100 - kept
-    assert str(told[0].message).startswith(f"{100 - kept} things")
+    assert str(told[0].message).startswith(f"{100 - kept} logged items")
     assert found.event("end")["state"] == "finished"
 
 
@@ -102,7 +102,7 @@ def test_a_blob_that_is_refused_is_counted_and_not_told_of(run, journal_of, monk
     monkeypatch.setattr(blobs, "write", refuse)
     with pytest.warns(RuntimeWarning):
         run.log({"loss": 1.0, "picture": netscope.Image([[0.0, 1.0]])})
-    with pytest.warns(RuntimeWarning, match=r"^1 things"):
+    with pytest.warns(RuntimeWarning, match=r"^1 logged items"):
         run.finish()
     assert journal_of(run).series("loss") == {0: 1.0}
     assert journal_of(run).assets == []
@@ -126,7 +126,7 @@ def test_a_quota_of_the_kernel_does_not_kill_the_training(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout == "the model is saved\n"
     assert done.stderr.count("RuntimeWarning") == 2  # at the first refusal, and at the end
-    assert "things that were logged could not be written" in done.stderr
+    assert "logged items could not be written" in done.stderr
     (run,) = tmp_path.iterdir()
     (found,) = read(run)
     assert 60 < len(found.rows) < 73
@@ -171,7 +171,7 @@ def test_a_disk_that_another_program_fills_does_not_kill_the_training(tmp_path):
     with small_disk(tmp_path, 4) as disk:
         done = subprocess.run([sys.executable, "-c", FILL, disk], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr  # not -7, SIGBUS
-        assert "things that were logged could not be written" in done.stderr
+        assert "logged items could not be written" in done.stderr
         (run,) = [path for path in disk.iterdir() if path.is_dir()]
         (found,) = read(run)
         assert found.event("end")["dropped"] == 2000 - len(found.rows)
@@ -183,14 +183,14 @@ def test_a_vanished_folder_warns_once_and_counts_all_that_was_lost(begin, monkey
     for _ in range(10):
         run.log({"a": 1.0})
     shutil.rmtree(run.folder)
-    with pytest.warns(RuntimeWarning, match="vanished"):
-        run._session._pulse()
+    with pytest.warns(RuntimeWarning, match="was deleted"):
+        run._session._beat()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(5):
             run.log({"a": 1.0})
         run.image("p", [[0.5]])
-    with pytest.warns(RuntimeWarning, match=r"^16 things.*vanished"):
+    with pytest.warns(RuntimeWarning, match=r"^16 logged items.*was deleted"):
         run.finish()
     assert not run.folder.exists(), "what was deleted on purpose stays deleted"
 
@@ -200,13 +200,13 @@ def test_a_folder_that_is_back_is_written_again(begin, monkeypatch):
     run = begin()
     run.log({"a": 1.0})
     shutil.rmtree(run.folder)
-    with pytest.warns(RuntimeWarning, match="vanished"):
-        run._session._pulse()
+    with pytest.warns(RuntimeWarning, match="was deleted"):
+        run._session._beat()
     run.log({"a": 2.0})
     run.folder.mkdir()
     run.log({"a": 3.0})
     run.log({"a": 4.0})
-    with pytest.warns(RuntimeWarning, match=r"^2 things"):
+    with pytest.warns(RuntimeWarning, match=r"^2 logged items"):
         run.finish()
     (found,) = read(run.folder)
     assert found.series("a") == {2: 3.0, 3: 4.0}
@@ -215,14 +215,17 @@ def test_a_folder_that_is_back_is_written_again(begin, monkeypatch):
 def test_a_folder_that_vanished_just_before_the_end_is_noticed(run):
     run.log({"a": 1.0})
     shutil.rmtree(run.folder)
-    with pytest.warns(RuntimeWarning, match="vanished.*goes on"), pytest.warns(RuntimeWarning, match=r"^1 things"):
+    with (
+        pytest.warns(RuntimeWarning, match="was deleted.*continues"),
+        pytest.warns(RuntimeWarning, match=r"^1 logged items"),
+    ):
         run.finish()
 
 
 def test_a_folder_that_is_moved_is_still_written(run, tmp_path):
     run.log({"a": 1.0})
     moved = run.folder.rename(tmp_path / "moved")
-    run._session._pulse()
+    run._session._beat()
     run.log({"a": 2.0})
     run.finish()
     (found,) = read(moved)
@@ -231,7 +234,7 @@ def test_a_folder_that_is_moved_is_still_written(run, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_refused_by_init(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="no run can be recorded in"):
+    with pytest.raises(StorageError, match="cannot record a run in"):
         netscope.init(tmp_path / "file" / "runs")
 
 

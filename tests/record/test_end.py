@@ -102,7 +102,7 @@ def test_one_callback_that_fails_keeps_nothing_else_from_ending(begin, journal_o
     called = []
     for call in (lambda: called.append("first"), lambda: 1 / 0, lambda: called.append("last")):
         run._session.on_finish(call)
-    with pytest.warns(RuntimeWarning, match="what ends with a run failed, the training goes on: ZeroDivisionError"):
+    with pytest.warns(RuntimeWarning, match="work at the end of a run failed; the training continues: ZeroDiv"):
         run.finish()
     assert sorted(called) == ["first", "last"]
     assert journal_of(run).event("end")["state"] == "finished"
@@ -133,7 +133,7 @@ def test_the_background_thread_survives_a_call_that_fails(begin, monkeypatch):
 
     run._session.on_beat(fails)
     run._session.on_beat(lambda: beats.append(1))
-    run._session._heart.wake()
+    run._session._heartbeat.wake()
     import time
 
     deadline = time.monotonic() + 10

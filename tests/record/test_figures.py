@@ -120,8 +120,8 @@ def test_pyplot_and_lists_of_figures_are_figures_in_log(begin):
 
 def test_a_figure_of_plotly_is_refused_with_the_way_out():
     of_plotly = type("Figure", (), {"__module__": "plotly.graph_objs._figure"})()
-    with pytest.raises(UsageError, match=r"of a plotly one log the picture: .*to_image\('png'\)"):
+    with pytest.raises(UsageError, match=r"log a plotly figure as an image: .*to_image\('png'\)"):
         netscope.Figure(of_plotly)
     plt.close("all")
-    with pytest.raises(UsageError, match="pyplot has none open"):
+    with pytest.raises(UsageError, match="pyplot has no open figure"):
         netscope.Figure(plt)

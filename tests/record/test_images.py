@@ -85,13 +85,16 @@ def test_a_transparent_colour_is_transparent(mode, tmp_path: Path):
 def test_a_pillow_file_cut_short_is_refused(tmp_path: Path):
     PIL.Image.fromarray(np.tile(COLOURS, (40, 40, 1))).save(tmp_path / "x.bmp")
     (tmp_path / "x.bmp").write_bytes((tmp_path / "x.bmp").read_bytes()[:5000])
-    with PIL.Image.open(tmp_path / "x.bmp") as opened, pytest.raises(UsageError, match="this one cannot be read"):
+    with (
+        PIL.Image.open(tmp_path / "x.bmp") as opened,
+        pytest.raises(UsageError, match="Pillow image cannot be read"),
+    ):
         netscope.Image(opened)
 
 
 def test_floats_from_minus_1_to_1_are_drawn_whole_with_a_warning():
     tanh = torch.linspace(-1, 1, 256).reshape(16, 16)
-    with pytest.warns(UserWarning, match=r"floats from -1 to 1: -1 is drawn black and 1 white; write low=-1") as told:
+    with pytest.warns(UserWarning, match=r"range from -1 to 1: -1 is shown black and 1 white; pass low=-1") as told:
         shown = netscope.Image(tanh)
     assert told[0].filename == __file__
     assert png_reader.decode(shown.encoded.data).ravel().tolist() == list(range(256))
@@ -102,11 +105,11 @@ def test_floats_from_minus_1_to_1_are_drawn_whole_with_a_warning():
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (np.full((2, 2, 3), 255.0), "floats up to 255: .* divide by 255.*uint8"),
-        (np.array([[-2.5, 2.5]]), "floats from -2.5 to 2.5: .*give low= and high="),
-        (np.array([[0, 40_000]]), "integers from 0 to 40,000: .*give low=0 and high=40000"),
-        (np.array([[-128, 127]], np.int8), "integers from -128 to 127: .*low=-128 and high=127"),
-        (np.array([[np.nan, 0.5, 1]]), "1 of 3 values are NaN; they are drawn black"),
+        (np.full((2, 2, 3), 255.0), "floats of an image reach 255: .* divide by 255.*uint8"),
+        (np.array([[-2.5, 2.5]]), "range from -2.5 to 2.5: .*pass low= and high="),
+        (np.array([[0, 40_000]]), "range from 0 to 40,000: .*pass low=0 and high=40000"),
+        (np.array([[-128, 127]], np.int8), "range from -128 to 127: .*low=-128 and high=127"),
+        (np.array([[np.nan, 0.5, 1]]), "1 of 3 values of an image are NaN; they are shown black"),
     ],
 )
 def test_a_range_that_is_not_plain_is_warned_of_in_the_users_line(data, said):
@@ -139,12 +142,12 @@ def test_what_is_black_and_white_can_be_said(data, low, high, shown):
     ("data", "options", "said"),
     [
         (np.zeros((3, 3), complex), {}, r"complex128; log its \.real, \.imag or abs\(\)"),
-        (np.zeros((3, 3)), {"low": "a"}, "low and high are numbers, found 'a'"),
+        (np.zeros((3, 3)), {"low": "a"}, "low and high must be numbers, got 'a'"),
         (np.zeros((3, 3)), {"low": 1}, "low must be below high"),
         (np.zeros((3, 3)), {"high": float("inf")}, "both finite"),
-        (np.ma.masked_array(np.eye(3), np.eye(3)), {}, r"masked; write \.filled"),
-        ([np.eye(3), np.eye(3)], {}, r"one picture, found a list of 2; give the list to run\.image"),
-        (np.zeros((2, 3, 8, 8)), {}, r"found shape \(2, 3, 8, 8\); give several as a list"),
+        (np.ma.masked_array(np.eye(3), np.eye(3)), {}, r"masked values; write \.filled"),
+        ([np.eye(3), np.eye(3)], {}, r"one image, got a list of 2; pass the list to run\.image"),
+        (np.zeros((2, 3, 8, 8)), {}, r"got shape \(2, 3, 8, 8\); pass several as a list"),
     ],
 )
 def test_what_is_no_picture_is_refused_with_the_way_out(data, options, said):
@@ -218,9 +221,9 @@ def test_captions_are_one_for_all_or_one_for_each(begin):
     run.image("all", GREY[:2], caption="digit")
     run.image("each", GREY[:2], caption=["zero", "one"])
     run.image("none", [])
-    with pytest.raises(UsageError, match="'g': caption is a str, or a list with one for each; found 1 for 2"):
+    with pytest.raises(UsageError, match="'g': caption must be a str or a list of 2, one for each item; got 1"):
         run.image("g", GREY[:2], caption=["zero"])
-    with pytest.raises(UsageError, match="'g': the caption of one thing is a str"):
+    with pytest.raises(UsageError, match="'g': caption must be a str for a single item"):
         run.image("g", GREY[0], caption=["zero"])
     run.finish()
     stored = netscope.open(run.folder.parent).run("captions")
@@ -232,9 +235,9 @@ def test_captions_are_one_for_all_or_one_for_each(begin):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ([np.eye(3), np.zeros(5)], r"'g': item 1: an image is .* found shape \(5,\)"),
+        ([np.eye(3), np.zeros(5)], r"'g': item 1: an image must be .* got shape \(5,\)"),
         ([np.eye(3), None], r"'g': item 1: "),
-        (["cat.png"], r"'g': item 0: an image is .* found the path 'cat\.png'"),
+        (["cat.png"], r"'g': item 0: an image must be .* got the path 'cat\.png'"),
     ],
 )
 def test_what_is_wrong_in_a_list_is_named_by_its_place(run, values, said):
@@ -247,10 +250,10 @@ def test_what_is_wrong_in_a_list_is_named_by_its_place(run, values, said):
     [
         (
             [np.eye(3)],
-            r"'a/g' is a list whose item 0 is of type ndarray of shape \(3, 3\).*\[netscope\.Image\(x\) for x in …\]",
+            r"item 0 of the list 'a/g' is of type ndarray of shape \(3, 3\).*\[netscope\.Image\(x\) for x in …\]",
         ),
-        ([netscope.Image(np.eye(3)), 1.0], r"'a/g' is a list whose item 1 is of type float"),
-        ([netscope.Image(np.eye(3)), netscope.Histogram([1])], r"'a/g' is a list of histograms and of other things"),
+        ([netscope.Image(np.eye(3)), 1.0], r"item 1 of the list 'a/g' is of type float"),
+        ([netscope.Image(np.eye(3)), netscope.Histogram([1])], r"'a/g' is a list of histograms and of other items"),
         (np.eye(3), r"'a/g' is an array of shape \(3, 3\).*netscope\.Image"),
     ],
 )

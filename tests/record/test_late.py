@@ -21,7 +21,7 @@ def test_device_scalars_are_written_by_the_beat_whole_and_in_order(run, journal_
     run.log({"a": 0.5, "loss": on_device(1.0)})
     run.log({"a": 0.75, "loss": on_device(2.0), "deep": {"n": on_device(3, torch.int64)}}, step=7)
     assert journal_of(run).rows == []
-    run._session._settle()
+    run._session._write_delayed()
     assert [(row[1], row[3]) for row in journal_of(run).rows] == [
         (0, {"a": 0.5, "loss": 1.0}),
         (7, {"a": 0.75, "loss": 2.0, "deep/n": 3.0}),
@@ -67,7 +67,7 @@ def test_all_that_waits_is_copied_at_once(run, monkeypatch):
     monkeypatch.setattr(torch, "stack", lambda many: stacks.append(len(many)) or real(many))
     for i in range(50):
         run.log({"a": on_device(float(i)), "b": on_device(0.0)})
-    run._session._settle()
+    run._session._write_delayed()
     assert sum(stacks) == 100
     assert len(stacks) <= 2  # the beat may have come between
 

@@ -98,7 +98,7 @@ def test_floats_are_drawn_between_low_and_high():
     ],
 )
 def test_what_is_no_image_is_refused_with_what_one_is(data):
-    with pytest.raises(UsageError, match=r"an image is|no array of numbers"):
+    with pytest.raises(UsageError, match=r"an image must be|not an array of numbers|an array of numbers"):
         netscope.Image(data)
 
 
@@ -138,7 +138,7 @@ def test_audio_is_a_wave_file_of_its_rate(run, journal_of, samples):
 
 @pytest.mark.parametrize("bad", [np.zeros((3, 3, 3)), np.zeros(0), np.zeros(5, np.int64), np.zeros((50, 9))])
 def test_what_is_no_sound_is_refused(bad):
-    with pytest.raises(UsageError, match="audio is"):
+    with pytest.raises(UsageError, match="audio must be"):
         netscope.Audio(bad)
 
 
@@ -169,7 +169,7 @@ def test_a_figure_is_drawn_as_it_looks_now(run, journal_of):
         ("h", "figure", 2),
     ]
     assert list(picture(blob(run, assets[0])).shape) == assets[0]["shape"]
-    with pytest.raises(UsageError, match="a figure is"):
+    with pytest.raises(UsageError, match="figure must be a matplotlib"):
         netscope.Figure([1, 2])
 
 
@@ -274,9 +274,9 @@ def test_a_wrong_medium_leaves_nothing_behind(run, journal_of):
 
 
 def test_a_wrong_medium_is_named_by_its_key(run):
-    with pytest.raises(UsageError, match=r"'sample': an image is .* found the path 'cat\.png'; open it first"):
+    with pytest.raises(UsageError, match=r"'sample': an image must be .* got the path 'cat\.png'; open it first"):
         run.image("sample", "cat.png")
-    with pytest.raises(UsageError, match=r"'spread': a histogram .* counts=…, edges=…"):
+    with pytest.raises(UsageError, match=r"'spread': values must be numbers, .* counts=…, edges=…"):
         run.histogram("spread", np.histogram([1.0, 2.0, 3.0]))
 
 
@@ -285,7 +285,7 @@ def test_a_wrong_medium_is_named_by_its_key(run):
     [
         (torch.zeros(2, 2, device="meta"), "meta device"),
         (torch.eye(3).to_sparse(), r"write \.to_dense\(\)"),
-        (np.zeros((0, 5)), r"found shape \(0, 5\)"),
+        (np.zeros((0, 5)), r"got shape \(0, 5\)"),
     ],
 )
 def test_what_has_no_pixels_is_said_in_its_own_words(run, data, said):

@@ -47,7 +47,7 @@ def test_a_run_begins_without_touching_the_users_randomness(begin):
 
 def test_an_id_that_is_taken_is_drawn_again(begin, monkeypatch, tmp_path):
     ids = iter(["taken", "taken", "free"])
-    monkeypatch.setattr(run_names, "an_id", lambda: next(ids))
+    monkeypatch.setattr(run_names, "new_id", lambda: next(ids))
     assert begin().id == "taken"
     assert begin().id == "free"
 
@@ -111,7 +111,7 @@ def test_an_attribute_that_is_no_key_names_those_that_are(begin):
         _ = run.config.momentum
     with pytest.raises(AttributeError, match="no 'lr'; it has: name"):
         _ = run.config.optimizer.lr
-    with pytest.raises(UsageError, match="set it whole"):
+    with pytest.raises(UsageError, match="set the whole dict"):
         run.config.optimizer.name = "adam"
     with pytest.raises(UsageError, match=r"config\['items'\]"):
         run.config.items = 3
@@ -158,13 +158,13 @@ def test_a_dataclass_that_holds_itself_ends_somewhere(begin):
 def test_the_configuration_of_a_run_that_is_over_is_refused(run):
     run.config["lr"] = 0.1
     run.finish()
-    with pytest.raises(UsageError, match="is finished; go on with"):
+    with pytest.raises(UsageError, match="is finished; continue it with"):
         run.config["lr"] = 0.2
     assert run.config["lr"] == 0.1
 
 
 def test_a_configuration_that_is_too_large_changes_nothing(run):
-    with pytest.raises(UsageError, match="a configuration of"):
+    with pytest.raises(UsageError, match="the configuration is"):
         run.config["text"] = "x" * (8 << 20)
     assert "text" not in run.config
 
@@ -172,22 +172,22 @@ def test_a_configuration_that_is_too_large_changes_nothing(run):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"config": 3}, "config is a dict"),
-        ({"tags": 3}, "list of texts"),
+        ({"config": 3}, "config must be a dict"),
+        ({"tags": 3}, "list of strings"),
         ({"tags": "one"}, r"tags=\["),
-        ({"tags": [1]}, "list of texts"),
+        ({"tags": [1]}, "list of strings"),
         ({"name": ""}, "1 to 200 characters"),
-        ({"name": 7}, "found 7"),
+        ({"name": 7}, "got 7"),
         ({"name": "  "}, "1 to 200 characters"),
         ({"name": "\ud800"}, "name: .* not valid Unicode"),
         ({"tags": ["\ud800"]}, "tags: .* not valid Unicode"),
-        ({"tags": (tag for tag in "ab")}, "list of texts"),
+        ({"tags": (tag for tag in "ab")}, "list of strings"),
         ({"notes": "x" * 1_000_001}, "notes: 1,000,001 characters"),
         ({"config": {"lr": 1, "vocabulary": "x" * (8 << 20)}}, "most of them in 'vocabulary'"),
         ({"dir": "a\0b"}, "path of a folder"),
-        ({"notes": None}, "notes is a text"),
-        ({"join": "../x"}, "join is an id"),
-        ({"join": "a", "resume": "b"}, "one of them"),
+        ({"notes": None}, "notes must be a string"),
+        ({"join": "../x"}, "join must be an id"),
+        ({"join": "a", "resume": "b"}, "not both"),
         ({"resume": 3}, "name or id"),
     ],
 )
@@ -229,7 +229,7 @@ def test_to_resume_what_another_process_still_writes_is_warned_of_in_the_users_l
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         other.stdout.readline()
-        with pytest.warns(UserWarning, match=f"process {other.pid} on .* as attempt 2.*join=") as told:
+        with pytest.warns(UserWarning, match=f"process {other.pid} on .* is attempt 2.*join=") as told:
             netscope.init(tmp_path, resume="one", watch_system=False, console=False).finish()
         assert [one.filename for one in told] == [__file__]
         other.kill()
@@ -317,7 +317,7 @@ def test_disabled_writes_nothing_starts_nothing_and_still_checks(elsewhere, monk
 
 def test_a_mode_that_is_none_names_those_there_are(monkeypatch):
     monkeypatch.setenv("NETSCOPE_MODE", "offline")
-    with pytest.raises(UsageError, match='"record" or "disabled", found \'offline\''):
+    with pytest.raises(UsageError, match='"record" or "disabled", got \'offline\''):
         netscope.init()
 
 

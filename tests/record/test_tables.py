@@ -72,23 +72,23 @@ def test_a_data_frame_is_a_table(run, journal_of):
     [
         ([[1, 2], [3]], None, "row 1 of the table has 1 cells, expected 2"),
         ([[1, 2]], ["a"], "expected 1"),
-        ({"a": [1], "b": [1, 2]}, None, "different lengths"),
-        ("text", None, "a table is"),
-        ({"pred": "cat", "true": ["dog"]}, None, "the column 'pred' is 'cat' of type str, expected a list of cells"),
-        ({"n": 3, "m": [4]}, None, "the column 'n' is 3 of type int"),
-        ([{"a": 1}, None], None, "all of them are dicts; found None of type NoneType"),
-        ([{"a": 1}, [1]], None, "all of them are dicts; found {'a': 1}"),
-        ([b"ab"], None, "rows of a table are lists"),
-        (np.arange(3), None, "rows of a table are lists.* of type int64"),
-        (np.array(3), None, "one value without axes"),
+        ({"a": [1], "b": [1, 2]}, None, "differ in length"),
+        ("text", None, "a table must be"),
+        ({"pred": "cat", "true": ["dog"]}, None, "column 'pred' is 'cat' of type str, expected a list of cells"),
+        ({"n": 3, "m": [4]}, None, "column 'n' is 3 of type int"),
+        ([{"a": 1}, None], None, "or all be dicts; got None of type NoneType"),
+        ([{"a": 1}, [1]], None, "or all be dicts; got {'a': 1}"),
+        ([b"ab"], None, "rows of a table must all be lists"),
+        (np.arange(3), None, "rows of a table must all be lists.* of type int64"),
+        (np.array(3), None, "an array without axes"),
         ([{"a": 1}], ["b"], "there is no column 'b'; the rows have: a"),
         ({"a": [1]}, ["b"], "there is no column 'b'; the table has: a"),
-        ([[netscope.Table([[1]])]], ["t"], "the column 't' has a table in a cell"),
-        ([1, 2], None, "rows of a table are lists.* found 1 of type int"),
+        ([[netscope.Table([[1]])]], ["t"], "column 't' has a table in a cell"),
+        ([1, 2], None, "rows of a table must all be lists.* got 1 of type int"),
         ([[1, 2]], ["a", "a"], "'a' twice"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), None, "'a' twice"),
         ({1: [1], "1": [2]}, None, "'1' twice"),
-        ([[1, 2]], "ab", "columns is a list"),
+        ([[1, 2]], "ab", "columns must be a list"),
     ],
 )
 def test_what_is_no_table_is_refused(rows, columns, said):
@@ -135,7 +135,7 @@ def test_frames_of_polars_are_tables(begin):
     frame = polars.DataFrame({"a": [1, 2], "b": ["x", None]})
     assert table(frame) == {"a": [1, 2], "b": ["x", None]}
     assert table(frame["b"]) == {"b": ["x", None]}
-    with pytest.raises(UsageError, match=r"write \.collect\(\)"):
+    with pytest.raises(UsageError, match=r"call \.collect\(\)"):
         netscope.Table(frame.lazy())
 
 

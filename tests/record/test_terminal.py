@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from netscope.record.capture import terminal
-from netscope.record.capture.terminal import Terminal, changed_look
+from netscope.record.capture.terminal import Terminal, changed_style
 from netscope.store.journal.limits import plain
 
 MOVES = [
@@ -115,13 +115,13 @@ def test_what_is_shown(text, rows):
 def test_rows_that_go_out_at_the_top_stay_as_they_are():
     one = Terminal()
     one.feed("".join(f"{i}\n" for i in range(120)) + "\x1b[200Aup")
-    assert [row.text for row in one.lost] == [str(i) for i in range(71)]
+    assert [row.text for row in one.scrolled_out] == [str(i) for i in range(71)]
     assert one.rows[0].text == "up"
     assert len(one.rows) == terminal.ROWS
 
 
 def test_codes_that_change_a_look_add_up():
-    assert changed_look("1;31", "0;4") == "4"
-    assert changed_look("31", "") == ""
-    assert changed_look("31", "41;1") == "41;1;31"
-    assert changed_look("1;2", "22") == ""
+    assert changed_style("1;31", "0;4") == "4"
+    assert changed_style("31", "") == ""
+    assert changed_style("31", "41;1") == "41;1;31"
+    assert changed_style("1;2", "22") == ""

@@ -213,12 +213,12 @@ def test_a_forked_child_does_not_write_what_its_parent_told(run, journal_of):
     ("told", "message"),
     [
         ({}, "total=1000"),
-        ({"total": 0}, "total is 0"),
-        ({"total": "many"}, "total is a number"),
-        ({"total": -1}, "total is a number"),
-        ({"done": float("nan"), "total": 3}, "done is a number"),
-        ({"total": True}, "total is a number"),
-        ({"total": 3, "unit": 3}, "unit is a word"),
+        ({"total": 0}, "total must be above 0"),
+        ({"total": "many"}, "total must be a number"),
+        ({"total": -1}, "total must be a number"),
+        ({"done": float("nan"), "total": 3}, "done must be a number"),
+        ({"total": True}, "total must be a number"),
+        ({"total": 3, "unit": 3}, "unit must be a string"),
     ],
 )
 def test_progress_that_means_nothing_is_refused(run, told, message):

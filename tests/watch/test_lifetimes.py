@@ -104,7 +104,7 @@ class TestSacred:
             warnings.simplefilter("always")
             train(model, run, 4)
         (warned,) = [str(one.message) for one in told if issubclass(one.category, UserWarning)]
-        assert "ends here; the training goes on: RuntimeError: out of luck" in warned
+        assert "ends here; the training continues: RuntimeError: out of luck" in warned
         assert hooks_of(model) == 0
         assert run.steps == [0]
 

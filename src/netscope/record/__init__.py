@@ -1,1 +1,1 @@
-"""The SDK in the user's process: what a training says is appended to a journal, and nothing waits."""
+"""Record a run from inside the training process: append to a journal, without blocking the training."""

@@ -1,7 +1,7 @@
-"""End abandoned runs: their notebook cell ran again, or the last reference to them is gone.
+"""End abandoned runs: their notebook cell ran again, or nothing refers to them any more.
 
-A run that was let go of stays open while no other run begins: a script may hold it for what it records by itself, or
-return from the function that trained. When another run begins in the same process, it ends as "abandoned".
+A run without references stays open until another run begins in the same process: its script may rely on what the run
+records by itself (console, system metrics), or may have returned from the function that trained.
 """
 
 from __future__ import annotations
@@ -10,30 +10,30 @@ import gc
 from collections.abc import Callable
 
 from netscope.record import process_hooks
-from netscope.record.notebook_cell import Cell
+from netscope.record.notebook_cell import NotebookCell
 from netscope.record.session import Session
 
 
-def end_abandoned(cell: Cell | None = None, but: Session | None = None) -> Callable[[], None]:
-    """End the abandoned runs of this process, before another one begins in `cell` or watches a model.
+def end_abandoned(cell: NotebookCell | None = None, keep: Session | None = None) -> Callable[[], None]:
+    """End the abandoned runs of this process. Called before another run begins or watches a model.
 
     Args:
-        cell: Where the next run begins.
-        but: The run that goes on.
+        cell: The notebook cell in which the next run begins, if any.
+        keep: A run that must not be ended.
 
     Returns:
-        What warns of those that ended, for when the next run's console listens.
+        A function that warns about the runs that ended; call it once the next run captures the console.
     """
     warnings: list[Callable[[], None]] = []
-    others = [run for run in process_hooks.living() if isinstance(run, Session) and run is not but]
+    others = [run for run in process_hooks.active_runs() if isinstance(run, Session) and run is not keep]
     for run in others:
         if cell is not None and run.cell is not None and run.cell.execution != cell.execution:
-            if run is cell.replaced or run.cell.place == cell.place:
+            if run is cell.replaced or run.cell.id == cell.id:
                 warnings.append(run.abandon())
-    if any(not run.is_let_go for run in others):
-        gc.collect()  # one may be held by a circle of dead objects alone
+    if any(not run.is_unreferenced for run in others):
+        gc.collect()  # a run may be referenced only from a dead reference cycle
     for run in others:
-        if run.is_let_go and not run.is_over:
+        if run.is_unreferenced and not run.is_over:
             warnings.append(run.abandon())
 
     def warn() -> None:

@@ -1,6 +1,6 @@
-"""The boundary beside a training: what netscope does there may fail, and the training goes on.
+"""The boundary between netscope and the training: netscope's own failures are warned about, never raised into it.
 
-No other place in `record` catches `Exception`.
+This is the only module in `record` that catches `Exception`.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _warned: set[str] = set()
 
 
 def attempt(what: str, call: Callable[[], T], otherwise: D) -> T | D:
-    """Call something that the training can do without.
+    """Call a function whose failure must not stop the training.
 
-    The first failure of each kind is warned of; later ones are silent, because most come back every few seconds.
+    Only the first failure of each kind warns, because most failures repeat every few seconds.
 
     Args:
-        what: What fails, as the subject of a sentence: "the system figures".
-        call: What to do.
-        otherwise: Given back where it failed.
+        what: What is attempted, as the subject of the warning: "reading the system metrics".
+        call: The function to call.
+        otherwise: Returned if the call fails.
 
     Raises:
-        UsageError, MissingExtraError: What the user asked for cannot be done, and the user can mend it.
+        UsageError, MissingExtraError: Raised by `call`: the user's own mistake, which the user can fix.
 
     >>> attempt("the sum", lambda: 1 + 1, 0)
     2
@@ -38,14 +38,14 @@ def attempt(what: str, call: Callable[[], T], otherwise: D) -> T | D:
     def failed(error: Exception) -> D:
         if isinstance(error, UsageError | MissingExtraError):
             raise error
-        warn_once(what, f"{what} failed, the training goes on: {type(error).__name__}: {error}"[:1000])
+        warn_once(what, f"{what} failed; the training continues: {type(error).__name__}: {error}"[:1000])
         return otherwise
 
     return call_or(failed, call)
 
 
 def call_or(failed: Callable[[Exception], D], call: Callable[..., T], *given: Any) -> T | D:
-    """What `call` returns or, where it raises, what `failed` makes of the exception.
+    """Return `call(*given)`, or `failed(error)` if it raises.
 
     >>> call_or(str, lambda: 1 / 0)
     'division by zero'
@@ -57,12 +57,12 @@ def call_or(failed: Callable[[Exception], D], call: Callable[..., T], *given: An
 
 
 def forget_warnings() -> None:
-    """Warn of everything once more."""
+    """Let every kind of warning be shown again."""
     _warned.clear()
 
 
 def warn_once(kind: str, sentence: str) -> None:
-    """Warn, in the user's line; only the first time of a kind in this process."""
+    """Warn once per kind and process, at the user's line of code."""
     if kind not in _warned:
         _warned.add(kind)
         warnings.warn(sentence, RuntimeWarning, stacklevel=depth_of_caller())

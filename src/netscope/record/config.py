@@ -1,4 +1,4 @@
-"""A run's configuration: a mapping whose changes are logged."""
+"""A run's configuration: a mapping that logs its changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LARGEST = 8 << 20  # characters of JSON
 
 
 class Config(MutableMapping[str, Any]):
-    """What a run was told: `config["lr"]` or `config.lr`. Setting a key logs it; a dict in it is a copy: set it whole.
+    """A run's settings, as `config["lr"]` or `config.lr`. Setting a key logs it. Nested dicts are read-only copies.
 
     >>> config = Config(print)
     >>> config.optimizer = {"name": "sgd", "lr": 0.1}
@@ -23,12 +23,12 @@ class Config(MutableMapping[str, Any]):
     """
 
     def __init__(self, log: Callable[[dict[str, Any]], None]) -> None:
-        """Begin empty; `log` is called with what changes."""
+        """Start empty; `log` is called with each change."""
         self._values: dict[str, Any] = {}
         self._log = log
 
     def remember(self, values: Mapping[str, Any]) -> None:
-        """What is logged already, by an earlier attempt."""
+        """Load values that an earlier attempt logged; they are not logged again."""
         self._values.update(values)
 
     def __getitem__(self, key: str) -> Any:
@@ -52,7 +52,7 @@ class Config(MutableMapping[str, Any]):
         return [*super().__dir__(), *filter(str.isidentifier, self._values)]
 
     def __delitem__(self, key: str) -> None:
-        raise UsageError(f"what was logged stays; set config[{key!r}] = None instead")
+        raise UsageError(f"logged values cannot be deleted; set config[{key!r}] = None instead")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -71,15 +71,15 @@ class Config(MutableMapping[str, Any]):
             self._values.update(change)
 
 
-class Branch(dict[str, Any]):
-    """A dict within a configuration, whose keys can be read as attributes."""
+class NestedConfig(dict[str, Any]):
+    """A nested dict of a configuration, with keys readable as attributes."""
 
     def __getattr__(self, name: str) -> Any:
         return _attribute(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise UsageError(
-            f"a dict in a configuration is a copy; set it whole: config[…] = {{…, {name!r}: {value!r:.80}}}"
+            f"nested dicts of a config are copies; set the whole dict: config[…] = {{…, {name!r}: {value!r:.80}}}"
         )
 
 
@@ -87,20 +87,20 @@ def _attribute(values: Mapping[str, Any], name: str) -> Any:
     if name not in values:
         raise AttributeError(f"config has no {name!r}; it has: {', '.join(values) or 'nothing'}")
     value = values[name]
-    return Branch(value) if isinstance(value, dict) else value
+    return NestedConfig(value) if isinstance(value, dict) else value
 
 
 def plain_config(values: Any) -> dict[str, Any]:
-    """A configuration as a journal can hold it: of a mapping, pairs, or another object with names and values.
+    """Convert a mapping, pairs, or another object with named values to plain values that a journal can hold.
 
     Raises:
-        UsageError: None of these, or too large.
+        UsageError: `values` has no named values, or exceeds `LARGEST` characters of JSON.
     """
     plain = plain_mapping(values)
     if (size := len(json_text(plain))) > LARGEST:
         key = max(plain, key=lambda name: len(json_text(plain[name])))
         raise UsageError(
-            f"a configuration of {size:,} characters of JSON, most of them in {key!r:.80}; the largest is {LARGEST:,}; "
-            "log what is longer as a text or an array"
+            f"the configuration is {size:,} characters of JSON, most of them in {key!r:.80}; the limit is {LARGEST:,}; "
+            "log longer values as a text or an array"
         )
     return plain

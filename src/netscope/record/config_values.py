@@ -1,6 +1,7 @@
-"""Convert a configuration of any kind of object to plain dicts, lists, texts and numbers.
+"""Convert a configuration object of any kind to plain dicts, lists, strings and numbers.
 
-Other libraries' objects are known by what they have, or by a library that is loaded already: nothing is imported.
+Objects of other libraries are recognised by their attributes or through modules that are already loaded; nothing is
+imported.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from netscope.record import beside
 from netscope.store.journal.limits import text_of, valid
 
 DEEPEST = 32
-LONGEST_TEXT = 1000  # characters of what is shown as its text
-MOST_ITEMS = 1000  # of an array that is kept as a list
-MOST_DIGITS = 1000  # of a whole number
+LONGEST_TEXT = 1000  # characters of a value that is recorded as its text
+MOST_ITEMS = 1000  # of an array that is recorded as a list
+MOST_DIGITS = 1000  # of an integer
 _OBJECT = re.compile(r"<(\S+) object at 0x[0-9A-Fa-f]+>")
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 
 def plain_mapping(values: Any) -> dict[str, Any]:
-    """A configuration as plain dicts, lists, texts and numbers.
+    """Convert a configuration to plain dicts, lists, strings and numbers.
 
     Raises:
-        UsageError: It has no names and values.
+        UsageError: `values` has no named values.
     """
     named = fields(values)
     if named is None and isinstance(values, list | tuple):
@@ -41,14 +42,14 @@ def plain_mapping(values: Any) -> dict[str, Any]:
         named = _attributes(values)
     if named is None:
         raise UsageError(
-            f"config is a dict, a dataclass, an argparse.Namespace or another object with names and values, "
-            f"found {type(values).__name__}"
+            f"config must be a dict, a dataclass, an argparse.Namespace or another object with named values, "
+            f"got {type(values).__name__}"
         )
     return _named(named, (id(values),))
 
 
 def plain_value(value: Any, above: Above = ()) -> Any:
-    """One value as JSON can say it. NaN, infinities and whole numbers of any size stay numbers."""
+    """Convert one value to JSON types. NaN, infinities and integers of any size stay numbers."""
     if value is None or type(value) in (bool, float):
         return value
     if isinstance(value, enum.Enum):
@@ -69,10 +70,10 @@ def plain_value(value: Any, above: Above = ()) -> Any:
 
 
 Above = tuple[int, ...]
-"""Identities of the objects that a value lies in: one of them may hold itself."""
+"""The ids of the objects that contain a value, to detect reference cycles."""
 
 NONE = object()
-"""Says that a value is of another kind."""
+"""Returned by a converter that does not apply to the value."""
 
 
 def _dict(value: Any, above: Above) -> Any:
@@ -81,7 +82,7 @@ def _dict(value: Any, above: Above) -> Any:
 
 
 def _list(value: Any, above: Above) -> Any:
-    if isinstance(value, Set):  # of no order: the same set must read the same in every run
+    if isinstance(value, Set):  # sorted, so that equal sets are recorded identically in every run
         return sorted((plain_value(item, above) for item in value), key=lambda item: (str(type(item)), str(item)))
     if isinstance(value, list | tuple) or type(value).__name__ in ("deque", "ListConfig"):
         return [_read(plain_value, item, above) for item in _items_of(value)]
@@ -91,20 +92,20 @@ def _list(value: Any, above: Above) -> Any:
 
 
 def _items_of(value: Any) -> Any:
-    """A list's items; of OmegaConf's lists as they are written, where they cannot be resolved."""
+    """The items of a list. OmegaConf interpolations that cannot be resolved are returned as written."""
     return _container(value) if type(value).__name__ == "ListConfig" else value
 
 
 def _array(value: Any, above: Above) -> Any:
-    """Scalars and arrays of NumPy, torch and their kin; numbers of few bits as they were written: 0.1."""
+    """Scalars and arrays of NumPy, torch and similar. Floats of low precision get their shortest form: 0.1."""
     if not (hasattr(value, "dtype") and hasattr(value, "shape")) or hasattr(value, "iloc"):  # that is pandas
         return NONE
     shape = tuple(value.shape)
     size = functools.reduce(int.__mul__, map(int, shape), 1)
-    layer_summary = f"{str(value.dtype).removeprefix('torch.')} array of shape {list(shape)}"
+    summary = f"{str(value.dtype).removeprefix('torch.')} array of shape {list(shape)}"
     if size > MOST_ITEMS or not hasattr(value, "tolist"):
-        return layer_summary
-    found = _read(value.tolist, otherwise=layer_summary)  # a tensor on the meta device has no values
+        return summary
+    found = _read(value.tolist, otherwise=summary)  # a tensor on the meta device has no values
     if type(found) is type(value):  # a long double
         return plain_value(float(found))
     return _as_written(found, value, above)
@@ -119,7 +120,7 @@ def _as_written(found: Any, array: Any, above: Above) -> Any:
 
 
 def shortest(value: float, rounded: Callable[[float], float]) -> float:
-    """The number of fewest digits that is rounded to this value: what a person wrote.
+    """The number with the fewest digits that rounds to this value: most likely what a person typed.
 
     >>> import numpy as np
     >>> shortest(float(np.float32(0.1)), lambda x: float(np.float32(x)))
@@ -133,7 +134,7 @@ def shortest(value: float, rounded: Callable[[float], float]) -> float:
 
 
 def _rounding(array: Any) -> Callable[[float], float]:
-    """How the type of an array's numbers rounds a float."""
+    """A function that rounds a float to the dtype of an array."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(array, torch.Tensor):
         return lambda x: float(torch.tensor(x, dtype=array.dtype))
@@ -141,7 +142,7 @@ def _rounding(array: Any) -> Callable[[float], float]:
 
 
 def _number(value: Any, above: Above) -> Any:
-    """Decimals and fractions are numbers where a number says the same."""
+    """Decimals and fractions become numbers where that is exact."""
     if type(value).__name__ == "Decimal" and hasattr(value, "is_finite"):
         if not value.is_finite() or value != value.to_integral_value():
             return float(value) if not value.is_finite() or type(value)(repr(float(value))) == value else str(value)
@@ -158,12 +159,12 @@ def _whole(value: int) -> Any:
 
 
 def _moment(value: Any, above: Above) -> Any:
-    """Dates and times in the form of ISO 8601, whose order as texts is that of time."""
+    """Dates and times in ISO 8601 form, which sorts by time."""
     return str(value.isoformat()) if type(value).__module__ == "datetime" and hasattr(value, "isoformat") else NONE
 
 
 def _words(value: Any) -> str:
-    """A function or class by its name, anything else by its text, without its address: that differs in each run."""
+    """A function or class by its name, anything else by its text, without memory addresses: they differ in each run."""
     if isinstance(value, functools.partial):
         given = [*map(_words, value.args), *(f"{key}={_words(one)}" for key, one in value.keywords.items())]
         return f"{_words(value.func)}({', '.join(given)})"[:LONGEST_TEXT]
@@ -181,7 +182,7 @@ def _words(value: Any) -> str:
 
 
 def _named(named: Iterable[tuple[Any, Any]], above: Above) -> dict[str, Any]:
-    """Names and values as a dict; where two names read the same, the later one says its type, and none is lost."""
+    """Names and values as a dict. If two names have the same text, the later one gets its type appended."""
     found: dict[str, Any] = {}
     for name, value in named:
         text = _name(name)
@@ -197,7 +198,7 @@ def _name(name: Any) -> str:
 
 
 def fields(value: Any) -> Iterable[tuple[Any, Any]] | None:
-    """Names and values of a mapping, a namespace, a dataclass and their like; None of anything else."""
+    """Names and values of a mapping, namespace, dataclass or similar; None for anything else."""
     kind = type(value)
     if isinstance(value, type | ModuleType):
         return None
@@ -223,7 +224,7 @@ def fields(value: Any) -> Iterable[tuple[Any, Any]] | None:
 
 
 def _omegaconf(config: Any) -> Iterator[tuple[Any, Any]]:
-    """Keys and values; missing values stay "???", and interpolations that cannot be resolved stay as written."""
+    """Keys and values. Missing values stay "???"; interpolations that cannot be resolved stay as written."""
     is_missing = sys.modules["omegaconf"].OmegaConf.is_missing
     for key, written in _container(config).items():
         yield key, written if is_missing(config, key) else _read(config.__getitem__, key, otherwise=written)
@@ -238,7 +239,7 @@ def _attributes_named(value: Any, names: Iterable[str]) -> list[tuple[str, Any]]
 
 
 def _attributes(value: Any) -> list[tuple[str, Any]] | None:
-    """The public values of a class, a module or an object: class Config: lr = 0.1."""
+    """The public attributes of a class, a module or an object, as in `class Config: lr = 0.1`."""
     kind = value if isinstance(value, type) else type(value)
     holders = [value] if isinstance(value, ModuleType) else [*reversed(kind.__mro__[:-1]), value]
     names = dict.fromkeys(name for one in holders for name in getattr(one, "__dict__", ()) if not name.startswith("_"))
@@ -248,7 +249,7 @@ def _attributes(value: Any) -> list[tuple[str, Any]] | None:
 
 
 def _read(get: Callable[..., Any], *arguments: Any, otherwise: Any = None) -> Any:
-    """What `get` gives. Other people's objects may raise anything; then `otherwise`, or the name of the error."""
+    """Return `get(*arguments)`. If it raises, return `otherwise`, or the name of the error if that is None."""
     return beside.call_or(
         lambda error: f"({type(error).__name__})" if otherwise is None else otherwise, get, *arguments
     )

@@ -1,7 +1,7 @@
-"""Scalars that a device is still computing: kept as snapshots, copied to the host together, later.
+"""Scalars that a device is still computing: kept as snapshots and copied to the host together, later.
 
-Asking for a device's scalar waits for all that is queued before it, so `log` never asks. The background thread
-does, one copy a device, type and stream for all rows since last time.
+Reading a device scalar waits for everything queued before it, so `log` never reads one. The background thread does,
+with one copy per device, dtype and stream for all rows since the last time.
 """
 
 from __future__ import annotations
@@ -15,47 +15,47 @@ from typing import Any, NamedTuple
 
 from netscope.record.log_values import PLAIN
 
-MANY = 1_000  # rows at which the background thread is woken before its time
-TOO_MANY = 20_000  # rows at which `log` itself settles, rather than fill the device's memory
+MANY = 1_000  # pending rows at which the background thread is woken early
+TOO_MANY = 20_000  # pending rows at which `log` itself copies, so that the device's memory does not fill up
 
 
-class Row(NamedTuple):
-    """A row of which some numbers are not there yet."""
+class DeviceRow(NamedTuple):
+    """A row with some numbers still on their device."""
 
     keys: tuple[str, ...]
     step: int
     time: float
     numbers: list[Any]
     streams: dict[int, Any]
-    """Per place of a snapshot the stream that computes it, or None."""
+    """The stream that computes each snapshot (None on other devices than CUDA), by its index in `numbers`."""
 
 
-class Late:
-    """Rows that wait for their numbers, in the order of logging."""
+class DeviceScalars:
+    """Rows waiting for device scalars, in the order of logging."""
 
     def __init__(self) -> None:
-        """Nothing waits."""
-        self._rows: deque[Row] = deque()
-        self._settling = threading.Lock()
+        """Start without pending rows."""
+        self._rows: deque[DeviceRow] = deque()
+        self._copying = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def add(self, keys: tuple[str, ...], step: int, time: float, numbers: list[Any]) -> None:
-        """Remember a row; the snapshots were made just now on the caller's stream."""
+        """Add a row. Its snapshots must have just been made on the caller's current stream."""
         streams = {i: _stream(number) for i, number in enumerate(numbers) if type(number) not in PLAIN}
-        self._rows.append(Row(keys, step, time, numbers, streams))
+        self._rows.append(DeviceRow(keys, step, time, numbers, streams))
 
-    def settle(self, write: Callable[[Row, list[float]], None]) -> None:
-        """Copy what waits and write it, whole rows in their order."""
-        with self._settling:
+    def copy_and_write(self, write: Callable[[DeviceRow, list[float]], None]) -> None:
+        """Copy the scalars of all pending rows to the host and write the rows in order."""
+        with self._copying:
             rows = [self._rows[i] for i in range(len(self._rows))]
             for row, numbers in zip(rows, _numbers(rows), strict=True):
                 write(row, numbers)
                 self._rows.popleft()
 
 
-def _numbers(rows: Iterable[Row]) -> list[list[float]]:
+def _numbers(rows: Iterable[DeviceRow]) -> list[list[float]]:
     whole = [list(row.numbers) for row in rows]
     groups: dict[tuple[str, str, int], list[tuple[int, int, Any]]] = {}
     for i, row in enumerate(rows):
@@ -64,7 +64,7 @@ def _numbers(rows: Iterable[Row]) -> list[list[float]]:
             groups.setdefault((str(snapshot.device), str(snapshot.dtype), id(stream)), []).append((i, j, stream))
     for places in groups.values():
         torch, stream = sys.modules["torch"], places[0][2]
-        # On the stream that computes the snapshots: another one might read them before they are there.
+        # On the stream that computes the snapshots: another stream might read them too early.
         with torch.no_grad(), torch.cuda.stream(stream) if stream is not None else nullcontext():
             copied = torch.stack([whole[i][j] for i, j, _ in places]).cpu().double().tolist()
         for (i, j, _), number in zip(places, copied, strict=True):

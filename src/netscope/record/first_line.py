@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from netscope.record.session import Session
 
 
-def print_line(session: Session) -> None:
-    """Print it to stderr, past the console of any run.
+def print_first_line(session: Session) -> None:
+    """Print the line to stderr without recording it in any run's console.
 
-    Ranks above 0, worker processes and notebooks, which show the page itself, print nothing.
+    Prints nothing in ranks above 0, in worker processes, and in notebooks, which show the page itself.
     """
     if session.rank or process_hooks.is_child() or _is_notebook() or sys.stderr is None:
         return
@@ -40,7 +40,7 @@ def print_line(session: Session) -> None:
 
 
 def _short(folder: Path) -> str:
-    """A path as one would type it here."""
+    """The path relative to the working directory where possible."""
     try:
         return str(folder.relative_to(os.getcwd()))
     except (OSError, ValueError):

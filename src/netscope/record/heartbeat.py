@@ -1,4 +1,4 @@
-"""The one background thread of a run: about every two seconds it says that the run lives, and does what can wait."""
+"""The background thread of a run: writes the heartbeat about every two seconds and does deferred work."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ BEAT_S = 2.0
 Call = Callable[[], None]
 
 
-class Heart:
-    """Calls `often` every `interval_s`, and the calls of `every_beat` about every 2 s, until it is stopped.
+class Heartbeat:
+    """Calls `every_interval` every `interval_s` and the functions in `every_beat` about every 2 s, until stopped.
 
-    Where the system refuses another thread, whoever logs calls `turn` instead.
+    If the system refuses to start a thread, `log` calls `run_if_due` instead.
     """
 
-    def __init__(self, name: str, first: list[Call], often: Call, every_beat: list[Call], interval_s: float) -> None:
-        """Prepare; `first` are called once, when it begins."""
+    def __init__(
+        self, name: str, at_start: list[Call], every_interval: Call, every_beat: list[Call], interval_s: float
+    ) -> None:
+        """Prepare without starting; the functions in `at_start` are called once, before everything else."""
         self._name = name
-        self._first = first
-        self._often = often
+        self._at_start = at_start
+        self._every_interval = every_interval
         self._every_beat = every_beat
         self._interval_s = min(interval_s, BEAT_S)
         self._over = threading.Event()
         self._awake = threading.Event()
         self._next_beat = time.monotonic() + BEAT_S
-        self._next_turn = 0.0
+        self._next_run = 0.0
         self._thread: threading.Thread | None = None
 
     @property
@@ -40,8 +42,8 @@ class Heart:
         return self._thread is not None
 
     def start(self) -> None:
-        """Begin. The thread is daemonic: an interpreter that ends does not wait for it."""
-        thread = threading.Thread(target=self._live, name=f"netscope {self._name}", daemon=True)
+        """Start a daemon thread, so that the interpreter does not wait for it at exit."""
+        thread = threading.Thread(target=self._loop, name=f"netscope {self._name}", daemon=True)
 
         def start() -> threading.Thread:
             thread.start()
@@ -50,46 +52,46 @@ class Heart:
         self._thread = beside.attempt("starting the background thread of a run", start, None)
 
     def wake(self) -> None:
-        """Do what can wait now."""
+        """Do the deferred work now."""
         self._awake.set()
 
     def stop(self, timeout_s: float = 15.0) -> None:
-        """End, after what is being done."""
+        """Stop after the current calls, waiting up to `timeout_s` for them."""
         self._over.set()
         self._awake.set()
         if self._thread is not None and self._thread is not threading.current_thread() and self._thread.is_alive():
             self._thread.join(timeout_s)
 
-    def turn_if_due(self) -> None:
-        """Call `turn` if it is due; cheap enough to call with every `log`."""
-        if self._awake.is_set() or time.monotonic() >= self._next_turn:
-            self.turn()
+    def run_if_due(self) -> None:
+        """Call `run_once` if it is due; cheap enough for every `log`."""
+        if self._awake.is_set() or time.monotonic() >= self._next_run:
+            self.run_once()
 
-    def turn(self) -> None:
-        """Make the frequent calls and, every 2 s, those of a beat."""
-        self._next_turn = time.monotonic() + self._interval_s
-        while self._first:
-            _call(self._first.pop(0))
+    def run_once(self) -> None:
+        """Make the calls of one interval and, if 2 s have passed, those of a beat."""
+        self._next_run = time.monotonic() + self._interval_s
+        while self._at_start:
+            _call(self._at_start.pop(0))
         is_woken = self._awake.is_set()
         self._awake.clear()
-        _call(self._often)
+        _call(self._every_interval)
         if is_woken or time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + BEAT_S
             for call in list(self._every_beat):
                 _call(call)
 
-    def _live(self) -> None:
-        while self._first:
-            _call(self._first.pop(0))
+    def _loop(self) -> None:
+        while self._at_start:
+            _call(self._at_start.pop(0))
         while not self._over.is_set():
             self._awake.wait(max(0.0, min(self._interval_s, self._next_beat - time.monotonic())))
             if not self._over.is_set():
-                self.turn()
+                self.run_once()
 
 
 def _call(call: Call) -> None:
     name = getattr(call, "__qualname__", type(call).__qualname__)
     try:
-        beside.attempt(f"what netscope does in the background ({name})", call, None)
-    except (Warning, NetscopeError):  # warnings may be errors in this process; the thread goes on all the same
+        beside.attempt(f"background work of netscope ({name})", call, None)
+    except (Warning, NetscopeError):  # this process may turn warnings into errors; the thread must survive
         threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))

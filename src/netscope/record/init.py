@@ -1,4 +1,4 @@
-"""Begin a run: a folder with an id, a journal in it, and what is captured beside the numbers."""
+"""Begin a run: create its folder and journal, and start capturing console, system metrics and environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from netscope.record import beside, process, process_hooks, run_names
 from netscope.record.abandoned import end_abandoned
 from netscope.record.capture.console import capture
 from netscope.record.config import plain_config
-from netscope.record.first_line import print_line
+from netscope.record.first_line import print_first_line
 from netscope.record.notebook_cell import current_cell
 from netscope.record.run import Run
 from netscope.record.session import Session
@@ -41,29 +41,29 @@ def init(
     console: bool = True,
     quiet: bool = False,
 ) -> Run:
-    """Begin to record a run.
+    """Start recording a run.
 
     Args:
-        dir: Folder of all runs; without it that of NETSCOPE_DIR, or "runs".
-        name: What people call it; without it an adjective and a noun.
-        config: A dict, a dataclass, a namespace, or another object with names and values.
-        tags: Words to find it by; more with `run.tag`.
-        notes: What to know of it; more with `run.note`.
-        resume: Name or id of a run to go on with, as a new attempt.
-        join: An id that several processes agree on (ranks, workers): all write one run, whoever comes first makes it.
-        watch_system: Record what the machine does, every few seconds.
-        console: Record what is printed, too.
-        quiet: Do not print the line that says where the run is recorded and how to see it.
+        dir: Folder that holds all runs. Defaults to the environment variable NETSCOPE_DIR, else "runs".
+        name: Name of the run. Defaults to a random adjective and noun.
+        config: Settings, as a dict, a dataclass, a namespace, or another object with named values.
+        tags: Tags to find the run by; add more with `run.tag`.
+        notes: Free text about the run; add more with `run.note`.
+        resume: Name or id of a run to continue, as a new attempt.
+        join: An id that several processes (ranks, workers) agree on. All write to one run; the first creates it.
+        watch_system: Record system metrics every few seconds.
+        console: Record printed output.
+        quiet: Do not print the line that says where the run is recorded and how to view it.
 
-    With NETSCOPE_MODE=disabled in the environment calls are checked, and nothing is recorded. Nor is it where a worker
-    process that was spawned imports the script only to find its functions (a DataLoader's, on macOS and Windows): what
-    a worker itself calls, or a run that it is given, is recorded.
+    With NETSCOPE_MODE=disabled in the environment, arguments are checked but nothing is recorded. Nothing is recorded
+    either while a spawned worker process (of a DataLoader on macOS and Windows) imports the script to find its
+    functions; a worker does record to a run that it starts itself or is given.
 
-    A run that nobody refers to any more, or whose notebook cell ran again, ends as "abandoned" when another begins.
+    A run without references, or whose notebook cell ran again, ends as "abandoned" when another run begins.
 
     Raises:
-        UsageError: Arguments that cannot mean anything, or a name that several runs have.
-        NotFoundError: No run to resume.
+        UsageError: An invalid argument, or `resume` is a name that several runs have.
+        NotFoundError: There is no run `resume`.
         StorageError: The folder cannot be written.
     """
     _check(name, tags, notes, resume, join)
@@ -75,18 +75,18 @@ def init(
     warn = end_abandoned(cell)
     is_imported = process.is_importing_main()
     if is_imported or _is_disabled():
-        off = Session(root / (join or run_names.an_id()), name or "disabled", is_off=True)
+        off = Session(root / (join or run_names.new_id()), name or "disabled", is_disabled=True)
         off.config.update(values)
         if is_imported:
-            off.on_next_log(_tell_of_import)
-        process_hooks.remember(off)
+            off.on_next_log(_warn_of_import)
+        process_hooks.register(off)
         warn()
         return Run(off)
-    session = _place(root, name, resume, join)
+    session = _create_session(root, name, resume, join)
     session.cell = cell
     session.on_start(lambda: _environment(session))
     if watch_system:
-        ends = _system_names(session, join is not None)
+        ends = _system_suffixes(session, join is not None)
         session.on_start(lambda: _system(session, *ends))
     is_first = join is None or session.rank == 0 or not host.has_journals(session.folder)
     session.open()
@@ -98,23 +98,23 @@ def init(
     session.add("notes", [notes] if notes else [])
     session.config.update(values)
     if is_first and not quiet:
-        beside.attempt("the line that says what is recorded", lambda: print_line(session), None)
+        beside.attempt("printing where the run is recorded", lambda: print_first_line(session), None)
     if console:
-        beside.attempt("the capture of the console", lambda: capture(session), None)
+        beside.attempt("capturing the console", lambda: capture(session), None)
     warn()
     return Run(session)
 
 
-def _tell_of_import(step: int) -> None:
+def _warn_of_import(step: int) -> None:
     beside.warn_once(
         "import",
-        "this run records nothing: it was made while a spawned worker imported the script. Give the worker the run of "
-        "the main process as an argument, or call netscope.init where the worker works",
+        "this run records nothing: it was created while a spawned worker process imported the script. Pass the run of "
+        "the main process to the worker as an argument, or call netscope.init inside the worker's function",
     )
 
 
 def _environment(session: Session) -> None:
-    """Where the run runs. On the background thread, which imports this for itself: `init` does not wait for it."""
+    """Record the environment. Runs on the background thread, so that `init` need not wait for the slow import."""
     from netscope.record.capture import environment  # noqa: PLC0415  (lists the installed packages: slow to import)
 
     found = environment.capture()
@@ -122,14 +122,14 @@ def _environment(session: Session) -> None:
 
 
 def _system(session: Session, of_machine: str | None, of_process: str) -> None:
-    """What the machine does, from now on."""
+    """Record system metrics from now on."""
     from netscope.record.capture import system  # noqa: PLC0415  (loads psutil)
 
-    system.watch(session, system.Names(of_machine, of_process))
+    system.watch(session, system.KeySuffixes(of_machine, of_process))
 
 
-def _system_names(session: Session, is_shared: bool) -> tuple[str | None, str]:
-    """Suffixes of the system keys, for machine and process; no machine if another process of it records its figures."""
+def _system_suffixes(session: Session, is_shared: bool) -> tuple[str | None, str]:
+    """Suffixes of the machine's and the process's keys; machine is None if another process records its metrics."""
     if not is_shared:
         return "", ""
     local = process.local_rank()
@@ -139,14 +139,14 @@ def _system_names(session: Session, is_shared: bool) -> tuple[str | None, str]:
 
 
 def _root(dir: object) -> Path:
-    """The folder of all runs."""
+    """The folder that holds all runs."""
     if dir is None and (of_environment := os.environ.get("NETSCOPE_DIR")):
         return folder_of(of_environment, "NETSCOPE_DIR")
     return folder_of(DEFAULT_DIR if dir is None else dir)
 
 
-def _place(root: Path, name: str | None, resume: str | None, join: str | None) -> Session:
-    """The session in its folder."""
+def _create_session(root: Path, name: str | None, resume: str | None, join: str | None) -> Session:
+    """Create the run's folder, or find that of a run to resume or join."""
     rank = process.rank()
     if resume is not None:
         from netscope.store.ingest import resume as so_far  # noqa: PLC0415  (loads numpy and sqlalchemy)
@@ -155,9 +155,9 @@ def _place(root: Path, name: str | None, resume: str | None, join: str | None) -
         before = so_far.read(folder)
         if (other := before.writer) is not None:
             warnings.warn(
-                f"run {before.name!r} is still running (process {other.pid} on {other.host}): both go on to write it, "
-                f"this one as attempt {before.attempt + 1}, which replaces what the other logs from the same steps on. "
-                'Stop the other one first; ranks and workers of one run give join="an-id-they-agree-on" instead',
+                f"run {before.name!r} is still running (process {other.pid} on {other.host}). Both processes now write "
+                f"to it; this one is attempt {before.attempt + 1} and replaces what the other logs at the same steps. "
+                'Stop the other process first; for ranks and workers of one run use join="an-id-they-agree-on" instead',
                 stacklevel=depth_of_caller(),
             )
         session = Session(folder, name or before.name, before.attempt + 1, rank=rank, step=before.step)
@@ -177,37 +177,37 @@ def _place(root: Path, name: str | None, resume: str | None, join: str | None) -
                 return Session(folder, known or name or join, max(attempt, 1), rank=rank)
             return Session(folder, name or join, rank=rank)
         while True:
-            folder = root / run_names.an_id()
+            folder = root / run_names.new_id()
             try:
                 folder.mkdir()
             except FileExistsError:
-                continue  # someone began within the same second and drew the same letters
-            return Session(folder, name or run_names.a_name(), rank=rank)
+                continue  # another run began in the same second and drew the same letters
+            return Session(folder, name or run_names.random_name(), rank=rank)
     except OSError as error:
-        raise StorageError(f"no run can be recorded in {root}: {error.strerror or error}") from error
+        raise StorageError(f"cannot record a run in {root}: {error.strerror or error}") from error
 
 
 def _check(name: Any, tags: Any, notes: Any, resume: Any, join: Any) -> None:
     if name is not None and (not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME):
-        raise UsageError(f"name is a text of 1 to {LONGEST_NAME} characters, found {name!r:.80}")
+        raise UsageError(f"name must be a string of 1 to {LONGEST_NAME} characters, got {name!r:.80}")
     if isinstance(tags, str) or not isinstance(tags, Collection) or not all(isinstance(tag, str) for tag in tags):
-        raise UsageError(f"tags is a list of texts, found {tags!r:.80}; write tags=[…]")
+        raise UsageError(f"tags must be a list of strings, got {tags!r:.80}; write tags=[…]")
     if not isinstance(notes, str):
-        raise UsageError(f"notes is a text, found {type(notes).__name__}")
+        raise UsageError(f"notes must be a string, got {type(notes).__name__}")
     for what, texts in ("name", [name or ""]), ("tags", tags), ("notes", [notes]):
         check_texts(what, texts)
     if resume is not None and join is not None:
-        raise UsageError("resume begins a new attempt, join goes into the one that is; give one of them")
+        raise UsageError("give either resume (starts a new attempt) or join (joins the current attempt), not both")
     if resume is not None and not isinstance(resume, str):
-        raise UsageError(f"resume is the name or id of a run, found {resume!r:.80}")
+        raise UsageError(f"resume must be the name or id of a run, got {resume!r:.80}")
     if join is not None and (not isinstance(join, str) or not _JOINED.fullmatch(join)):
         raise UsageError(
-            f"join is an id of letters, digits, '.', '_' and '-' that all processes agree on, found {join!r:.80}"
+            f"join must be an id of letters, digits, '.', '_' and '-' that all processes agree on, got {join!r:.80}"
         )
 
 
 def _is_disabled() -> bool:
     mode = os.environ.get("NETSCOPE_MODE", "").strip().lower()
     if mode not in ("", "record", "disabled"):
-        raise UsageError(f'NETSCOPE_MODE is "record" or "disabled", found {mode!r}')
+        raise UsageError(f'NETSCOPE_MODE must be "record" or "disabled", got {mode!r}')
     return mode == "disabled"

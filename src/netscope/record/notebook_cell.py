@@ -1,4 +1,4 @@
-"""The notebook (or IPython) cell in which a run begins; when the cell runs again, the new run replaces the old one."""
+"""Find the notebook (or IPython) cell in which a run begins. When that cell runs again, the new run replaces it."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from netscope.record import beside
 from netscope.record.stacklevel import depth_of_caller
 
 
-class Cell(NamedTuple):
+class NotebookCell(NamedTuple):
     """One execution of a cell."""
 
-    place: str
-    """The cell's id, or the file that IPython made of its text."""
+    id: str
+    """The cell's id, or the name of the file that IPython compiled its code as."""
     execution: int
-    """Number of the execution: a run of the same one was begun on purpose beside the others."""
+    """The execution count. Several runs begun in the same execution are meant to run side by side."""
     replaced: object
-    """The session of the run in the variable that will take the new one; None where there is none."""
+    """The session of the run in the variable that the new run is about to be assigned to, if any."""
 
 
-def current_cell() -> Cell | None:
-    """The cell whose code is calling us; None outside IPython."""
+def current_cell() -> NotebookCell | None:
+    """The cell that is calling; None outside IPython."""
     python = sys.modules.get("IPython")
     shell = python.get_ipython() if python is not None else None
-    return beside.attempt("finding the notebook's cell", lambda: _cell(shell), None) if shell is not None else None
+    return beside.attempt("finding the notebook cell", lambda: _cell(shell), None) if shell is not None else None
 
 
-def _cell(shell: Any) -> Cell | None:
-    names = getattr(shell, "user_global_ns", None)  # of code at the top of a cell
+def _cell(shell: Any) -> NotebookCell | None:
+    names = getattr(shell, "user_global_ns", None)  # the globals of code at the top level of a cell
     caller = frame = sys._getframe(depth_of_caller() - 1)
     while frame.f_code.co_name != "<module>" or frame.f_globals is not names:
         if frame.f_back is None:
-            return None  # called by something else in this process
+            return None  # called from outside a cell
         frame = frame.f_back
-    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}  # the message that asked to run the cell
-    place = (parent.get("metadata") or {}).get("cellId") or frame.f_code.co_filename
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}  # the message that requested the execution
+    cell_id = (parent.get("metadata") or {}).get("cellId") or frame.f_code.co_filename
     replaced = shell.user_ns.get(_stored_in(caller)) if caller.f_globals is names else None
-    return Cell(str(place), int(shell.execution_count), getattr(replaced, "_session", None))
+    return NotebookCell(str(cell_id), int(shell.execution_count), getattr(replaced, "_session", None))
 
 
 def _stored_in(frame: FrameType) -> str:
-    """The global variable that takes the result of the call that a frame is in, or ''."""
+    """The global variable that the frame's current call is assigned to, or ''."""
     after = (one for one in dis.get_instructions(frame.f_code) if one.offset > frame.f_lasti)
     one = next(after, None)
     return str(one.argval) if one is not None and one.opname in ("STORE_NAME", "STORE_GLOBAL") else ""

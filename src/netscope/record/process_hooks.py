@@ -1,4 +1,4 @@
-"""The runs of this process that still live, and what becomes of them when it ends, crashes or forks."""
+"""The active runs of this process, and the hooks that end them when the process exits, crashes or forks."""
 
 from __future__ import annotations
 
@@ -12,61 +12,61 @@ from types import TracebackType
 from typing import Any, NoReturn, Protocol
 
 
-class Life(Protocol):
-    """What of a run is needed here."""
+class ActiveRun(Protocol):
+    """The part of a run that is needed here."""
 
     folder: Path
-    is_off: bool
-    """Whether it records nothing."""
+    is_disabled: bool
+    """Whether the run records nothing."""
 
-    def crashed(self, error: BaseException) -> None:
+    def record_crash(self, error: BaseException) -> None:
         """An exception is ending the process."""
 
-    def leaving(self, code: object) -> None:
-        """`sys.exit` was called with a code that tells of a failure."""
+    def record_exit(self, code: object) -> None:
+        """`sys.exit` was called with a code that signals a failure."""
 
     def finish_at_exit(self) -> None:
-        """The process ends."""
+        """The process is exiting."""
 
-    def forked(self) -> None:
-        """This is a forked child now."""
+    def after_fork(self) -> None:
+        """The process is now a forked child."""
 
 
-_LIVING: list[Life] = []
+_ACTIVE: list[ActiveRun] = []
 _READY: set[str] = set()
 
 
-def remember(run: Life) -> None:
-    """From now on this run is finished when the process ends, as crashed if an exception ends it."""
-    if run not in _LIVING:
-        _LIVING.append(run)
-    if not run.is_off:
-        _prepare()
+def register(run: ActiveRun) -> None:
+    """Finish this run when the process exits; as crashed if an exception ends the process."""
+    if run not in _ACTIVE:
+        _ACTIVE.append(run)
+    if not run.is_disabled:
+        _install_hooks()
 
 
-def forget(run: Life) -> None:
-    """It is finished."""
-    if run in _LIVING:
-        _LIVING.remove(run)
+def unregister(run: ActiveRun) -> None:
+    """Remove a finished run."""
+    if run in _ACTIVE:
+        _ACTIVE.remove(run)
 
 
-def living() -> list[Life]:
-    """Those of this process that are not over, oldest first."""
-    return list(_LIVING)
+def active_runs() -> list[ActiveRun]:
+    """The runs of this process that are not over, oldest first."""
+    return list(_ACTIVE)
 
 
-def find(folder: str) -> Life | None:
-    """The living run of a folder."""
-    return next((run for run in _LIVING if str(run.folder) == folder), None)
+def find(folder: str) -> ActiveRun | None:
+    """The active run in a folder."""
+    return next((run for run in _ACTIVE if str(run.folder) == folder), None)
 
 
 def is_child() -> bool:
-    """Whether this is a worker: a child of multiprocessing, or forked from a process that had a run."""
+    """Whether this is a worker: a child of multiprocessing, or a fork of a process that had a run."""
     multiprocessing = sys.modules.get("multiprocessing.process")
     return "forked" in _READY or (multiprocessing is not None and multiprocessing.parent_process() is not None)
 
 
-def _prepare() -> None:
+def _install_hooks() -> None:
     if "process" not in _READY:
         _READY.add("process")
         atexit.register(_at_exit)
@@ -76,7 +76,7 @@ def _prepare() -> None:
             os.register_at_fork(after_in_child=_in_child)
     multiprocessing = sys.modules.get("multiprocessing.process")
     if "child" not in _READY and multiprocessing is not None and multiprocessing.parent_process() is not None:
-        # A child of multiprocessing leaves by os._exit, past atexit.
+        # Children of multiprocessing exit through os._exit, which skips atexit.
         _READY.add("child")
         util = sys.modules.get("multiprocessing.util")
         if util is not None:
@@ -84,40 +84,40 @@ def _prepare() -> None:
 
 
 def _at_exit() -> None:
-    error = sys.exc_info()[1]  # a child of multiprocessing is on its way out with it
+    error = sys.exc_info()[1]  # set in a child of multiprocessing that is crashing
     with contextlib.ExitStack() as each:
-        for run in list(_LIVING):
+        for run in list(_ACTIVE):
             if error is not None and not (isinstance(error, SystemExit) and not error.code):
-                run.crashed(error)
+                run.record_crash(error)
             each.callback(run.finish_at_exit)
 
 
 def _in_child() -> None:
     _READY.discard("child")
     _READY.add("forked")
-    for run in _LIVING:
-        run.forked()
+    for run in _ACTIVE:
+        run.after_fork()
 
 
 def _hook_exceptions() -> None:
     before = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        for run in _LIVING:
-            run.crashed(error)
+        for run in _ACTIVE:
+            run.record_crash(error)
         before(kind, error, trace)
 
     sys.excepthook = hook
 
 
 def _hook_exit() -> None:
-    """`sys.exit` raises past every hook, and `atexit` is not told of the code."""
+    """Wrap `sys.exit`: it bypasses `sys.excepthook`, and `atexit` does not see the exit code."""
     before = sys.exit
 
-    def leave(status: Any = None, /) -> NoReturn:
+    def exit_with(status: Any = None, /) -> NoReturn:
         if status is not None and status != 0 and threading.current_thread() is threading.main_thread():
-            for run in _LIVING:
-                run.leaving(status)
+            for run in _ACTIVE:
+                run.record_exit(status)
         before(status)
 
-    sys.exit = leave
+    sys.exit = exit_with

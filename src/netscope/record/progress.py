@@ -1,4 +1,4 @@
-"""How far a run is, told as often as the training likes and written about once a second."""
+"""A run's progress: updated as often as the training likes, written about once a second."""
 
 from __future__ import annotations
 
@@ -20,47 +20,49 @@ _now = time.time
 
 
 class Progress:
-    """What was told, and whether it is written."""
+    """The latest progress and the part of it that is not written yet."""
 
     def __init__(self, put: Callable[[dict[str, Any]], None]) -> None:
-        """Nothing was told yet; `put` writes an event."""
+        """Start without progress; `put` writes an event."""
         self._put = put
         self._known: dict[str, Any] = {}
-        self.begin_anew()
+        self.reset_after_fork()
 
-    def begin_anew(self) -> None:
-        """In a forked child: it goes on from what its parent told, which is the parent's to write."""
+    def reset_after_fork(self) -> None:
+        """In a forked child: keep the parent's values, but leave writing them to the parent."""
         self._lock = threading.RLock()
         self._waiting: dict[str, Any] = {}
         self._written_at = -math.inf
 
-    def tell(self, done: Any, total: Any, unit: Any) -> None:
-        """Take what was told.
+    def update(self, done: Any, total: Any, unit: Any) -> None:
+        """Set the given fields, and write them if due.
 
         Raises:
-            UsageError: Nothing was told, or no amount.
+            UsageError: Neither `done` nor `total` is given, or one is not a valid amount.
         """
-        told = {"done": _amount("done", done), "total": _amount("total", total), "unit": _unit(unit)}
-        told = {field: value for field, value in told.items() if value is not None}
-        if not told:
-            raise UsageError("progress takes what is done, or how much there is: run.progress(total=1000)")
-        if told.get("total") == 0.0:
-            raise UsageError("progress: total is 0; there is nothing to do")
+        given = {"done": _amount("done", done), "total": _amount("total", total), "unit": _unit(unit)}
+        given = {field: value for field, value in given.items() if value is not None}
+        if not given:
+            raise UsageError("progress takes done, total or both: run.progress(total=1000)")
+        if given.get("total") == 0.0:
+            raise UsageError("progress: total must be above 0, got 0")
         with self._lock:
-            news = {field: value for field, value in told.items() if field == "done" or self._known.get(field) != value}
-            self._known |= news
-            if news:
-                self._waiting |= {**news, "time": _now()}
-            if news.keys() - {"done"} or time.monotonic() - self._written_at >= INTERVAL_S:
+            change = {
+                field: value for field, value in given.items() if field == "done" or self._known.get(field) != value
+            }
+            self._known |= change
+            if change:
+                self._waiting |= {**change, "time": _now()}
+            if change.keys() - {"done"} or time.monotonic() - self._written_at >= INTERVAL_S:
                 self.write()
 
     def write(self) -> None:
-        """Write what was told last, if it is not written yet."""
+        """Write the latest progress, if it is not written yet."""
         with self._lock:
-            told, self._waiting = self._waiting, {}
-            if told:
+            waiting, self._waiting = self._waiting, {}
+            if waiting:
                 self._written_at = time.monotonic()
-                self._put({"event": "progress", **told})
+                self._put({"event": "progress", **waiting})
 
 
 def _amount(what: str, value: Any) -> float | None:
@@ -68,7 +70,7 @@ def _amount(what: str, value: Any) -> float | None:
         return None
     number = None if isinstance(value, bool) else as_number(what, value)
     if number is None or not 0 <= float(number) <= LARGEST:
-        raise UsageError(f"progress: {what} is a number from 0 up, found {value!r:.60} of type {type(value).__name__}")
+        raise UsageError(f"progress: {what} must be a number ≥ 0, got {value!r:.60} of type {type(value).__name__}")
     return float(number)
 
 
@@ -76,6 +78,6 @@ def _unit(unit: Any) -> str | None:
     if unit is None:
         return None
     if not isinstance(unit, str):
-        raise UsageError(f'progress: unit is a word such as "epochs", found {unit!r:.60}')
+        raise UsageError(f'progress: unit must be a string such as "epochs", got {unit!r:.60}')
     check_texts("progress: unit", [unit], LONGEST_UNIT)
     return str.__str__(unit)

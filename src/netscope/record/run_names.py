@@ -1,11 +1,11 @@
-"""Names that are easy to say, for runs that were given none, and ids that sort by time."""
+"""Random names that are easy to say, for runs without a name, and ids that sort by time."""
 
 from __future__ import annotations
 
 import secrets
 import time
 
-# `secrets` and not `random`: a seed that the user set must give the same training with netscope and without.
+# `secrets`, not `random`: netscope must not change the random numbers of a training with a fixed seed.
 
 ADJECTIVES = (
     "amber ample arctic autumn bold brave breezy bright brisk bronze calm candid clear clever cobalt coral cosmic "
@@ -25,14 +25,14 @@ NOUNS = (
     "stone storm stream summit sun swallow swan thistle thrush tide trout tulip valley violet walnut wave willow wind "
     "wolf wren"
 ).split()
-_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # none that is read as another
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without letters that are easily confused
 
 
-def a_name() -> str:
+def random_name() -> str:
     """An adjective and a noun."""
     return f"{secrets.choice(ADJECTIVES)}-{secrets.choice(NOUNS)}"
 
 
-def an_id() -> str:
+def new_id() -> str:
     """The local time and four random characters: "20261122-031522-k7qd"."""
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{''.join(secrets.choice(_LETTERS) for _ in range(4))}"

@@ -1,7 +1,7 @@
-"""One process's side of a run: a journal begun when there is something to write, a thread, and an orderly end.
+"""One process's part of a run: its journal (created when there is something to write), its thread and its end.
 
-What netscope's own modules write through; a user's `Run` shows none of it. A forked child begins again here with
-nothing of its parent's but the run's folder.
+netscope's own modules write through it; the user's `Run` hides it. A forked child starts with a new journal and thread
+in the same folder.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from netscope.errors import StorageError, UsageError
 from netscope.record import beside, process_hooks
 from netscope.record.config import Config
-from netscope.record.device_scalars import MANY, TOO_MANY, Late, Row
-from netscope.record.heartbeat import Heart
-from netscope.record.journal.writer import Losses, Plan, Writer
+from netscope.record.device_scalars import MANY, TOO_MANY, DeviceRow, DeviceScalars
+from netscope.record.heartbeat import Heartbeat
+from netscope.record.journal.writer import DroppedWrites, RowWriter, Writer
 from netscope.record.progress import Progress
 from netscope.record.summary import Summary
 from netscope.store.journal import exact_numbers, frames
@@ -31,28 +31,28 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from netscope.analyse.bins import Histograms
-    from netscope.record.notebook_cell import Cell
+    from netscope.record.notebook_cell import NotebookCell
 
-MOST_KEYS = 2_000  # of one row: with keys and bins of any size it stays below the 16 MiB of a frame
+MOST_KEYS = 2_000  # per row: with the longest keys and full histograms it still fits a frame (16 MiB)
 RETRY_S = 5.0
 REFUSED = (OSError, MemoryError)
-"""What writing raises where there is no room."""
+"""Raised by writes if the disk or the memory is full."""
 
 EndState = Literal["finished", "crashed", "abandoned"]
 
 C = TypeVar("C", bound=Callable[..., None])
 Call = Callable[[], None]
 Undo = Callable[[], None]
-"""Takes back that something is called."""
+"""Unregisters a callback."""
 
 _now = time.time
 
 
-def _added(calls: list[C], call: C) -> Undo:
+def _register(calls: list[C], call: C) -> Undo:
     calls.append(call)
 
     def undo() -> None:
-        with contextlib.suppress(ValueError):  # it was called, or taken back before
+        with contextlib.suppress(ValueError):  # already called or unregistered
             calls.remove(call)
 
     return undo
@@ -62,52 +62,59 @@ class Session:
     """A run in this process."""
 
     def __init__(
-        self, folder: Path, name: str, attempt: int = 1, *, rank: int | None = None, step: int = 0, is_off: bool = False
+        self,
+        folder: Path,
+        name: str,
+        attempt: int = 1,
+        *,
+        rank: int | None = None,
+        step: int = 0,
+        is_disabled: bool = False,
     ) -> None:
-        """Nothing is written yet; where `is_off`, nothing ever is."""
+        """Write nothing yet; with `is_disabled`, never write anything."""
         self.folder = folder
         self.id = folder.name
         self.name = name
         self.attempt = attempt
         self.rank = rank
         self.step = step
-        """The step that the next `log` without one will use."""
+        """The step that the next `log` without a step will use."""
         self.config = Config(self._put_config)
         self.summary = Summary(self._put_rules)
         self.progress = Progress(self.put_event)
         self.pending: list[Callable[[int], None]] = []
-        """What the next `log` calls; for `Run.log` to look at: others call `on_next_log`."""
+        """Called by the next `log`. Public for `Run.log` only; to register, use `on_next_log`."""
         self._at_start: list[Call] = []
         self._every_beat: list[Call] = []
         self._at_finish: list[Call] = []
         self._after_finish: list[Call] = []
         self._in_child: list[Call] = []
-        self.is_off = is_off
+        self.is_disabled = is_disabled
         self.is_over = False
-        self.is_let_go = False
-        """Whether the last `Run` of it is gone."""
-        self.cell: Cell | None = None
-        """Where in a notebook it began."""
+        self.is_unreferenced = False
+        """Whether no `Run` object refers to this session any more."""
+        self.cell: NotebookCell | None = None
+        """The notebook cell in which the run began."""
         self._handles: set[int] = set()
         self._added: dict[str, dict[str, None]] = {}
         self.ended_as: EndState = "finished"
-        """Once it is over."""
+        """The end state, valid once `is_over`."""
         self._is_exiting = False
         self._crash = ""
         self._exit = (step, "")
         self._begin()
 
     def _begin(self) -> None:
-        """The state that belongs to one process."""
-        self.lock = threading.RLock()  # a signal's handler or a finaliser may log while its own thread logs
-        self.plans: dict[tuple[str, ...], Plan] = {}  # empty unless a row can be written right away
+        """Initialise the state that belongs to one process."""
+        self.lock = threading.RLock()  # a signal handler or finaliser may log while its own thread is logging
+        self.row_writers: dict[tuple[str, ...], RowWriter] = {}  # for `Run.log`; empty while there is no journal
         self._writer: Writer | None = None
         self._retry_at = 0.0
-        self.losses = Losses(self.folder)
+        self.dropped = DroppedWrites(self.folder)
         self.n_rows = 0
         self._n_safe = 0
-        self._late = Late()
-        self._heart: Heart | None = None
+        self._device_scalars = DeviceScalars()
+        self._heartbeat: Heartbeat | None = None
 
     def put_row(
         self,
@@ -117,7 +124,7 @@ class Session:
         values: Sequence[float] | npt.NDArray[np.float64],
         time: float | None = None,
     ) -> None:
-        """Write one row of any kind. For what netscope itself measures; nothing is checked."""
+        """Write one row of any kind, without checks. Rows with many keys are split."""
         for start in range(0, len(keys), MOST_KEYS):
             some = keys[start : start + MOST_KEYS]
             with self.lock:
@@ -125,18 +132,20 @@ class Session:
                 if writer is None:
                     continue
                 try:
-                    plan = writer.plan(kind, some)
+                    row_writer = writer.row_writer(kind, some)
                     part: Any = values[start : start + MOST_KEYS]
-                    (plan.write_array if hasattr(part, "tobytes") else plan.write)(step, time or _now(), part)
+                    (row_writer.write_array if hasattr(part, "tobytes") else row_writer.write)(
+                        step, time or _now(), part
+                    )
                     self.n_rows += 1
                 except REFUSED as error:
-                    self.losses.add(1, error)
+                    self.dropped.add(1, error)
                 else:
                     if kind == "scalar" and len(keys) <= MOST_KEYS:
-                        self.plans[some] = plan
+                        self.row_writers[some] = row_writer
 
     def put_bins(self, keys: tuple[str, ...], step: int, counts: Histograms) -> None:
-        """Write one row of fixed bins, per key."""
+        """Write one histogram with fixed bins per key."""
         from netscope.record.journal import array_frames  # noqa: PLC0415  (loads NumPy)
 
         for start in range(0, len(keys), MOST_KEYS):
@@ -146,11 +155,11 @@ class Session:
                 if writer is None:
                     continue
                 try:
-                    number = writer.plan("bins", some).key_set
+                    number = writer.row_writer("bins", some).key_set
                     part = counts.part(start, start + MOST_KEYS)
                     writer.journal.append(array_frames.bins_frame(number, step, _now(), part))
                 except REFUSED as error:
-                    self.losses.add(1, error)
+                    self.dropped.add(1, error)
 
     def _put_config(self, change: dict[str, Any]) -> None:
         self.check_not_over()
@@ -162,7 +171,7 @@ class Session:
         self.put_event({"event": "summary", "rules": rules})
 
     def add(self, field: Literal["tags", "notes"], texts: Sequence[str]) -> None:
-        """Add to the tags or notes; what this process has added before is not written again."""
+        """Add tags or notes; those that this process added before are not written again."""
         known = self._added.setdefault(field, {})
         new = [text for text in dict.fromkeys(texts) if text not in known]
         if new:
@@ -170,74 +179,74 @@ class Session:
             known.update(dict.fromkeys(new))
 
     def put_event(self, event: dict[str, Any]) -> None:
-        """Write an event, with the time."""
+        """Write an event with the current time."""
         self.put_frame(frames.json_frame(frames.EVENT, {"time": _now(), **event}))
 
     def put_frame(self, frame: bytes, n_logged: int = 0) -> None:
-        """Write any frame that needs no key set; `n_logged`: how many things the user logged with it."""
+        """Write a frame without a key set. `n_logged` is the number of user-logged items that it holds."""
         with self.lock:
             writer = self._current(n_logged)
             if writer is not None:
                 try:
                     writer.journal.append(frame)
                 except REFUSED as error:
-                    self.losses.add(n_logged, error)
+                    self.dropped.add(n_logged, error)
 
     def on_next_log(self, call: Callable[[int], None]) -> Undo:
-        """Let the next `log` call this once, with its step."""
-        return _added(self.pending, call)
+        """Call this once, at the next `log`, with its step."""
+        return _register(self.pending, call)
 
     def on_start(self, call: Call) -> Undo:
-        """Call this once when the background thread begins."""
-        return _added(self._at_start, call)
+        """Call this once, when the background thread starts."""
+        return _register(self._at_start, call)
 
     def on_beat(self, call: Call) -> Undo:
         """Call this about every 2 s on the background thread."""
-        return _added(self._every_beat, call)
+        return _register(self._every_beat, call)
 
     def on_finish(self, call: Call) -> Undo:
-        """Call this when the run finishes, while it can still be written; the last one registered comes first."""
-        return _added(self._at_finish, call)
+        """Call this when the run finishes, while it can still be written; the last one registered is called first."""
+        return _register(self._at_finish, call)
 
     def after_finish(self, call: Call) -> Undo:
-        """Call this once the run is over."""
-        return _added(self._after_finish, call)
+        """Call this after the run is over."""
+        return _register(self._after_finish, call)
 
     def on_fork(self, call: Call) -> Undo:
         """Call this in every forked child, before anything else there."""
-        return _added(self._in_child, call)
+        return _register(self._in_child, call)
 
     def call_pending(self, step: int) -> None:
-        """A `log` came."""
+        """Make the calls registered with `on_next_log`."""
         calls = self.pending[:]
         self.pending.clear()
         for call in calls:
-            beside.attempt("what belongs to a step", lambda call=call: call(step), None)  # type: ignore[misc]
+            beside.attempt("work at a log call", lambda call=call: call(step), None)  # type: ignore[misc]
 
-    def hold(self, handle: int) -> None:
-        """Count another `Run` that refers to it."""
+    def add_reference(self, handle: int) -> None:
+        """Note that a `Run` object refers to this session."""
         self._handles.add(handle)
-        self.is_let_go = False
+        self.is_unreferenced = False
 
-    def let_go(self, handle: int) -> None:
-        """A `Run` of it is gone; where the run is abandoned, the next beat ends it."""
+    def remove_reference(self, handle: int) -> None:
+        """Note that a `Run` object was deleted. If that abandons the run, the next beat ends it."""
         self._handles.discard(handle)
-        self.is_let_go = not self._handles  # no more: a finaliser may run anywhere, within a lock of ours too
+        self.is_unreferenced = not self._handles  # nothing else here: finalisers may run while a lock is held
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether no reference to it is left and another run of this process has begun since."""
-        return self.is_let_go and not self.is_over and process_hooks.living()[-1:] != [self]
+        """Whether nothing refers to the run and another run has begun in this process since."""
+        return self.is_unreferenced and not self.is_over and process_hooks.active_runs()[-1:] != [self]
 
     def abandon(self) -> Callable[[], None]:
-        """End it as abandoned.
+        """End the run as abandoned.
 
         Returns:
-            What warns of it, once per process: to be called when the console of the run that follows listens.
+            A function that warns about it, once per process; call it once the next run captures the console.
         """
         sentence = (
-            f"run {self.name!r} was not finished when another took its place: it ends as abandoned. "
-            "run.finish() or `with netscope.init(…) as run` ends it in order; to record several at once, keep each"
+            f"run {self.name!r} was not finished when another run replaced it, and ends as abandoned. End runs with "
+            "run.finish() or `with netscope.init(…) as run`; to record several at once, keep a reference to each"
         )
         has_journal = self.has_journal
         self.finish("abandoned", "")
@@ -245,89 +254,93 @@ class Session:
 
     @property
     def has_journal(self) -> bool:
-        """Whether this process has written; a forked child that says nothing leaves no journal."""
+        """Whether this process has a journal; a forked child that logs nothing has none."""
         return self._writer is not None
 
     def check_not_over(self) -> None:
-        """Refuse what comes after the end.
+        """Raise if the run is over.
 
         Raises:
-            UsageError: The run is finished.
+            UsageError: The run is over. While the process exits, a warning instead.
         """
         if self.is_over and self._is_exiting:
-            beside.warn_once("exit", f"the process ends and run {self.name!r} with it: what is logged now is dropped")
+            beside.warn_once("exit", f"run {self.name!r} ended because the process exits; later log calls are dropped")
         elif self.is_over:
-            raise UsageError(f"run {self.name!r} is {self.ended_as}; go on with netscope.init(resume={self.id!r})")
+            raise UsageError(
+                f"run {self.name!r} is {self.ended_as}; continue it with netscope.init(resume={self.id!r})"
+            )
 
     def _current(self, n: int) -> Writer | None:
-        """This process's writer, begun if need be; where there is none, `n` things are counted as lost."""
+        """This process's writer, created if necessary. If that fails, count `n` items as dropped and return None."""
         if self._writer is not None:
             return self._writer
-        if self.is_off or self.is_over:
+        if self.is_disabled or self.is_over:
             return None
         if time.monotonic() < self._retry_at:
-            self.losses.n += n
+            self.dropped.n += n
             return None
         try:
             return self._open()
         except REFUSED as error:
             self._retry_at = time.monotonic() + RETRY_S
-            self.losses.add(n, error)
+            self.dropped.add(n, error)
             return None
 
     def open(self) -> None:
-        """Begin this process's journal now, rather than with the first thing logged.
+        """Create this process's journal now instead of at the first write.
 
         Raises:
             StorageError: The folder cannot be written.
         """
         with self.lock:
             try:
-                if not self.is_off and self._writer is None:
+                if not self.is_disabled and self._writer is None:
                     self._open()
             except OSError as error:
-                raise StorageError(f"no run can be recorded in {self.folder}: {error.strerror or error}") from error
+                raise StorageError(f"cannot record a run in {self.folder}: {error.strerror or error}") from error
 
     def _open(self) -> Writer:
         writer = Writer(self.folder, self.attempt, self.name, self.rank, __version__)
         self._writer = writer
         self._n_safe = self.n_rows
-        process_hooks.remember(self)
-        if self._heart is None:
-            self._every_beat[:0] = [self._settle, self._pulse]
-            self._heart = Heart(self.name, self._at_start, self._flush, self._every_beat, writer.journal.interval_s)
-            self._heart.start()
-            if not self._heart.has_thread:
-                self._beat_by_hand(self.step)
+        process_hooks.register(self)
+        if self._heartbeat is None:
+            self._every_beat[:0] = [self._write_delayed, self._beat]
+            self._heartbeat = Heartbeat(
+                self.name, self._at_start, self._flush, self._every_beat, writer.journal.interval_s
+            )
+            self._heartbeat.start()
+            if not self._heartbeat.has_thread:
+                self._beat_without_thread(self.step)
         return writer
 
-    def _beat_by_hand(self, step: int) -> None:
-        """What the background thread would do, in a process that may not have one; again with the next `log`."""
-        if self._heart is not None and not self.is_over:
-            self._heart.turn_if_due()
-            self.on_next_log(self._beat_by_hand)
+    def _beat_without_thread(self, step: int) -> None:
+        """Without a background thread, do its work at every `log`."""
+        if self._heartbeat is not None and not self.is_over:
+            self._heartbeat.run_if_due()
+            self.on_next_log(self._beat_without_thread)
 
     def _flush(self) -> None:
         writer = self._writer
         if writer is not None:
-            self._dare(writer.journal.flush)
+            self._try_write(writer.journal.flush)
 
-    def _pulse(self) -> None:
+    def _beat(self) -> None:
         if self.is_abandoned:
             self.abandon()()
-        self._look_for_folder()
+        self._check_folder()
         writer = self._writer
         if writer is not None:
-            self._dare(lambda: writer.journal.beat(_now()))
+            self._try_write(lambda: writer.journal.beat(_now()))
 
-    def _dare(self, call: Callable[[], None]) -> None:
+    def _try_write(self, call: Callable[[], None]) -> None:
         try:
             call()
         except OSError as error:
-            self.losses.add(0, error)
+            self.dropped.add(0, error)
 
-    def _look_for_folder(self) -> None:
-        """Where the journal was deleted, count what was lost; a folder that is back gets a new one."""
+    def _check_folder(self) -> None:
+        """If the journal was deleted, count the dropped rows; if the folder exists again, a new journal is created."""
         writer = self._writer
         if writer is None:
             return
@@ -338,71 +351,71 @@ class Session:
         with self.lock:
             if is_gone and self._writer is writer:
                 lost = self.n_rows - self._n_safe
-                self._writer, self.plans, self._retry_at = None, {}, 0.0
+                self._writer, self.row_writers, self._retry_at = None, {}, 0.0
                 writer.abandon()
-                self.losses.add(lost, FileNotFoundError(2, "the run's folder vanished"))
+                self.dropped.add(lost, FileNotFoundError(2, "the run's folder was deleted"))
             self._n_safe = self.n_rows
 
-    def wait_for(self, keys: tuple[str, ...], step: int, now: float, numbers: list[Any]) -> None:
-        """Write a row when its numbers have come from their device."""
-        self._late.add(keys, step, now, numbers)
-        self._current(0)  # there is a background thread, then
-        if len(self._late) % MANY == 0 and self._heart is not None:
-            self._heart.wake()
+    def put_device_row(self, keys: tuple[str, ...], step: int, now: float, numbers: list[Any]) -> None:
+        """Write a row once its numbers have arrived from their device."""
+        self._device_scalars.add(keys, step, now, numbers)
+        self._current(0)  # ensures that there is a background thread
+        if len(self._device_scalars) % MANY == 0 and self._heartbeat is not None:
+            self._heartbeat.wake()
 
-    def relieve(self) -> None:
-        """Where the background thread cannot keep up, wait for the devices here; without the lock, which it needs."""
-        if len(self._late) >= TOO_MANY:
-            beside.attempt("the copy of numbers from a device", self._settle, None)
+    def wait_if_behind(self) -> None:
+        """If the background thread cannot keep up, wait for the devices here. Call without holding the lock."""
+        if len(self._device_scalars) >= TOO_MANY:
+            beside.attempt("copying numbers from a device", self._write_delayed, None)
 
-    def _settle(self) -> None:
-        def write(row: Row, numbers: list[float]) -> None:
+    def _write_delayed(self) -> None:
+        def write(row: DeviceRow, numbers: list[float]) -> None:
             self.put_row("scalar", row.keys, row.step, numbers, row.time)
 
-        if len(self._late):
-            self._late.settle(write)
+        if len(self._device_scalars):
+            self._device_scalars.copy_and_write(write)
         self.progress.write()
 
     def finish(self, state: EndState, error: str) -> None:
-        """Write what waits, and how the run ended, and warn of what the disk refused; later calls do nothing."""
+        """Write pending data and the end state, and warn about dropped writes. Later calls do nothing."""
         with self.lock:
             if self.is_over:
                 return
         while self._at_finish:
-            beside.attempt("what ends with a run", self._at_finish.pop(), None)
-        if self._heart is not None:
-            beside.attempt("the end of the background thread", self._heart.stop, None)
-        beside.attempt("what was logged last", self._settle, None)
-        beside.attempt("the end of the journal", lambda: self._close(state, error), None)
-        self.losses.tell()
+            beside.attempt("work at the end of a run", self._at_finish.pop(), None)
+        if self._heartbeat is not None:
+            beside.attempt("stopping the background thread", self._heartbeat.stop, None)
+        beside.attempt("writing the last logged rows", self._write_delayed, None)
+        beside.attempt("closing the journal", lambda: self._close(state, error), None)
+        self.dropped.warn()
         while self._after_finish:
-            beside.attempt("what follows the end of a run", self._after_finish.pop(0), None)
+            beside.attempt("work after the end of a run", self._after_finish.pop(0), None)
 
     def _close(self, state: EndState, error: str) -> None:
-        self._look_for_folder()
+        self._check_folder()
         with self.lock:
             if self.is_over:
                 return
             self.is_over, self.ended_as = True, state
-            self.plans = {}
-            process_hooks.forget(self)
+            self.row_writers = {}
+            process_hooks.unregister(self)
             writer, self._writer = self._writer, None
             if writer is not None:
                 try:
-                    writer.close(state, error or self._crash, self.losses.n)
+                    writer.close(state, error or self._crash, self.dropped.n)
                 except REFUSED as problem:
-                    self.losses.add(1, problem)
+                    self.dropped.add(1, problem)
 
-    def crashed(self, error: BaseException) -> None:
-        """Remember the exception that is ending the process; it is recorded at `finish`, which then says crashed."""
+    def record_crash(self, error: BaseException) -> None:
+        """Remember the exception that is ending the process; `finish_at_exit` records it with the state crashed."""
         self._crash = error_text(error)
 
-    def leaving(self, code: object) -> None:
-        """Remember what `sys.exit` was called with; a training that goes on all the same has caught it."""
+    def record_exit(self, code: object) -> None:
+        """Remember the `sys.exit` code; it is ignored if more is logged, because then the exit was caught."""
         self._exit = (self.step, f"SystemExit: {code}")
 
     def finish_at_exit(self) -> None:
-        """As the process ends; a daemon thread or another handler of its end may still log."""
+        """Finish as the process exits, while daemon threads or other exit handlers may still log."""
         self._is_exiting = True
         step, exit_text = self._exit
         if not self._crash and step == self.step:
@@ -410,18 +423,18 @@ class Session:
         state: EndState = "crashed" if self._crash else "abandoned" if self.is_abandoned else "finished"
         self.finish(state, self._crash)
 
-    def forked(self) -> None:
-        """In a forked child: no lock, thread or journal of the parent is used again."""
+    def after_fork(self) -> None:
+        """In a forked child: replace the lock, thread and journal of the parent."""
         for calls in (self.pending, self._every_beat, self._at_finish, self._after_finish, self._at_start):
             calls.clear()
-        self.progress.begin_anew()
+        self.progress.reset_after_fork()
         self._begin()
         for call in self._in_child:
             call()
 
 
 def error_text(error: BaseException) -> str:
-    """What is shown of the exception that ended a run."""
+    """The text that is recorded for the exception that ended a run."""
     if isinstance(error, KeyboardInterrupt):
         return "KeyboardInterrupt"
     return "".join(traceback.format_exception(error)).rstrip()

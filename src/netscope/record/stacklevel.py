@@ -1,4 +1,4 @@
-"""Where in the user's code a call of ours came from: warnings point there."""
+"""Find the user's line of code that called netscope, for warnings to point to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import FrameType
 
 
 def depth_of_caller() -> int:
-    """How many frames above the one that warns the line of the user's is."""
+    """The `stacklevel` for a warning in the calling function that points to the user's code."""
     frame: FrameType | None = sys._getframe(1)
     depth = 1
     while frame is not None and frame.f_globals.get("__name__", "").startswith("netscope."):

@@ -1,4 +1,4 @@
-"""The headline number of each key: a rule, such as the maximum, or the number itself."""
+"""The headline number of each key: chosen by a rule, such as the maximum, or set as a number."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ RULES: tuple[str, ...] = get_args(Rule)
 
 
 class Summary(MutableMapping[str, Any]):
-    """Which number stands for a key in the runs table, in filters and in the overview: `summary["val/acc"] = "max"`.
+    """The headline number of a key, for the runs table, filters and the overview: `summary["val/acc"] = "max"`.
 
-    The rules are "last" (unless something else is set), "max", "min" and "mean", over the finite values. A number is
-    the headline number itself, and its key needs no series. Reading gives what was set; `netscope.open` reads the
-    numbers.
+    The rules are "last" (the default), "max", "min" and "mean", over the finite values. A number is used as it is; its
+    key needs no logged values. Reading a key returns the rule or number that was set; to read the resulting numbers,
+    use `netscope.open`.
 
     >>> summary = Summary(print)
     >>> summary["val/acc"] = "max"
@@ -30,19 +30,20 @@ class Summary(MutableMapping[str, Any]):
     """
 
     def __init__(self, log: Callable[[dict[str, str | float]], None]) -> None:
-        """Begin empty; `log` is called with what changes, as a journal can hold it."""
+        """Start empty; `log` is called with each change, as values that a journal can hold."""
         self._rules: dict[str, str | float] = {}
         self._log = log
 
     def remember(self, rules: Mapping[str, str | float]) -> None:
-        """What is logged already, by an earlier attempt."""
+        """Load rules that an earlier attempt logged; they are not logged again."""
         self._rules.update(rules)
 
     def __getitem__(self, key: str) -> str | float:
         if key not in self._rules:
             known = ", ".join(map(repr, self._rules)) or "nothing"
             raise KeyError(
-                f"summary has no {key!r}, only what was set here: {known}; netscope.open reads what was logged"
+                f"summary has no rule for {key!r}, only those set in this run: {known}; to read logged values, use "
+                "netscope.open"
             )
         return self._rules[key]
 
@@ -50,7 +51,7 @@ class Summary(MutableMapping[str, Any]):
         self.update({key: rule})
 
     def __delitem__(self, key: str) -> None:
-        """Back to the last value."""
+        """Go back to the default rule, "last"."""
         self[key] = "last"
         del self._rules[key]
 
@@ -67,7 +68,7 @@ class Summary(MutableMapping[str, Any]):
         """Set several keys, in one event.
 
         Raises:
-            UsageError: Neither a rule nor a number; nothing is set.
+            UsageError: A value is neither a rule nor a number; nothing is set.
         """
         checked = {checked_key(key): _rule(key, rule) for key, rule in dict(rules, **more).items()}
         change = {key: rule for key, rule in checked.items() if self._rules.get(key) != rule}
@@ -82,7 +83,7 @@ def _rule(key: str, rule: Any) -> str | float:
     number = None if isinstance(rule, str) else as_number(key, rule)
     if number is None:
         raise UsageError(
-            f"summary[{key!r}] is {', '.join(map(repr, RULES))} or a number, found {rule!r:.60}; text belongs into "
+            f"summary[{key!r}] must be {', '.join(map(repr, RULES))} or a number, got {rule!r:.60}; put text into "
             "run.config or run.note(…)"
         )
     return float(number)

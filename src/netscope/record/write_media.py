@@ -1,4 +1,4 @@
-"""Write what is larger than a number: its bytes into a blob beside the journal, what it is into the journal."""
+"""Write media and histograms: their bytes to blobs beside the journal, their descriptions to the journal."""
 
 from __future__ import annotations
 
@@ -14,56 +14,56 @@ if TYPE_CHECKING:
     from netscope.record.media.histogram import Histogram
 
 
-class Kept(NamedTuple):
-    """A thing whose blob, where it needs one, is on the disk; the journal is still to name it."""
+class StoredItem(NamedTuple):
+    """An item whose blob (if it needs one) is on disk, but which is not in the journal yet."""
 
     key: str
     item: int | None
-    """Which of its list it is."""
-    thing: Media | Histogram
+    """Its index in the list that was logged, or None if it was logged alone."""
+    value: Media | Histogram
     blob: str
 
 
-def keep(session: Session, key: str, thing: Media | Histogram | Sequence[Media]) -> list[Kept]:
-    """Write the blobs of a thing, or of a list of them, outside the lock; without those that the disk refused."""
-    several = [(None, thing)] if not isinstance(thing, Sequence) else list(enumerate(thing))
-    kept = []
-    for item, one in several:
+def write_blobs(session: Session, key: str, value: Media | Histogram | Sequence[Media]) -> list[StoredItem]:
+    """Write the blobs of one or several values, without the run's lock. Values that the disk refused are left out."""
+    values = [(None, value)] if not isinstance(value, Sequence) else list(enumerate(value))
+    stored = []
+    for item, one in values:
         if not isinstance(one, Media):
-            kept.append(Kept(key, item, one, ""))
+            stored.append(StoredItem(key, item, one, ""))
         elif one.encoded is not None:
-            blob = _write(session, one.encoded)
+            blob = _write_blob(session, one.encoded)
             if blob is not None:
-                kept.append(Kept(key, item, one, blob))
-    return kept
+                stored.append(StoredItem(key, item, one, blob))
+    return stored
 
 
-def _write(session: Session, encoded: Encoded) -> str | None:
+def _write_blob(session: Session, encoded: Encoded) -> str | None:
     if not encoded.data:
         return ""
     try:
-        if not session.folder.is_dir():  # deleted on purpose: its blobs do not bring it back
-            raise FileNotFoundError(2, "the run's folder vanished")
+        if not session.folder.is_dir():  # the user deleted it: do not create it again
+            raise FileNotFoundError(2, "the run's folder was deleted")
         for inside in encoded.inside:
             blobs.write(session.folder, inside.data, inside.suffix)
         return blobs.write(session.folder, encoded.data, encoded.suffix)
     except REFUSED as error:
         with session.lock:
-            session.losses.add(1, error)
+            session.dropped.add(1, error)
         return None
 
 
-def put(session: Session, kept: Sequence[Kept], step: int, now: float) -> None:
-    """Write the frames of what was kept; those of one list lie side by side and have one time."""
+def write_frames(session: Session, stored: Sequence[StoredItem], step: int, now: float) -> None:
+    """Write the journal frames of stored items; those of one list are adjacent and share a time."""
     with session.lock:
-        for key, item, thing, blob in kept:
-            if not isinstance(thing, Media):
-                session.put_frame(array_frames.histogram_frame(key, step, now, thing), 1)
-                if thing.n_nonfinite:
-                    session.put_row("scalar", (f"{key}/nonfinite",), step, (float(thing.n_nonfinite),), now)
-            elif thing.encoded is not None:
-                encoded = thing.encoded
-                about = {"key": key, "kind": thing.kind, "step": step, "time": now, "blob": blob, "text": encoded.text}
+        for key, item, value, blob in stored:
+            if not isinstance(value, Media):
+                session.put_frame(array_frames.histogram_frame(key, step, now, value), 1)
+                if value.n_nonfinite:
+                    session.put_row("scalar", (f"{key}/nonfinite",), step, (float(value.n_nonfinite),), now)
+            elif value.encoded is not None:
+                encoded = value.encoded
+                about = {"key": key, "kind": value.kind, "step": step, "time": now, "blob": blob, "text": encoded.text}
                 about |= {"bytes": len(encoded.data) or len(encoded.text.encode()), "shape": encoded.shape}
                 about |= {"item": item} if item is not None else {}
                 about |= {"markdown": True} if encoded.markdown else {}

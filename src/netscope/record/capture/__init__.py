@@ -1,1 +1,1 @@
-"""What is captured beside the numbers: console, system metrics and environment."""
+"""Capture console output, system metrics and the environment of a run."""

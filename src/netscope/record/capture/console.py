@@ -1,12 +1,12 @@
-"""What a process prints, kept as a terminal would show it in the end.
+"""Capture what a process prints, as a terminal would finally show it.
 
-The `write` of the present sys.stdout and sys.stderr is wrapped rather than the streams replaced, so that loggers
-which hold them already are heard too. Output of subprocesses and of C code does not pass here.
+The `write` methods of sys.stdout and sys.stderr are wrapped instead of replacing the streams, so that loggers that
+already hold the streams are captured too. Output of subprocesses and C code is not captured.
 
-A line is in the journal as soon as it is whole. Where the cursor goes up to print over lines (nested progress bars,
-live tables), the lines are taken back: they are *live rows* then, told at every beat as they are, until they can no
-longer change. Each stream is a terminal of its own, as if the other went to a file: bars on stderr and prints to stdout
-do not tear each other.
+A line is written to the journal as soon as it is complete. If the cursor moves up to overwrite lines (nested progress
+bars, live tables), those lines are taken back and become *live rows*: their current content is written at every beat
+until they can no longer change. Each stream has its own terminal, so that progress bars on stderr and prints to stdout
+do not disturb each other.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from netscope.store.journal import frames
 if TYPE_CHECKING:
     from netscope.record.session import Session
 
-BURST_BYTES = 1 << 20  # what may be printed at once
-BYTES_PER_S = 8 << 10  # and for ever: 0.7 GB a day at most
-AT_ONCE = 64 << 10  # characters that are looked at together
+BURST_BYTES = 1 << 20  # that may be printed at once
+BYTES_PER_S = 8 << 10  # sustained rate: at most 0.7 GB per day
+AT_ONCE = 64 << 10  # characters that are processed together
 LIVE_S = 30.0
-"""How long lines may still change after the cursor went up: a bar of epochs moves once an epoch, but its neighbours
-move it along."""
+"""How long lines stay live after the cursor last moved up. A bar of epochs moves rarely, but shares this time with the
+faster bars beside it."""
 
 
-class Rate:
-    """How much may be kept: a bucket that fills with time."""
+class RateLimit:
+    """A token bucket that limits how much output is recorded."""
 
     def __init__(self, burst: float = BURST_BYTES, per_s: float = BYTES_PER_S) -> None:
-        """Begin full."""
+        """Start with a full bucket: `burst` bytes, refilled with `per_s` bytes per second."""
         self._burst, self._per_s = burst, per_s
         self._left, self._at = burst, time.monotonic()
 
     def take(self, n: int) -> bool:
-        """Whether `n` bytes more may be kept."""
+        """Take `n` bytes if available; return whether they were."""
         now = time.monotonic()
         self._left = min(self._burst, self._left + (now - self._at) * self._per_s)
         self._at = now
@@ -53,45 +53,45 @@ class Rate:
         return True
 
 
-class Printed:
-    """What was printed to one stream, as frames for the journal."""
+class StreamRecorder:
+    """Turns what is printed to one stream into frames for the journal."""
 
-    def __init__(self, number: int, rate: Rate, recent: deque[int], put: Callable[[bytes], None]) -> None:
-        """Nothing is printed yet.
+    def __init__(self, number: int, rate: RateLimit, recent: deque[int], put: Callable[[bytes], None]) -> None:
+        """Start with an empty terminal.
 
         Args:
-            number: Of the stream: 1 out, 2 err.
-            rate: How much may be kept, of both streams.
-            recent: The streams of the last lines in the journal: those that can be taken back.
-            put: Takes frames.
+            number: 1 for stdout, 2 for stderr.
+            rate: The rate limit that both streams share.
+            recent: The stream numbers of the last lines in the journal, which can still be taken back.
+            put: Called with each frame.
         """
         self._number, self._rate, self._recent, self._put = number, rate, recent, put
         self._terminal = Terminal()
         self._moved_up_at = -LIVE_S
         self._live = ""
-        """The live rows that the journal knows."""
+        """The live rows that are in the journal."""
         self._n_left_out = 0
 
     def feed(self, text: str) -> None:
-        """Take what was printed."""
+        """Process printed text."""
         for start in range(0, len(text), AT_ONCE):
             terminal = self._terminal
-            n_begun = terminal.n_begun
+            n_rows_total = terminal.n_rows_total
             terminal.feed(text[start : start + AT_ONCE] if len(text) > AT_ONCE else text)
             if terminal.has_moved_up:
                 terminal.has_moved_up, self._moved_up_at = False, time.monotonic()
-            if terminal.n_begun != n_begun:
+            if terminal.n_rows_total != n_rows_total:
                 self._keep(0 if self._is_moving else len(terminal.rows) - 1)
 
     def beat(self) -> None:
-        """Write the live rows, and the lines that can no longer change."""
+        """Write the lines that can no longer change, and the live rows."""
         self._keep(0 if self._is_moving else self._terminal.row)
         text = self._live_text()
         if text != self._live and self._rate.take(len(text)):
             self._tell_live(text)
 
     def end(self) -> None:
-        """Write everything that is left: nothing more is printed."""
+        """Write all remaining rows as lines."""
         rows = self._terminal.rows
         self._keep(max((i + 1 for i, row in enumerate(rows) if row.text), default=0))
         if self._n_left_out:
@@ -102,19 +102,23 @@ class Printed:
         return time.monotonic() - self._moved_up_at < LIVE_S
 
     def _keep(self, n: int) -> None:
-        """Make the first `n` rows lines of the journal, and those that went out at the top."""
+        """Write the first `n` rows, and those that scrolled out, as lines."""
         terminal = self._terminal
         n_back = self._take_back()
-        rows = [row for row in (*terminal.lost, *terminal.rows[:n]) if not row.is_told] if terminal.lost else []
-        terminal.lost.clear()
+        rows = (
+            [row for row in (*terminal.scrolled_out, *terminal.rows[:n]) if not row.is_recorded]
+            if terminal.scrolled_out
+            else []
+        )
+        terminal.scrolled_out.clear()
         if not rows:
             start = n
-            while start and not terminal.rows[start - 1].is_told:
+            while start and not terminal.rows[start - 1].is_recorded:
                 start -= 1
             rows = terminal.rows[start:n]
         terminal.changed = len(terminal.rows)
         for row in rows:
-            row.is_told = True
+            row.is_recorded = True
         if n_back or (rows and self._live):
             self._tell_live(self._live_text(), n_back)
         if not rows:
@@ -124,15 +128,15 @@ class Printed:
             self._tell_lines(self._note() + text if self._n_left_out else text)
         else:
             self._n_left_out += len(rows)
-            terminal.forget(n)  # what the journal does not have cannot be taken back
+            terminal.forget(n)  # lines that are not in the journal cannot be taken back
 
     def _take_back(self) -> int:
-        """How many lines of the journal were printed over; they are live rows again."""
+        """Turn overwritten lines of the journal back into live rows; return their number."""
         terminal, n = self._terminal, 0
         for row in terminal.rows[terminal.changed :]:
-            if not row.is_told:
+            if not row.is_recorded:
                 break
-            row.is_told = False
+            row.is_recorded = False
             n += 1
         n = min(n, self._recent.count(self._number))
         for _ in range(n):
@@ -141,12 +145,12 @@ class Printed:
 
     def _live_text(self) -> str:
         rows = self._terminal.rows
-        first = next((i for i, row in enumerate(rows) if not row.is_told), len(rows))
+        first = next((i for i, row in enumerate(rows) if not row.is_recorded), len(rows))
         return "\n".join([row.text for row in rows[first:]]).rstrip("\n")
 
     def _note(self) -> str:
         n, self._n_left_out = self._n_left_out, 0
-        return f"… {n:,} {'line was' if n == 1 else 'lines were'} printed too fast to be kept\n"
+        return f"… {n:,} {'line was' if n == 1 else 'lines were'} printed too fast to be recorded\n"
 
     def _tell_lines(self, text: str) -> None:
         self._recent.extend([self._number] * text.count("\n"))
@@ -160,7 +164,7 @@ class Printed:
 
 
 class Console:
-    """What both streams of a process print, on its way to the journal."""
+    """Captures both streams of a process."""
 
     def __init__(self, put: Callable[[bytes], None]) -> None:
         """`put` writes a frame."""
@@ -174,13 +178,13 @@ class Console:
         self._is_busy = False
         self._later: list[tuple[int, str]] = []
         recent: deque[int] = deque(maxlen=frames.MOST_TAKEN_BACK)
-        rate = Rate()
-        self._printed = {number: Printed(number, rate, recent, self._frames.append) for number in (1, 2)}
+        rate = RateLimit()
+        self._printed = {number: StreamRecorder(number, rate, recent, self._frames.append) for number in (1, 2)}
 
-    def hear(self, number: int, text: str) -> None:
-        """Take what was printed to a stream."""
+    def feed(self, number: int, text: str) -> None:
+        """Process text printed to a stream."""
         with self._lock:
-            if self._is_busy:  # a signal's handler prints while its own thread is here
+            if self._is_busy:  # a signal handler prints while its own thread is here
                 self._later.append((number, text))
                 return
             self._is_busy = True
@@ -195,18 +199,18 @@ class Console:
             self._drain()
 
     def beat(self) -> None:
-        """Write the live rows; called every two seconds."""
-        self._all(Printed.beat)
+        """Write the live rows; called about every 2 s."""
+        self._all(StreamRecorder.beat)
 
     def end(self) -> None:
-        """Nothing more is printed."""
-        self._all(Printed.end)
+        """Write all remaining rows."""
+        self._all(StreamRecorder.end)
 
-    def forked(self) -> None:
-        """In a forked child: a thread of the parent may have held the lock, or be within a line."""
+    def after_fork(self) -> None:
+        """In a forked child: start again, because a thread of the parent may have held the lock."""
         self._begin()
 
-    def _all(self, act: Callable[[Printed], None]) -> None:
+    def _all(self, act: Callable[[StreamRecorder], None]) -> None:
         with self._lock:
             if self._is_busy:
                 return
@@ -219,7 +223,7 @@ class Console:
         self._drain()
 
     def _drain(self) -> None:
-        """Write the frames in their order, without the lock: who holds the run's may be about to print."""
+        """Write the frames in order, without holding the lock: a thread that holds the run's lock may print."""
         while self._frames and self._writing.acquire(blocking=False):  # else another thread writes them, in order
             try:
                 while self._frames:
@@ -228,15 +232,15 @@ class Console:
                 self._writing.release()
 
 
-class Captured:
-    """One stream whose `write` is wrapped."""
+class StreamCapture:
+    """A stream whose `write` method is wrapped."""
 
-    def __init__(self, stream: Any, hear: Callable[[str], None]) -> None:
-        """Wrap; `hear` takes what is printed."""
-        self._stream, self._hear = stream, hear
+    def __init__(self, stream: Any, on_text: Callable[[str], None]) -> None:
+        """Wrap `write`; `on_text` is called with printed text."""
+        self._stream, self._on_text = stream, on_text
         self._is_on = True
         self.before = stream.write
-        """What writes to the stream."""
+        """The `write` method before it was wrapped."""
         self._had_own = "write" in getattr(stream, "__dict__", {})
         self._mine = self._write
         stream.write = self._mine
@@ -244,11 +248,11 @@ class Captured:
     def _write(self, text: str) -> Any:
         result = self.before(text)
         if self._is_on and isinstance(text, str):
-            beside.attempt("the capture of the console", functools.partial(self._hear, text), None)
+            beside.attempt("capturing the console", functools.partial(self._on_text, text), None)
         return result
 
     def restore(self) -> None:
-        """Give the stream its own `write` back, unless someone has wrapped it again since."""
+        """Restore the original `write`, unless other code has wrapped it again since."""
         self._is_on = False
         if getattr(self._stream, "write", None) == self._mine:
             if self._had_own:
@@ -258,16 +262,16 @@ class Captured:
 
 
 def write_uncaptured(stream: Any, text: str) -> None:
-    """Write to a stream what is not to be in the console of any run."""
+    """Write to a stream without capturing the text."""
     write = stream.write
-    while isinstance(captured := getattr(write, "__self__", None), Captured):
+    while isinstance(captured := getattr(write, "__self__", None), StreamCapture):
         write = captured.before
     write(text)
     stream.flush()
 
 
 def capture(session: Session) -> None:
-    """Keep what is printed from now on until the run is finished."""
+    """Capture what is printed from now on until the run finishes."""
 
     def put(frame: bytes) -> None:
         if session.has_journal:
@@ -275,13 +279,13 @@ def capture(session: Session) -> None:
 
     console = Console(put)
     session.on_finish(console.end)
-    session.on_fork(console.forked)
+    session.on_fork(console.after_fork)
     session.on_beat(console.beat)
     for number, stream in ((1, sys.stdout), (2, sys.stderr)):
-        if stream is None:  # pythonw, or a daemon that closed them
+        if stream is None:  # under pythonw, or in a daemon that closed its streams
             continue
         try:
-            captured = Captured(stream, functools.partial(console.hear, number))
+            captured = StreamCapture(stream, functools.partial(console.feed, number))
         except AttributeError:
-            continue  # a stream with slots: it prints, unheard
+            continue  # a stream with __slots__ cannot be wrapped: its output is not captured
         session.on_finish(captured.restore)

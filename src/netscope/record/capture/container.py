@@ -1,7 +1,7 @@
-"""What this process may use of its machine: the limits of its control groups (Linux, version 1 and 2) and its CPUs.
+"""Resource limits of this process: its control groups (Linux, versions 1 and 2) and CPU affinity.
 
-A container is a control group with limits. The narrowest limit of a group and of those above it holds; the memory that
-counts is that of the group which has it.
+A container is a control group with limits. The lowest limit among a group and its ancestors applies, and usage is that
+of the group with this limit.
 Source: the kernel's Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
 """
 
@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 HUGE = 1 << 60
-"""What version 1 says where there is no limit is above it."""
+"""Version 1 reports a value above this if there is no limit."""
 
 
-class Memory(NamedTuple):
-    """Of the group whose limit is the narrowest, in bytes."""
+class MemoryLimit(NamedTuple):
+    """Limit and usage of the group with the lowest limit, in bytes."""
 
     limit: int
     used: int
-    """Without file pages that can be dropped at once."""
+    """Without the inactive page cache, which can be dropped at once."""
 
 
-class Group(NamedTuple):
+class ControlGroup(NamedTuple):
     """One control group of this process for one controller."""
 
     folder: Path
@@ -36,11 +36,11 @@ class Container:
     """The control groups of this process."""
 
     def __init__(self, proc: Path = Path("/proc/self"), root: Path = Path("/")) -> None:
-        """Find them; `root` is where the mount points of `proc` lie."""
+        """Find the groups; mount points in `proc` are relative to `root`."""
         self._groups = _groups(proc, root)
 
-    def memory(self, host_bytes: int) -> Memory | None:
-        """The limit of the memory, where one is below that of the host."""
+    def memory(self, host_bytes: int) -> MemoryLimit | None:
+        """The memory limit, or None if there is none below the host's memory."""
         limits = [
             (limit, group)
             for group in self._upwards("memory")
@@ -53,19 +53,19 @@ class Container:
         cache = _fields(group.folder / "memory.stat").get(
             "inactive_file" if group.version == 2 else "total_inactive_file", 0
         )
-        return Memory(limit, max(0, used - cache))
+        return MemoryLimit(limit, max(0, used - cache))
 
     def cpu_limit(self) -> float | None:
-        """CPUs' worth of time that may be used, 0.5 for a half of one; None without a limit."""
-        narrowest = self._narrowest_quota()
-        return None if narrowest is None else narrowest[0]
+        """The CPU quota in CPUs (0.5 for half a CPU); None without a limit."""
+        lowest = self._lowest_quota()
+        return None if lowest is None else lowest[0]
 
     def cpu_seconds(self) -> float | None:
-        """Time of CPUs that was used in the group whose quota is the narrowest, since it was made."""
-        narrowest = self._narrowest_quota()
-        if narrowest is None:
+        """CPU time used by the group with the lowest quota since it was created, in seconds."""
+        lowest = self._lowest_quota()
+        if lowest is None:
             return None
-        group = narrowest[1]
+        group = lowest[1]
         if group.version == 2:
             micro = _fields(group.folder / "cpu.stat").get("usage_usec")
             return None if micro is None else micro / 1e6
@@ -75,30 +75,30 @@ class Container:
                 return nano / 1e9
         return None
 
-    def _narrowest_quota(self) -> tuple[float, Group] | None:
+    def _lowest_quota(self) -> tuple[float, ControlGroup] | None:
         limited = [(quota, group) for group in self._upwards("cpu") if (quota := _quota(group)) is not None]
         return min(limited, key=lambda one: one[0], default=None)
 
-    def _upwards(self, controller: str) -> Iterator[Group]:
-        """The group of this process and those above it, as far as they are seen from here."""
+    def _upwards(self, controller: str) -> Iterator[ControlGroup]:
+        """The group of this process and its visible ancestors."""
         found = self._groups.get(controller) or self._groups.get("")
         if found is not None:
             top, inner, version = found
             for folder in (inner, *inner.parents):
-                yield Group(folder, version)
+                yield ControlGroup(folder, version)
                 if folder == top:
                     return
 
 
 def cpus() -> list[int]:
-    """Numbers of the CPUs that this process may run on: its affinity, which a cpuset narrows too."""
+    """The CPUs that this process may run on: its affinity mask, which also reflects cpusets."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
 
 
 def _groups(proc: Path, root: Path) -> dict[str, tuple[Path, Path, int]]:
-    """Per controller ("" for version 2) the top folder that is seen, the folder of the group, and the version."""
+    """The topmost visible folder, the group's folder and the version, by controller ("" for version 2)."""
     try:
         mounts = (proc / "mountinfo").read_text("utf-8", "surrogateescape").splitlines()
         lines = (proc / "cgroup").read_text("utf-8", "surrogateescape").splitlines()
@@ -121,7 +121,7 @@ def _groups(proc: Path, root: Path) -> dict[str, tuple[Path, Path, int]]:
             if name in tops:
                 mounted, top, version = tops[name]
                 inner = top / os.path.relpath(path, mounted)
-                # Else the container shows its own group as the top.
+                # If the path is not visible, the container shows its own group at the top.
                 is_seen = ".." not in inner.parts and inner.is_dir()
                 found[name] = (top, inner if is_seen else top, version)
     return found
@@ -131,18 +131,18 @@ def _unescaped(path: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
 
 
-def _quota(group: Group) -> float | None:
+def _quota(group: ControlGroup) -> float | None:
     if group.version == 2:
         quota, _, period = _text(group.folder / "cpu.max").partition(" ")
     else:
         quota, period = (_text(group.folder / f"cpu.cfs_{what}_us") for what in ("quota", "period"))
-    if not (quota.isdecimal() and period.isdecimal() and int(quota) and int(period)):  # "max", "-1", or not told
+    if not (quota.isdecimal() and period.isdecimal() and int(quota) and int(period)):  # "max", "-1" or missing
         return None
     return int(quota) / int(period)
 
 
-def _number(group: Group, second: str, first: str) -> int | None:
-    """The number of a file, by the version of the group; None for "max", and where there is none."""
+def _number(group: ControlGroup, second: str, first: str) -> int | None:
+    """The number in the file of the group's version; None for "max", huge values and missing files."""
     number = _whole(group.folder / (second if group.version == 2 else first))
     return number if number is not None and number < HUGE else None
 

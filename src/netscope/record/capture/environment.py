@@ -1,4 +1,4 @@
-"""Where a run runs: machine, Python, packages, command and the state of its source; secrets left out.
+"""Capture the environment of a run: machine, Python, packages, command and git state, without secrets.
 
 Environment variables are never recorded. Called once, on the run's background thread.
 """
@@ -38,39 +38,39 @@ T = TypeVar("T")
 
 
 def capture() -> Environment:
-    """Everything; what cannot be told is left empty."""
+    """Capture everything; fields that cannot be determined stay empty."""
     container = Container()
-    host_bytes = _told(_memory, 0)
-    limit = _told(lambda: container.memory(host_bytes), None)
-    n_cpus = _told(lambda: len(cpus()), 0)
-    quota = _told(container.cpu_limit, None)
+    host_bytes = _or_default(_memory, 0)
+    limit = _or_default(lambda: container.memory(host_bytes), None)
+    n_cpus = _or_default(lambda: len(cpus()), 0)
+    quota = _or_default(container.cpu_limit, None)
     cpu_limit = quota if quota is not None and quota < n_cpus else 0.0
-    directory = _told(os.getcwd, "")
+    directory = _or_default(os.getcwd, "")
     nothing: dict[str, str] = {}
-    source = _told(lambda: git(_folder(directory)), nothing)
+    source = _or_default(lambda: git(_folder(directory)), nothing)
     return Environment(
-        host=_told(host.host, ""),
-        os=_told(platform.platform, ""),
+        host=_or_default(host.host, ""),
+        os=_or_default(platform.platform, ""),
         python=platform.python_version(),
         executable=sys.executable or "",
-        command=_told(lambda: shlex.join(redact(getattr(sys, "orig_argv", sys.argv))), ""),
+        command=_or_default(lambda: shlex.join(redact(getattr(sys, "orig_argv", sys.argv))), ""),
         directory=directory,
-        cpu=_told(_cpu, ""),
+        cpu=_or_default(_cpu, ""),
         cpu_count=math.ceil(cpu_limit) or n_cpus,
         cpu_limit=cpu_limit,
         memory_bytes=limit.limit if limit else host_bytes,
         memory_limit_bytes=limit.limit if limit else 0,
-        gpus=_told(lambda: Gpus().names(), []),
+        gpus=_or_default(lambda: Gpus().names(), []),
         git_commit=source.get("commit", ""),
         git_branch=source.get("branch", ""),
         git_remote=without_user(source.get("remote", "")),
         git_dirty=bool(source.get("changes")),
-        packages=_told(lambda: packages(sys.path), {}),
+        packages=_or_default(lambda: packages(sys.path), {}),
     )
 
 
-def _told(ask: Callable[[], T], otherwise: T) -> T:
-    """The answer of `ask`, or `otherwise` without a warning where the machine hides it (as a sandbox does)."""
+def _or_default(ask: Callable[[], T], otherwise: T) -> T:
+    """Return `ask()`, or `otherwise` (without a warning) if the system hides it, as sandboxes do."""
 
     def answer() -> T:
         try:
@@ -78,17 +78,17 @@ def _told(ask: Callable[[], T], otherwise: T) -> T:
         except (OSError, NotImplementedError):
             return otherwise
 
-    return beside.attempt("a part of the environment", answer, otherwise)
+    return beside.attempt("capturing the environment", answer, otherwise)
 
 
 def _folder(directory: str) -> Path:
-    """Where the source is: with the script, or where the process was started."""
+    """The folder of the source: that of the script, or the working directory."""
     script = Path(getattr(sys.modules.get("__main__"), "__file__", None) or ".")
     return script.absolute().parent if script.is_file() else Path(directory)
 
 
 def redact(arguments: Iterable[str]) -> list[str]:
-    """Command line arguments without what is secret in them.
+    """Replace secrets in command line arguments.
 
     >>> redact(["train.py", "--api-key", "abc", "--lr=0.1", "db.password=x", "s3://me:pw@host/d"])
     ['train.py', '--api-key', '***', '--lr=0.1', 'db.password=***', 's3://***@host/d']
@@ -108,12 +108,12 @@ def redact(arguments: Iterable[str]) -> list[str]:
 
 
 def without_user(url: str) -> str:
-    """A remote's URL without name and password; `git@host:path` says neither."""
+    """A remote's URL without user name and password; `git@host:path` contains neither."""
     return _URL_USER.sub("", url)
 
 
 def git(folder: Path) -> dict[str, str]:
-    """Commit, branch, remote and what is changed in the repository that `folder` is in; {} where there is none."""
+    """Commit, branch, remote and changed files of the repository that contains `folder`; {} if there is none."""
     status = _ask_git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
     heads = dict(line[2:].split(" ", 1) for line in status.splitlines() if line.startswith("# branch."))
     if not heads:
@@ -132,7 +132,7 @@ def _ask_git(folder: Path, *arguments: str) -> str:
             ["git", "-C", str(folder), *arguments],
             capture_output=True,
             timeout=_GIT_S,
-            # No lock is taken in the user's repository, and nobody is asked for a password.
+            # Take no lock in the user's repository, and do not prompt for a password.
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
         )
     except (OSError, subprocess.SubprocessError):
@@ -141,7 +141,7 @@ def _ask_git(folder: Path, *arguments: str) -> str:
 
 
 def packages(path: Iterable[str]) -> dict[str, str]:
-    """Installed packages and versions by the names of their folders; their metadata cost a hundred times more."""
+    """Installed packages and versions, from the names of their metadata folders: 100 times faster than reading them."""
     found: dict[str, str] = {}
     for place in path:
         try:
@@ -172,9 +172,9 @@ def _cpu() -> str:
 
 
 def _memory() -> int:
-    """Bytes of main memory."""
+    """Main memory in bytes."""
     if hasattr(os, "sysconf"):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    import psutil  # noqa: PLC0415  # 20 ms that only Windows needs to pay
+    import psutil  # noqa: PLC0415  # takes 20 ms, needed only on Windows
 
     return int(psutil.virtual_memory().total)

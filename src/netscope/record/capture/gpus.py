@@ -1,4 +1,4 @@
-"""NVIDIA's GPUs, as their driver tells of them through nvidia-ml-py."""
+"""Names and metrics of NVIDIA GPUs, through nvidia-ml-py."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 MB = 1 << 20
 DEVICES = [Path("/dev/nvidiactl"), Path("/dev/dxg")]
-"""One of these is there where Linux has a driver; the second is that of WSL."""
+"""One of these exists if Linux has the NVIDIA driver; the second is that of WSL."""
 
 
 class Gpus:
-    """NVIDIA's GPUs, where their driver and nvidia-ml-py are."""
+    """The NVIDIA GPUs; none if the driver or nvidia-ml-py is missing."""
 
     def __init__(self) -> None:
-        """Find them."""
+        """Find the GPUs."""
         self._nvml: Any = None
         self._handles: list[Any] = []
         if sys.platform == "linux" and not any(device.exists() for device in DEVICES):
-            return  # as most machines: importing pynvml to ask takes 20 ms
+            return  # importing pynvml to find out would take 20 ms
         try:
             import pynvml  # noqa: PLC0415  # optional
         except ImportError:
@@ -33,12 +33,12 @@ class Gpus:
         self._nvml = pynvml
 
     def names(self) -> list[str]:
-        """What they are called."""
+        """The names of the GPUs."""
         names = [self._nvml.nvmlDeviceGetName(handle) for handle in self._handles] if self._nvml else []
         return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
 
     def sample(self) -> dict[str, float]:
-        """Per GPU what it can tell."""
+        """The metrics that each GPU supports, by key."""
         found: dict[str, float] = {}
         if self._nvml is None:
             return found
@@ -55,5 +55,5 @@ class Gpus:
                 try:
                     found[f"gpu.{i}/{key}"] = float(ask(handle))
                 except nvml.NVMLError:
-                    continue  # this model does not tell
+                    continue  # not supported by this model
         return found

@@ -1,7 +1,8 @@
-"""What the machine does while it trains: processor, memory, disk, network and NVIDIA GPUs, every few seconds.
+"""Record system metrics every few seconds: processor, memory, disk, network and NVIDIA GPUs.
 
-In a container "the machine" is what the container may use: its memory limit, its CPUs. Of a run that several processes
-write, one process of each machine tells of it, under "cpu/percent@host", and each of itself, "process/threads@rank 1".
+In a container, percentages refer to the container's memory limit and CPUs. If several processes write a run, one
+process per machine records the machine's metrics as "cpu/percent@host", and each process records its own metrics as
+"process/threads@rank 1".
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from netscope.record.capture.gpus import MB, Gpus
 if TYPE_CHECKING:
     from netscope.record.session import Session
 
-EVERY_S = 3.5  # with beats about 2 s apart: every second one
-FIRST_S = 0.1  # over which the first figures are taken
+EVERY_S = 3.5  # that is, at every second beat
+FIRST_S = 0.1  # the interval that the first sample covers
 HIDDEN = (psutil.Error, OSError, NotImplementedError)
-"""What psutil raises in a sandbox that hides its machine: those figures are left out without a word."""
+"""Raised by psutil in sandboxes that hide system information; those metrics are left out without a warning."""
 
 
 class System:
-    """Samples of this machine."""
+    """Samples the metrics of this machine and process."""
 
     def __init__(self, container: Container | None = None, *, is_of_machine: bool = True) -> None:
-        """Start counting; without `is_of_machine`, of this process only."""
+        """Take the first sample; without `is_of_machine`, of this process only."""
         self._container = container or Container()
         self._parts: dict[str, Callable[[float], dict[str, float]]] = {
             "processor": self._processor, "memory": self._memory, "process": self._process, "disk": self._disk,
@@ -44,12 +45,12 @@ class System:
         self.sample()
 
     def sample(self) -> dict[str, float]:
-        """The figures by key; those of disk and network are per second since the last sample."""
+        """The metrics by key. Disk and network metrics are in MB per second since the last sample."""
         now = time.monotonic()
         seconds, self._at = max(now - self._at, 1e-3), now
         found: dict[str, float] = {}
         for name, part in self._parts.items():
-            found |= beside.attempt(f"the figures of the {name}", lambda part=part: _shown(part, seconds), {})  # type: ignore[misc]
+            found |= beside.attempt(f"sampling the {name}", lambda part=part: _sample(part, seconds), {})  # type: ignore[misc]
         return found
 
     def _processor(self, seconds: float) -> dict[str, float]:
@@ -102,36 +103,36 @@ class System:
         return {f"{key}_mb_s": rate / MB for key, rate in rates.items() if rate is not None}
 
     def _per_second(self, key: str, count: float, seconds: float) -> float | None:
-        """How fast a counter grew since the last sample; None at the first."""
+        """The growth of a counter per second since the last sample; None at the first sample."""
         before, self._before[key] = self._before.get(key), count
         return None if before is None else max(0.0, count - before) / seconds
 
 
-def _shown(part: Callable[[float], dict[str, float]], seconds: float) -> dict[str, float]:
+def _sample(part: Callable[[float], dict[str, float]], seconds: float) -> dict[str, float]:
     try:
         return part(seconds)
     except HIDDEN:
         return {}
 
 
-class Names(NamedTuple):
-    """Suffixes of the keys, which tell the machines and processes of one run apart."""
+class KeySuffixes(NamedTuple):
+    """Suffixes that distinguish the keys of several machines and processes in one run."""
 
     machine: str | None = ""
-    """None: another process records this machine."""
+    """None if another process records this machine."""
     process: str = ""
 
-    def of(self, key: str) -> str:
-        """The key as it is recorded."""
+    def apply(self, key: str) -> str:
+        """The key with its suffix."""
         return key + (self.process if key.startswith("process/") else self.machine or "")
 
 
-def watch(session: Session, names: Names) -> None:
-    """Sample at every other beat of the run; called on its background thread.
+def watch(session: Session, suffixes: KeySuffixes) -> None:
+    """Sample at every second beat of the run; called on its background thread.
 
-    The step of a row is its time in milliseconds: attempts and processes follow each other.
+    The step of a row is its Unix time in milliseconds, so that rows of different attempts and processes sort by time.
     """
-    system = System(is_of_machine=names.machine is not None)
+    system = System(is_of_machine=suffixes.machine is not None)
     state = {"next": time.monotonic()}
 
     def beat() -> None:
@@ -141,8 +142,8 @@ def watch(session: Session, names: Names) -> None:
         found = system.sample()
         if found:
             now = time.time()
-            session.put_row("system", tuple(map(names.of, found)), int(1e3 * now), list(found.values()), now)
+            session.put_row("system", tuple(map(suffixes.apply, found)), int(1e3 * now), list(found.values()), now)
 
     time.sleep(FIRST_S)
-    beat()  # a run of a second has figures too
+    beat()  # so that even a run of one second has a sample
     session.on_beat(beat)

@@ -1,9 +1,9 @@
-"""Emulate a terminal: the rows that can still change, with their colours.
+"""Emulate a terminal: keep the rows that can still change, with their styles.
 
-One stream, without wrapping. Printing must stay cheap: text that is simply appended or overwritten, one column a letter
-and in the default look, is a `str` sliced as such; only colours and wide letters make a row a list of cells.
+Handles one stream, without line wrapping. Printing must stay cheap: a row of single-width characters in the default
+style is a `str`; only styles and wide characters turn a row into a list of cells.
 
-Source of the codes: ECMA-48, and xterm's ctlseqs for what terminals do beyond it.
+Source of the escape codes: ECMA-48, and xterm's ctlseqs for extensions.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from collections.abc import Iterator
 from netscope.text import width
 
 ROWS = 50
-"""How far back a row can still change; a terminal's height is less, most often."""
+"""Number of rows that can still change; more than the height of most terminals."""
 SCREEN = 24
-"""Rows of which "clear the screen" and absolute places speak."""
+"""Height of the screen in rows, for "clear the screen" and absolute positions."""
 WIDTH = 200
-"""Columns: how far right the cursor goes by itself. Text goes on."""
+"""Columns that the cursor can move to beyond the end of a row. Text may be longer."""
 LONGEST_ROW = 16 << 10  # characters
-LONGEST_CODE = 4 << 10  # characters; an escape code that is not over by then is none
+LONGEST_CODE = 4 << 10  # characters; a longer sequence is not treated as an escape code
 
-# An escape code, or one control character; what begins like a code and is not over yet is matched by _BEGINS.
+# An escape code or a control character. _BEGINS matches an incomplete code at the end of the text.
 _CODE = re.compile(
     r"\x1b\[([0-?]*)[ -/]*([@-~])"  # CSI: parameters, final
     r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC (titles, links) and other strings
@@ -31,53 +31,53 @@ _CODE = re.compile(
     r"|[\x00-\x1f\x7f-\x9f]"
 )
 _BEGINS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?\Z")
-# Letters of one column each: Latin, Greek, Cyrillic, punctuation, arrows, boxes, blocks, Braille.
+# Single-width characters: Latin, Greek, Cyrillic, punctuation, arrows, boxes, blocks, Braille.
 _NARROW = re.compile(
     r"[ -~\xa0-\xac\xae-\u02ff\u0370-\u0482\u2010-\u2027\u2030-\u205e\u2190-\u2319\u2500-\u25fc\u2800-\u28ff]*\Z"
 )
 
 Cell = tuple[str, str]
-"""A letter with what combines with it, and its look; '' is the right half of a wide letter."""
+"""A character with its combining marks, and its style; '' is the right half of a wide character."""
 BLANK: Cell = (" ", "")
 
 
-class Row:
-    """One row of a terminal."""
+class TerminalRow:
+    """One row of the terminal."""
 
-    __slots__ = ("cells", "is_told", "n_cut")
+    __slots__ = ("cells", "is_recorded", "n_cut")
 
     def __init__(self) -> None:
-        """Empty."""
+        """Start empty."""
         self.cells: str | list[Cell] = ""
         self.n_cut = 0
-        """Columns beyond the longest row, which are only counted."""
-        self.is_told = False
-        """Whether it is in the journal as a line."""
+        """Number of columns beyond `LONGEST_ROW`, which are not kept."""
+        self.is_recorded = False
+        """Whether the row is in the journal as a line."""
 
-    def write(self, column: int, text: str, look: str) -> int:
-        """Put text over what is there; the column behind it."""
+    def write(self, column: int, text: str, style: str) -> int:
+        """Overwrite with text from a column on; return the column after it."""
         is_narrow = _NARROW.match(text) is not None
-        if is_narrow and not look and isinstance(self.cells, str):
+        if is_narrow and not style and isinstance(self.cells, str):
             end = column + len(text)
             if column == len(self.cells):
                 self.cells += text
             elif column < LONGEST_ROW:
                 self.cells = self.cells[:column].ljust(column) + text + self.cells[end:]
         else:
-            new = [(letter, look) for letter in text] if is_narrow else _cells(text, look)
+            new = [(character, style) for character in text] if is_narrow else _cells(text, style)
             end = column + len(new)
             if column < LONGEST_ROW:
                 cells = self.as_cells()
                 cells += [BLANK] * (column - len(cells))
                 cells[column:end] = new
-                _mend(cells, column, end)
+                _blank_halves(cells, column, end)
         if end > LONGEST_ROW:
             self.n_cut = max(self.n_cut, end - LONGEST_ROW)
             self.cells = self.cells[:LONGEST_ROW]
         return end
 
     def erase(self, start: int, end: int | None = None) -> None:
-        """Make columns blank."""
+        """Blank the columns from `start` to `end`, or to the end of the row."""
         n = len(self.cells)
         if end is None or end >= n:
             self.cells = self.cells[:start]
@@ -87,21 +87,21 @@ class Row:
         elif start < n:
             cells = self.as_cells()
             cells[start:end] = [BLANK] * (end - start)
-            _mend(cells, start, end)
+            _blank_halves(cells, start, end)
 
     def insert(self, column: int, n: int) -> None:
-        """Move what stands from a column on to the right."""
+        """Insert `n` blanks at a column."""
         cells = self.as_cells()
         if column < len(cells):
             cells[column:column] = [BLANK] * min(n, LONGEST_ROW)
             del cells[LONGEST_ROW:]
 
     def delete(self, column: int, n: int) -> None:
-        """Take cells away; what stands behind them moves to the left."""
+        """Delete `n` cells at a column."""
         del self.as_cells()[column : column + n]
 
     def combine(self, column: int, mark: str) -> None:
-        """Put a mark (an accent, a joined letter) on the letter that ends before a column."""
+        """Add a combining mark to the character before a column."""
         cells = self.as_cells()
         at = min(column, len(cells)) - 1
         while at > 0 and not cells[at][0]:
@@ -110,14 +110,14 @@ class Row:
             cells[at] = (cells[at][0] + mark, cells[at][1])
 
     def as_cells(self) -> list[Cell]:
-        """The row as a list to change."""
+        """Turn the row into a list of cells and return it for modification."""
         if isinstance(self.cells, str):
-            self.cells = [(letter, "") for letter in self.cells]
+            self.cells = [(character, "") for character in self.cells]
         return self.cells
 
     @property
     def text(self) -> str:
-        """What is shown, with codes for its looks; blanks at the end are none."""
+        """The row as text with escape codes for its styles, without trailing blanks."""
         text = self.cells.rstrip() if isinstance(self.cells, str) else _joined(self.cells)
         return f"{text}… (cut: {self.n_cut:,} more characters)" if self.n_cut else text
 
@@ -126,25 +126,25 @@ class Terminal:
     """The rows of one stream."""
 
     def __init__(self) -> None:
-        """Nothing is printed yet."""
-        self.rows = [Row()]
-        """Those that can still change, from the top."""
-        self.lost: list[Row] = []
-        """Rows that scrolled out at the top since the list was last cleared."""
+        """Start with one empty row."""
+        self.rows = [TerminalRow()]
+        """The rows that can still change, from the top."""
+        self.scrolled_out: list[TerminalRow] = []
+        """Rows that scrolled out at the top since this list was last cleared."""
         self.changed = 0
-        """The first row that was written to since this was last reset."""
-        self.n_begun = 1
-        """Number of rows since the beginning."""
+        """Index of the first row that was written to since this was last reset."""
+        self.n_rows_total = 1
+        """Total number of rows so far."""
         self.has_moved_up = False
-        """Whether the cursor moved up since this was last reset: the rows that it leaves will change."""
+        """Whether the cursor moved up since this was last reset, which means that rows will be overwritten."""
         self._y = self._x = 0
-        self._look = ""
+        self._style = ""
         self._saved = (0, 0)
-        self._is_away = False  # on the other screen, that of editors
-        self._rest = ""  # the beginning of a code
+        self._is_alternate = False  # on the alternate screen, as used by editors
+        self._rest = ""  # an incomplete code
 
     def feed(self, text: str) -> None:
-        """Take what was printed."""
+        """Process printed text."""
         if text == "\n" and not self._rest:  # as `print` ends every line
             self._next_row(0)
             return
@@ -158,61 +158,61 @@ class Terminal:
             if code.start() > at:
                 self._print(text[at : code.start()])
             at = code.end()
-            letter = code[0]
-            if letter == "\n":
+            character = code[0]
+            if character == "\n":
                 self._next_row(0)
-            elif letter == "\r":
+            elif character == "\r":
                 self._x = 0
             elif code[2]:
                 self._control(code[1], code[2])
             else:
-                self._other(letter, code[3])
+                self._other(character, code[3])
         if at < len(text):
             self._print(text[at:])
 
     @property
     def row(self) -> int:
-        """Where the cursor is, counted in `rows`."""
+        """Index of the cursor's row in `rows`."""
         return self._y
 
     def forget(self, n: int) -> None:
-        """Drop rows at the top: they cannot change any more."""
+        """Drop the first `n` rows, which can then no longer change."""
         del self.rows[:n]
         self._y = max(0, self._y - n)
         self.changed = max(0, self.changed - n)
         if not self.rows:
-            self.rows.append(Row())
+            self.rows.append(TerminalRow())
 
     def _print(self, text: str) -> None:
-        if self._is_away:
+        if self._is_alternate:
             return
         row = self._touched()
         if self._x and not _NARROW.match(text[:1]) and width(text[0]) == 0:
             row.combine(self._x, text[0])
             text = text[1:]
         if text:
-            self._x = row.write(self._x, text, self._look)
+            self._x = row.write(self._x, text, self._style)
 
-    def _touched(self) -> Row:
+    def _touched(self) -> TerminalRow:
         self.changed = min(self.changed, self._y)
         return self.rows[self._y]
 
     def _next_row(self, column: int) -> None:
-        if self._is_away:
+        if self._is_alternate:
             return
         self._x, self._y = column, self._y + 1
         if self._y == len(self.rows):
             self._append()
 
     def _append(self) -> None:
-        self.rows.append(Row())
-        self.n_begun += 1
+        self.rows.append(TerminalRow())
+        self.n_rows_total += 1
         if len(self.rows) > ROWS:
-            self.lost.append(self.rows[0])
+            self.scrolled_out.append(self.rows[0])
             self.forget(1)
 
     def _go(self, row: int, column: int | None = None) -> None:
-        """Move the cursor; below the last row there are as many more as are needed."""
+        """Move the cursor; rows are added if necessary."""
         row = max(0, min(row, ROWS - 1))
         self.has_moved_up |= row < self._y
         while row >= len(self.rows):
@@ -223,20 +223,20 @@ class Terminal:
 
     @property
     def _top(self) -> int:
-        """The first row of the screen, where absolute places count from."""
+        """Index of the first row of the screen, to which absolute positions are relative."""
         return max(0, len(self.rows) - SCREEN)
 
-    def _other(self, letter: str, function: str | None) -> None:
-        """A control character that is no end of a line, or a code of one letter."""
-        if letter == "\b":
+    def _other(self, character: str, function: str | None) -> None:
+        """Process a control character other than a line end, or a single-character code."""
+        if character == "\b":
             self._x = max(0, self._x - 1)
-        elif letter == "\t":
+        elif character == "\t":
             n = 8 - self._x % 8
             if self._x < len(self.rows[self._y].cells):
                 self._x += n
             else:
                 self._print(" " * n)
-        elif letter in ("\v", "\f"):
+        elif character in ("\v", "\f"):
             self._next_row(self._x)
         elif function == "7":
             self._saved = (self._y, self._x)
@@ -249,18 +249,18 @@ class Terminal:
         elif function == "E":
             self._next_row(0)
         elif function == "c":
-            self._look = ""
+            self._style = ""
 
     def _control(self, parameters: str, final: str) -> None:
-        """A code with parameters."""
+        """Process a code with parameters."""
         if final == "m" and parameters[:1] not in ("<", "=", ">", "?"):
-            self._look = changed_look(self._look, parameters)
+            self._style = changed_style(self._style, parameters)
             return
         if parameters[:1] == "?":
             if final in "hl" and {"47", "1047", "1049"} & set(parameters[1:].split(";")):
-                self._is_away = final == "h"
+                self._is_alternate = final == "h"
             return
-        if self._is_away:
+        if self._is_alternate:
             return
         numbers = [int(one) if one.isdecimal() and len(one) < 6 else 0 for one in parameters.split(";")]
         first, n = numbers[0], max(1, numbers[0])
@@ -310,7 +310,7 @@ class Terminal:
             row.erase(0)
 
     def _erase_below_or_above(self, how: int) -> None:
-        """0: from the cursor to the end, 1: up to the cursor, 2: all that a screen shows."""
+        """Erase 0: from the cursor to the end, 1: up to the cursor, 2: the whole screen."""
         self._erase_in_row(how if how < 2 else 2)
         below = range(self._y + 1, len(self.rows)) if how != 1 else range(0)
         above = range(self._top, self._y) if how in (1, 2) else range(0)
@@ -319,7 +319,7 @@ class Terminal:
             self.changed = min(self.changed, i)
 
     def _move_rows(self, n: int) -> None:
-        """Insert blank rows at the cursor (or take rows away); the rows below move, the last ones go."""
+        """Insert `n` blank rows at the cursor (delete rows if `n` is negative) and shift the rows below."""
         if n > 0:
             for _ in range(min(n, ROWS - len(self.rows))):
                 self._append()
@@ -331,23 +331,23 @@ class Terminal:
         self.changed = min(self.changed, self._y)
 
 
-def _cells(text: str, look: str) -> list[Cell]:
-    """Letters of any width as cells; a first one that combines stands for the letter before."""
+def _cells(text: str, style: str) -> list[Cell]:
+    """Convert characters of any width to cells; combining marks join the character before."""
     found: list[Cell] = []
-    for letter in text:
-        n = width(letter)
+    for character in text:
+        n = width(character)
         if n == 0 and found:
             at = -1 if found[-1][0] or len(found) < 2 else -2
-            found[at] = (found[at][0] + letter, look)
+            found[at] = (found[at][0] + character, style)
         elif n:
-            found.append((letter, look))
+            found.append((character, style))
             if n == 2:
-                found.append(("", look))
+                found.append(("", style))
     return found
 
 
-def _mend(cells: list[Cell], start: int, end: int) -> None:
-    """Blank the halves of wide letters that were cut at the edges of what was written."""
+def _blank_halves(cells: list[Cell], start: int, end: int) -> None:
+    """Blank the remaining halves of wide characters that were partly overwritten."""
     if 0 < start < len(cells) and cells[start - 1][0] and width(cells[start - 1][0][0]) == 2 and cells[start][0]:
         cells[start - 1] = BLANK
     if end < len(cells) and not cells[end][0]:
@@ -355,21 +355,21 @@ def _mend(cells: list[Cell], start: int, end: int) -> None:
 
 
 def _joined(cells: list[Cell]) -> str:
-    """Cells as text with codes where the look changes; the last look is ended."""
+    """Convert cells to text with codes where the style changes; the last style is reset."""
     n = len(cells)
     while n and cells[n - 1][0] == " " and not _shows_on_blanks(cells[n - 1][1]):
         n -= 1
     parts: list[str] = []
-    look = ""
-    for letter, of in cells[:n]:
-        if of != look:
-            parts.append(f"\x1b[0;{of}m" if of and look else f"\x1b[{of or 0}m")
-            look = of
-        parts.append(letter)
-    return "".join(parts) + ("\x1b[0m" if look else "")
+    style = ""
+    for character, of in cells[:n]:
+        if of != style:
+            parts.append(f"\x1b[0;{of}m" if of and style else f"\x1b[{of or 0}m")
+            style = of
+        parts.append(character)
+    return "".join(parts) + ("\x1b[0m" if style else "")
 
 
-# What a code for a look (SGR) sets, and the codes that end it.
+# The attributes that style (SGR) codes set, and those that they reset.
 _SETS = {
     "1": "bold", "2": "dim", "3": "italic", "4": "under", "21": "under", "7": "inverse", "8": "hidden", "9": "struck",
 }  # fmt: skip
@@ -380,13 +380,13 @@ _ENDS = {
 
 
 @functools.lru_cache(4096)
-def changed_look(look: str, parameters: str) -> str:
-    """A look after one more code; both as the parameters of a code.
+def changed_style(style: str, parameters: str) -> str:
+    """The style after one more SGR code; both are SGR parameters.
 
-    >>> changed_look(changed_look("", "1;31"), "39")
+    >>> changed_style(changed_style("", "1;31"), "39")
     '1'
     """
-    state = dict(_settings(look)) if look else {}
+    state = dict(_settings(style)) if style else {}
     for kind, code in _settings(parameters or "0"):
         if kind == "reset":
             state.clear()
@@ -398,13 +398,13 @@ def changed_look(look: str, parameters: str) -> str:
 
 
 @functools.lru_cache(4096)
-def _shows_on_blanks(look: str) -> bool:
-    """Whether a blank of this look is seen, as one with a colour behind it is."""
-    return any(kind in ("back", "inverse", "under", "struck") for kind, _ in _settings(look))
+def _shows_on_blanks(style: str) -> bool:
+    """Whether a blank in this style is visible, for example because of its background."""
+    return any(kind in ("back", "inverse", "under", "struck") for kind, _ in _settings(style))
 
 
 def _settings(parameters: str) -> Iterator[tuple[str, str]]:
-    """(what, code) of each parameter; a code of '' ends it."""
+    """Yield (attribute, code) for each parameter; an empty code resets the attribute."""
     codes = parameters.replace(":", ";").split(";") if parameters else []
     at = 0
     while at < len(codes):

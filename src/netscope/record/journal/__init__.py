@@ -1,1 +1,1 @@
-"""The journal that a process writes: one file, its frames, and what the disk refused."""
+"""Write a process's journal: the file, its frames, and the count of dropped writes."""

@@ -1,4 +1,4 @@
-"""Frames that hold arrays, fixed bins and histograms; apart, so that a run of plain scalars needs no NumPy."""
+"""Encode frames with fixed bins or histograms. A module of its own, so that plain scalars do not need NumPy."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from netscope.store.journal import frames, sparse_bins
 
 
 def bins_frame(key_set: int, step: int, time: float, found: Histograms) -> bytes:
-    """One row of fixed bins, per key. Only bins with counts are written."""
+    """One row: a histogram with fixed bins per key. Only non-empty bins are written."""
     return frames.frame(frames.SPARSE_BINS, frames.POINT.pack(step, time) + sparse_bins.encode(found), key_set)
 
 
 def histogram_frame(key: str, step: int, time: float, histogram: Histogram) -> bytes:
-    """A histogram with its edges."""
+    """A histogram with its own edges."""
     name = key.encode()
     return frames.frame(
         frames.HISTOGRAM,

@@ -1,4 +1,4 @@
-"""Which file system a folder lies on: on those of a network a mapped file is slow or incoherent."""
+"""Detect network file systems, where memory-mapped files are slow or incoherent."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ NETWORK = frozenset(
 
 
 def is_networked(path: Path, mountinfo: str | None = None) -> bool:
-    """Whether writes to `path` cross a network, or a FUSE daemon that may be one."""
+    """Whether writes to `path` go through a network, or a FUSE daemon that may use one."""
     kind = file_system(path, mountinfo)
     return kind in NETWORK or kind.startswith("fuse.")
 
 
 def file_system(path: Path, mountinfo: str | None = None) -> str:
-    r"""The type of the file system that holds `path`, '' where the kernel does not tell (not Linux).
+    r"""The type of the file system that holds `path`, or '' if unknown (not on Linux).
 
     >>> file_system(Path("/data/runs"), "1 0 0:1 / / rw - ext4 /dev/sda rw\n2 1 0:2 / /data rw - nfs4 host:/ rw")
     'nfs4'
@@ -35,8 +35,8 @@ def file_system(path: Path, mountinfo: str | None = None) -> str:
         fields = before.split(" ")
         if len(fields) < 5 or not after:
             continue
-        point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])  # a blank is written \040
-        # A later line of the same place was mounted over the earlier one.
+        point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])  # a space is written \040
+        # A later line with the same mount point covers the earlier one.
         if len(point) >= longest and (whole + "/").startswith(point.rstrip("/") + "/"):
             longest, found = len(point), after.split(" ")[0]
     return found

@@ -1,10 +1,10 @@
-"""A journal on the disk: frames are appended, a heartbeat is rewritten in place, the end is cut to length.
+"""The journal file: append frames, rewrite the heartbeat in place, truncate the file at the end.
 
-Two ways, one interface. `Mapped` copies a frame into a shared memory map: no system call, and the page belongs to
-the kernel, so it outlives the process however that dies. `Batched` gathers frames for `os.write` every
-200 ms where the file lies across a network and maps are slow or incoherent.
+There are two implementations. `Mapped` copies a frame into a shared memory map: no system call, and the page belongs to
+the kernel, so it survives any crash of the process. `Batched` collects frames and writes them every 200 ms, for
+network file systems, where maps are slow or incoherent.
 
-Neither locks: whoever appends holds the run's lock. `beat` and `flush` may run beside an append.
+The caller of `append` holds the run's lock. `beat` and `flush` may run concurrently with an append.
 """
 
 from __future__ import annotations
@@ -22,61 +22,62 @@ from netscope.store.journal import frames
 
 FIRST_BYTES = 64 << 10
 MOST_AT_ONCE = 8 << 20
-RESERVE = 4 << 10  # kept free for the last frame, so that a full disk does not hide how a run ended
-RETRY_S = 5.0  # after the disk refused, how long frames are refused without asking it again
-MOST_WAITING = 16 << 20  # bytes that `Batched` keeps while the disk refuses
+RESERVE = 4 << 10  # bytes kept free for the last frame, so that the end of a run is recorded even on a full disk
+RETRY_S = 5.0  # after a write error, how long frames are refused before the disk is tried again
+MOST_WAITING = 16 << 20  # bytes that `Batched` buffers while writes fail
 
 
 class Journal(Protocol):
-    """A journal being written. Every method may raise OSError; a frame that was refused leaves no trace."""
+    """A journal being written. Every method may raise OSError; a refused frame leaves no partial data."""
 
     path: Path
     interval_s: float
-    """Seconds between two calls of `flush`."""
+    """Seconds between calls of `flush`."""
 
     def append(self, frame: bytes) -> None:
         """Add a frame."""
 
     def flush(self) -> None:
-        """Hand over what is gathered in this process."""
+        """Write the buffered frames."""
 
     def beat(self, now: float) -> None:
-        """Rewrite the heartbeat and bring everything to the disk (power loss)."""
+        """Rewrite the heartbeat and sync the file to disk, to survive a power loss."""
 
     def is_gone(self) -> bool:
-        """Whether the file was deleted. A folder that was moved is still written."""
+        """Whether the file was deleted. If its folder was moved, writing continues there."""
 
     def close(self, last: bytes) -> None:
-        """Append the last frame, for which space was kept, and cut the file to its length."""
+        """Append the last frame, using the reserved space, and truncate the file to its length."""
 
 
 def open_journal(path: Path, start: bytes, now: float) -> Journal:
-    """Create the journal `path` with a header and its first frame; it appears under its name when both are there.
+    """Create the journal `path` with its header and first frame. The file gets its name only when both are written.
 
     Raises:
-        OSError: The file system refused; nothing is left behind.
+        OSError: The file cannot be created; no file is left behind.
     """
-    passing = path.with_suffix(".new")
-    fd = os.open(passing, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    temporary = path.with_suffix(".new")
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    fd = os.open(temporary, flags)
     made: Journal | None = None
     try:
         made = (Batched if is_networked(path.parent) else Mapped)(fd, path)
         made.append(frames.header(now, os.getpid()))
         made.append(start)
         made.flush()
-        os.rename(passing, path)
+        os.rename(temporary, path)
     except BaseException:
         if made is None:
             os.close(fd)
         else:
             made.close(b"")
-        passing.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return made
 
 
 def allocate(fd: int, start: int, n: int) -> None:
-    """Make the disk promise bytes `start` to `start + n`; a map of space that is not there dies of SIGBUS."""
+    """Allocate bytes `start` to `start + n` on disk; writing to a map of unallocated space can raise SIGBUS."""
     if hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(fd, start, n)
@@ -86,12 +87,12 @@ def allocate(fd: int, start: int, n: int) -> None:
         else:
             return
     zeros, at = bytes(min(n, 1 << 20)), start
-    while at < start + n:  # a disk that is nearly full takes a part, and refuses the next
+    while at < start + n:  # a nearly full disk writes a part first and fails at the next call
         at += _write_at(fd, zeros[: start + n - at], at)
 
 
-class _Header:
-    """What both ways share: the heartbeat in the header."""
+class _JournalFile:
+    """The common part of both implementations: the heartbeat in the header."""
 
     def __init__(self, fd: int, path: Path) -> None:
         self.path = path
@@ -107,10 +108,10 @@ class _Header:
         return os.fstat(self._fd).st_nlink == 0
 
 
-class Mapped(_Header):
-    """Frames are copied into the last, mapped window of the file, which is allocated ahead.
+class Mapped(_JournalFile):
+    """Copies frames into a memory-mapped window at the end of the file, which is allocated ahead.
 
-    The window is at most `MOST_AT_ONCE` and a frame long, however long the file: what was written is the kernel's.
+    The window is at most `MOST_AT_ONCE` plus one frame long, whatever the length of the file.
     """
 
     interval_s = 2.0
@@ -120,7 +121,7 @@ class Mapped(_Header):
         super().__init__(fd, path)
         self._allocated = 0
         self._base = 0
-        self._end = 0  # within the window, as is the limit
+        self._end = 0  # relative to the window, as is the limit
         self._limit = 0
         self._window: mmap.mmap | None = None
         self._refusal: OSError | None = None
@@ -136,15 +137,15 @@ class Mapped(_Header):
             self._grow(n)
             start = self._end
             end = start + n
-        # The place is taken before it is filled: a signal's handler or a finaliser that logs in between gets the next.
+        # Reserve the range before filling it: a signal handler or finaliser that logs in between gets the next one.
         self._end = end
-        self._window[start:end] = frame  # type: ignore[index]  # closed journals are not appended to
+        self._window[start:end] = frame  # type: ignore[index]  # None only after `close`
 
     def flush(self) -> None:
-        """Nothing is gathered."""
+        """Do nothing: nothing is buffered."""
 
     def close(self, last: bytes) -> None:
-        """Put the last frame into the reserve; cut."""
+        """Write the last frame into the reserved space and truncate the file."""
         if self._window is None:
             os.close(self._fd)
             return
@@ -162,7 +163,7 @@ class Mapped(_Header):
             os.close(self._fd)
 
     def _grow(self, n: int) -> None:
-        """Allocate so that `n` more bytes and the reserve fit, and move the window to the end of what is written."""
+        """Allocate space for `n` more bytes and the reserve, and move the window to the end of the written data."""
         if self._refusal and time.monotonic() < self._retry_at:
             raise self._refusal
         end = self._base + self._end
@@ -176,7 +177,7 @@ class Mapped(_Header):
             self._refusal, self._retry_at = error, time.monotonic() + RETRY_S
             raise
         self._refusal = None
-        if end != self._base + self._end:  # a signal's handler logged meanwhile, and grew
+        if end != self._base + self._end:  # a signal handler logged meanwhile and grew the file
             window.close()
             return
         before, self._window = self._window, window
@@ -186,7 +187,7 @@ class Mapped(_Header):
             before.close()
 
     def _allocate(self, needed: int, wanted: int) -> int:
-        """Allocate up to `wanted`, or at least up to `needed` bytes where the disk is nearly full."""
+        """Allocate up to `wanted` bytes, or at least `needed` if the disk is nearly full."""
         if wanted <= self._allocated:
             return self._allocated
         try:
@@ -200,13 +201,13 @@ class Mapped(_Header):
         return wanted
 
 
-class Batched(_Header):
-    """Frames wait in this process for at most 200 ms, then are written together."""
+class Batched(_JournalFile):
+    """Buffers frames for at most 200 ms, then writes them together."""
 
     interval_s = 0.2
 
     def __init__(self, fd: int, path: Path) -> None:
-        """Begin with an empty file."""
+        """Start with an empty file."""
         super().__init__(fd, path)
         self._waiting = bytearray()
         self._written = 0
@@ -214,7 +215,7 @@ class Batched(_Header):
         self._flushing = threading.Lock()
 
     def append(self, frame: bytes) -> None:
-        """Add a frame to those that wait; refused when the disk has been refusing for long."""
+        """Add a frame to the buffer; raises if writes fail and the buffer is full."""
         if len(self._waiting) + len(frame) > MOST_WAITING:
             if self._refusal:
                 raise self._refusal
@@ -222,7 +223,7 @@ class Batched(_Header):
         self._waiting += frame
 
     def flush(self) -> None:
-        """Write what waits. What the disk does not take goes on waiting."""
+        """Write the buffer; what cannot be written stays in it."""
         with self._flushing:
             some, at = bytes(self._waiting), 0
             try:
@@ -237,12 +238,12 @@ class Batched(_Header):
                 del self._waiting[:at]
 
     def beat(self, now: float) -> None:
-        """As `Journal`; the header is not there before the first flush."""
+        """As in `Journal`; does nothing before the first flush, because there is no header yet."""
         if self._written:
             super().beat(now)
 
     def close(self, last: bytes) -> None:
-        """Write what waits and the last frame."""
+        """Write the buffer and the last frame."""
         self._waiting += last
         try:
             self.flush()

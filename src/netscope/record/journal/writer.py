@@ -1,6 +1,6 @@
-"""One process's part in a run: its journal, the key sets it has defined there, and what the disk refused.
+"""Write one process's journal of a run: its key sets, rows and end event; count dropped writes.
 
-The run's lock is held by whoever calls.
+Callers hold the run's lock.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 LONGEST_ERROR = 64_000
-SHORT_ERROR = 500  # characters that fit the reserve of a full disk in any language
+SHORT_ERROR = 500  # characters that fit `RESERVE` in any script
 
-_row_head = struct.Struct("<II8s").pack  # length, checksum, prefix
+_pack_head = struct.Struct("<II8s").pack  # length, checksum, prefix
 
 
-class Plan:
-    """How the rows of one key set are written: all begin alike, so that part is packed and checked once."""
+class RowWriter:
+    """Writes the rows of one key set. All rows start with the same bytes, whose checksum is computed once."""
 
     __slots__ = ("_append", "_begin", "_body_bytes", "_crc", "_pack", "key_set")
 
     def __init__(self, key_set: int, n: int, append: Callable[[bytes], None]) -> None:
-        """For rows of `n` values, which `append` takes."""
+        """Prepare for rows of `n` values; `append` takes the frames."""
         rest = struct.Struct(f"<qd{n}d")
         self.key_set = key_set
         self._append = append
@@ -47,64 +47,64 @@ class Plan:
         self._body_bytes = len(self._begin) + rest.size
 
     def write(self, step: int, time: float, values: Iterable[float]) -> None:
-        """Append a row: one frame, in one piece.
+        """Append a row as one frame.
 
         Raises:
-            OSError: The disk refused it.
-            OverflowError, struct.error: A whole number beyond any float.
+            OSError: The row cannot be written.
+            OverflowError, struct.error: A value is an integer too large for a float.
         """
         rest = self._pack(step, time, *values)
-        self._append(_row_head(self._body_bytes, crc32(rest, self._crc), self._begin) + rest)
+        self._append(_pack_head(self._body_bytes, crc32(rest, self._crc), self._begin) + rest)
 
     def write_array(self, step: int, time: float, values: npt.NDArray[np.float64]) -> None:
-        """The same from an array, without a Python float for each number.
+        """Append a row from an array, without creating a Python float per value.
 
         Raises:
-            OSError: The disk refused it.
+            OSError: The row cannot be written.
         """
         rest = frames.POINT.pack(step, time) + values.astype("<f8").tobytes()
-        self._append(_row_head(self._body_bytes, crc32(rest, self._crc), self._begin) + rest)
+        self._append(_pack_head(self._body_bytes, crc32(rest, self._crc), self._begin) + rest)
 
 
-class Losses:
-    """What the disk refused of a run in this process; warned of once, told of at the end."""
+class DroppedWrites:
+    """Counts what this process could not write to a run; warns at the first failure and at the end."""
 
     def __init__(self, folder: Path) -> None:
-        """Nothing so far."""
+        """Start at zero."""
         self.folder = folder
         self.n = 0
         self.problem = ""
 
     def add(self, n: int, error: OSError | MemoryError) -> None:
-        """Count `n` things that were not written."""
+        """Count `n` items that were not written; the first call warns."""
         self.n += n
         if not self.problem:
             self.problem = getattr(error, "strerror", None) or str(error) or "no memory"
             warnings.warn(
-                f"netscope cannot write to {self.folder} ({self.problem}); training goes on, what is logged is dropped "
-                "until the disk takes it again, and finish() will say how much that was",
+                f"netscope cannot write to {self.folder} ({self.problem}). The training continues; logged data is "
+                "dropped until writing works again, and finish() will report how much",
                 RuntimeWarning,
                 stacklevel=depth_of_caller(),
             )
 
-    def tell(self) -> None:
-        """Warn of how much was dropped, if anything was."""
+    def warn(self) -> None:
+        """Warn about the number of dropped items, if any."""
         if self.n:
             warnings.warn(
-                f"{self.n:,} things that were logged could not be written to {self.folder}: {self.problem}",
+                f"{self.n:,} logged items could not be written to {self.folder}: {self.problem}",
                 RuntimeWarning,
                 stacklevel=depth_of_caller(),
             )
 
 
 class Writer:
-    """A journal of this process, begun."""
+    """The journal of this process and the key sets defined in it."""
 
     def __init__(self, folder: Path, attempt: int, name: str, rank: int | None, version: str) -> None:
         """Create the journal.
 
         Raises:
-            OSError: The folder is gone, full or read-only.
+            OSError: The folder is missing, full or read-only.
         """
         now = time.time()
         start = {
@@ -114,31 +114,31 @@ class Writer:
         }  # fmt: skip
         path = folder / host.journal_name(attempt)
         self.journal = open_journal(path, frames.json_frame(frames.START, start), now)
-        self._key_sets: dict[tuple[SetKind, tuple[str, ...]], Plan] = {}
+        self._key_sets: dict[tuple[SetKind, tuple[str, ...]], RowWriter] = {}
 
-    def plan(self, kind: SetKind, keys: tuple[str, ...]) -> Plan:
-        """The key set of these keys, defined in the journal before its first row.
+    def row_writer(self, kind: SetKind, keys: tuple[str, ...]) -> RowWriter:
+        """The writer for rows with these keys; the first call defines the key set in the journal.
 
         Raises:
-            OSError: The definition could not be written, so no row of it may be.
+            OSError: The definition could not be written, so its rows cannot be either.
         """
         known = self._key_sets.get((kind, keys))
         if known is None:
             number = len(self._key_sets) + 1
             self.journal.append(frames.json_frame(frames.KEY_SET, {"kind": kind, "keys": keys}, number))
-            known = self._key_sets[kind, keys] = Plan(number, len(keys), self.journal.append)
+            known = self._key_sets[kind, keys] = RowWriter(number, len(keys), self.journal.append)
         return known
 
     def abandon(self) -> None:
-        """The file was deleted: let go of what is left of it."""
+        """Close a journal whose file was deleted."""
         with contextlib.suppress(OSError):
             self.journal.close(b"")
 
     def close(self, state: Literal["finished", "crashed", "abandoned"], error: str, dropped: int) -> None:
-        """Say how it ended, and cut.
+        """Write the end event and close the file.
 
         Raises:
-            OSError: The end could not be written, or what was gathered before it.
+            OSError: The end event or buffered frames could not be written.
         """
         end: dict[str, Any] = {"event": "end", "time": time.time(), "state": state, "dropped": dropped}
         last = b""
@@ -150,5 +150,5 @@ class Writer:
 
 
 def _tail(text: str, n: int) -> str:
-    """The end of a long text: a traceback's last lines tell most."""
+    """The last `n` characters of a text: the last lines of a traceback matter most."""
     return text if len(text) <= n else "…" + text[-n:]

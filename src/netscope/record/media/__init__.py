@@ -1,1 +1,1 @@
-"""What is larger than a number: images, audio, text, tables, figures, arrays and histograms as bytes."""
+"""Encode media as bytes: images, audio, text, tables, figures, arrays and histograms."""

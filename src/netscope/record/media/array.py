@@ -1,4 +1,4 @@
-"""Arrays of any shape and number type, kept exactly."""
+"""Arrays of any shape and number type, stored exactly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netscope.record.media.item import Encoded, Media, as_numpy, is_tensor
 
 
 class Array(Media):
-    """An array of any shape and number type, kept exactly (safetensors, one tensor called "array")."""
+    """An array of any shape and number type, stored exactly (safetensors, one tensor named "array")."""
 
     kind = "array"
 

@@ -1,4 +1,4 @@
-"""Matplotlib figures as PNG, as they look now; nothing of the figure is changed."""
+"""Matplotlib figures, rendered to PNG in their current state without changing them."""
 
 from __future__ import annotations
 
@@ -10,32 +10,37 @@ import numpy as np
 
 from netscope.errors import MissingExtraError, UsageError
 from netscope.record import beside
-from netscope.record.media.item import Encoded, Media, origin, warn
+from netscope.record.media.item import Encoded, Media, package_of, warn
 
 MOST_GROWTH = 2.0
-"""A box around all that is drawn that is so many times as wide or high as the figure shows strays, not content."""
+"""If the box around all that is drawn exceeds the figure's size by more than this factor, the figure's box is used."""
 LARGEST_SIDE_PX = 8_192
-"""Larger figures are drawn at fewer dots an inch."""
-WITH_THEIR_OWN_WAY = {
-    "plotly": "of a plotly one log the picture: run.image(key, PIL.Image.open(io.BytesIO(figure.to_image('png'))))",
+"""Larger figures are rendered with fewer dots per inch."""
+OTHER_LIBRARIES = {
+    "plotly": "log a plotly figure as an image: run.image(key, PIL.Image.open(io.BytesIO(figure.to_image('png'))))",
     "altair": "save the chart with .save('chart.png') and log it: run.image(key, PIL.Image.open('chart.png'))",
     "bokeh": "write it with bokeh.io.export_png and log it: run.image(key, PIL.Image.open('chart.png'))",
 }
 
 
 class Figure(Media):
-    """A Matplotlib figure as it looks now: a `Figure`, anything that belongs to one, or `pyplot` for the current one.
+    """A Matplotlib figure in its current state: a `Figure`, anything that belongs to one, or the `pyplot` module.
 
-    It is cut to what is drawn (legends beside the axes are kept), unless that is more than twice as wide or high as
-    the figure: then a label lies far outside, and the figure's own box is shown. A figure that cannot be drawn is
-    warned of and left out; the training goes on.
+    The image is cropped to what is drawn, including legends beside the axes, unless that is more than twice as wide or
+    high as the figure (a label far outside the axes): then it shows the figure's own box. A figure that cannot be drawn
+    is left out with a warning.
     """
 
     kind = "figure"
 
     def __init__(self, figure: Any, caption: str = "") -> None:
-        """Encode as PNG."""
-        # Drawing runs what the user put into the figure: labels, artists, callbacks.
+        """Encode as PNG.
+
+        Raises:
+            UsageError: `figure` is not a Matplotlib figure.
+            MissingExtraError: Matplotlib is not imported.
+        """
+        # Drawing runs user code (artists, callbacks), which may raise anything.
         data = beside.call_or(_warn_not_drawn, _png, _figure_of(figure))
         if data is None:
             self.encoded = None
@@ -45,35 +50,35 @@ class Figure(Media):
 
 
 def _warn_not_drawn(error: Exception) -> None:
-    why = " ".join(f"{type(error).__name__}: {error}".split())
-    warn(f"the figure cannot be drawn and was not logged: {why:.300}")
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    warn(f"the figure cannot be drawn and was not logged: {reason:.300}")
 
 
 def is_figure_like(value: Any) -> bool:
-    """Whether `log` takes it as a figure without being told."""
-    return is_pyplot(value) or (origin(value) in ("matplotlib", "seaborn") and hasattr(value, "savefig"))
+    """Whether `log` treats the value as a figure."""
+    return is_pyplot(value) or (package_of(value) in ("matplotlib", "seaborn") and hasattr(value, "savefig"))
 
 
 def is_pyplot(value: Any) -> bool:
-    """Whether it is the module itself, as in `run.figure("loss", plt)`."""
+    """Whether the value is the `pyplot` module, as in `run.figure("loss", plt)`."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     return pyplot is not None and value is pyplot
 
 
 def _figure_of(value: Any) -> Any:
-    if origin(value) in WITH_THEIR_OWN_WAY:
-        raise UsageError(f"a figure is a matplotlib Figure; {WITH_THEIR_OWN_WAY[origin(value)]}")
+    if package_of(value) in OTHER_LIBRARIES:
+        raise UsageError(f"figure must be a matplotlib Figure; {OTHER_LIBRARIES[package_of(value)]}")
     if "matplotlib" not in sys.modules:
         raise MissingExtraError("a figure", "matplotlib", "figures")
     if is_pyplot(value):
         if not value.get_fignums():
-            raise UsageError("a figure is a matplotlib Figure; pyplot has none open")
+            raise UsageError("figure must be a matplotlib Figure; pyplot has no open figure")
         return value.gcf()
     found = value.flat[0] if isinstance(value, np.ndarray) and value.dtype == object and value.size else value
-    while not hasattr(found, "draw_without_rendering"):  # axes, lines, subfigures and seaborn's grids know their figure
+    while not hasattr(found, "draw_without_rendering"):  # axes, lines, subfigures, seaborn grids have a `figure`
         above = getattr(found, "figure", None)
         if above is None or above is found or callable(above):
-            raise UsageError(f"a figure is a matplotlib Figure, or Axes of one, found {type(value).__name__}")
+            raise UsageError(f"figure must be a matplotlib Figure or its Axes, got {type(value).__name__}")
         found = above
     return found
 
@@ -84,7 +89,7 @@ def _png(figure: Any) -> bytes:
     box = figure.bbox_inches
     longest = max(box.width, box.height)
     if longest * dpi <= LARGEST_SIDE_PX:
-        figure.draw_without_rendering()  # so that the layout is settled before it is measured
+        figure.draw_without_rendering()  # computes the layout before it is measured
         tight = figure.get_tightbbox().padded(float(rc["savefig.pad_inches"]))
         is_near = tight.width <= MOST_GROWTH * box.width and tight.height <= MOST_GROWTH * box.height
         if is_near and min(tight.width, tight.height) > 0:

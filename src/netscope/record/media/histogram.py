@@ -1,4 +1,4 @@
-"""Histograms with edges of their own, of values or of counts that someone else made."""
+"""Histograms with their own edges, from values or from counts."""
 
 from __future__ import annotations
 
@@ -18,52 +18,56 @@ MOST_BINS = 100_000
 
 
 class Histogram:
-    """How often values occur: of an array of values, or given as counts between edges.
+    """A histogram of an array of values, or given as counts between edges.
 
-    What is not finite is left out and counted in `n_nonfinite`; `log` records it as `key/nonfinite` where there is any.
+    NaN and infinities are left out and counted in `n_nonfinite`; if there are any, `log` records `key/nonfinite`.
     """
 
     def __init__(self, values: Any = None, bins: int = 64, *, counts: Any = None, edges: Any = None) -> None:
-        """Count `values`, or check `counts` and `edges`."""
+        """Count `values` in `bins` bins of equal width, or check `counts` [bin] and `edges` [bin + 1].
+
+        Raises:
+            UsageError: Neither or both are given, or a shape or value is invalid.
+        """
         self.n_nonfinite = 0
         if values is not None:
             if counts is not None or edges is not None:
-                raise UsageError("a histogram is of values, or of counts and edges; found both")
+                raise UsageError("a histogram takes either values, or counts and edges; got both")
             bins = _whole(bins)
             if not 1 <= bins <= MOST_BINS:
-                raise UsageError(f"bins is how many, from 1 to {MOST_BINS:,}; found {bins!r}")
+                raise UsageError(f"bins must be an integer from 1 to {MOST_BINS:,}, got {bins!r}")
             pair = values if isinstance(values, tuple) else ()
             sizes = [part.size for part in pair if isinstance(part, np.ndarray)]
-            if len(sizes) == 2 and sizes[1] == sizes[0] + 1:  # as numpy.histogram gives them
-                raise UsageError("a histogram is of values, found counts and edges; write counts=…, edges=…")
+            if len(sizes) == 2 and sizes[1] == sizes[0] + 1:  # the result of numpy.histogram
+                raise UsageError("values must be numbers, got counts and edges; write counts=…, edges=…")
             flat = _flat(values)
             if flat.dtype.kind not in "fiub":
-                raise UsageError(f"a histogram is of numbers, found {flat.dtype}")
+                raise UsageError(f"a histogram takes numbers, got {flat.dtype}")
             flat = flat.astype(np.float64)
             finite = flat[np.isfinite(flat)]
             self.n_nonfinite = flat.size - finite.size
             self.counts, self.edges = _count(finite, bins)
             return
         if counts is None or edges is None:
-            raise UsageError("a histogram is of values, or of both counts and edges")
+            raise UsageError("a histogram takes values, or both counts and edges")
         self.counts = as_numpy(counts).astype(np.float64)
         self.edges = as_numpy(edges).astype(np.float64)
         if self.counts.ndim != 1 or self.edges.shape != (len(self.counts) + 1,) or not len(self.counts):
-            raise UsageError(f"edges are one more than counts, found {self.edges.shape} and {self.counts.shape}")
+            raise UsageError(f"edges must be one more than counts, got {self.edges.shape} and {self.counts.shape}")
         if len(self.counts) > MOST_BINS:
-            raise UsageError(f"a histogram has at most {MOST_BINS:,} bins, found {len(self.counts):,}")
+            raise UsageError(f"a histogram has at most {MOST_BINS:,} bins, got {len(self.counts):,}")
         if not (np.isfinite(self.edges).all() and (np.diff(self.edges) > 0).all()):
-            raise UsageError("the edges of a histogram are finite and ascend")
+            raise UsageError("the edges of a histogram must be finite and strictly ascending")
         if not (np.isfinite(self.counts).all() and (self.counts >= 0).all()):
-            raise UsageError("the counts of a histogram are finite and not negative")
+            raise UsageError("the counts of a histogram must be finite and not negative")
 
 
 def _flat(values: Any) -> npt.NDArray[Any]:
-    """All values of an array, or of all arrays of a list."""
+    """All values of an array, or of a list of arrays, as one axis."""
     if isinstance(values, list | tuple) and any(hasattr(part, "shape") for part in values):
         parts = [as_numpy(part).ravel() for part in values]
         if odd := next((part.dtype for part in parts if part.dtype.kind not in "fiub"), None):
-            raise UsageError(f"a histogram is of numbers, found {odd}")
+            raise UsageError(f"a histogram takes numbers, got {odd}")
         return np.concatenate(parts)
     return as_numpy(values).ravel()
 
@@ -72,20 +76,20 @@ def _whole(bins: Any) -> int:
     try:
         return 0 if isinstance(bins, bool) else operator.index(bins)
     except TypeError:
-        raise UsageError(f"bins is how many, from 1 to {MOST_BINS:,}; found {bins!r:.60}") from None
+        raise UsageError(f"bins must be an integer from 1 to {MOST_BINS:,}, got {bins!r:.60}") from None
 
 
 def _count(finite: Numbers, bins: int) -> tuple[Numbers, Numbers]:
-    """Counts and edges of equal width."""
+    """Counts and edges of bins of equal width."""
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    if high - low < max(abs(low), abs(high), 1.0) * 2**-40 * bins:  # equal, or too close for so many edges
+    if high - low < max(abs(low), abs(high), 1.0) * 2**-40 * bins:  # equal, or too close for this many edges
         room = max(abs(low), abs(high), 1.0) * 2**-20 * bins
         low, high = max(low - room, -sys.float_info.max), min(high + room, sys.float_info.max)
     if 2**-900 < high - low < 2**900:
         counts, edges = np.histogram(finite, bins, (low, high))
         return counts.astype(np.float64), edges
-    # NumPy's own way overflows here.
-    share = np.linspace(0, 1, bins + 1)
+    # NumPy's computation of the edges overflows here.
+    fraction = np.linspace(0, 1, bins + 1)
     with np.errstate(over="ignore"):
-        edges = (low * (1 - share) + high * share).clip(low, high)
+        edges = (low * (1 - fraction) + high * fraction).clip(low, high)
     return np.histogram(finite, edges)[0].astype(np.float64), edges

@@ -1,4 +1,4 @@
-"""Tables: rows in any of the usual shapes, kept as JSON columns; pictures, sounds and arrays in cells as files."""
+"""Tables: rows in any common form, encoded as JSON columns; media in cells become files."""
 
 from __future__ import annotations
 
@@ -15,33 +15,37 @@ from netscope.errors import UsageError
 from netscope.record.media.array import Array
 from netscope.record.media.figure import Figure, is_figure_like
 from netscope.record.media.image import Image, is_image_like
-from netscope.record.media.item import Blob, Encoded, Media, as_numpy, is_tensor, origin
+from netscope.record.media.item import Blob, Encoded, Media, as_numpy, is_tensor, package_of
 from netscope.store.journal import blobs, exact_numbers
 from netscope.store.journal.limits import text_of, valid
 
-LONGEST_IN_WORDS = 16  # values of a vector that are written into its cell; what is larger is kept as an array
+LONGEST_INLINE = 16  # values of a vector that is written into its cell as text; larger ones are stored as arrays
 
 Columns = list[tuple[str, list[Any]]]
 
 
 class Table(Media):
-    """Rows and named columns: rows with `columns`, a list of dicts, a dict of columns, or a DataFrame.
+    """A table: rows (with `columns`), a list of dicts, a dict of columns, or a DataFrame.
 
-    The blob is JSON, `{"columns": [names], "values": [one list a column]}`. A cell is a text, a number, a truth value
-    or null; NaN and infinities are "NaN", "Infinity" and "-Infinity", and an object is something larger in a file of
-    its own: `{"kind", "blob", "text", "shape"}`. Everything else is written as its text.
+    The blob is JSON, `{"columns": [names], "values": [one list per column]}`. A cell is a string, a number, a boolean
+    or null. NaN and infinities are "NaN", "Infinity" and "-Infinity". An object `{"kind", "blob", "text", "shape"}`
+    refers to media in a file of their own. Everything else is converted to text.
     """
 
     kind = "table"
 
     def __init__(self, rows: Any, columns: Sequence[str] | None = None) -> None:
-        """Encode as JSON."""
+        """Encode as JSON.
+
+        Raises:
+            UsageError: Rows or columns differ in length, or `rows` is not a table.
+        """
         if isinstance(columns, str):
-            raise UsageError(f"columns is a list of names, found {columns!r:.80}; write columns=[…]")
+            raise UsageError(f"columns must be a list of names, got {columns!r:.80}; write columns=[…]")
         found = _columns(rows, None if columns is None else [valid(str(text_of(name))) for name in columns])
         names = [valid(name) for name, _ in found]
         if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-            raise UsageError(f"the columns of a table have names of their own, found {twice[0]!r:.80} twice")
+            raise UsageError(f"the column names of a table must be unique, got {twice[0]!r:.80} twice")
         inside: list[Blob] = []
         cells = [[_cell(value, name, inside) for value in column] for name, column in found]
         data = msgspec.json.encode({"columns": names, "values": cells})
@@ -50,7 +54,7 @@ class Table(Media):
 
 
 def is_frame(value: Any) -> bool:
-    """Whether it is a table of another library's."""
+    """Whether the value is a data frame or table of another library."""
     return _frame(value) in FRAMES
 
 
@@ -59,7 +63,7 @@ FRAMES = {("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "Table")
 
 
 def _frame(value: Any) -> tuple[str, str]:
-    """The package and name of the class among `value`'s that its library documents."""
+    """The package and name of the documented data frame class that `value` is an instance of, or empty strings."""
     for of in type(value).__mro__:
         package = of.__module__.partition(".")[0]
         if package in ("pandas", "polars", "pyarrow") and of.__name__ in KNOWN:
@@ -70,7 +74,7 @@ def _frame(value: Any) -> tuple[str, str]:
 def _columns(rows: Any, columns: list[str] | None) -> Columns:
     package, name = _frame(rows)
     if name == "LazyFrame":
-        raise UsageError("a table is of rows that are there; write .collect() behind the LazyFrame")
+        raise UsageError("a LazyFrame has no rows yet; call .collect() first")
     if package:
         found = _of_pandas(rows, name) if package == "pandas" else _of_arrow(rows, name)
         return _chosen(found, columns)
@@ -80,7 +84,7 @@ def _columns(rows: Any, columns: list[str] | None) -> Columns:
         return _chosen(_of_columns(rows), columns)
     if isinstance(rows, str | bytes) or not isinstance(rows, Iterable):
         raise UsageError(
-            f"a table is a list of rows, of dicts, a dict of columns or a DataFrame, found {type(rows).__name__}"
+            f"a table must be a list of rows or dicts, a dict of columns or a DataFrame, got {type(rows).__name__}"
         )
     return _of_rows([_row(row) for row in _listed(rows)], columns)
 
@@ -98,7 +102,7 @@ def _of_pandas(frame: Any, name: str) -> Columns:
     if name == "Series":
         frame = frame.to_frame("value" if frame.name is None else frame.name)
     columns = [frame.iloc[:, i] for i in range(frame.shape[1])]
-    # As a list, a column of float32 would be told with the digits of float64.
+    # tolist() would give float32 values the digits of float64.
     cells = [list(column.array) if column.dtype == "float32" else column.tolist() for column in columns]
     found = [(_flat_name(name), column) for name, column in zip(frame.columns, cells, strict=True)]
     index, taken = frame.index, {name for name, _ in found}
@@ -113,12 +117,12 @@ def _of_pandas(frame: Any, name: str) -> Columns:
 
 
 def _flat_name(name: Any) -> str:
-    """Of columns with several levels, the names of all, as keys have them: "loss/mean"."""
+    """A column name as text. The levels of a multi-level name are joined like keys: "loss/mean"."""
     return "/".join(str(part) for part in name if str(part)) if isinstance(name, tuple) else str(text_of(name))
 
 
 def _of_arrow(frame: Any, name: str) -> Columns:
-    if name == "Series":  # of polars
+    if name == "Series":  # polars
         return [(frame.name or "value", frame.to_list())]
     columns = frame.to_dict(as_series=False) if hasattr(frame, "to_dict") else frame.to_pydict()
     return [(str(name), list(column)) for name, column in columns.items()]
@@ -126,32 +130,32 @@ def _of_arrow(frame: Any, name: str) -> Columns:
 
 def _of_columns(rows: Mapping[Any, Any]) -> Columns:
     single = [_is_single(column) for column in rows.values()]
-    if rows and all(single):  # one row, then
+    if rows and all(single):  # a single row
         return [(str(text_of(name)), [value]) for name, value in rows.items()]
     found = []
     for (name, column), is_single in zip(rows.items(), single, strict=True):
         if is_single:
             raise UsageError(
-                f"the column {str(name)!r:.60} is {column!r:.60} of type {type(column).__name__}, expected a list of "
-                "cells as in the other columns"
+                f"column {str(name)!r:.60} is {column!r:.60} of type {type(column).__name__}, expected a list of cells "
+                "as in the other columns"
             )
         found.append((str(text_of(name)), _listed(column)))
     if len({len(column) for _, column in found}) > 1:
-        raise UsageError(f"columns of different lengths: { ({name: len(column) for name, column in found}) }")
+        raise UsageError(f"columns differ in length: { ({name: len(column) for name, column in found}) }")
     return found
 
 
 def _is_single(value: Any) -> bool:
-    """Whether it is a cell, not a column of them."""
+    """Whether the value is a single cell rather than a column."""
     return isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0
 
 
 def _listed(several: Any) -> list[Any]:
-    """A list of what an array, a tensor or anything else holds along its first axis."""
+    """The items of an array, tensor or other iterable along its first axis."""
     if is_tensor(several):
         several = as_numpy(several)
     if isinstance(several, np.ndarray) and several.ndim == 0:
-        raise UsageError("a table is of rows, found an array of one value without axes")
+        raise UsageError("a table takes rows, got an array without axes")
     return list(several)
 
 
@@ -169,14 +173,14 @@ def _row(row: Any) -> Any:
         return _listed(row)
     if isinstance(row, Sequence) and not isinstance(row, str | bytes):
         return row
-    return Wrong(row)
+    return NotARow(row)
 
 
-class Wrong:
-    """Stands for something that is not a row."""
+class NotARow:
+    """Marks a value that is not a row."""
 
     def __init__(self, row: Any) -> None:
-        """Remember it for the message."""
+        """Keep the value for the error message."""
         self.row = row
 
 
@@ -186,10 +190,10 @@ def _of_rows(rows: list[Any], columns: list[str] | None) -> Columns:
         if columns is not None and (unknown := [name for name in columns if name not in keys]):
             raise UsageError(f"there is no column {unknown[0]!r:.60}; the rows have: {', '.join(keys)!s:.200}")
         return [(name, [row.get(keys[name]) for row in rows]) for name in columns or keys]
-    wrong = [row.row for row in rows if isinstance(row, Wrong)] or [row for row in rows if isinstance(row, Mapping)]
+    wrong = [row.row for row in rows if isinstance(row, NotARow)] or [row for row in rows if isinstance(row, Mapping)]
     if wrong:
         raise UsageError(
-            f"the rows of a table are lists, or all of them are dicts; found {wrong[0]!r:.60} "
+            f"the rows of a table must all be lists, or all be dicts; got {wrong[0]!r:.60} "
             f"of type {type(wrong[0]).__name__}"
         )
     width = len(columns) if columns is not None else len(rows[0]) if rows else 0
@@ -201,7 +205,7 @@ def _of_rows(rows: list[Any], columns: list[str] | None) -> Columns:
 
 
 def _cell(value: Any, column: str, inside: list[Blob]) -> Any:
-    """A value as JSON has it; the files that it names are added to `inside`."""
+    """Convert a cell to JSON types; files that it refers to are added to `inside`."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -212,37 +216,37 @@ def _cell(value: Any, column: str, inside: list[Blob]) -> Any:
         return value if math.isfinite(value) else exact_numbers.number_text(value)
     if isinstance(value, int):
         return int(value) if abs(value) <= 2**63 else str(int(value))
-    if type(value).__name__ in ("NaTType", "NAType") and origin(value) == "pandas":
+    if type(value).__name__ in ("NaTType", "NAType") and package_of(value) == "pandas":
         return None
     if is_image_like(value):
         value = Image(value)
     elif is_figure_like(value):
         value = Figure(value)
     if isinstance(value, Media):
-        return _kept(value, column, inside)
+        return _media_cell(value, column, inside)
     if value is None:
         return None
     return valid(str(text_of(value)))
 
 
 def _numbers(value: Any) -> Any:
-    """One number as Python's, a short vector as its text, a larger array as an array."""
+    """A single number as a Python number, a short vector as text, a larger array as an `Array`."""
     array = np.asarray(value) if isinstance(value, np.ndarray | np.generic) else as_numpy(value)
-    if array.dtype.kind in "mM":  # dates: as numbers they would be counts of nanoseconds
+    if array.dtype.kind in "mM":  # dates as text: item() would give counts of nanoseconds
         return (None if np.isnat(array) else str(array)) if array.ndim == 0 else str(array)
     if array.size == 1:
         one = array.reshape(())[()]
-        return float(str(one)) if one.dtype in (np.float32, np.float16) else one.item()  # 0.1 is told as 0.1
-    if array.dtype.kind not in "biufc" or (array.ndim == 1 and array.size <= LONGEST_IN_WORDS):
+        return float(str(one)) if one.dtype in (np.float32, np.float16) else one.item()  # float32 0.1 stays 0.1
+    if array.dtype.kind not in "biufc" or (array.ndim == 1 and array.size <= LONGEST_INLINE):
         return f"[{', '.join(map(str, array))}]"
     return Array(array)
 
 
-def _kept(media: Media, column: str, inside: list[Blob]) -> Any:
+def _media_cell(media: Media, column: str, inside: list[Blob]) -> Any:
     encoded = media.encoded
     if media.kind == "table":
-        raise UsageError(f"the column {column!r:.60} has a table in a cell; log it under a key of its own")
-    if encoded is None:  # a figure that could not be drawn, as was said
+        raise UsageError(f"column {column!r:.60} has a table in a cell; log that table under its own key")
+    if encoded is None:  # a figure that could not be drawn; a warning was shown
         return None
     if media.kind == "text":
         return (encoded.data or encoded.text.encode()).decode()

@@ -1,7 +1,7 @@
-"""Things larger than a number that `log` takes: images, sound, text, tables, figures, arrays, histograms.
+"""The media that `log` takes: images, audio, text, tables, figures, arrays and histograms.
 
-Each is checked where it is made, in the user's line, and turned into bytes at once: the caller may write
-into the array again when `log` has returned. A list of things is kept under one key, in its order.
+Each is checked and encoded when it is created, so errors point to the user's line and the caller may reuse the array
+afterwards. A list of media is stored under one key, in order.
 """
 
 from __future__ import annotations
@@ -35,54 +35,58 @@ __all__ = [
     "table_or_several",
 ]
 
-SHORT_TEXT = 4096  # characters of text that are kept in the journal itself
-LONGEST_TEXT = 8 << 20
+SHORT_TEXT = 4096  # characters of text that are stored in the journal itself
+LONGEST_TEXT = 8 << 20  # bytes
 
-Thing = Media | Histogram
+LogItem = Media | Histogram
 
 
 class Text(Media):
-    """Words: shown as they are or, with `markdown=True`, as the Markdown they are."""
+    """A text, shown verbatim or, with `markdown=True`, rendered as Markdown."""
 
     kind = "text"
 
     def __init__(self, text: str, *, markdown: bool = False) -> None:
-        """Check that it is text."""
+        """Check and encode the text.
+
+        Raises:
+            UsageError: `text` is not a string, or exceeds 8 MiB as UTF-8.
+        """
         if not isinstance(text, str):
-            raise UsageError(f"text is a str, found {type(text).__name__}")
+            raise UsageError(f"text must be a str, got {type(text).__name__}")
         text = valid(text)
         data = text.encode() if len(text) > SHORT_TEXT else b""
         if len(data) > LONGEST_TEXT:
-            raise UsageError(f"a text of {len(data):,} bytes; the largest is {LONGEST_TEXT:,}")
+            raise UsageError(f"the text has {len(data):,} bytes; the limit is {LONGEST_TEXT:,}")
         self.encoded = Encoded(data, "txt", text[:SHORT_TEXT], [len(text)], bool(markdown))
 
 
-def as_media(key: str, value: Any) -> dict[str, Thing | list[Media]]:
-    """What `value` is among the things above, or a list of them, under its key.
+def as_media(key: str, value: Any) -> dict[str, LogItem | list[Media]]:
+    """Convert a value, or a list of values, to media under its key.
 
-    Histograms in a list have keys of their own, `key/0`, `key/1`…
+    Histograms in a list get separate keys, `key/0`, `key/1`…
 
     Raises:
-        UsageError: None of them; the message names key, type and the way out.
+        UsageError: The value is not media and cannot be converted; the message names the key, the type and the fix.
     """
     if type(value) in (list, tuple):
-        things = [_found(f"item {i} of {key!r}", item) for i, item in enumerate(value)]
-        media = [thing for thing in things if isinstance(thing, Media)]
-        if len(media) == len(things):
+        items = [_as_item(f"item {i} of {key!r}", item) for i, item in enumerate(value)]
+        media = [item for item in items if isinstance(item, Media)]
+        if len(media) == len(items):
             return {key: media}
-        if all(isinstance(thing, Histogram) for thing in things):
-            return {f"{key}/{i}": thing for i, thing in enumerate(things) if thing is not None}
-        raise UsageError(_no_list(key, value, things))
-    thing = _found(repr(key), value)
-    if thing is None:
+        if all(isinstance(item, Histogram) for item in items):
+            return {f"{key}/{i}": item for i, item in enumerate(items) if item is not None}
+        raise UsageError(_list_error(key, value, items))
+    single = _as_item(repr(key), value)
+    if single is None:
         raise UsageError(
-            f"{key!r} is of type {type(value).__qualname__}, which log cannot show; give a number, a str, or one of "
-            "netscope.Image, Audio, Text, Table, Figure, Array, Histogram (None: leave the key out)"
+            f"{key!r} is of type {type(value).__qualname__}, which log does not support; pass a number, a str, or a "
+            "netscope.Image, Audio, Text, Table, Figure, Array or Histogram (for None, leave the key out)"
         )
-    return {key: thing}
+    return {key: single}
 
 
-def _found(name: str, value: Any) -> Thing | None:
+def _as_item(name: str, value: Any) -> LogItem | None:
     if isinstance(value, Media | Histogram):
         return value
     make = (
@@ -98,49 +102,49 @@ def _found(name: str, value: Any) -> Thing | None:
         raise UsageError(f"{name}: {error}") from None
 
 
-def _no_list(key: str, value: Sequence[Any], things: Sequence[Thing | None]) -> str:
-    i = next((i for i, thing in enumerate(things) if thing is None), None)
+def _list_error(key: str, value: Sequence[Any], items: Sequence[LogItem | None]) -> str:
+    i = next((i for i, item in enumerate(items) if item is None), None)
     if i is None:
-        return f"{key!r} is a list of histograms and of other things; give each kind a key of its own"
+        return f"{key!r} is a list of histograms and of other items; give each kind a key of its own"
     found = value[i]
     shape = f" of shape {tuple(found.shape)}" if hasattr(found, "shape") and hasattr(found, "dtype") else ""
     return (
-        f"{key!r} is a list whose item {i} is of type {type(found).__qualname__}{shape}, which log cannot show; say "
-        "what they are: [netscope.Image(x) for x in …], or for numbers netscope.Histogram(…), netscope.Array(…)"
+        f"item {i} of the list {key!r} is of type {type(found).__qualname__}{shape}, which log does not support; wrap "
+        "the items: [netscope.Image(x) for x in …], or numbers: netscope.Histogram(…), netscope.Array(…)"
     )
 
 
 def one_or_several(
     make: Callable[..., Media], data: Any, caption: str | Sequence[str] | None = None, *, batch_axes: int = 0
 ) -> Media | list[Media]:
-    """`make(data)` or, of a list or a batch, what it makes of each.
+    """Return `make(data)`, or a list of `make(item)` if `data` is a list or a batch.
 
     Args:
-        make: Takes one thing and, where it may have one, its `caption`.
-        data: One thing, a list of them, or an array of `batch_axes` axes, the first of which counts them. Nested
-            lists of plain numbers are one array, as NumPy reads them.
-        caption: One for each, or one for all; None where it has none.
-        batch_axes: 0: no array is a batch.
+        make: Takes one item and, unless `caption` is None, the keyword `caption`.
+        data: One item, a list of items, or an array with `batch_axes` axes, the first of which is the batch. Nested
+            lists of plain numbers are one item.
+        caption: One for each item, or one for all; None if `make` takes none.
+        batch_axes: Number of axes of a batch; 0 if arrays are never batches.
 
     Raises:
-        UsageError: A number of captions that is not that of the things.
+        UsageError: The number of captions differs from that of the items.
     """
     is_batch = batch_axes > 0 and getattr(data, "ndim", None) == batch_axes
     if not (is_batch or _is_list(data)):
         if caption is not None and not isinstance(caption, str):
-            raise UsageError(f"the caption of one thing is a str, found {caption!r:.60}")
+            raise UsageError(f"caption must be a str for a single item, got {caption!r:.60}")
         return _made(make, data, caption)
     items = list(data)
     captions = [caption] * len(items) if caption is None or isinstance(caption, str) else list(caption)
     if len(captions) != len(items):
-        raise UsageError(f"caption is a str, or a list with one for each; found {len(captions)} for {len(items)}")
-    things = []
+        raise UsageError(f"caption must be a str or a list of {len(items)}, one for each item; got {len(captions)}")
+    made = []
     for i, (item, own) in enumerate(zip(items, captions, strict=True)):
         try:
-            things.append(_made(make, item, own))
+            made.append(_made(make, item, own))
         except UsageError as error:
             raise UsageError(f"item {i}: {error}") from None
-    return things
+    return made
 
 
 def _made(make: Callable[..., Media], item: Any, caption: str | None) -> Media:
@@ -150,14 +154,14 @@ def _made(make: Callable[..., Media], item: Any, caption: str | None) -> Media:
 
 
 def table_or_several(rows: Any, columns: Sequence[str] | None) -> Media | list[Media]:
-    """A table, or a list of them where `rows` is a list of frames."""
+    """A table, or a list of tables if `rows` is a list of data frames or tables."""
     if type(rows) in (list, tuple) and rows and all(isinstance(item, Table) or is_frame(item) for item in rows):
         return [item if isinstance(item, Table) else Table(item, columns) for item in rows]
     return rows if isinstance(rows, Table) else Table(rows, columns)
 
 
 def _is_list(data: Any) -> bool:
-    """Whether it is a list of things, not numbers in lists."""
+    """Whether the value is a list of items rather than (nested) lists of numbers."""
     if type(data) not in (list, tuple):
         return False
     first = data

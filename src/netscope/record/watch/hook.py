@@ -34,7 +34,7 @@ class Guard:
         self.is_over = True
         self._on_failure()
         warnings.warn(
-            f"watching {self._subject} failed and ends here; the training goes on: {type(error).__name__}: {error}",
+            f"watching {self._subject} failed and ends here; the training continues: {type(error).__name__}: {error}",
             stacklevel=depth_of_caller(),
         )
 
