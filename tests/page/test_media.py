@@ -27,6 +27,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             run.text("report", "**bold** <b>raw</b>", step=step, markdown=True)
         worst = {"image": [netscope.Image(picture, f"digit {i}") for i in range(3)], "loss": [2.5, 10.0, float("nan")]}
         run.table("worst", worst, step=5)
+        labels = {"label": ["cat", "dog"] * 10, "right": [True] * 10 + [False] * 10}
+        run.table("predictions", labels, step=5)
+        run.image("early", picture, step=0)
+        run.audio("tone", np.sin(np.arange(16_000) / 10), step=5, rate=8_000)
         run.table("many", {"n": np.arange(100_000), "seed": 2**60 + np.arange(100_000)}, step=5)
     found = show(folder)
     yield found
@@ -104,3 +108,37 @@ def test_a_long_table_draws_the_rows_in_sight_and_finds_and_saves_all(media: Pag
     download.value.save_as(tmp_path / "many.csv")
     lines = (tmp_path / "many.csv").read_text().splitlines()
     assert (len(lines), lines[0], lines[-1]) == (100_001, "n,seed", f"99999,{2**60 + 99_999}")
+
+
+def test_a_card_tells_the_step_it_shows_where_that_is_older(media: Page) -> None:
+    expect(section(media, "early").get_by_text("step 0")).to_be_visible()
+    expect(section(media, "digits").get_by_text("step 5", exact=True)).to_have_count(0)
+
+
+def test_an_enlarged_picture_is_zoomed_by_whole_pixels_from_the_keyboard(media: Page) -> None:
+    section(media, "early").get_by_role("button", name="Enlarge early").click()
+    dialog = media.get_by_role("dialog")
+    shown = dialog.get_by_role("group", name="Zoom").locator("output")
+    before = int(shown.inner_text().removesuffix(" %"))
+    assert before > 100 and before % 100 == 0
+    media.keyboard.press("-")
+    expect(shown).not_to_have_text(f"{before} %")
+    assert int(shown.inner_text().removesuffix(" %")) % 100 == 0
+    media.keyboard.press("0")
+    expect(shown).to_have_text(f"{before} %")
+
+
+def test_a_table_is_grouped_and_a_group_shows_its_rows(media: Page) -> None:
+    predictions = section(media, "predictions")
+    predictions.get_by_label("Group by").select_option("label")
+    expect(predictions.get_by_role("cell")).to_have_text(["cat", "10", "0.5", "dog", "10", "0.5"])
+    predictions.get_by_role("button", name="dog").click()
+    expect(predictions.get_by_text("10 of 20 rows")).to_be_visible()
+    expect(predictions.get_by_role("searchbox")).to_have_value("label = dog")
+
+
+def test_a_sound_has_its_length_and_is_positioned_from_the_keyboard(media: Page) -> None:
+    tone = section(media, "tone")
+    expect(tone.get_by_text("0:00.0 / 0:02.0")).to_be_visible()
+    tone.get_by_role("slider").press("End")
+    expect(tone.get_by_text("0:02.0 / 0:02.0")).to_be_visible()

@@ -225,6 +225,8 @@ export const api = {
   blob: (run: string, blob: string) => address(['runs', run, 'blobs', blob]),
   blobTensors: async (run: string, blob: string, signal?: AbortSignal) =>
     getTensors(['runs', run, 'blobs', blob], {}, signal),
+  blobBytes: async (run: string, blob: string, signal?: AbortSignal) =>
+    (await send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null })).arrayBuffer(),
   blobText: async (run: string, blob: string, signal?: AbortSignal) =>
     (await send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null })).text(),
   console: (run: string, query: { start: number; n: number; search?: string; stream?: string; process?: string }, signal?: AbortSignal) =>

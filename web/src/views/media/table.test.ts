@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { csv, readTable, rowsOf, shown, widths } from './table';
+import { conditionFor, csv, groupable, grouped, readTable, rowsOf, shown, widths } from './table';
 
 const TEXT = JSON.stringify({
   columns: ['name', 'f1', 'picture'],
@@ -53,4 +53,45 @@ test('a column is as wide as the players and pictures in it', () => {
   const values = [file('audio', [800, 1]), file('image', [28, 28, 1]), file('image', [10, 20, 1]), file('figure', [10, 900, 4]), file('array', [3]), [12]];
   const columns = readTable(JSON.stringify({ columns: ['a', 'b', 'c', 'd', 'e', 'f'], values }));
   expect(widths(columns)).toEqual([28, 9, 18, 25, 9, 4]);
+});
+
+const PREDICTIONS = JSON.stringify({
+  columns: ['label', 'label 2', 'loss', 'right', 'picture'],
+  values: [
+    ['b', 'a', 'b', 'a', null],
+    [1, 2, 3, 4, 5],
+    [1, 2, 'NaN', 4, 7],
+    [true, false, false, true, true],
+    [{ kind: 'image', blob: 'ab.png', text: 'a cat', shape: [2, 2, 3] }, null, null, null, null],
+  ],
+});
+
+test('conditions on columns find rows, of two names the longer; what is no condition is a text', () => {
+  const columns = readTable(PREDICTIONS);
+  const found = (text: string) => rowsOf(columns, text, null);
+  expect(found('label = A')).toEqual([1, 3]);
+  expect(found('label 2 >= 4')).toEqual([3, 4]);
+  expect(found('label = a and loss > 2')).toEqual([3]);
+  expect(found('loss < 3')).toEqual([0, 1]);
+  expect(found('right != true')).toEqual([1, 2]);
+  expect(found('elsewhere = 3')).toEqual([]);
+  expect(found('label =')).toEqual([]);
+});
+
+test('groups count their rows and have the means of finite numbers and the share of what is true', () => {
+  const columns = readTable(PREDICTIONS);
+  const groups = grouped(columns, [0, 1, 2, 3, 4], 0, { n: 'n', mean: (name) => `mean ${name}` });
+  expect(groups.map(({ name, cells }) => [name, ...cells])).toEqual([
+    ['label', 'a', 'b', null],
+    ['n', 2, 2, 1],
+    ['mean label 2', 3, 2, 5],
+    ['mean loss', 3, 1, 7],
+    ['mean right', 0.5, 0.5, 1],
+  ]);
+  expect(rowsOf(columns, conditionFor(columns[0]!, 'a'), null)).toEqual([1, 3]);
+});
+
+test('rows are grouped by columns that repeat their values, not by pictures or what differs in every row', () => {
+  const values = [['a', 'b', 'a', 'b'], [1, 2, 3, 4], [true, false, true, true], Array(4).fill({ kind: 'image', blob: 'a', text: '', shape: [] })];
+  expect(groupable(readTable(JSON.stringify({ columns: ['a', 'b', 'c', 'd'], values })))).toEqual([0, 2]);
 });

@@ -88,12 +88,103 @@ function isEmpty(cell: Cell | undefined): boolean {
   return cell === undefined || cell === null || cell === '' || Number.isNaN(cell);
 }
 
-/** Numbers of the rows that contain `wanted`, in any column and in capitals or not, in the order asked for. */
+const OPERATORS = ['==', '!=', '<=', '>=', '=', '<', '>'] as const;
+
+interface Condition {
+  cells: readonly Cell[];
+  operator: (typeof OPERATORS)[number];
+  value: string;
+}
+
+/** "loss > 2" as a condition; null where it is a text to be found. Of two columns the one with the longer name is meant. */
+function conditionOf(columns: readonly Column[], text: string): Condition | null {
+  const named = columns.filter(({ name }) => name && text.toLowerCase().startsWith(name.toLowerCase())).sort((a, b) => b.name.length - a.name.length);
+  for (const { name, cells } of named) {
+    const rest = text.slice(name.length).trim();
+    const operator = OPERATORS.find((one) => rest.startsWith(one));
+    const value = operator && rest.slice(operator.length).trim();
+    if (operator && value) return { cells, operator, value };
+  }
+  return null;
+}
+
+function fulfils({ cells, operator, value }: Condition, row: number): boolean {
+  const cell = cells[row];
+  if (operator === '!=') return !fulfils({ cells, operator: '=', value }, row);
+  if (operator === '=' || operator === '==') {
+    return isNumeric(cell) && !Number.isNaN(Number(value)) ? Number(cell) === Number(value) || whole(cell) === value : whole(cell).toLowerCase() === value.toLowerCase();
+  }
+  if (isEmpty(cell)) return false;
+  const order = isNumeric(cell) ? Number(cell) - Number(value) : byName(whole(cell), value);
+  if (operator === '<') return order < 0;
+  if (operator === '>') return order > 0;
+  return operator === '<=' ? order <= 0 : order >= 0;
+}
+
+/** Whether a row is wanted: by conditions on columns joined by `and` ("label = 3 and loss > 2"), else by a text in any column. */
+function filterOf(columns: readonly Column[], wanted: string): ((row: number) => boolean) | null {
+  const text = wanted.trim();
+  if (!text) return null;
+  const conditions = text.split(/\s+(?:and|&&)\s+/i).map((part) => conditionOf(columns, part.trim()));
+  if (conditions.every((one) => one !== null)) return (row) => conditions.every((one) => fulfils(one, row));
+  const low = text.toLowerCase();
+  return (row) => columns.some((column) => whole(column.cells[row]).toLowerCase().includes(low));
+}
+
+/** The condition that finds the rows with this cell. */
+export function conditionFor(column: Column, cell: Cell): string {
+  return `${column.name} = ${whole(cell)}`;
+}
+
+/** Values that a column has at most so that its rows can be grouped by it. */
+const MOST_GROUPS = 1000;
+
+/** Columns that repeat their values. */
+export function groupable(columns: readonly Column[]): number[] {
+  return columns.flatMap(({ cells, hasMedia }, i) => {
+    if (hasMedia || cells.length < 2) return [];
+    const values = new Set<Cell | undefined>();
+    for (const cell of cells) if (values.add(cell).size > Math.min(MOST_GROUPS, cells.length / 2)) return [];
+    return [i];
+  });
+}
+
+/** Whether the mean of a column says something: of numbers, and of what is true or false. */
+function isMeasured({ cells, isNumbers }: Column): boolean {
+  return isNumbers || (cells.some((cell) => typeof cell === 'boolean') && cells.every((cell) => cell === null || typeof cell === 'boolean'));
+}
+
+/** A row for each value in a column: how many rows have it, and the means of their finite numbers (of truths: the share that is true). */
+export function grouped(columns: readonly Column[], rows: readonly number[], by: number, names: { n: string; mean: (column: string) => string }): Column[] {
+  const { name, cells, isNumbers } = columns[by]!;
+  const groups = new Map<Cell | undefined, number[]>();
+  for (const row of rows) {
+    const group = groups.get(cells[row]);
+    if (group) group.push(row);
+    else groups.set(cells[row], [row]);
+  }
+  const values = [...groups.keys()].sort((a, b) => compare(a, b, false));
+  const means = columns.filter((column, i) => i !== by && isMeasured(column)).map((column): Column => ({
+    name: names.mean(column.name),
+    cells: values.map((value) => meanOf(groups.get(value)!.map((row) => column.cells[row]))),
+    isNumbers: true,
+    hasMedia: false,
+  }));
+  const counts: Column = { name: names.n, cells: values.map((value) => groups.get(value)!.length), isNumbers: true, hasMedia: false };
+  return [{ name, cells: values.map((value) => value ?? null), isNumbers, hasMedia: false }, counts, ...means];
+}
+
+function meanOf(cells: readonly (Cell | undefined)[]): number | null {
+  const numbers = cells.flatMap((cell) => (isNumeric(cell) || typeof cell === 'boolean' ? Number(cell) : [])).filter(Number.isFinite);
+  return numbers.length ? numbers.reduce((sum, value) => sum + value, 0) / numbers.length : null;
+}
+
+/** Numbers of the rows that are wanted, in the order asked for. */
 export function rowsOf(columns: readonly Column[], wanted: string, sorting: Sorting | null): number[] {
   const n = columns[0]?.cells.length ?? 0;
   let rows = Array.from({ length: n }, (_, i) => i);
-  const text = wanted.trim().toLowerCase();
-  if (text) rows = rows.filter((row) => columns.some((column) => whole(column.cells[row]).toLowerCase().includes(text)));
+  const isWanted = filterOf(columns, wanted);
+  if (isWanted) rows = rows.filter(isWanted);
   const by = sorting && columns[sorting.column]?.cells;
   return by ? rows.sort((a, b) => compare(by[a], by[b], sorting.descending) || a - b) : rows;
 }
