@@ -37,7 +37,7 @@ export function customKind(name: string): LayerKind | null {
 }
 
 const QUANTITIES: readonly Quantity[] = ['gradient', 'value', 'update', 'activation'];
-export const STATS: readonly Stat[] = ['norm', 'mean', 'std', 'ratio', 'zeros', 'saturated', 'dead', 'min', 'max', 'nonfinite'];
+const STATS: readonly Stat[] = ['norm', 'mean', 'std', 'ratio', 'zeros', 'saturated', 'dead', 'min', 'max', 'nonfinite'];
 
 /** Statistics that were watched, by quantity. */
 export function statsOf(tensors: readonly LayerTensor[]): { quantity: Quantity; stats: Stat[] }[] {

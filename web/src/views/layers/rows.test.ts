@@ -32,6 +32,11 @@ describe('folding', () => {
     expect(foldedRows(['b08', 'b09', 'b10', 'b11'].map(tensor), new Map(), new Set()).map((row) => row.name)).toEqual(['b 08–11']);
   });
 
+  test('a block of one tensor needs no unfolding', () => {
+    const some = [0, 1].map((i) => tensor(`h.${i}.act`));
+    expect(foldedRows(some, new Map(), new Set(['h 0–1'])).map((row) => row.name)).toEqual(['h 0–1', '0.act', '1.act']);
+  });
+
   test('layers that skip a number stay apart', () => {
     expect(foldedRows(['0', '2', '4', '6', '8'].map(tensor), new Map(), new Set()).length).toBe(5);
   });

@@ -52,12 +52,13 @@ export function foldedRows(tensors: readonly LayerTensor[], types: ReadonlyMap<s
       rows.push({ id: path, depth, name: relative(path, within), path, members, isOpen });
       if (!isOpen) continue;
       for (const [name, child] of run) {
-        if (!child.children.size) {
+        const inChild = all(child);
+        if (!child.children.size || inChild.length === 1) {
           visit(child, depth + 1, node.path);
           continue;
         }
         const isChildOpen = open.has(child.path);
-        rows.push({ id: child.path, depth: depth + 1, name, path: child.path, members: all(child), isOpen: isChildOpen });
+        rows.push({ id: child.path, depth: depth + 1, name, path: child.path, members: inChild, isOpen: isChildOpen });
         if (isChildOpen) visit(child, depth + 2, child.path);
       }
     }
