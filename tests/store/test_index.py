@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -449,3 +450,24 @@ def test_names_survive_the_index_because_they_are_in_journals(tmp_path: Path) ->
     remove_index(tmp_path)
     with read(tmp_path) as store:
         assert (store.run("kept").tags, store.run("kept").id) == (["t"], place.name)
+
+
+@pytest.mark.parametrize("table", ["asset", "chunk", "series", "histogram"])
+def test_a_number_of_the_index_that_became_a_text_or_bytes_is_damage(tmp_path: Path, table: str) -> None:
+    script = Script().histogram(0, "spread", [0.0, 1.0], [3.0]).asset(0, "note", text="kept")
+    for step in range(20):
+        script.log(step, {"x": float(step)})
+    script.end().write(tmp_path / "r")
+    with Store(tmp_path) as store:
+        store.refresh(None)
+    column = "last_step" if table == "series" else "upto"
+    for value in (b"\x01", "many"):
+        with contextlib.closing(sqlite3.connect(tmp_path / INDEX)) as connection:
+            assert connection.execute(f"UPDATE {table} SET {column} = ?", (value,)).rowcount
+            connection.commit()
+        with Store(tmp_path) as store:
+            assert [asset.text for asset in store.read.media.assets("r").assets] == ["kept"]
+            assert len(store.columns(["r"], "x")["r"].steps) == 20
+            assert store.read.summaries.of(["r"], "x")["r"].last == 19.0
+            assert store.read.histograms.logged("r", "spread")[0].counts.tolist() == [3.0]
+            assert any("rebuilt" in problem for problem in store.problems)

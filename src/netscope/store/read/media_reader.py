@@ -67,12 +67,12 @@ class MediaReader:
         upto = {p.number: p.indexed for p in snapshot.journals if p.indexed}
         c = tables.asset.c
         query = sql.select(c.journal, c.upto, c.seq, c.body).order_by(c.journal, c.upto, c.seq)
-        rows: list[Any] = []
-        with self.series.indexer.index.reading() as connection:
+        with self.series.indexer.index.reading() as connection:  # a damaged row may hold values of any type
+            rows: list[Any] = []
             for some in batches(upto):
                 rows += connection.execute(query.where(c.journal.in_(some))).all()
-        return [
-            (row.journal, unseal(row.body, row.journal, row.upto, row.seq))
-            for row in rows
-            if row.upto <= upto[row.journal]
-        ]
+            return [
+                (row.journal, unseal(row.body, row.journal, row.upto, row.seq))
+                for row in rows
+                if row.upto <= upto[row.journal]
+            ]

@@ -330,7 +330,10 @@ class SeriesReader:
         is_all = is_most(numbers, len(self.indexer.runs))
         values = {"keys": list(keys)} | ({} if is_all else {"journals": list(numbers)})
         with self.indexer.index.reading() as connection:
-            return connection.execute(_blocks(table, outline, is_all), values).all()
+            found = connection.execute(_blocks(table, outline, is_all), values).all()
+        if any(type(value) is not int for *numbers, _ in found for value in numbers):
+            raise IndexLost("a row is damaged")  # SQLite stores a value of any type in any column
+        return found
 
 
 @functools.lru_cache

@@ -143,10 +143,10 @@ class SummaryReader:
         with self.series.indexer.index.reading() as connection:
             # Plain tuples of numbers: of tens of thousands of other objects the garbage collector makes a pause.
             rows = connection.execute(query).cursor.fetchall()
-        of_key = key_id("scalar", key)
-        for row in rows:
-            if check_of_summary(of_key, *row[:-1]) != row[-1]:
-                raise IndexLost("the numbers of a series are damaged")
+            of_key = key_id("scalar", key)
+            for row in rows:
+                if check_of_summary(of_key, *row[:-1]) != row[-1]:
+                    raise IndexLost("the numbers of a series are damaged")
         return {row[0]: row[1:-1] for row in rows}
 
 
