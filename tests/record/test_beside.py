@@ -190,7 +190,7 @@ def test_a_stream_that_is_closed_or_replaced_does_not_matter(tmp_path, stream, h
 def test_an_address_is_no_folder_and_the_way_out_is_said(tmp_path, monkeypatch, address):
     monkeypatch.chdir(tmp_path)
     for use in (netscope.init, netscope.open):
-        with pytest.raises(UsageError, match=r"found the address .*mount it as a folder, or log to a folder here"):
+        with pytest.raises(UsageError, match=r"got the address .*mount it as a folder, or log to a local folder"):
             use(address)
     monkeypatch.setenv("NETSCOPE_DIR", str(address))
     with pytest.raises(UsageError, match=r"^NETSCOPE_DIR: expected"):
@@ -206,7 +206,7 @@ def test_the_address_of_a_file_says_what_to_leave_out(tmp_path):
 @pytest.mark.parametrize("wrong", ["", "a\0b", 3, Path("a\0b")])
 def test_what_is_no_path_is_refused(wrong):
     for use in (netscope.init, netscope.open):
-        with pytest.raises(UsageError, match="is the path of a folder, found"):
+        with pytest.raises(UsageError, match="expected the path of a folder, got"):
             use(wrong)
 
 
@@ -215,7 +215,7 @@ def test_a_home_folder_is_found_or_the_whole_path_asked_for(tmp_path, monkeypatc
     run = netscope.init("~/runs", watch_system=False, console=False)
     run.finish()
     assert run.folder.parent == tmp_path / "runs"
-    with pytest.raises(UsageError, match="no home folder is known here; give the whole path"):
+    with pytest.raises(UsageError, match="the home folder is unknown; give the absolute path"):
         netscope.init("~nobody-of-this-name/runs")
 
 
@@ -223,7 +223,7 @@ def test_a_current_folder_that_is_gone_is_said(tmp_path, monkeypatch):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    with pytest.raises(StorageError, match="'runs' within a current folder that is gone"):
+    with pytest.raises(StorageError, match="'runs', but the current folder is gone"):
         netscope.init()
 
 

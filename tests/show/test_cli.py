@@ -171,9 +171,9 @@ def test_a_run_may_be_named_by_its_name(folder, write, capsys):
         (["show", "{folder}", "--colour"], "colour"),
         (["shwo"], "shwo"),
         (["runs", "{folder}", "--sort", "-"], "created or config.lr"),
-        (["runs", "{folder}/a"], "folder of one run"),
-        (["show", "{folder}/a", "--port", "0"], "folder of one run"),
-        (["export", "{folder}/a", "a"], "folder of one run"),
+        (["runs", "{folder}/a"], "folder of a single run"),
+        (["show", "{folder}/a", "--port", "0"], "folder of a single run"),
+        (["export", "{folder}/a", "a"], "folder of a single run"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_one_line_on_stderr_and_status_2(folder, write, capsys, arguments, word):
@@ -252,7 +252,7 @@ def test_an_address_in_place_of_a_folder_is_refused_with_the_way_out(capsys, com
     arguments = [command, "s3://bucket/runs", *(["a"] if command == "export" else [])]
     status, out, err = run(capsys, *arguments)
     assert (status, out) == (2, "")
-    assert "found the address 's3://bucket/runs'; mount it as a folder, or log to a folder here and copy that" in err
+    assert "got the address 's3://bucket/runs'; mount it as a folder, or log to a local folder and copy it" in err
 
 
 def test_what_a_run_printed_is_shown_in_plain_text_or_with_colours(tmp_path, capsys):

@@ -103,7 +103,7 @@ def test_the_console_is_read_line_by_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["images", "figures", "audio", "texts", "tables", "arrays"])
 def test_a_key_that_is_not_there_names_those_that_are(run: StoredRun, kind: str) -> None:
     known = {"images": "sample", "audio": "tone", "texts": "essay, note", "tables": "scores", "arrays": "weights"}
-    expected = f"it has: {known[kind]}" if kind in known else "it has none at all"
+    expected = f"it has: {known[kind]}" if kind in known else "it has none"
     with pytest.raises(NotFoundError, match=rf"has no \w+ 'nope'; {expected}$"):
         getattr(run, kind)("nope")
 
@@ -121,7 +121,7 @@ READ: list[tuple[str, str, Callable[[StoredRun], object]]] = [
 def test_a_file_that_is_gone_is_said(run: StoredRun, kind: str, key: str, read: Callable[[StoredRun], object]) -> None:
     for asset in run.assets(key):
         run._blob(asset).unlink()
-    with pytest.raises(StorageError, match=r"what was logged is gone: .*blobs"):
+    with pytest.raises(StorageError, match=r"the logged file cannot be read: .*blobs"):
         read(run)
 
 

@@ -197,7 +197,7 @@ def test_something_else_in_place_of_a_blob_is_said_and_not_waited_for(
             lambda: stored.tables("table")[0].value,
             lambda: stored.texts("text"),
         ):
-            with pytest.raises(StorageError, match="what was logged is gone"):
+            with pytest.raises(StorageError, match="the logged file cannot be read"):
                 ask()
 
 

@@ -72,7 +72,7 @@ def test_what_may_mean_several_things_is_not_guessed(text: str) -> None:
 
 
 def test_a_name_that_several_keys_end_with_is_refused_with_those_keys() -> None:
-    with pytest.raises(UsageError, match=r"'loss' may be train/loss, val/loss; type the one"):
+    with pytest.raises(UsageError, match=r"'loss' is ambiguous: train/loss, val/loss; type the full name"):
         run_filter.parse_filter("loss < 1", KnownKeys(["lr"], ["train/loss", "val/loss"]))
 
 
@@ -143,7 +143,7 @@ def test_a_run_of_unknown_time_is_last_either_way(by: str) -> None:
     [
         ("config.lr >", "the sort 'config.lr >' cannot be read: it ends too early"),
         ("-created §", "the sort 'created §' cannot be read from character 8 on: '§'"),
-        ("name ~ '('", "in the sort \"name ~ '('\" is no regular expression"),
+        ("name ~ '('", "in the sort \"name ~ '('\" is not a valid regular expression"),
     ],
 )
 def test_what_is_wrong_with_a_sort_is_said_of_the_sort(by: str, wrong: str) -> None:

@@ -422,7 +422,7 @@ def test_a_pipe_called_a_journal_is_not_waited_for(tmp_path: Path, opened: Open)
 
 def test_the_folder_of_one_run_is_no_folder_of_runs(tmp_path: Path) -> None:
     Script().end().write(tmp_path / "r")
-    with pytest.raises(UsageError, match=f"one run; open the folder it is in: '{tmp_path}'"):
+    with pytest.raises(UsageError, match=f"a single run; open its parent folder: '{tmp_path}'"):
         Store(tmp_path / "r")
     assert not (tmp_path / "r" / ".netscope").exists()
 

@@ -153,7 +153,7 @@ def test_what_a_run_cannot_be_called_is_refused(store: Store) -> None:
     run = store.run("calm")
     wrong: list[tuple[Callable[..., None], object]] = [(run.rename, ""), (run.rename, 3), (run.tag, 3), (run.note, 3)]
     for call, text in wrong:
-        with pytest.raises(UsageError, match=rf"is a text.*found {text!r}"):
+        with pytest.raises(UsageError, match=rf"must be a.* text, got {text!r}"):
             call(text)
     with pytest.raises(UsageError, match="201 characters, at most 200 are allowed"):
         run.rename("x" * 201)
@@ -167,10 +167,10 @@ def test_what_a_run_cannot_be_called_is_refused(store: Store) -> None:
 
 
 def test_runs_are_asked_for_and_sorted_by_words(store: Store) -> None:
-    with pytest.raises(UsageError, match=r"where is a sentence .* found 3"):
+    with pytest.raises(UsageError, match=r"where: expected a filter .* got 3"):
         store.runs(3)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match=r"sort is a text .* found 3"):
+    with pytest.raises(UsageError, match=r"sort: expected a text .* got 3"):
         store.runs(sort=3)  # type: ignore[arg-type]
     for nothing in ("-", " "):
-        with pytest.raises(UsageError, match=r"sort names what to sort by, as in created or config\.lr"):
+        with pytest.raises(UsageError, match=r"sort is empty; expected for example 'created', or '-config\.lr'"):
             store.runs(sort=nothing)

@@ -1,4 +1,4 @@
-"""What people write on runs by hand: appended as `edit` events to a journal of this process in the run's folder."""
+"""Edits by people: appended as `edit` events to a journal of this process in the run's folder."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from netscope.schema.run import EditRequest, Run
 from netscope.store.journal import frames, host
 from netscope.store.journal.limits import LONGEST_NAME, check_texts
 
-LEAST_S = 1e-3  # between two edits of a run: the later must win, whatever the clock does
+LEAST_S = 1e-3  # minimum between two edits of a run, so that the later wins even if the clock is set back
 
 
 def change(request: EditRequest, run: Run) -> dict[str, Any]:
-    """The fields of one run that a request changes.
+    """The changed fields of one run, from a request.
 
     Raises:
-        UsageError: A text that is no valid Unicode, or too long.
+        UsageError: A text is not valid Unicode, or too long.
     """
     check_texts("a run's name", [(request.name or "").strip()], LONGEST_NAME)
     check_texts("notes", [request.notes or ""])
@@ -41,21 +41,21 @@ def change(request: EditRequest, run: Run) -> dict[str, Any]:
 
 
 class Editor:
-    """Appends edits; one journal a run, made with the first of them."""
+    """Appends edits, to one journal per run, created with the first edit."""
 
     def __init__(self) -> None:
-        """Nothing is written yet."""
+        """Start without journals."""
         self._journals: dict[Path, Path] = {}
         self._latest: dict[Path, float] = {}
         self._lock = threading.Lock()
 
     def append(self, folder: Path, changed: dict[str, Any], after: float) -> None:
-        """Write one edit of a run so that it is the latest.
+        """Write one edit of a run, with a time later than all others.
 
         Args:
-            folder: Of the run.
-            changed: Fields of the event.
-            after: Time of the latest edit known so far.
+            folder: The run's folder.
+            changed: The fields of the event.
+            after: Time of the latest known edit.
 
         Raises:
             StorageError: The folder cannot be written.

@@ -1,4 +1,4 @@
-"""One curve as people read it: three arrays, or a table of pandas or Arrow."""
+"""The public type of a series: three arrays, convertible to pandas and Arrow."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class Series:
     """One curve: `steps`, `times` (Unix seconds, to the millisecond) and `values`, ascending in step."""
 
     def __init__(self, key: str, points: Points, ghosts: Sequence[Points] = ()) -> None:
-        """Name the columns."""
+        """Copy the columns of `points`."""
         self.key = key
         self.steps: np.ndarray = points.steps.copy()
         self.times: np.ndarray = points.times.copy()
         self.values: np.ndarray = points.values.astype(np.float64)
         self.ghosts: list[Series] = [Series(key, ghost) for ghost in ghosts]
-        """What later attempts replaced, one an attempt."""
+        """Points that later attempts replaced, one series per attempt."""
 
     def __len__(self) -> int:
-        """How many points."""
+        """Number of points."""
         return len(self.steps)
 
     def __repr__(self) -> str:
@@ -40,16 +40,16 @@ class Series:
         return iter((self.steps, self.times, self.values))
 
     def smoothed(self, weight: float) -> Series:
-        """The running mean over all points, debiased: the line of the page at this smoothing, number for number.
+        """The debiased running mean over all points: exactly the line the page draws at this smoothing.
 
-        NaN and infinities stand as they are and are left out of the mean. A weight forgets alike on series of any
-        length from 100 points on; `netscope.analyse.smooth` says how.
+        NaN and infinities are kept as they are and excluded from the mean. A weight has the same visual effect
+        on series of any length from 100 points on; see `netscope.analyse.smooth`.
 
         Args:
-            weight: From 0, the points as they are, to below 1.
+            weight: From 0 (no smoothing) to below 1.
 
         Raises:
-            UsageError: Another weight.
+            UsageError: The weight is out of range.
         """
         check_weight(weight)
         mean = copy.deepcopy(self)
@@ -69,7 +69,7 @@ class Series:
             ms = np.rint(self.times * 1000)
             is_sensible = np.abs(ms) < 1e3 * TIME_LIMIT
             whole = np.where(is_sensible, ms, 0.0).astype(np.int64).astype("datetime64[ms]")
-        whole[~is_sensible] = np.datetime64("NaT")  # of a writer whose clock told no time
+        whole[~is_sensible] = np.datetime64("NaT")  # the writer's clock was out of range
         time = pandas.to_datetime(whole, utc=True)
         return pandas.DataFrame({"time": time, self.key: self.values}, index=pandas.Index(self.steps, name="step"))
 
@@ -87,7 +87,7 @@ def check_weight(weight: float) -> None:
     """Check the weight of a running mean.
 
     Raises:
-        UsageError: Not from 0 to below 1.
+        UsageError: It is not from 0 to below 1.
     """
     if not 0 <= weight < 1:
-        raise UsageError(f"smooth is {weight:g}; a weight is from 0, the points as they are, to below 1, such as 0.6")
+        raise UsageError(f"smooth is {weight:g}; expected a weight from 0 (no smoothing) to below 1, such as 0.6")

@@ -1,7 +1,7 @@
-"""Which servers of this machine show a folder of runs: each leaves a small file there while it runs.
+"""Find the servers of this machine that show a folder of runs: each leaves a small file there while it runs.
 
-`netscope.init` tells the address with it. Nothing is asked over the network: whether a server still runs is seen from
-its process, so only those of this machine, and of this container, are found.
+`netscope.init` prints the address from that file. No network request is made: a server runs if its process exists, so
+only servers of this machine and container are found.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ class Server(msgspec.Struct):
     """A server, as its file describes it."""
 
     url: str
-    """Where a browser on this machine finds it; ends in "/"."""
+    """Address for a browser on this machine; ends in "/"."""
     pid: int
     started: float
-    """When the process began, in Unix seconds."""
+    """Start of the process in Unix seconds."""
     ticks: int = 0
-    """The same in clock ticks since boot; 0: unknown."""
+    """Start of the process in clock ticks since boot; 0: unknown."""
     run_prefix: str = ""
-    """What goes before the ids of this folder's runs where the server shows several folders."""
+    """Prefix of the ids of this folder's runs, if the server shows several folders."""
     host: str = msgspec.field(default_factory=machine.host)
     boot: str = msgspec.field(default_factory=machine.boot)
     pid_ns: int = msgspec.field(default_factory=machine.pid_namespace)
 
     @property
     def is_of_here(self) -> bool:
-        """Whether its process can be looked at from here."""
+        """Whether its process can be checked from here."""
         return (self.host, self.boot, self.pid_ns) == (machine.host(), machine.boot(), machine.pid_namespace())
 
     @property
@@ -52,7 +52,7 @@ class Server(msgspec.Struct):
 
 @contextlib.contextmanager
 def announced(folder: Path, server: Server) -> Iterator[None]:
-    """Leave the file of a server in a folder of runs; where it cannot be written, nobody finds the server."""
+    """Keep the file of a server in a folder of runs; if it cannot be written, the server is not found."""
     path = folder / FOLDER / f"{PREFIX}{server.pid}-{secrets.token_hex(2)}{SUFFIX}"
     with contextlib.suppress(OSError):
         path.parent.mkdir(exist_ok=True)
@@ -70,12 +70,12 @@ def announced(folder: Path, server: Server) -> Iterator[None]:
 
 
 def running(folder: Path) -> Server | None:
-    """A server of this machine that shows a folder now."""
+    """A running server of this machine that shows a folder, if any."""
     return next((server for _, server in _files(folder) if server is not None and server.is_alive), None)
 
 
 def _files(folder: Path) -> list[tuple[Path, Server | None]]:
-    """The files of servers in a folder, and what they say; None: nothing that can be understood."""
+    """The server files in a folder and their content; None if a file is invalid."""
     found: list[tuple[Path, Server | None]] = []
     try:
         names = sorted(os.listdir(folder / FOLDER))

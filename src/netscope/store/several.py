@@ -52,17 +52,17 @@ class Stores:
 
     @property
     def revision(self) -> int:
-        """Grows with every change of any run."""
+        """Increases with every change of any run."""
         return max(store.revision for store in self.stores.values())
 
     @property
     def is_behind(self) -> bool:
-        """Whether `refresh` left something unread because its time was over."""
+        """Whether `refresh` left data unread because its time was up."""
         return any(store.is_behind for store in self.stores.values())
 
     @property
     def reading(self) -> tuple[int, int]:
-        """How many runs were read to their end, of how many."""
+        """Number of completely read runs, and of all runs."""
         done, total = zip(*(store.reading for store in self.stores.values()), strict=True)
         return sum(done), sum(total)
 
@@ -72,25 +72,25 @@ class Stores:
         return sum(store.bytes_read for store in self.stores.values())
 
     def answer_within(self, seconds: float) -> None:
-        """Answer queries within about this time, with what was read so far."""
+        """Answer queries within about this time from the data read so far."""
         for store in self.stores.values():
             store.answer_within(seconds)
 
     def refresh(self, budget_s: float | None = 0.5) -> set[str]:
-        """Follow the journals of all folders; ids of the runs that grew or changed. See `Store.refresh`."""
+        """Read new data of all folders; returns the ids of changed runs. See `Store.refresh`."""
         share = None if budget_s is None else budget_s / len(self.stores)
         return {qualified(name, run) for name, store in self.stores.items() for run in store.refresh(share)}
 
     def begin_with(self, run_ids: Sequence[str]) -> None:
-        """Find these runs and read their beginnings now, so that they are in the table."""
+        """Find these runs and read their beginnings now, so that they appear in the table."""
         for name, own in self._split(run_ids).items():
             self.stores[name].begin_with(own)
 
     def find(self, run_id: str) -> FoundRun:
-        """The store of a run, and its id there.
+        """The store of a run and its id there.
 
         Raises:
-            NotFoundError: No such folder. The run itself may be missing: its store says so.
+            NotFoundError: No such folder. The run itself may be missing.
         """
         name, _, own = run_id.partition(SEPARATOR)
         if name not in self.stores:
@@ -100,7 +100,7 @@ class Stores:
 
     def table(self, since: int = 0, keys: Sequence[str] = ()) -> RunTable:
         """The runs that changed since a revision, oldest first, with the summaries of some keys."""
-        revision = self.revision  # before the rows: what changes while they are read is told next time, too
+        revision = self.revision  # before reading the rows, so that concurrent changes are reported again next time
         runs: list[Run] = []
         removed: list[str] = []
         for name, store in self.stores.items():
@@ -111,7 +111,7 @@ class Stores:
         return RunTable(revision, runs, removed)
 
     def keys(self, run_ids: Sequence[str], kind: Kind | None = None) -> Keys:
-        """Under which names these runs logged series or histograms, and how many did."""
+        """The keys of series and histograms of these runs, and how many runs have each."""
         found: Counter[tuple[str, Kind]] = Counter()
         for name, own in self._split(run_ids).items():
             for key in self.stores[name].keys(own, kind).keys:
@@ -122,7 +122,7 @@ class Stores:
     def columns(
         self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: ChartView | None = None
     ) -> dict[str, Columns]:
-        """The series of one key of some runs, in their order; those that do not have it are left out.
+        """The series of one key of some runs, in their order; runs without the key are left out.
 
         Raises:
             NotFoundError: No such run.
@@ -134,14 +134,14 @@ class Stores:
         return {run: found[run] for run in run_ids if run in found}
 
     def means(self, columns: Mapping[str, Columns], key: str, kind: Kind, weight: float) -> dict[str, Means]:
-        """Running means over all points of series that `columns` gave without a view, by run."""
+        """Running means over all points of series, by run; `columns` must have been read without a view."""
         return self._smoother.of(columns, key, kind, weight)
 
     def edit(self, request: EditRequest) -> list[Run]:
-        """Write names, notes, tags and the archived flag; the runs as they are then, each once.
+        """Change name, notes, tags or archived flag of runs; returns the changed runs.
 
         Raises:
-            NotFoundError: One of the runs is not there; nothing is written.
+            NotFoundError: One of the runs does not exist; nothing is written.
             StorageError: A folder cannot be written.
         """
         for run in request.runs:
@@ -171,11 +171,11 @@ class Stores:
         return sorted(found, key=lambda run: (-run.deleted, run.id))
 
     def delete_for_good(self, run_ids: Sequence[str]) -> Deleted:
-        """Delete runs that are in the trash; see `Store.delete_for_good`."""
+        """Permanently delete runs that are in the trash; see `Store.delete_for_good`."""
         return merged({name: self.stores[name].delete_for_good(own) for name, own in self._split(run_ids).items()})
 
     def _split(self, run_ids: Sequence[str]) -> dict[str, list[str]]:
-        """Own ids by folder. Ids of unknown folders are left out, as runs that are gone are."""
+        """Ids within each store, by folder name. Ids of unknown folders are left out, like ids of missing runs."""
         found: dict[str, list[str]] = {}
         for run_id in run_ids:
             name, _, own = run_id.partition(SEPARATOR)
@@ -189,17 +189,17 @@ Runs = Store | Stores
 
 
 def qualified(folder: str, run_id: str) -> str:
-    """The id of a run among several folders."""
+    """The id of a run across several folders."""
     return f"{folder}{SEPARATOR}{run_id}" if folder else run_id
 
 
 def named(folder: str, run: Run) -> Run:
-    """A run as a row among those of several folders."""
+    """The row of a run across several folders."""
     return replace(run, id=qualified(folder, run.id), folder=folder)
 
 
 def merged(parts: Mapping[str, Deleted]) -> Deleted:
-    """What several folders did, as one."""
+    """Merge the results of several folders."""
     return Deleted(
         [qualified(name, run) for name, part in parts.items() for run in part.runs],
         [problem for part in parts.values() for problem in part.problems],

@@ -1,4 +1,4 @@
-"""A folder of runs, open for reading (and for what people write by hand)."""
+"""An open folder of runs: query, read, edit and delete its runs."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ from netscope.text import natural
 
 
 def _check_list(run_ids: Sequence[str]) -> None:
-    if isinstance(run_ids, str):  # whose letters would be taken for ids
-        raise UsageError(f"expected a list of run ids, found {run_ids!r:.80}; write [{run_ids!r:.80}]")
+    if isinstance(run_ids, str):  # its letters would be taken as ids
+        raise UsageError(f"expected a list of run ids, got {run_ids!r:.80}; write [{run_ids!r:.80}]")
 
 
 def open_store(dir: str | Path = "runs", index: str | None = None) -> Store:
     """Open a folder of runs.
 
     Args:
-        dir: Where the runs are.
+        dir: The folder.
         index: None for SQLite beside the runs, or the address of a PostgreSQL database,
             "postgresql+psycopg://user:password@host/database". `NETSCOPE_INDEX` is the default.
 
     Raises:
-        UsageError: The folder of one run.
+        UsageError: It is the folder of a single run.
         NotFoundError: No such folder.
     """
     return Store(dir, index or os.environ.get("NETSCOPE_INDEX") or None)
 
 
 class FoundRun(NamedTuple):
-    """Where a run is: its store, its id there, and the name of its folder ('' if only one is shown)."""
+    """Where a run is: its store, its id there, and the name of its folder ('' with a single store)."""
 
     store: Store
     id: str
@@ -65,76 +65,76 @@ class FoundRun(NamedTuple):
 
 
 class Store:
-    """All runs of a folder. Safe between threads; any number of stores and processes may be open on one folder."""
+    """All runs of a folder. Thread-safe; any number of stores and processes may open the same folder."""
 
     def __init__(self, folder: str | Path, index: str | None = None) -> None:
         """Open the folder; `refresh` reads it.
 
         Args:
-            folder: Where the runs are.
+            folder: The folder of runs.
             index: None for SQLite beside the runs, or the address of a PostgreSQL database,
                 "postgresql+psycopg://user:password@host/database".
 
         Raises:
-            UsageError: Not a path, or the folder of one run.
+            UsageError: It is not a path, or it is the folder of a single run.
             NotFoundError: No such folder.
         """
         self.folder = folder_of(folder, "the folder of a store").resolve()
         if not self.folder.is_dir():
-            raise NotFoundError(f"no folder {str(folder)!r}; netscope.init(dir={str(folder)!r}) makes it")
+            raise NotFoundError(f"no folder {str(folder)!r}; netscope.init(dir={str(folder)!r}) creates it")
         listing = RunFolder(self.folder.name, self.folder.parent).list_journals()
         if listing is not None and listing.names:
             raise UsageError(
-                f"{str(folder)!r} is the folder of one run; open the folder it is in: {str(self.folder.parent)!r}"
+                f"{str(folder)!r} is the folder of a single run; open its parent folder: {str(self.folder.parent)!r}"
             )
         self.writable = is_writable(self.folder)
         self._indexer = Indexer(self.folder, index)
         self.read = Readers(self._indexer)
-        """What can be read of its runs, by noun."""
+        """Readers by kind of data: series, summaries, histograms, media, layers, console."""
         self._editor = Editor()
 
     def __enter__(self) -> Store:
-        """Use it in a `with`."""
+        """Return the store itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
+        """Close the store."""
         self.close()
 
     def __repr__(self) -> str:
-        with contextlib.suppress(StorageError):  # a database that does not answer
-            self.refresh(0.0)  # finds all runs, if not what they logged
+        with contextlib.suppress(StorageError):  # the database may not answer
+            self.refresh(0.0)  # finds all runs, though not all of their data
         return f"<store {self.folder}: {len(self._indexer.runs):,} runs>"
 
     def _repr_html_(self) -> str:
-        """The page in a notebook's cell."""
+        """Show the page in a notebook cell."""
         return display.notebook().frame(self.folder)
 
     @property
     def backend(self) -> Backend:
-        """Where the index lives."""
+        """The kind of database that holds the index."""
         return self._indexer.index.backend
 
     @property
     def revision(self) -> int:
-        """Grows with every change of any run."""
+        """Increases with every change of any run."""
         return self._indexer.revision
 
     @property
     def problems(self) -> list[str]:
-        """What went wrong with the index, in sentences."""
+        """Problems with the index, as sentences."""
         return list(self._indexer.writer.problems)
 
     @property
     def is_behind(self) -> bool:
-        """Whether `refresh` left something unread because its time was over."""
+        """Whether `refresh` left data unread because its time was up."""
         return self._indexer.is_behind
 
     @property
     def reading(self) -> tuple[int, int]:
-        """How many runs were read to their end, of how many."""
+        """Number of completely read runs, and of all runs."""
         return self._indexer.reading
 
     @property
@@ -147,33 +147,33 @@ class Store:
         self._indexer.index.close()
 
     def answer_within(self, seconds: float) -> None:
-        """Answer queries within about this time, with what was read so far; `Run.total_bytes` shows what is left."""
+        """Answer queries within about this time from the data read so far; `Run.total_bytes` shows what is missing."""
         self._indexer.patience_s = seconds
 
     def begin_with(self, run_ids: Sequence[str]) -> None:
-        """Find these runs and read their beginnings now, so that they are in the table."""
+        """Find these runs and read their beginnings now, so that they appear in the table."""
         self._indexer.begin_with(run_ids)
 
     def refresh(self, budget_s: float | None = 0.5, *, everything: bool = False, first: Sequence[str] = ()) -> set[str]:
-        """Follow the journals; ids of the runs that grew or changed. Cheap when nothing did.
+        """Read new data of all runs; returns the ids of changed runs. Cheap if nothing changed.
 
         Args:
-            budget_s: A large folder is read in pieces of about so many seconds, the newest runs first (`is_behind`
-                says whether there is more); None: all at once.
-            everything: Look at every run at rest, too, instead of at the next few hundred.
-            first: Read these runs before the others and whole, however long that takes.
+            budget_s: Stop after about this many seconds, newest runs first (`is_behind` tells whether there is more);
+                None: read everything.
+            everything: Check all idle runs instead of only the next few hundred.
+            first: Check and completely read these runs first, however long that takes.
         """
         return self._indexer.refresh(budget_s, everything=everything, first=first)
 
     def find(self, run_id: str) -> FoundRun:
-        """The store of a run, and its id there: see `Stores`. The run itself may be missing."""
+        """The store of a run and its id there, as in `Stores`. The run itself may be missing."""
         return FoundRun(self, run_id, "")
 
     def check_is_there(self, run_id: str) -> None:
-        """Refuse the id of a run that is not there.
+        """Check that a run exists.
 
         Raises:
-            NotFoundError: The message lists those there are.
+            NotFoundError: No such run; the message lists the existing ones.
         """
         self._run_folder(run_id)
 
@@ -184,11 +184,11 @@ class Store:
             rows = [f.run for f in self._indexer.runs.values() if f.revision > since]
             removed = [run_id for at, run_id in self._indexer.removed if at > since] if since else []
         rows.sort(key=lambda run: (run.created, run.id))
-        rows = self._summed(rows, keys)
+        rows = self._with_summaries(rows, keys)
         return RunTable(revision, rows, removed)
 
     def keys(self, run_ids: Sequence[str], kind: Kind | None = None) -> Keys:
-        """Under which names these runs logged series or histograms, and how many did. Runs that are gone have none."""
+        """The keys of series and histograms of these runs, and how many runs have each. Missing runs have none."""
         self._indexer.ensure_read()
         alike: Counter[tuple[frozenset[KeySet], frozenset[str]]] = Counter()
         with self._indexer.lock:
@@ -213,9 +213,9 @@ class Store:
     def columns(
         self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: ChartView | None = None
     ) -> dict[str, Columns]:
-        """The series of one key of some runs; those that do not have it are left out. One query for all.
+        """The series of one key of some runs, in one query; runs without the key are left out.
 
-        With a view, a series of far more points than that has pixels comes as its outline: extremes of each 64 points.
+        With a view, a series with far more points than pixels is returned as an outline: the extremes per 64 points.
 
         Raises:
             NotFoundError: No such run.
@@ -223,11 +223,11 @@ class Store:
         return self.read.series.columns(run_ids, key, kind, view)
 
     def means(self, columns: Mapping[str, Columns], key: str, kind: Kind, weight: float) -> dict[str, Means]:
-        """Running means over all points of series that `columns` gave without a view, by run."""
+        """Running means over all points of series, by run; `columns` must have been read without a view."""
         return self.read.means.of(columns, key, kind, weight)
 
     def detail(self, run_id: str) -> RunDetail:
-        """Everything about one run but its series.
+        """Everything about one run except its series.
 
         Raises:
             NotFoundError: No such run.
@@ -254,30 +254,30 @@ class Store:
             return unreadable(self._run_folder(run_id).ordered)
 
     def blob(self, run_id: str, name: str) -> Path:
-        """Where the bytes of an asset lie; never outside the run's folder.
+        """The path of a blob; never outside the run's folder.
 
         Raises:
-            NotFoundError: No such run, not a blob's name, or a link out of the folder.
+            NotFoundError: No such run, not a blob name, or a link that leads out of the folder.
         """
         return blobs.path_inside(self._run_folder(run_id).folder, name)
 
     def runs(self, where: str | Callable[[StoredRun], bool] | None = None, sort: str | None = None) -> list[StoredRun]:
-        """The runs as of now, oldest first.
+        """The current runs, oldest first.
 
         Args:
-            where: A sentence of the filter language, `config.lr < 0.01 and state == "running"` (docs/query.md), plain
-                words, or a function of a run.
-            sort: A field, `config.lr` or `summary["val/acc"].max`; with "-" before it descending.
+            where: A filter such as `config.lr < 0.01 and state == "running"` (docs/query.md), plain words, or a
+                function of a run.
+            sort: A field, `config.lr` or `summary["val/acc"].max`; a leading "-" sorts in descending order.
 
         Raises:
-            UsageError: `where` or `sort` cannot be understood.
+            UsageError: `where` or `sort` is invalid.
         """
         if not (where is None or isinstance(where, str) or callable(where)):
             raise UsageError(
-                f"where is a sentence such as 'config.lr < 0.01' or a function of a run, found {where!r:.80}"
+                f"where: expected a filter such as 'config.lr < 0.01' or a function of a run, got {where!r:.80}"
             )
         if not (sort is None or isinstance(sort, str)):
-            raise UsageError(f"sort is a text such as '-created' or 'config.lr', found {sort!r:.80}")
+            raise UsageError(f"sort: expected a text such as '-created' or 'config.lr', got {sort!r:.80}")
         self.refresh(None, everything=True)
         known = self._known_keys() if where or sort else None
         asked = run_filter.parse_filter(where if isinstance(where, str) else "", known)
@@ -288,20 +288,20 @@ class Store:
         return [run for run in found if where(run)] if callable(where) else found
 
     def _known_keys(self) -> KnownKeys | None:
-        """The keys that names in a filter may stand for; None where there are no runs, so that no name is refused."""
+        """The keys that names in a filter may refer to; None without runs, so that any name is accepted."""
         rows = self.table().runs
         if not rows:
             return None
         series = [key.key for key in self.keys([run.id for run in rows], "scalar").keys]
-        # Of a headline number that was set by hand there need be no series.
+        # A headline number may be set for a key without a series.
         series += [key for run in rows for key in run.rules]
         return KnownKeys(list(dict.fromkeys(key for run in rows for key in run.config)), list(dict.fromkeys(series)))
 
     def run(self, id_or_name: str) -> StoredRun:
-        """One run by its id or its name; of several with that name the newest.
+        """One run by id or name; if several have the name, the newest.
 
         Raises:
-            NotFoundError: No such run; the message lists those there are.
+            NotFoundError: No such run; the message lists the existing ones.
         """
         self.refresh(None, everything=True)
         run_folder = self._indexer.run_folder(id_or_name)
@@ -314,17 +314,17 @@ class Store:
         return StoredRun(self, named[-1])
 
     def edit(self, request: EditRequest) -> list[Run]:
-        """Write names, notes, tags and the archived flag; the runs as they are then, each once.
+        """Change name, notes, tags or archived flag of runs; returns the changed runs.
 
         Raises:
-            NotFoundError: One of the runs is not there; nothing is written.
+            NotFoundError: One of the runs does not exist; nothing is written.
             StorageError: The folder cannot be written.
         """
         self._need_writable("edited")
         run_ids = list(dict.fromkeys(request.runs))
         for run_id in run_ids:
             self._run_folder(run_id)
-        self._indexer.refresh(0.0, first=run_ids)  # tags that the run has just added are kept
+        self._indexer.refresh(0.0, first=run_ids)  # so that tags the run has just added are kept
         for one in [self._run_folder(run_id) for run_id in run_ids]:
             changed = change(request, one.run)
             if changed:
@@ -335,10 +335,10 @@ class Store:
         return [self._run_folder(run_id).run for run_id in run_ids]
 
     def delete(self, run_ids: Sequence[str], force: bool = False) -> Deleted:
-        """Move runs to the trash of the folder. Those that are written, or may still be, stay unless `force` is given.
+        """Move runs to the trash. Runs that are, or may be, still running are kept unless `force` is given.
 
         Raises:
-            UsageError: One id in place of a list of them.
+            UsageError: `run_ids` is one id, not a list.
             StorageError: The folder cannot be written.
         """
         _check_list(run_ids)
@@ -369,7 +369,7 @@ class Store:
         """Bring runs back from the trash.
 
         Raises:
-            UsageError: One id in place of a list of them.
+            UsageError: `run_ids` is one id, not a list.
             StorageError: The folder cannot be written.
         """
         _check_list(run_ids)
@@ -387,14 +387,14 @@ class Store:
         return Deleted(done, problems)
 
     def trash(self) -> list[Trashed]:
-        """The deleted runs, the one deleted last first."""
+        """The deleted runs, most recently deleted first."""
         return trash.listed(self.folder)
 
     def delete_for_good(self, run_ids: Sequence[str]) -> Deleted:
-        """Delete runs that are in the trash; nothing brings them back.
+        """Permanently delete runs that are in the trash.
 
         Raises:
-            UsageError: One id in place of a list of them.
+            UsageError: `run_ids` is one id, not a list.
             StorageError: The folder cannot be written.
         """
         _check_list(run_ids)
@@ -410,7 +410,7 @@ class Store:
                 problems.append(f"{run_id} could not be deleted: {error.strerror}")
         return Deleted(done, problems)
 
-    def _summed(self, rows: list[Run], keys: Sequence[str]) -> list[Run]:
+    def _with_summaries(self, rows: list[Run], keys: Sequence[str]) -> list[Run]:
         found: dict[str, dict[str, Summary]] = defaultdict(dict)
         for key in keys:
             for run_id, summary in self.read.summaries.of([run.id for run in rows], key).items():

@@ -1,4 +1,4 @@
-"""What a run logged that is larger than a number, as people read it: each has a step, a time and a `value`."""
+"""The public types of logged media: each has a step, a time and a `value`."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ _NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as a table's JSON spells them
 
 
 class Array(NamedTuple):
-    """An array of any shape and number type."""
+    """An array of any shape and dtype."""
 
     step: int
     time: float
     value: np.ndarray
     item: int | None = None
-    """Which item of the list that was logged at this step, from 0; None: it was logged alone."""
+    """Index in the list that was logged at this step; None: it was logged alone."""
 
 
 class Text(NamedTuple):
-    """Words."""
+    """A text."""
 
     step: int
     time: float
     value: str
     item: int | None = None
-    """Which item of the list that was logged at this step, from 0; None: it was logged alone."""
+    """Index in the list that was logged at this step; None: it was logged alone."""
 
 
 class Image(NamedTuple):
-    """A picture or a figure; its file is read when `value` is asked for."""
+    """An image or a figure; the file is read when `value` is accessed."""
 
     step: int
     time: float
@@ -49,11 +49,11 @@ class Image(NamedTuple):
     path: Path
     """A PNG file."""
     item: int | None = None
-    """Which item of the list that was logged at this step, from 0; None: it was logged alone."""
+    """Index in the list that was logged at this step; None: it was logged alone."""
 
     @property
     def value(self) -> np.ndarray:
-        """Pixels [y, x, channel]: grey, grey and alpha, RGB, or RGB and alpha; u8, or u16 where so logged.
+        """Pixels [y, x, channel]: grey, grey and alpha, RGB, or RGB and alpha; u8, or u16 if logged as such.
 
         Raises:
             StorageError: The file is gone.
@@ -63,7 +63,7 @@ class Image(NamedTuple):
 
 
 class Audio(NamedTuple):
-    """Sound; its file is read when `value` or `rate` is asked for."""
+    """A sound; the file is read when `value` or `rate` is accessed."""
 
     step: int
     time: float
@@ -71,11 +71,11 @@ class Audio(NamedTuple):
     path: Path
     """A WAV file."""
     item: int | None = None
-    """Which item of the list that was logged at this step, from 0; None: it was logged alone."""
+    """Index in the list that was logged at this step; None: it was logged alone."""
 
     @property
     def rate(self) -> int:
-        """Samples a second."""
+        """Samples per second."""
         return self._read(0)[0]
 
     @property
@@ -92,7 +92,7 @@ class Audio(NamedTuple):
         try:
             with open_blob(self.path) as opened, wave.open(io.BufferedReader(opened), "rb") as file:
                 if file.getsampwidth() != 2:
-                    raise FormatError(f"{self.path}: {8 * file.getsampwidth()} bits a sample, expected 16")
+                    raise FormatError(f"{self.path}: {8 * file.getsampwidth()} bits per sample, expected 16")
                 samples = np.frombuffer(file.readframes(file.getnframes() if n is None else n), "<i2")
                 return file.getframerate(), samples.reshape(-1, file.getnchannels())
         except (wave.Error, EOFError, ValueError) as error:
@@ -100,20 +100,20 @@ class Audio(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Named columns; its file is read when `value` is asked for."""
+    """A table; the file is read when `value` is accessed."""
 
     step: int
     time: float
     path: Path
     """A JSON file: `{"columns": [names], "values": [one list a column]}`."""
     item: int | None = None
-    """Which item of the list that was logged at this step, from 0; None: it was logged alone."""
+    """Index in the list that was logged at this step; None: it was logged alone."""
 
     @property
     def value(self) -> dict[str, list[Any]]:
-        """The columns by name. Where all cells of a column are numbers, NaN and infinities are, too.
+        """The columns by name. In a column of numbers, NaN and infinities are numbers, too.
 
-        Cells that hold a picture, a sound or an array are an `Image`, `Audio` or `Array`, as those logged alone.
+        Cells with an image, a sound or an array are an `Image`, `Audio` or `Array`, like those logged alone.
 
         Raises:
             StorageError: The file is gone.
@@ -127,7 +127,7 @@ class Table(NamedTuple):
             raise FormatError(f"{self.path}: a damaged table: {error}") from error
 
     def _opened(self, cell: Any) -> Any:
-        """What a cell holds: what is larger than a text lies in a file of its own."""
+        """The value of a cell; media are in files of their own."""
         if not isinstance(cell, dict):
             return cell
         inside = msgspec.convert(cell, _Cell)
@@ -140,7 +140,7 @@ class Table(NamedTuple):
         return (Audio if inside.kind == "audio" else Image)(self.step, self.time, inside.text, path)
 
     def to_pandas(self) -> Any:
-        """A DataFrame.
+        """Convert to a DataFrame.
 
         Raises:
             MissingExtraError: pandas is not installed.
@@ -149,7 +149,7 @@ class Table(NamedTuple):
 
 
 def _numbers(column: list[Any]) -> list[Any]:
-    """What JSON spells as a text is a number again among numbers."""
+    """In a column of numbers, convert "NaN", "Infinity" and "-Infinity" back to numbers."""
     if all(cell is None or type(cell) in (int, float) or cell in _NOT_FINITE for cell in column):
         return [float(cell) if isinstance(cell, str) else cell for cell in column]
     return column
@@ -167,20 +167,20 @@ class _Columns(msgspec.Struct):
 
 
 def array(path: Path) -> np.ndarray:
-    """The one array of a safetensors file.
+    """Read the only array of a safetensors file.
 
     Raises:
         StorageError: The file is gone.
-        FormatError: It is damaged, or has none.
+        FormatError: The file is damaged, or has no array.
     """
     stored, _ = safetensors.decode(read(path))
     if not stored:
-        raise FormatError(f"{path}: there is no array in it")
+        raise FormatError(f"{path}: the file has no array")
     return next(iter(stored.values()))
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a blob.
+    """Read the bytes of a blob.
 
     Raises:
         StorageError: It is gone.
@@ -196,7 +196,7 @@ def open_blob(path: Path) -> FileIO:
     """Open a blob for reading.
 
     Raises:
-        StorageError: It is gone, or something else is in its place.
+        StorageError: It is gone, or it is not a regular file.
     """
     try:
         return open_regular(path)
@@ -205,4 +205,4 @@ def open_blob(path: Path) -> FileIO:
 
 
 def _gone(path: Path, error: OSError) -> StorageError:
-    return StorageError(f"what was logged is gone: {path} ({error.strerror})")
+    return StorageError(f"the logged file cannot be read: {path} ({error.strerror})")

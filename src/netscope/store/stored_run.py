@@ -1,4 +1,4 @@
-"""A run as people read it in Python: `store.run("calm-heron").series("loss").values`."""
+"""The public type of a run: `store.run("calm-heron").series("loss").values`."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ if TYPE_CHECKING:
 
 
 class StoredRun:
-    """One run of a store. What it says of itself is as of when it was asked for; series are read anew each time."""
+    """One run of a store. Its properties are as of its creation; series are read anew on each call."""
 
     def __init__(self, store: Store, run: Run) -> None:
-        """Of a store."""
+        """Wrap a row of a store."""
         self._store, self._run = store, run
 
     def __repr__(self) -> str:
         return f"<run {self.name!r} ({self.id}), {self.state}>"
 
     def _repr_html_(self) -> str:
-        """The page of this run in a notebook's cell."""
+        """Show the page of this run in a notebook cell."""
         return display.notebook().frame(self._store.folder, self.id)
 
     @property
     def id(self) -> str:
-        """Name of its folder."""
+        """The name of its folder."""
         return self._run.id
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its display name."""
         return self._run.name
 
     @property
@@ -63,7 +63,7 @@ class StoredRun:
 
     @property
     def unreadable(self) -> str:
-        """Why it cannot be read at all, for instance a journal of a newer version; else ''."""
+        """Why the run cannot be read at all, for instance a journal of a newer version; else ''."""
         return self._store.unreadable(self.id)
 
     @property
@@ -78,37 +78,37 @@ class StoredRun:
 
     @property
     def notes(self) -> str:
-        """What was noted on it."""
+        """Its notes."""
         return self._run.notes
 
     @property
     def archived(self) -> bool:
-        """Whether it was put out of sight."""
+        """Whether it is archived."""
         return self._run.archived
 
     @property
     def created(self) -> datetime | None:
-        """When it began, in local time; None if none of its journals can be read."""
+        """Start of the run, in local time; None if none of its journals can be read."""
         return _local(self._run.created)
 
     @property
     def updated(self) -> datetime | None:
-        """When it was last heard of, in local time; None if none of its journals can be read."""
+        """Last activity of the run, in local time; None if none of its journals can be read."""
         return _local(self._run.updated)
 
     @property
     def duration(self) -> float:
-        """Seconds from its beginning to when it was last heard of; NaN if none of its journals can be read."""
+        """Seconds from start to last activity; NaN if none of its journals can be read."""
         return self._run.updated - self._run.created if self._run.created else math.nan
 
     @property
     def noun(self) -> Run:
-        """The row of the runs table."""
+        """Its row in the runs table."""
         return self._run
 
     @property
     def environment(self) -> Environment:
-        """Where it ran: host, Python, command, git, packages, CPUs, memory and GPUs."""
+        """The environment: host, Python, command, git, packages, CPUs, memory and GPUs."""
         return self.detail().environment
 
     def detail(self) -> RunDetail:
@@ -116,14 +116,14 @@ class StoredRun:
         return self._store.detail(self.id)
 
     def keys(self, kind: Kind = "scalar") -> list[str]:
-        """Under which names it logged series, or histograms."""
+        """The keys under which it logged series, or histograms."""
         return [key.key for key in self._store.keys([self.id], kind).keys]
 
     def series(self, key: str, kind: Kind = "scalar") -> Series:
-        """Every point logged under a key; none where damage to the journal left only its name.
+        """Every point logged under a key; empty if damage to the journal left only the key.
 
         Raises:
-            NotFoundError: No such key; the message lists those there are.
+            NotFoundError: No such key; the message lists the existing ones.
         """
         found = self._store.columns([self.id], key, kind)
         if self.id not in found:
@@ -134,7 +134,7 @@ class StoredRun:
         return Series(key, found[self.id].points, found[self.id].ghosts)
 
     def summary(self, key: str) -> tuple[float, float, float]:
-        """Last, smallest and largest value of a key; NaN where there is none."""
+        """Last, smallest and largest value of a key; NaN without values."""
         found = self._summary(key)
         return float(found.last), float(found.min), float(found.max)
 
@@ -149,7 +149,7 @@ class StoredRun:
         """The histograms logged under a key: step, time, edges, counts.
 
         Raises:
-            NotFoundError: No such key; the message lists those there are.
+            NotFoundError: No such key; the message lists the existing ones.
         """
         found = self._store.read.histograms.logged(self.id, key)
         if not found:
@@ -157,25 +157,25 @@ class StoredRun:
         return found
 
     def layers(self) -> LayerTable:
-        """What `watch` saw: the layers in forward order, and which statistics and bins there are of each tensor."""
+        """The watched layers in forward order, and the statistics and bins available for each tensor."""
         return self._store.read.layers.table(self.id)
 
     def bins(self, key: str) -> Bins:
-        """What `watch` binned of "layer/tensor/quantity": steps, times, and `.dense()`, the counts [step, bin].
+        """The bins recorded for "layer/tensor/quantity": steps, times, and `.dense()`, the counts [step, bin].
 
-        Empty where there is nothing; `netscope.analyse.bins_view.view` merges the bins to a few with edges.
+        Empty if there are none. `netscope.analyse.bins_view.view` merges them into fewer bins with edges.
         """
         return self._store.read.histograms.watched(self.id, key)
 
     def assets(self, key: str | None = None, kind: AssetKind | None = None) -> list[Asset]:
-        """What it logged besides numbers, in the order of key, then step: `asset.key`, `.kind`, `.step`, `.text`."""
+        """Logged media, ordered by key and step: `asset.key`, `.kind`, `.step`, `.text`."""
         return self._store.read.media.assets(self.id, key, kind).assets
 
     def arrays(self, key: str) -> list[Array]:
         """The arrays logged under a key, ascending in step: step, time, value.
 
         Raises:
-            NotFoundError: No such key; the message lists those there are. So do the following.
+            NotFoundError: No such key; the message lists the existing ones. The following methods do the same.
             StorageError: An array's file is gone.
         """
         return [
@@ -184,7 +184,7 @@ class StoredRun:
         ]
 
     def images(self, key: str) -> list[Image]:
-        """The images logged under a key, ascending in step: step, time, caption, path; `.value` are its pixels."""
+        """The images logged under a key, ascending in step: step, time, caption, path; `.value` has the pixels."""
         return [Image(one.step, one.time, one.text, self._blob(one), one.item) for one in self._logged(key, "image")]
 
     def figures(self, key: str) -> list[Image]:
@@ -192,20 +192,20 @@ class StoredRun:
         return [Image(one.step, one.time, one.text, self._blob(one), one.item) for one in self._logged(key, "figure")]
 
     def audio(self, key: str) -> list[Audio]:
-        """The sounds logged under a key: step, time, caption, path; `.value` are its samples, `.rate` a second."""
+        """The sounds logged under a key: step, time, caption, path; `.value` has the samples, `.rate` their rate."""
         return [Audio(one.step, one.time, one.text, self._blob(one), one.item) for one in self._logged(key, "audio")]
 
     def texts(self, key: str) -> list[Text]:
         """The texts logged under a key, ascending in step: step, time, value."""
         found = self._logged(key, "text")
-        # A short text stands in the journal itself, of a long one its beginning.
+        # The journal holds short texts, and the beginning of long ones.
         whole = (
             stored_media.read(self._blob(one)).decode("utf-8", "replace") if one.blob else one.text for one in found
         )
         return [Text(one.step, one.time, text, one.item) for one, text in zip(found, whole, strict=True)]
 
     def tables(self, key: str) -> list[Table]:
-        """The tables logged under a key: step, time, path; `.value` are its columns by name, `.to_pandas()` a frame."""
+        """The tables logged under a key: step, time, path; `.value` has the columns; `.to_pandas()` converts them."""
         return [Table(one.step, one.time, self._blob(one), one.item) for one in self._logged(key, "table")]
 
     def console(
@@ -218,20 +218,20 @@ class StoredRun:
         rank: int | None = None,
         ansi: bool = False,
     ) -> list[ConsoleLine]:
-        """What it printed, line by line as a terminal shows it: time, stream ("out" or "err"), text, rank, process.
+        """Its console output, as a terminal shows it. Per line: time, stream ("out" or "err"), text, rank, process.
 
         The lines of several processes are merged by time.
 
         Args:
-            search: Only lines that contain this, in capitals or not.
-            start: The first of those; negative: from the end.
-            n: At most so many; None: all.
+            search: Only lines that contain this text, ignoring case.
+            start: Index of the first line among those; negative: from the end.
+            n: Maximum number of lines; None: all.
             stream: Only lines of "out" or "err".
             rank: Only lines of this rank.
-            ansi: With the codes of their colours.
+            ansi: Whether to keep colour codes.
 
         Raises:
-            NotFoundError: No such rank; the message lists those there are.
+            NotFoundError: No such rank; the message lists the existing ones.
         """
         process = "" if rank is None else f"rank {rank}"
         most = sys.maxsize if n is None else n
@@ -249,12 +249,12 @@ class StoredRun:
         return self._store.blob(self.id, asset.blob)
 
     def rename(self, name: str) -> None:
-        """Call it otherwise.
+        """Change its name.
 
         Raises:
-            UsageError: No text, or an empty one.
+            UsageError: The name is not a text, or empty.
         """
-        self._edit(name=_text("a name", name))
+        self._edit(name=_text("the name", name))
 
     def tag(self, *tags: str) -> None:
         """Add tags."""
@@ -266,21 +266,21 @@ class StoredRun:
 
     def note(self, notes: str) -> None:
         """Replace its notes."""
-        self._edit(notes=_text("a note", notes, is_empty_fine=True))
+        self._edit(notes=_text("the note", notes, is_empty_fine=True))
 
     def archive(self, archived: bool = True) -> None:
-        """Put it out of sight, or back."""
+        """Archive it, or undo that."""
         self._edit(archived=archived)
 
     def delete(self, force: bool = False) -> None:
-        """Move it to the trash; `store.restore([run.id])` brings it back.
+        """Move it to the trash; `store.restore([run.id])` restores it.
 
         Args:
-            force: Even if a process writes it, or may go on to; what it logs then goes to the trash, too.
+            force: Delete it even if it is or may be still running; what it logs then goes to the trash, too.
 
         Raises:
-            StorageError: It is running, or may be, or the folder cannot be written.
-            NotFoundError: It is not there any more; the message says whether it is in the trash.
+            StorageError: It is or may be running, or the folder cannot be written.
+            NotFoundError: It no longer exists; the message says whether it is in the trash.
         """
         deleted = self._store.delete([self.id], force)
         if deleted.problems:
@@ -297,12 +297,12 @@ def _local(time: float) -> datetime | None:
 
 def _unknown(key: str, known: list[str], what: str, run: str) -> str:
     if not known:
-        return f"run {run!r} has no {what} {key!r}; it has none at all"
+        return f"run {run!r} has no {what} {key!r}; it has none"
     more = f" and {len(known) - 20:,} more" if len(known) > 20 else ""
     return f"run {run!r} has no {what} {key!r}; it has: {', '.join(known[:20])}{more}"
 
 
 def _text(what: str, text: object, *, is_empty_fine: bool = False) -> str:
     if not isinstance(text, str) or not (text.strip() or is_empty_fine):
-        raise UsageError(f"{what} is a text{'' if is_empty_fine else ' that is not empty'}, found {text!r:.80}")
+        raise UsageError(f"{what} must be a{'' if is_empty_fine else ' non-empty'} text, got {text!r:.80}")
     return str.__str__(text)

@@ -1,4 +1,4 @@
-"""Deleted runs: moved whole to `.netscope/trash`, and back, or deleted for good."""
+"""The trash: move runs to `.netscope/trash` and back, list them, or delete them permanently."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from netscope.store.folder import FOLDER
 from netscope.store.ingest.folder_clock import FolderClock
 from netscope.store.ingest.run_folder import RunFolder, is_folder, is_text
 
-BEGINNING_BYTES = 16 << 10  # of a journal: what the run is called is there
+BEGINNING_BYTES = 16 << 10  # of a journal; contains the run's name
 
 
 def folder_of(store: Path) -> Path:
-    """Where deleted runs lie."""
+    """The folder of deleted runs."""
     return store / FOLDER / "trash"
 
 
 def has(store: Path, run_id: str) -> bool:
-    """Whether a run is there."""
+    """Whether a run is in the trash."""
     is_name = "/" not in run_id and "\\" not in run_id and run_id not in ("", ".", "..")
-    return is_name and os.path.isdir(folder_of(store) / run_id)  # Path.is_dir fails on too long a name
+    return is_name and os.path.isdir(folder_of(store) / run_id)  # Path.is_dir raises for very long names
 
 
 def put(store: Path, run_id: str) -> None:
-    """Move a run to the trash; one of the same id that is there already stays beside it.
+    """Move a run to the trash; a run of the same id there is kept, under another name.
 
     Raises:
-        OSError: The file system refused.
+        OSError: The move failed.
     """
     trash = folder_of(store)
     trash.mkdir(parents=True, exist_ok=True)
@@ -40,25 +40,25 @@ def put(store: Path, run_id: str) -> None:
     place = next(trash / name for name in names if not (trash / name).exists())
     (store / run_id).rename(place)
     with contextlib.suppress(OSError):
-        os.utime(place)  # tells when it was deleted
+        os.utime(place)  # the time of deletion
 
 
 def take(store: Path, run_id: str) -> None:
-    """Move a run back.
+    """Move a run out of the trash.
 
     Raises:
         NotFoundError: It is not in the trash.
-        OSError: The file system refused, or a run of this id is there again.
+        OSError: The move failed, or a run with this id exists.
     """
     if not has(store, run_id):
         raise NotFoundError(f"no run {run_id!r} in the trash")
     if (store / run_id).exists():
-        raise FileExistsError(17, "a run of this id is there already", run_id)
+        raise FileExistsError(17, "a run with this id already exists", run_id)
     (folder_of(store) / run_id).rename(store / run_id)
 
 
 def listed(store: Path) -> list[Trashed]:
-    """The deleted runs, the one deleted last first. Of each journal only the beginning is read."""
+    """The deleted runs, most recently deleted first. Only the beginning of each journal is read."""
     trash = folder_of(store)
     try:
         with os.scandir(trash) as entries:
@@ -71,11 +71,11 @@ def listed(store: Path) -> list[Trashed]:
 
 
 def delete_for_good(store: Path, run_id: str) -> None:
-    """Delete a run that is in the trash.
+    """Permanently delete a run that is in the trash.
 
     Raises:
         NotFoundError: It is not in the trash.
-        OSError: The file system refused; what is left stays in the trash.
+        OSError: Deletion failed; the remaining files stay in the trash.
     """
     if not has(store, run_id):
         raise NotFoundError(f"no run {run_id!r} in the trash")
@@ -87,7 +87,7 @@ def _read(trash: Path, name: str, clock: FolderClock) -> Trashed:
     if (listing := folder.list_journals()) is not None:
         folder.set_journals(listing)
     for follower in folder.followers:
-        with contextlib.suppress(OSError, FormatError):  # it is listed under its id
+        with contextlib.suppress(OSError, FormatError):  # then it is listed under its id
             follower.read_new(BEGINNING_BYTES)
     folder.update_state(clock)
     folder.update_row(0)

@@ -1,4 +1,4 @@
-"""The keys that runs have, and which of them a name in a filter stands for."""
+"""The keys of all runs, and how a name in a filter is resolved to one of them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ PARTS = ("last", "min", "max", "value")
 
 
 class KnownKeys(NamedTuple):
-    """Keys of configurations and of series."""
+    """The keys of configurations and of series."""
 
     config: Collection[str]
     series: Collection[str]
 
     def find(self, name: str) -> list[str]:
-        """The keys that a name may stand for: the key of that name, else those that end with it.
+        """The keys that a name may refer to: the key of that name, or else those that end with it.
 
-        `lr` is the key `lr`, else `optimizer.lr` and `train/lr`. `loss.min` is the key of that name, else the smallest
-        value of what `loss` stands for.
+        `lr` is the key `lr`, or else `optimizer.lr` and `train/lr`. `loss.min` is the key of that name, or else the
+        smallest value of the series that `loss` refers to.
         """
         keys = {*self.config, *self.series}
         found = [name] if name in keys else sorted(key for key in keys if key.endswith((f"/{name}", f".{name}")))

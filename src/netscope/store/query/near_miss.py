@@ -1,6 +1,6 @@
-"""What was meant by a filter that cannot be read: the same question as it is written in the filter language.
+"""Suggest a correction for an invalid filter: rewrite the syntax of other languages as the filter language.
 
-`web/src/state/nearMiss.ts` is its twin; the `near` cases of `tests/data/queries.json` hold both to the same answers.
+`web/src/state/nearMiss.ts` is its twin; the `near` cases of `tests/data/queries.json` check that both agree.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from netscope.store.query.parser import CONSTANTS, FIELDS
 STATES = ("running", "finished", "crashed", "killed", "abandoned", "unreadable")
 KEYWORDS = ("and", "or", "not", "in", "is", "missing")
 _WORD = r"[\w./@-]+"
-# A quoted text is one character of the private use area while the rest is rewritten.
+# Each quoted text is replaced by one character of the private use area while the rest is rewritten.
 _MASKS = "\ue000-\uf8ff"
 _VALUE = rf"[{_MASKS}]|{_WORD}"
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
@@ -42,13 +42,13 @@ _SYMBOLS: tuple[tuple[str, str], ...] = (
 
 
 def looks_like_filter(text: str, known: KnownKeys | None) -> bool:
-    """Whether a text without signs of the filter language looks like a filter of another one: `name: x`, `a && b`."""
+    """Whether plain text looks like a filter in the syntax of another tool: `name: x`, `a && b`."""
     found = _FIELD_COLON.match(text)
     return bool(_ATTEMPT.search(text)) or bool(found and known and known.find(found[1]))
 
 
 def correct(text: str, known: KnownKeys | None) -> str:
-    """The text with what other languages write replaced; whether it can be read now is for the caller to find out."""
+    """Rewrite the syntax of other tools; the result may still be invalid."""
     text = text.translate(_STRAIGHT)
     rest = _QUOTED.sub("", text)
     for quote in "\"'":
@@ -67,7 +67,7 @@ def correct(text: str, known: KnownKeys | None) -> str:
     masked = re.sub(r"\b(AND|OR|NOT|IN|IS|And|Or|Not|In|Is)\b", lambda match: match[0].lower(), masked)
     for pattern, by in _SYMBOLS:
         masked = re.sub(pattern, by, masked)
-        # What a rewrite quotes is masked from the next one.
+        # Mask texts that this rewrite quoted before the next one.
         masked = _QUOTED.sub(mask, masked)
     masked = _membership(masked)
     if re.fullmatch(rf"[\s()]*(?:(?:and|or|not|{_STATE})\b[\s()]*)+", masked):
@@ -81,7 +81,7 @@ def correct(text: str, known: KnownKeys | None) -> str:
 
 
 def _membership(text: str) -> str:
-    """`tag: x`, `name contains x` and `key: x`."""
+    """Rewrite `tag: x`, `name contains x` and `key: x`."""
     text = re.sub(
         rf"\btags?\s*(==|!=|:|\b(?:contains|has|includes|is)\b)\s*({_VALUE})",
         lambda match: f"{_quote(match[2])}{' not' if match[1] == '!=' else ''} in tags",
@@ -97,7 +97,7 @@ def _membership(text: str) -> str:
 
 
 def _near_names(text: str, known: KnownKeys | None) -> str:
-    """Names before a comparison that no run has, replaced by the one that looks like them."""
+    """Replace unknown names before a comparison by the most similar known name."""
     if known is None:
         return text
 
@@ -112,7 +112,7 @@ def _near_names(text: str, known: KnownKeys | None) -> str:
 
 
 def _quoted_values(text: str, known: KnownKeys | None) -> str:
-    """Words that stand where a text is expected, in quotes."""
+    """Quote words where a text is expected."""
 
     def bare(word: str) -> str:
         word = word.strip()
@@ -134,7 +134,7 @@ def _quoted_values(text: str, known: KnownKeys | None) -> str:
 
 
 def _is_value(word: str, known: KnownKeys | None) -> bool:
-    """Whether a word means something where it stands: a number, a constant, a name."""
+    """Whether a word needs no quotes: a number, a constant, a keyword or a known name."""
     if re.match(r"[+-]?\.?\d", word) or word in CONSTANTS or word in FIELDS or word in KEYWORDS:
         return True
     return bool(re.match(r"(config|summary)\.", word)) or bool(known and known.find(word))
@@ -145,7 +145,7 @@ def _quote(value: str) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name with the fewest letters to change, in any case; None where more than a third of them differ."""
+    """The name with the smallest edit distance, ignoring case; None if it is more than a third of the length."""
     best, least = None, len(name) // 3
     for other in names:
         if name.lower() == other.lower():
@@ -156,7 +156,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def _distance(a: str, b: str) -> int:
-    """Letters to insert, delete or replace, and neighbours to exchange (the optimal string alignment distance)."""
+    """Number of insertions, deletions, replacements and transpositions (optimal string alignment distance)."""
     rows = [list(range(len(b) + 1))]
     for i in range(1, len(a) + 1):
         above, row = rows[-1], [i]

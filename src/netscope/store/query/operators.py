@@ -1,7 +1,7 @@
-"""What the words of the filter language mean for a run's values.
+"""Operators of the filter language.
 
-What is missing equals only None and is neither smaller nor larger than anything. NaN equals NaN. Whole numbers of any
-size are compared exactly.
+A missing value equals only None and is neither smaller nor larger than anything. NaN equals NaN. Integers of any size
+are compared exactly.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ ORDERS: dict[str, Callable[..., bool]] = {
 
 
 def is_true(value: Value) -> bool:
-    """What counts as yes: as in Python, but NaN is no."""
+    """Truth value as in Python, except that NaN is false."""
     return bool(value) and value == value
 
 
 def constant(value: Value) -> Node:
-    """The same for every run."""
+    """A node with the same value for every run."""
     return lambda run: value
 
 
 def all_of(terms: list[Node]) -> Node:
-    """Whether all of them are so; asks no further than the first that is not."""
+    """Whether all terms are true; stops at the first that is false."""
     return lambda run: all(is_true(term(run)) for term in terms)
 
 
 def comparison(word: str, a: Node, b: Node) -> Node:
-    """Compare two values of a run."""
+    """A node that compares the values of two nodes."""
     match word:
         case "==":
             return lambda run: same(a(run), b(run))
@@ -52,33 +52,33 @@ def comparison(word: str, a: Node, b: Node) -> Node:
 
 
 def same(a: Value, b: Value) -> bool:
-    """Equal, member by member; a truth value is 0 or 1."""
+    """Whether two values are equal; lists by item, booleans as 0 or 1."""
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
     return a == b or (a != a and b != b)
 
 
 def is_missing(value: Value) -> bool:
-    """Nothing, an empty text or an empty list."""
+    """Whether a value is None, an empty text or an empty list."""
     return value is None or (isinstance(value, str | list) and not value)
 
 
 def within(a: Value, b: Value) -> bool:
-    """A member of a list, or a part of a text."""
+    """Whether `a` is an item of the list `b`, or a substring of the text `b`."""
     if isinstance(b, list):
         return any(same(a, value) for value in b)
     return isinstance(a, str) and isinstance(b, str) and a in b
 
 
 def ordered(word: str, a: Value, b: Value) -> bool:
-    """Numbers with numbers, texts with texts; all else is neither smaller nor larger."""
+    """Compare two numbers or two texts; other pairs are neither smaller nor larger."""
     if isinstance(a, int | float) and isinstance(b, int | float):
         return ORDERS[word](a, b)
     return isinstance(a, str) and isinstance(b, str) and ORDERS[word](a, b)
 
 
 def javascript_text(value: Value) -> str:
-    """As JavaScript spells it.
+    """The value as JavaScript's `String` formats it.
 
     >>> [javascript_text(value) for value in (True, 0.25, 64.0, 1e-7, 1e-5, 1e21, float("nan"), float("inf"))]
     ['true', '0.25', '64', '1e-7', '0.00001', '1e+21', 'NaN', 'Infinity']

@@ -1,4 +1,4 @@
-"""The grammar of the filter language: text to a function of a run."""
+"""Parser of the filter language: turns text into a function of a run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MOST_NESTED = 100
 
 
 class Token(NamedTuple):
-    """A piece of the text and where it begins."""
+    """A token and its position in the text."""
 
     kind: str
     text: str
@@ -58,25 +58,26 @@ def _tokens(text: str, what: str) -> list[Token]:
 
 
 class Parser:
-    """Precedence climbs: or, and, not, comparison, sign, atom."""
+    """Recursive descent parser. Precedence from low to high: or, and, not, comparison, sign, atom."""
 
     def __init__(self, text: str, known: KnownKeys | None = None, what: str = "filter") -> None:
-        """Cut the text into tokens; names are taken as they are unless the `known` keys are given.
+        """Split the text into tokens.
 
         Args:
             text: What was typed.
-            known: The keys that runs have; a name that stands for none of them, or for several, is an error.
-            what: What the text is called in errors.
+            known: The keys of all runs, to which names are resolved: an unknown or ambiguous name is an error. None:
+                names are taken as they are.
+            what: How error messages refer to the text.
         """
         self.text, self.known, self.what = text, known, what
         self.keys: set[str] = set()
-        """Series whose summaries are asked about."""
+        """Series whose summaries are needed."""
         self._tokens = _tokens(text, what)
-        self._at = 0
+        self._position = 0
         self._depth = 0
 
     def parse(self) -> Node:
-        """All of the text."""
+        """Parse the whole text."""
         node = self._or()
         if self._next.kind != "end":
             self._fail()
@@ -84,13 +85,13 @@ class Parser:
 
     @property
     def _next(self) -> Token:
-        return self._tokens[self._at]
+        return self._tokens[self._position]
 
     def _take(self, *texts: str) -> str | None:
         kind, text, _ = self._next
         if kind not in ("mark", "name") or text not in texts:
             return None
-        self._at += 1
+        self._position += 1
         return text
 
     def _expect(self, text: str) -> None:
@@ -163,7 +164,7 @@ class Parser:
         sign, signed = 1, False
         while (mark := self._take("+", "-")) is not None:
             sign, signed = (-sign if mark == "-" else sign), signed or mark == "-"
-        inner = self._atom()
+        inner = self._positionom()
         if not signed:
             return inner
 
@@ -173,7 +174,7 @@ class Parser:
 
         return negative
 
-    def _atom(self) -> Node:
+    def _positionom(self) -> Node:
         if self._take("(") is not None:
             return self._group()
         if self._take("[") is not None:
@@ -181,7 +182,7 @@ class Parser:
         token = self._next
         if token.kind not in ("number", "text", "name"):
             self._fail()
-        self._at += 1
+        self._position += 1
         if token.kind == "number":
             is_whole = token.text.isdecimal() and len(token.text) <= MOST_DIGITS
             return constant(int(token.text) if is_whole else float(token.text))
@@ -227,7 +228,7 @@ class Parser:
         return field
 
     def _bare_name(self, name: str) -> Node:
-        """A name of the configuration, else of a series, `.min` or `.max` of one."""
+        """A key of the configuration, else a series, or `.min`, `.max` and the like of one."""
         key = name
         while self._take(".") is not None:
             key += "." + self._word()
@@ -246,7 +247,7 @@ class Parser:
         return value
 
     def _resolve(self, name: str) -> str:
-        """The key that a name stands for."""
+        """Resolve a name to a key."""
         if self.known is None:
             return name
         found = self.known.find(name)
@@ -254,10 +255,10 @@ class Parser:
             return found[0]
         which = f"the {self.what} {self.text!r}: "
         if found:
-            raise UsageError(f"{which}{name!r} may be {', '.join(found[:10])}; type the one that you mean")
+            raise UsageError(f"{which}{name!r} is ambiguous: {', '.join(found[:10])}; type the full name")
         known = [*FIELDS, *self.known.config, *self.known.series]
         raise UsageError(
-            f"{which}no run has {name!r} in its configuration or as a series; there are {', '.join(known[:30])}"
+            f"{which}no run has {name!r} in its configuration or as a series; known names: {', '.join(known[:30])}"
         )
 
     def _summary(self) -> Node:
@@ -276,12 +277,12 @@ class Parser:
         return value
 
     def _path(self, *, dotted: bool) -> str:
-        """What follows `config` or `summary`: .a.b or ["a.b"]. Dots go on only where keys have dots."""
+        """The key after `config` or `summary`: .a.b or ["a.b"]. Several parts are joined only if `dotted`."""
         if self._take("[") is not None:
             token = self._next
             if token.kind != "text":
                 self._fail('; a key in brackets is quoted: ["…"]')
-            self._at += 1
+            self._position += 1
             self._expect("]")
             key = _unquote(token.text)
             while dotted and self._next.text in (".", "["):
@@ -299,7 +300,7 @@ class Parser:
         token = self._next
         if token.kind != "name":
             self._fail()
-        self._at += 1
+        self._position += 1
         return token.text
 
 
@@ -315,12 +316,12 @@ def _unquote(text: str) -> str:
 
 
 def compile_pattern(pattern: str, text: str, what: str = "filter", flags: int = 0) -> re.Pattern[str]:
-    """A regular expression in a filter, or in what is sorted by.
+    """Compile a regular expression in a filter or sort key.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is invalid.
     """
     try:
         return re.compile(pattern, flags)
     except re.error as error:
-        raise UsageError(f"{pattern!r} in the {what} {text!r} is no regular expression: {error}") from error
+        raise UsageError(f"{pattern!r} in the {what} {text!r} is not a valid regular expression: {error}") from error

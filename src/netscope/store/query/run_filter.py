@@ -1,6 +1,6 @@
-r"""The filter language: plain words, a /regular expression/, or `config.lr < 0.01 and state == "running"`.
+r"""Filter and sort runs by plain words, a /regular expression/, or `config.lr < 0.01 and state == "running"`.
 
-`web/src/state/query.ts` is its twin; `tests/data/queries.json` holds both to the same answers.
+`web/src/state/query.ts` is its twin; `tests/data/queries.json` checks that both agree.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ ARCHIVED = re.compile(r"^(not\s+)?archived$")
 
 
 class Query(NamedTuple):
-    """A question to a run."""
+    """A parsed filter."""
 
     test: Callable[[Run], bool]
     keys: list[str]
-    """Series whose summary must be in the run."""
+    """Series whose summaries `test` needs in the run."""
 
 
 def parse_filter(text: str, known: KnownKeys | None = None) -> Query:
-    """Make a test out of what was typed.
+    """Parse a filter.
 
     Args:
         text: What was typed.
-        known: The keys that runs have: names that stand alone are looked for among them.
+        known: The keys of all runs, to which bare names are resolved.
 
     Raises:
-        UsageError: It looks like the filter language but is none; says where, and what to type instead.
+        UsageError: It looks like a filter but is invalid; the message says where, and what to type instead.
     """
     text = text.strip()
     if not text:
@@ -54,8 +54,8 @@ def parse_filter(text: str, known: KnownKeys | None = None) -> Query:
     try:
         return _read(text, known)
     except UsageError as error:
-        if (instead := _correction(text, known)) is not None:
-            raise UsageError(f"{error}; type instead: {instead}") from error
+        if (correction := _correction(text, known)) is not None:
+            raise UsageError(f"{error}; type instead: {correction}") from error
         if is_filter:
             raise
         return _word_search(text)
@@ -73,17 +73,17 @@ def _read(text: str, known: KnownKeys | None) -> Query:
 
 
 def _correction(text: str, known: KnownKeys | None) -> str | None:
-    """What was meant, where that can be read."""
-    instead = near_miss.correct(text, known)
+    """The corrected filter, if that is valid."""
+    correction = near_miss.correct(text, known)
     try:
-        _read(instead, known)
+        _read(correction, known)
     except UsageError:
         return None
-    return instead
+    return correction
 
 
 class Order(NamedTuple):
-    """What to sort by."""
+    """A parsed sort key."""
 
     value: Node
     descending: bool
@@ -91,16 +91,14 @@ class Order(NamedTuple):
 
 
 def order_of(text: str, known: KnownKeys | None = None) -> Order:
-    """What to sort by: a field, `config.…` or `summary[…]`; "-…" descends.
+    """Parse a sort key: a field, `config.…` or `summary[…]`; a leading "-" sorts in descending order.
 
     Raises:
-        UsageError: It is none of them.
+        UsageError: It is none of these.
     """
     typed = text.removeprefix("-").strip()
     if not typed:
-        raise UsageError(
-            "sort names what to sort by, as in created or config.lr; with '-' before it for the other way round"
-        )
+        raise UsageError("sort is empty; expected for example 'created', or '-config.lr' for descending order")
     parser = Parser(text.removeprefix("-"), known, "sort")
     try:
         return Order(parser.parse(), text.startswith("-"), sorted(parser.keys))
@@ -116,7 +114,7 @@ def _searched_text(run: Run) -> str:
 
 
 def sort(runs: Iterable[Run], order: Order) -> list[Run]:
-    """Numbers by their size, then texts in natural order; NaN and what is missing last, either way."""
+    """Sort numbers by size, then texts in natural order; NaN and missing values come last in either direction."""
     there: list[tuple[tuple[bool, float, Natural], Run]] = []
     missing: list[Run] = []
     for run in runs:

@@ -1,1 +1,1 @@
-"""Read what runs logged: chunks from the index and what is not yet indexed from memory, merged."""
+"""Read what runs logged: data from the index merged with data that is still in memory."""

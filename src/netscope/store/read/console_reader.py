@@ -1,4 +1,4 @@
-"""Read what the processes of a run printed: their lines merged by time, or those of one stream, process or word."""
+"""Read the console of a run: the lines of its processes merged by time, filtered by stream, process or search text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from netscope.store.read.lru_cache import LruCache
 from netscope.store.read.series_reader import SeriesReader
 
 CACHE_BYTES = 32 << 20
-LINE_BYTES = 150  # of a line in memory, about
+LINE_BYTES = 150  # approximate size of a line in memory
 NO_LIMIT = 1 << 62
 MAIN = "main"
 
@@ -28,27 +28,27 @@ Stream = Literal["out", "err"]
 
 
 class LineFilter(NamedTuple):
-    """Which lines are asked for; the defaults let all pass."""
+    """Which lines to return; by default all."""
 
     search: str = ""
-    """Only lines that contain this, in capitals or not, whatever their colours."""
+    """Only lines that contain this text, ignoring case and colours."""
     stream: Stream | None = None
     process: str = ""
 
     def passes(self, line: PrintedLine) -> bool:
-        """Whether a line of the process is wanted."""
+        """Whether a line of the process passes, apart from `process` itself."""
         if self.stream is not None and frames.STREAMS.get(line.stream) != self.stream:
             return False
         return not self.search or self.search.lower() in plain(line.text).lower()
 
 
 class WriterOutput(NamedTuple):
-    """What one writer printed: its lines in the index with `upto <= indexed`, then those in memory."""
+    """The console of one writer: its lines in the index with `upto <= indexed`, then those in memory."""
 
     journal: int
     indexed: int
     n: int
-    """How many lines there are, the ones without an end among them."""
+    """Number of lines, including those without a line break yet."""
     in_memory: list[PrintedLine]
     rank: int | None
     process: str
@@ -58,7 +58,7 @@ class ConsoleReader:
     """Reads the consoles of runs."""
 
     def __init__(self, series: SeriesReader) -> None:
-        """Reads where `series` reads; nothing is cached yet."""
+        """Read runs that `series` reads; the cache starts empty."""
         self.series = series
         self._blocks: LruCache[list[PrintedLine]] = LruCache(CACHE_BYTES)
 
@@ -71,43 +71,43 @@ class ConsoleReader:
         stream: Stream | None = None,
         process: str = "",
     ) -> Console:
-        """A window of what the processes of a run printed, by time and with colours; `start` < 0 counts from the end.
+        """A range of console lines of a run, by time, with colour codes; a negative `start` counts from the end.
 
         Args:
-            run_id: Of which run.
-            start: The first line, of those that are wanted.
-            n: At most so many.
-            search: Only lines that contain this.
+            run_id: The run.
+            start: Index of the first line among the matching ones.
+            n: Maximum number of lines.
+            search: Only lines that contain this text.
             stream: Only lines of "out" or "err".
-            process: Only lines of one of `Console.processes`.
+            process: Only lines of this one of `Console.processes`.
 
         Raises:
             NotFoundError: No such run, or no such process in it.
         """
         return self.series.retry(lambda: self._read(run_id, start, n, LineFilter(search, stream, process)))
 
-    def _read(self, run_id: str, start: int, n: int, wanted: LineFilter) -> Console:
-        printed = self._printed(run_id)
+    def _read(self, run_id: str, start: int, n: int, line_filter: LineFilter) -> Console:
+        printed = self._outputs(run_id)
         by_rank = sorted(printed, key=lambda one: (one.rank is None and one.process != MAIN, one.rank or 0))
         processes = list(dict.fromkeys(one.process for one in by_rank))
-        if wanted.process:
-            if wanted.process not in processes:
+        if line_filter.process:
+            if line_filter.process not in processes:
                 there = ", ".join(map(repr, processes)) or "none that printed"
-                raise NotFoundError(f"no process {wanted.process!r} in run {run_id!r}; it has: {there}")
-            printed = [one for one in printed if one.process == wanted.process]
-        if len(printed) == 1 and wanted == LineFilter(process=wanted.process):  # nothing to merge or to look through
+                raise NotFoundError(f"no process {line_filter.process!r} in run {run_id!r}; it has: {there}")
+            printed = [one for one in printed if one.process == line_filter.process]
+        if len(printed) == 1 and line_filter == LineFilter(process=line_filter.process):  # nothing to merge or filter
             (one,) = printed
             first = max(one.n + start, 0) if start < 0 else start
             found = [_console_line(one, line) for line in self._lines(one, first, first + max(n, 0))]
             return Console(first, one.n, found, processes)
-        lines = [(line, one) for one in printed for line in self._lines(one, 0, NO_LIMIT) if wanted.passes(line)]
+        lines = [(line, one) for one in printed for line in self._lines(one, 0, NO_LIMIT) if line_filter.passes(line)]
         first = max(len(lines) + start, 0) if start < 0 else start
         order = _by_time(lines) if len(printed) > 1 else range(len(lines))
         window = [lines[i] for i in order[first : first + max(n, 0)]]
         return Console(first, len(lines), [_console_line(one, line) for line, one in window], processes)
 
-    def _printed(self, run_id: str) -> list[WriterOutput]:
-        """What each writer of a run printed, at one snapshot."""
+    def _outputs(self, run_id: str) -> list[WriterOutput]:
+        """A snapshot of the console of each writer of a run."""
         with self.series.indexer.lock:
             ordered = [f for f in self.series.run_folder(run_id).ordered if attempt_of(f)]
             found = []
@@ -122,7 +122,7 @@ class ConsoleReader:
             return found
 
     def _lines(self, one: WriterOutput, low: int, high: int) -> list[PrintedLine]:
-        """Lines of a writer from `low` to `high`."""
+        """Lines `low` to `high` (exclusive) of a writer."""
         high = min(high, one.n)
         here: dict[int, PrintedLine] = {}
         if one.indexed and low < high:
@@ -142,12 +142,12 @@ class ConsoleReader:
                     here.update(enumerate(block, at))
         here.update(enumerate(one.in_memory, one.n - len(one.in_memory)))
         if any(i not in here for i in range(low, high)):
-            raise IndexLost("lines of the console are missing")
+            raise IndexLost("console lines are missing")
         return [here[i] for i in range(low, high)]
 
 
 def _by_time(lines: list[tuple[PrintedLine, WriterOutput]]) -> list[int]:
-    """The order in which lines of several writers were printed; of one writer's they stay in theirs."""
+    """Order of the lines of several writers by time, keeping the order within each writer."""
     times = np.array([line.time for line, _ in lines])
     writers = np.array([one.journal for _, one in lines])
     for writer in np.unique(writers):
@@ -158,7 +158,7 @@ def _by_time(lines: list[tuple[PrintedLine, WriterOutput]]) -> list[int]:
 
 
 def _process(f: Follower, ordered: list[Follower]) -> str:
-    """What a writer is called among those of its run."""
+    """Name of a writer within its run."""
     start = f.metadata.start
     if start.rank is not None:
         return f"rank {start.rank}"

@@ -1,4 +1,4 @@
-"""Read histograms over steps: the fixed bins of watched tensors, and those that the user logged."""
+"""Read histograms over steps: the fixed bins of watched tensors, and histograms that the user logged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class HistogramReader:
     """Reads histograms of runs."""
 
     def __init__(self, series: SeriesReader) -> None:
-        """Reads where `series` reads."""
+        """Read runs that `series` reads."""
         self.series = series
 
     def watched(self, run_id: str, key: str) -> Bins:
@@ -54,7 +54,7 @@ class HistogramReader:
         )
 
     def logged(self, run_id: str, key: str) -> list[LoggedHistogram]:
-        """The user's own histograms of a key, ascending in step."""
+        """The histograms the user logged under a key, ascending in step."""
         return merged_rows(
             self.series,
             run_id,

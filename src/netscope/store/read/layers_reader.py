@@ -1,4 +1,4 @@
-"""Read what was watched of a run's network, and where the run ran."""
+"""Read the table of watched layers and the environment of a run."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from netscope.store.read.series_reader import SeriesReader
 
 MOST_STEPS = 2000
 CACHE_BYTES = 64 << 20
-ROW_BYTES = 500  # of a table of layers, about
+ROW_BYTES = 500  # approximate size of a row in memory
 STATS: tuple[Stat, ...] = get_args(Stat)  # in the order of the schema
 QUANTITIES: tuple[Quantity, ...] = ("value", "gradient", "update", "activation")
 
 
 class LayersReader:
-    """Reads tables of layers, and environments: both are told once an attempt."""
+    """Reads tables of layers and environments, which each attempt records once."""
 
     def __init__(self, series: SeriesReader, histograms: HistogramReader) -> None:
-        """Reads where these read."""
+        """Read runs that these readers read; the cache starts empty."""
         self.series, self.histograms = series, histograms
         self._tables: LruCache[tuple[int, LayerTable]] = LruCache(CACHE_BYTES)  # with the revision of their runs
 
     def large_metadata(self, run_id: str) -> LargeMetadata:
-        """Environment and layers of the latest attempt that told them."""
+        """Environment and layers from the latest attempt that recorded them, and all changes of layers."""
         return self.series.retry(lambda: self._large_metadata(run_id))
 
     def _large_metadata(self, run_id: str) -> LargeMetadata:
@@ -56,7 +56,7 @@ class LayersReader:
         by_attempt: dict[int, LargeMetadata] = {}
         for number, one in pending:
             if number not in saved and one == LargeMetadata():
-                raise IndexLost("the environment or the layers of a run are missing")
+                raise IndexLost("the environment or layers of a run are missing")
             known = by_attempt.get(attempts[number], LargeMetadata())
             by_attempt[attempts[number]] = known.overlay(decode_large_metadata(saved.get(number), number)).overlay(one)
         merged, last = LargeMetadata(), None
@@ -72,15 +72,15 @@ class LayersReader:
         return merged
 
     def environment(self, run_id: str) -> Environment:
-        """Where the latest attempt ran."""
-        told = self.large_metadata(run_id).environment or {}
+        """The environment of the latest attempt."""
+        environment = self.large_metadata(run_id).environment or {}
         try:
-            return msgspec.convert(told, Environment, strict=False)
+            return msgspec.convert(environment, Environment, strict=False)
         except msgspec.ValidationError:
             return Environment()
 
     def table(self, run_id: str) -> LayerTable:
-        """What was watched: modules in forward order, and per tensor what there is of it."""
+        """The watched modules in forward order, and the statistics available for each tensor."""
         self.series.indexer.ensure_read()
         with self.series.indexer.lock:
             revision = self.series.run_folder(run_id).revision

@@ -1,4 +1,4 @@
-"""Keep what was decoded last, up to a number of bytes."""
+"""A least-recently-used cache, limited by bytes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ V = TypeVar("V")
 
 
 class LruCache(Generic[V]):
-    """Least recently used out first; safe between threads."""
+    """Drops the least recently used values first. Thread-safe."""
 
     def __init__(self, most_bytes: int) -> None:
-        """Empty."""
+        """Start empty."""
         self.most_bytes = most_bytes
         self.n_bytes = 0
         self._kept: OrderedDict[Hashable, tuple[V, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, name: Hashable) -> V | None:
-        """What is kept under a name."""
+        """The value of a key, or None."""
         with self._lock:
             found = self._kept.get(name)
             if found is None:
@@ -30,7 +30,7 @@ class LruCache(Generic[V]):
             return found[0]
 
     def put(self, name: Hashable, value: V, n_bytes: int) -> None:
-        """Keep something of a size; larger than a quarter of all is not kept."""
+        """Store a value of `n_bytes`; values larger than a quarter of `most_bytes` are not stored."""
         with self._lock:
             _, before = self._kept.pop(name, (None, 0))
             self.n_bytes -= before
@@ -43,7 +43,7 @@ class LruCache(Generic[V]):
                 self.n_bytes -= size
 
     def clear(self) -> None:
-        """Keep nothing."""
+        """Remove everything."""
         with self._lock:
             self._kept.clear()
             self.n_bytes = 0

@@ -1,4 +1,4 @@
-"""Read what is larger than a number: images, audio, text, tables and the like."""
+"""Read assets: images, audio, text, tables and other media."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from netscope.store.read.series_reader import RunSnapshot, SeriesReader
 
 
 class LoggedItems(NamedTuple):
-    """What one call logged under a key: one asset, or a list of them."""
+    """The assets that one call logged under a key: one, or a list."""
 
     step: int
     time: float
     assets: list[Asset]
 
     def continues_with(self, asset: Asset) -> bool:
-        """Whether `asset` goes on with this list."""
+        """Whether `asset` is the next item of this list."""
         last = self.assets[-1].item
         is_later = asset.item is not None and last is not None and asset.item > last
         return is_later and (asset.step, asset.time) == (self.step, self.time)
@@ -33,11 +33,11 @@ class MediaReader:
     """Reads assets of runs."""
 
     def __init__(self, series: SeriesReader) -> None:
-        """Reads where `series` reads."""
+        """Read runs that `series` reads."""
         self.series = series
 
     def assets(self, run_id: str, key: str | None = None, kind: AssetKind | None = None) -> Assets:
-        """Assets in the order of key, then step, then item; of what was logged twice at a step the later."""
+        """Assets ordered by key, step and item; if a key was logged twice at a step, the later."""
         return self.series.retry(lambda: self._assets(run_id, key, kind))
 
     def _assets(self, run_id: str, key: str | None, kind: AssetKind | None) -> Assets:
@@ -63,7 +63,7 @@ class MediaReader:
         return Assets(found)
 
     def _asset_blocks(self, snapshot: RunSnapshot) -> list[tuple[int, bytes]]:
-        """Number of the journal and block, in the order of logging."""
+        """(journal id, block) in the order of logging."""
         upto = {p.number: p.indexed for p in snapshot.journals if p.indexed}
         c = tables.asset.c
         query = sql.select(c.journal, c.upto, c.seq, c.body).order_by(c.journal, c.upto, c.seq)

@@ -1,4 +1,4 @@
-"""One curve out of what several writers and attempts logged, and the ghosts of what was replaced."""
+"""Merge a series logged by several writers and attempts into one curve, and ghosts of what was replaced."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from netscope.store.journal.points import is_ascending
 
 
 class SeriesPart(NamedTuple):
-    """What one journal has of a series."""
+    """The part of a series that is in one journal."""
 
     attempt: int
     rank: int
-    """0 where the writer has none."""
+    """0 if the writer has no rank."""
     steps: np.ndarray
     times: np.ndarray
 
 
 class MergedSeries(NamedTuple):
-    """Places in the parts laid end to end."""
+    """Indices into the concatenated parts."""
 
     curve: np.ndarray
     """Ascending in step, each step once."""
     ghosts: list[np.ndarray]
-    """One an attempt of which something was replaced, ascending in step."""
+    """One per attempt with replaced points, ascending in step."""
 
 
 def merge_parts(parts: Sequence[SeriesPart], forks: dict[int, int]) -> MergedSeries:
-    """Lowest rank that has the series; earlier attempts up to the fork of later ones; of equal steps the later.
+    """Take the lowest rank of each attempt, each attempt up to the fork of later ones, and the later of equal steps.
 
-    An attempt that does not say where it goes on replaces what is there from its own first step in this series on: keys
-    may count in different steps (batches and epochs), so the first step of one says nothing about another.
+    An attempt without a recorded fork step replaces points from its own first step in this series on. Keys may count
+    different steps (batches and epochs), so the first step of one key does not apply to another.
 
-    Within a journal the order of the file tells which is later (clocks jump), between journals the time.
+    Within a journal, the later point is the later in the file, because clocks may jump; between journals, time decides.
 
     Args:
-        parts: In the order of (attempt, rank, age).
-        forks: Per attempt that says so, the step it goes on from.
+        parts: Ordered by attempt, rank and age.
+        forks: Per attempt that recorded it, the step from which it continues.
     """
     lowest: dict[int, int] = {}
     for part in parts:
@@ -55,9 +55,9 @@ def merge_parts(parts: Sequence[SeriesPart], forks: dict[int, int]) -> MergedSer
         attempt: _attempt([parts[i] for i in those], [int(starts[i]) for i in those])
         for attempt, those in sorted(attempts.items())
     }
-    goes_on = {attempt: int(steps[0]) for attempt, (_, steps) in found.items()} | forks
+    fork_steps = {attempt: int(steps[0]) for attempt, (_, steps) in found.items()} | forks
     for attempt, (places, steps) in found.items():
-        cut = min((step for number, step in goes_on.items() if number > attempt), default=None)
+        cut = min((step for number, step in fork_steps.items() if number > attempt), default=None)
         if cut is not None:
             n = int(np.searchsorted(steps, cut))
             if n < len(steps):
@@ -68,14 +68,14 @@ def merge_parts(parts: Sequence[SeriesPart], forks: dict[int, int]) -> MergedSer
         return MergedSeries(curves[0], ghosts)
     if not curves:
         return MergedSeries(np.zeros(0, np.int64), [])
-    # A later attempt may log steps before its fork, too.
+    # A later attempt may also log steps before its fork.
     every = np.concatenate(curves)
     steps = np.concatenate([part.steps for part in parts])[every]
     return MergedSeries(every[_last_of_each(steps)], ghosts)
 
 
 def _attempt(parts: list[SeriesPart], starts: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Places and steps of one attempt, ascending, each step once."""
+    """Indices and steps of one attempt, ascending, each step once."""
     places, steps, times = [], [], []
     for part, start in zip(parts, starts, strict=True):
         kept = np.arange(len(part.steps)) if is_ascending(part.steps) else _last_of_each(part.steps)
@@ -92,7 +92,7 @@ def _attempt(parts: list[SeriesPart], starts: list[int]) -> tuple[np.ndarray, np
 
 
 def _last_of_each(steps: np.ndarray) -> np.ndarray:
-    """Places in ascending order of step; of equal steps the last place."""
+    """Indices in ascending order of step; for equal steps only the last."""
     order = np.argsort(steps, kind="stable")
     ordered = steps[order]
     last = np.ones(len(order), bool)

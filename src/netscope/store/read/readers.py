@@ -1,4 +1,4 @@
-"""All readers of a folder of runs, one a noun."""
+"""All readers of a folder of runs, one per kind of data."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from netscope.store.read.summary_reader import SummaryReader
 
 
 class Readers:
-    """What can be read of runs that an `Indexer` follows."""
+    """The readers of the runs that an `Indexer` follows."""
 
     def __init__(self, indexer: Indexer) -> None:
-        """Nothing is read yet."""
+        """Create all readers; nothing is read yet."""
         self.series = SeriesReader(indexer)
         self.means = RunningMeans()
         self.summaries = SummaryReader(self.series)

@@ -1,4 +1,4 @@
-"""Read things with a step and a time that are no numbers, merged as curves are."""
+"""Read rows with a step and a time, such as histograms and assets, and merge them as series are merged."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def merged_rows(
     """The rows of one key of a run, ascending in step.
 
     Args:
-        reader: Of the folder.
+        reader: The series reader of the folder.
         run_id: The run.
-        key: What the rows are of.
-        table: Of the index.
-        decode: The rows of a block of the index; its second argument is the key's place in it.
-        unindexed: What a journal has that is not in the index yet.
+        key: The key of the rows.
+        table: The table of the index; also the kind of the key.
+        decode: Decodes a block of the index; the second argument is the key's column in it.
+        unindexed: Returns the rows of a journal that are not in the index yet.
 
     Raises:
         NotFoundError: No such run.
@@ -43,7 +43,7 @@ def merged_rows(
     def read() -> list[R]:
         snapshot = reader.snapshots([run_id], table, key)[run_id]
         upto = {p.number: p.indexed for p in snapshot.journals if p.indexed}
-        columns = {key_id(table, key): 0}  # in a block; it may be that of a group of keys
+        columns = {key_id(table, key): 0}  # of the key in a block, which may hold a group of keys
         for journal in snapshot.journals:
             columns |= journal.groups
         rows = reader.rows(tables.metadata.tables[table], list(upto), columns)
@@ -65,7 +65,7 @@ def merged_rows(
 
 
 def merge_rows(snapshot: RunSnapshot, found: dict[int, list[Any]]) -> list[Any]:
-    """Stitch things with a step and a time as curves are."""
+    """Merge the rows of several journals, found by journal id, as series are merged."""
     journals = [p for p in snapshot.journals if found.get(p.number)]
     rows = [row for p in journals for row in found[p.number]]
     parts = [

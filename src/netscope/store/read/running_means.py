@@ -1,4 +1,4 @@
-"""Running means of series, remembered: a series that grew costs its new points, until it is 9 % longer."""
+"""Cached running means: for a series that grew, only new points are computed, until it is 9 % longer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CACHE_BYTES = 128 << 20
 
 
 class Means(NamedTuple):
-    """The mean of a series, point by point, and those of its ghosts; f32 where the values are f32, else f64."""
+    """Running mean of a series at each point, and those of its ghosts; f32 if the values are f32, else f64."""
 
     curve: np.ndarray
     ghosts: list[np.ndarray]
@@ -23,21 +23,21 @@ class Means(NamedTuple):
 
 class _KnownMean(NamedTuple):
     values: np.ndarray
-    """What the mean is of."""
+    """The values that were averaged."""
     keep: float
     mean: np.ndarray
     carry: Carry
 
 
 class RunningMeans:
-    """Running means over all points of series."""
+    """Computes running means over all points of series."""
 
     def __init__(self) -> None:
-        """Nothing is known yet."""
+        """The cache starts empty."""
         self._known: LruCache[_KnownMean] = LruCache(CACHE_BYTES)
 
     def of(self, columns: Mapping[str, Columns], key: str, kind: str, weight: float) -> dict[str, Means]:
-        """Means of the series of one key, by run. `columns` are whole, not outlines."""
+        """Running means of the series of one key, by run. `columns` must be complete, not outlines."""
         found: dict[str, np.ndarray] = {}
         waiting: dict[tuple[int, float], list[tuple[str, _KnownMean | None]]] = {}
         for run, series in columns.items():
@@ -54,11 +54,11 @@ class RunningMeans:
         for (n_new, keep), some in waiting.items():
             new = np.stack([columns[run].values[len(columns[run].values) - n_new :] for run, _ in some])
             exact, carry = running_mean(new, keep, _stacked([known for _, known in some]))
-            means = exact.astype(new.dtype)  # as fine as the values: half the bytes to keep, to thin and to send
+            means = exact.astype(new.dtype)  # the precision of the values: half the bytes for f32
             for i, (run, known) in enumerate(some):
                 mean = means[i] if known is None else np.concatenate((known.mean, means[i]))
-                values, stands = columns[run].values, Carry(carry.total[i : i + 1], carry.n[i : i + 1])
-                self._known.put((run, key, kind, weight), _KnownMean(values, keep, mean, stands), 2 * mean.nbytes + 500)
+                values, state = columns[run].values, Carry(carry.total[i : i + 1], carry.n[i : i + 1])
+                self._known.put((run, key, kind, weight), _KnownMean(values, keep, mean, state), 2 * mean.nbytes + 500)
                 found[run] = mean
         return {run: Means(found[run], _ghosts(series, weight)) for run, series in columns.items()}
 
@@ -71,7 +71,7 @@ def _ghosts(series: Columns, weight: float) -> list[np.ndarray]:
 
 
 def _begins_with(values: np.ndarray, first: np.ndarray) -> bool:
-    """Whether these are the first of the values, to the last bit."""
+    """Whether `values` begins with `first`, bit by bit."""
     if values.dtype != first.dtype or len(values) < len(first):
         return False
     kind = f"u{values.itemsize}"
@@ -79,6 +79,6 @@ def _begins_with(values: np.ndarray, first: np.ndarray) -> bool:
 
 
 def _stacked(known: list[_KnownMean | None]) -> Carry:
-    """The state of the means of several series; an unknown series starts empty."""
+    """The states of several running means as one; a new series starts empty."""
     carries = [Carry(np.zeros(1), np.zeros(1, np.int64)) if one is None else one.carry for one in known]
     return Carry(*(np.concatenate(parts) for parts in zip(*carries, strict=True)))

@@ -1,4 +1,4 @@
-"""Read series: chunks from the index and the unindexed from memory, stitched; one query for any number of runs."""
+"""Read series: chunks from the index plus unindexed points from memory, merged; one query for any number of runs."""
 
 from __future__ import annotations
 
@@ -33,39 +33,39 @@ class Columns(NamedTuple):
 
     points: Points
     ghosts: list[Points]
-    """What a later attempt replaced."""
+    """Points that a later attempt replaced."""
     revision: int
 
     @property
     def steps(self) -> np.ndarray:
-        """Of the curve, i64."""
+        """Steps of the curve, i64."""
         return self.points.steps
 
     @property
     def times(self) -> np.ndarray:
-        """Of the curve, Unix seconds."""
+        """Times of the curve, Unix seconds."""
         return self.points.times
 
     @property
     def values(self) -> np.ndarray:
-        """Of the curve, f32 or f64."""
+        """Values of the curve, f32 or f64."""
         return self.points.values
 
 
 class ChartView(NamedTuple):
-    """What a chart can show."""
+    """The range and resolution of a chart."""
 
     px: int
     low: float | None = None
-    """Steps at its edges; None: as far as there are any."""
+    """Steps at the edges; None: no limit."""
     high: float | None = None
     is_over_time: bool = False
-    """Its x is the time, not the step; then it has no edges of its own."""
+    """Whether x is time instead of step; `low` and `high` are then None."""
 
     def is_filled_by(self, outline: Points) -> bool:
-        """Whether an outline has two bins a pixel column, so that nobody sees that it is one.
+        """Whether an outline has at least two bins per pixel column, so that it looks like the full series.
 
-        Where points are far apart, as after logging became rarer, the bins that are wide enough elsewhere are not.
+        The widest gap counts: logging may become rarer, so that bins are wide in one part only.
         """
         x = outline.times if self.is_over_time else outline.steps
         start = 0 if self.low is None else int(np.searchsorted(x, self.low))
@@ -74,12 +74,12 @@ class ChartView(NamedTuple):
             return False
         left = float(x[0]) if self.low is None else self.low
         right = float(x[-1]) if self.high is None else self.high
-        gaps = np.diff(x[max(start - 1, 0) : end + 1].astype(np.float64))  # those across the edges, too
+        gaps = np.diff(x[max(start - 1, 0) : end + 1].astype(np.float64))  # including those across the edges
         return bool(float(gaps.max()) * self.px <= 2 * (right - left))
 
 
 class JournalSnapshot(NamedTuple):
-    """A journal at one snapshot: its rows in the index with `upto <= indexed`, then its tail."""
+    """A snapshot of one journal: its rows in the index with `upto <= indexed`, then its memtable."""
 
     number: int
     attempt: int
@@ -88,43 +88,43 @@ class JournalSnapshot(NamedTuple):
     memtable: Memtable
     has_key: bool
     n_indexed: int
-    """How many points, or other things, of the key the index has to have."""
+    """Number of values of the key that the index must have."""
     is_redefined: bool
     groups: dict[int, int]
-    """Groups of keys in whose blocks the index may have points of the key: their numbers, and its column in each."""
+    """Group id -> column of the key, for groups of keys whose blocks may hold points of it."""
 
     def check(self, found: int) -> None:
-        """Compare what the index gave with what it has to have.
+        """Check the number of values that the index returned.
 
         Raises:
-            IndexLost: There is less of it, or more.
+            IndexLost: There are fewer values than expected, or more.
         """
         if found < self.n_indexed or (found > self.n_indexed and not self.is_redefined):
-            raise IndexLost(f"it gave {found:,} of {self.n_indexed:,} values")
+            raise IndexLost(f"it returned {found:,} of {self.n_indexed:,} values")
 
 
 class ChunkRow(NamedTuple):
-    """A row of the index that has points of a series."""
+    """A row of the index with points of a series."""
 
     upto: int
     seq: int
     n: int
     block: bytes
     column: int | None
-    """In the block of a group of keys; None: the block is of the series alone."""
+    """Column in the block of a group of keys; None: the block holds only this series."""
 
 
 class RunSnapshot(NamedTuple):
-    """A run at one snapshot."""
+    """A snapshot of one run."""
 
     journals: list[JournalSnapshot]
     forks: dict[int, int]
-    """Per attempt that says so, the step it goes on from."""
+    """Per attempt that recorded it, the step from which it continues."""
     revision: int
 
     @property
     def is_merged(self) -> bool:
-        """Whether the series has more than one journal, of which one may replace points of another."""
+        """Whether several journals have the series, so that one may replace points of another."""
         return bool(self.forks) or sum(journal.has_key for journal in self.journals) > 1
 
 
@@ -132,7 +132,7 @@ class SeriesReader:
     """Reads series of runs that an `Indexer` follows."""
 
     def __init__(self, indexer: Indexer) -> None:
-        """Nothing is cached yet."""
+        """The caches start empty."""
         self.indexer = indexer
         self._kept_chunks: LruCache[tuple[int, Points]] = LruCache(CACHE_BYTES)
         self._kept_series: LruCache[Columns] = LruCache(CACHE_BYTES)
@@ -140,15 +140,15 @@ class SeriesReader:
     def columns(
         self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: ChartView | None = None
     ) -> dict[str, Columns]:
-        """The series of one key, or outlines that fill the view; runs that do not have it are left out."""
+        """The series of one key, as outlines if those suffice for the view; runs without the key are left out."""
         return self.retry(lambda: self._columns(run_ids, key, kind, view))
 
     def of_run(self, run_id: str, keys: Sequence[str], kind: Kind = "scalar") -> dict[str, Columns]:
-        """Many series of one run in as few queries as there can be; those that it does not have are left out."""
+        """Many series of one run in as few queries as possible; missing series are left out."""
         return self.retry(lambda: self._of_run(run_id, keys, kind))
 
     def steps_of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> np.ndarray:
-        """All steps at which any of these series has a point. Of keys that are logged together only one is read."""
+        """All steps at which any of these series has a point. Only one of keys that are logged together is read."""
         self.indexer.ensure_read()
         with self.indexer.lock:
             sets_of: dict[str, list[tuple[int, int]]] = {}
@@ -185,7 +185,7 @@ class SeriesReader:
         }
 
     def _of_journal(self, kind: Kind, journals: dict[str, JournalSnapshot]) -> dict[str, Points]:
-        """What the index has of many keys of one journal."""
+        """The indexed points of many keys of one journal."""
         if not any(journal.indexed for journal in journals.values()):
             return {}
         journal = next(iter(journals.values()))
@@ -208,7 +208,7 @@ class SeriesReader:
         return _decoded(series)
 
     def snapshots(self, run_ids: Sequence[str], kind: str = "", key: str = "") -> dict[str, RunSnapshot]:
-        """Runs as they are now.
+        """Take snapshots of runs.
 
         Raises:
             NotFoundError: No such run.
@@ -233,7 +233,7 @@ class SeriesReader:
         return run_folder
 
     def retry(self, read: Callable[[], T]) -> T:
-        """Read; if the index turns out to be broken, build it anew and read again."""
+        """Call `read`; if the index turns out to be broken, rebuild it and call `read` again."""
         self.indexer.ensure_read()
         index = self.indexer.index
         try:
@@ -246,7 +246,7 @@ class SeriesReader:
         try:
             return read()
         except BROKEN as error:
-            raise StorageError(f"the index was rebuilt and cannot be read all the same: {error}") from error
+            raise StorageError(f"the index was rebuilt but still cannot be read: {error}") from error
 
     def _columns(self, run_ids: Sequence[str], key: str, kind: str, view: ChartView | None) -> dict[str, Columns]:
         result: dict[str, Columns] = {}
@@ -287,7 +287,7 @@ class SeriesReader:
         return {run_id: result[run_id] for run_id in run_ids if run_id in result}
 
     def _kept(self, name: tuple[str, str, str], revision: int, view: ChartView | None) -> Columns | None:
-        """What was read of a series before, if it is as of now and serves."""
+        """The cached series, if it is current and sufficient for the view."""
         whole = self._kept_series.get((*name, False))
         if whole is not None and whole.revision == revision:
             return whole
@@ -299,7 +299,7 @@ class SeriesReader:
     def _chunks(
         self, wanted: dict[int, int], key: int, columns: dict[int, int | None], generation: str, outline: bool
     ) -> dict[int, Points]:
-        """What the index has of a key, per journal, up to an offset: whole, or the outlines of chunks that have any."""
+        """The indexed points of a key up to an offset, by journal: complete, or outlines of chunks that have one."""
         found: dict[int, Points] = {}
         since: dict[int, int] = {}
         for number, indexed in wanted.items():
@@ -338,7 +338,7 @@ class SeriesReader:
 
 @functools.lru_cache
 def _blocks(table: sql.Table, outline: bool, is_all: bool) -> sql.Select[Any]:
-    """The query of `rows`, made once: SQLAlchemy takes longer to make it than SQLite to answer it."""
+    """The query of `rows`, cached because building it takes SQLAlchemy longer than running it takes SQLite."""
     c = table.c
     block = sql.func.coalesce(c.outline, c.block).label("block") if outline else c.block
     query = sql.select(c.key, c.journal, c.upto, c.seq, c.n, block)
@@ -347,7 +347,7 @@ def _blocks(table: sql.Table, outline: bool, is_all: bool) -> sql.Select[Any]:
 
 
 def unknown_run(run_id: str, known: list[str]) -> str:
-    """A sentence that says which runs there are."""
+    """The message for an unknown run, which lists the existing ones."""
     if not known:
         return f"no run {run_id!r}; the folder has no runs"
     more = f" and {len(known) - 8:,} more" if len(known) > 8 else ""
@@ -361,7 +361,7 @@ def _journal_snapshot(follower: Follower, kind: str, key: str) -> JournalSnapsho
 
 
 def _journal_snapshots(follower: Follower, kind: str, keys: Sequence[str]) -> dict[str, JournalSnapshot]:
-    """What a journal has of many keys; those that were never announced are left out."""
+    """Snapshots of one journal for many keys; keys that are in none of its key sets are left out."""
     sets: dict[str, list[KeySet]] = {}
     wanted = dict.fromkeys(keys).keys()
     for one in follower.sets(kind):
@@ -388,18 +388,18 @@ def _groups(sets: list[KeySet], key: str) -> dict[int, int]:
 
 
 def _forks(run_folder: RunFolder, kind: str) -> dict[int, int]:
-    return {} if kind == "system" else run_folder.recorded_forks  # a machine's time goes on in each attempt
+    return {} if kind == "system" else run_folder.recorded_forks  # system metrics continue over time across attempts
 
 
 def _decoded(series: dict[T, list[ChunkRow]]) -> dict[T, Points]:
-    """Points of series out of their rows, which come in any order. `n` is what the rows say."""
+    """Decode the points of series from their rows, in any order. `n` is the sum of the rows' `n`."""
     for rows in series.values():
         rows.sort(key=lambda row: row[:2])
     alone = {
         name: [row.block for row in rows] for name, rows in series.items() if all(row.column is None for row in rows)
     }
     found = dict(zip(alone, codec.decode_all(list(alone.values())), strict=True))
-    groups: dict[int, codec.ColumnGroup] = {}  # by the identity of their blocks, which many series may have in common
+    groups: dict[int, codec.ColumnGroup] = {}  # by `id` of the block, which many series may share
     for name, rows in series.items():
         if name not in found:
             found[name] = concatenate([_of_row(row, groups) for row in rows])
@@ -418,7 +418,7 @@ def _of_row(row: ChunkRow, groups: dict[int, codec.ColumnGroup]) -> Points:
 def _curve(
     journals: list[JournalSnapshot], points: list[Points], snapshot: RunSnapshot, ascends: Callable[[np.ndarray], bool]
 ) -> Columns:
-    if len(points) == 1 and not snapshot.forks and ascends(points[0].steps):  # nearly all there are
+    if len(points) == 1 and not snapshot.forks and ascends(points[0].steps):  # the usual case
         return Columns(points[0], [], snapshot.revision)
     parts = [SeriesPart(p.attempt, p.rank, one.steps, one.times) for p, one in zip(journals, points, strict=True)]
     merged = merge_parts(parts, snapshot.forks)
@@ -431,10 +431,10 @@ def _curve(
 
 
 class _Ascends(dict[int, tuple[bool, np.ndarray]]):
-    """Whether steps ascend, looked at once for those that many series share."""
+    """Whether steps ascend, computed once for arrays that many series share."""
 
     def __call__(self, steps: np.ndarray) -> bool:
-        """They are kept, so that no others can have their `id`."""
+        """The array is stored, so that its `id` is not reused."""
         if id(steps) not in self:
             self[id(steps)] = is_ascending(steps), steps
         return self[id(steps)][0]

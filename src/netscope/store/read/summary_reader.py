@@ -1,6 +1,6 @@
-"""Last, smallest, largest and headline value of a key for each run.
+"""Read the summary of a key for each run: last, smallest, largest and headline value.
 
-They come from the numbers kept of a series, not from its points, unless a run asks for the mean.
+Summaries come from the index's table `series`, not from points, unless a run's rule asks for the mean.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from netscope.store.read.lru_cache import LruCache
 from netscope.store.read.series_reader import Columns, SeriesReader
 
 CACHE_BYTES = 256 << 20
-ENTRY_BYTES = 300  # of a run's summary, about
+ENTRY_BYTES = 300  # approximate size of a run's summary in memory
 KeptSummaries = dict[str, tuple[int, Summary | None]]
-"""Per run its revision, and the summary of then."""
+"""Per run, its revision and the summary at that revision."""
 NEVER = (-1, None)
 IndexedRange = Sequence[Any]  # last step, last, min, max
 
@@ -39,7 +39,7 @@ class Range(NamedTuple):
 
 
 class SingleJournalRun(NamedTuple):
-    """A run of which one journal, at one snapshot, has the key or none has."""
+    """A snapshot of a run in which at most one journal has the key."""
 
     run_id: str
     revision: int
@@ -50,7 +50,7 @@ class SingleJournalRun(NamedTuple):
 
 
 def number(value: float | None) -> Number:
-    """A float, or its word where JSON has none.
+    """A float, or its name if JSON cannot represent it.
 
     >>> number(float("-inf"))
     '-Infinity'
@@ -63,15 +63,15 @@ def number(value: float | None) -> Number:
 
 
 class SummaryReader:
-    """Remembers the summaries of runs that did not change."""
+    """Reads summaries, and caches them while runs do not change."""
 
     def __init__(self, series: SeriesReader) -> None:
-        """Nothing is indexed yet."""
+        """The cache starts empty."""
         self.series = series
         self._kept: LruCache[KeptSummaries] = LruCache(CACHE_BYTES)
 
     def of(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
-        """The summary of each run that has the key, or that was told a headline number for it."""
+        """The summary of each run that has the key, or a headline number set for it."""
         return self.series.retry(lambda: self._of(run_ids, key))
 
     def _of(self, run_ids: Sequence[str], key: str) -> dict[str, Summary]:
@@ -79,7 +79,7 @@ class SummaryReader:
         single, others, rules = self._stale(run_ids, before, key)
         kept = before
         if single or others:
-            # A new dict: other threads read the one before. It begins anew when most of it is of runs that are gone.
+            # A new dict, because other threads read the old one. It starts empty if most entries are of removed runs.
             kept = dict(before) if len(before) <= 2 * len(self.series.indexer.runs) + 100 else {}
             snapshots = self.series.snapshots(others, "scalar", key)
             many: list[str] = []
@@ -112,7 +112,7 @@ class SummaryReader:
     def _stale(
         self, run_ids: Sequence[str], before: KeptSummaries, key: str
     ) -> tuple[list[SingleJournalRun], list[str], dict[str, Rule | Number]]:
-        """Which of the runs changed: those of one journal, nearly all there are, and the others; and their rules."""
+        """The changed runs: those with one journal (the usual case), the others, and their rules."""
         single: list[SingleJournalRun] = []
         others: list[str] = []
         rules: dict[str, Rule | Number] = {}
@@ -141,7 +141,7 @@ class SummaryReader:
         query = sql.select(c.journal, c.last_step, c.last, c.min, c.max, c.check).where(c.key == key_id("scalar", key))
         query = query.where(within(c.journal, numbers, len(self.series.indexer.runs)))
         with self.series.indexer.index.reading() as connection:
-            # Plain tuples of numbers: of tens of thousands of other objects the garbage collector makes a pause.
+            # Plain tuples of numbers: tens of thousands of other objects would cause a garbage collection pause.
             rows = connection.execute(query).cursor.fetchall()
             of_key = key_id("scalar", key)
             for row in rows:
@@ -151,7 +151,7 @@ class SummaryReader:
 
 
 def _by_rule(range: Range | None, rule: Rule | Number | None, mean: Number = "NaN") -> Summary | None:
-    """A series' summary, with the headline number that its rule asks for; a number as the rule needs no series."""
+    """The summary of a series with the headline number by its rule; if the rule is a number, no series is needed."""
     match rule:
         case None | "last" | "min" | "max" | "mean":
             if range is None:
