@@ -20,7 +20,7 @@ from netscope.errors import NetscopeError, NotFoundError, UsageError
 from netscope.schema.run import Deleted, Run
 from netscope.store.folder import folder_of
 from netscope.store.journal import exact_numbers
-from netscope.store.journal.limits import COLOURS, plain
+from netscope.store.journal.limits import COLOURS, strip_colours
 from netscope.text import duration, natural, visible, visible_line, width
 
 WIDEST = 80  # characters of a cell
@@ -184,7 +184,7 @@ def console(
     is_coloured = sys.stdout.isatty() if colour is None else colour
     write_data()
     for line in lines:
-        sys.stdout.write(f"{coloured(line.text) if is_coloured else visible_line(plain(line.text))}\n")
+        sys.stdout.write(f"{coloured(line.text) if is_coloured else visible_line(strip_colours(line.text))}\n")
 
 
 def tell_of_others(host: str, urls: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from netscope.record.capture import terminal
 from netscope.record.capture.terminal import Terminal, changed_style
-from netscope.store.journal.limits import plain
+from netscope.store.journal.limits import strip_colours
 
 MOVES = [
     "\r",
@@ -47,7 +47,7 @@ LETTERS = [
 def shown(text: str) -> list[str]:
     one = Terminal()
     one.feed(text)
-    return [plain(row.text) for row in one.rows]
+    return [strip_colours(row.text) for row in one.rows]
 
 
 def by_pyte(text: str) -> list[str]:

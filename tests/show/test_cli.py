@@ -170,7 +170,7 @@ def test_a_run_may_be_named_by_its_name(folder, write, capsys):
         (["show", "{folder}", "--host", "no.such.host.invalid"], "no.such.host.invalid"),
         (["show", "{folder}", "--colour"], "colour"),
         (["shwo"], "shwo"),
-        (["runs", "{folder}", "--sort", "-"], "created or config.lr"),
+        (["runs", "{folder}", "--sort", "-"], "expected for example 'created'"),
         (["runs", "{folder}/a"], "folder of a single run"),
         (["show", "{folder}/a", "--port", "0"], "folder of a single run"),
         (["export", "{folder}/a", "a"], "folder of a single run"),

@@ -262,7 +262,7 @@ def test_the_size_of_the_pieces_changes_nothing(tmp_path: Path, parts: list[byte
         patch.setattr(following, "PIECE_BYTES", 8 * size)
         patch.setattr(following, "MAX_PIECE_BYTES", 16 * size)
         piecewise = follow(path)
-        patch.setattr(frames, "ENOUGH", 0)  # all frames of a piece are checked at once
+        patch.setattr(frames, "FRAME_BY_FRAME_FACTOR", 0)  # all frames of a piece are checked at once
         together = follow(path)
     assert (seen(piecewise), piecewise.offset) == (seen(at_once), at_once.offset)
     assert (seen(together), together.offset) == (seen(at_once), at_once.offset)

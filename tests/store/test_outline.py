@@ -37,9 +37,9 @@ def test_an_outline_is_made_of_points_and_reaches_every_extreme_within_a_bin(tmp
     assert points.n == N
     assert len(points.steps) < N / 20
     assert points.values.tolist() == values[points.steps].tolist()
-    for start in range(0, N, chunks.BIN):  # a stretch of the curve, and the outline a bin around it
-        stretch = values[start : start + chunks.BIN]
-        near = values[points.steps[np.abs(points.steps - start) <= 2 * chunks.BIN]]
+    for start in range(0, N, chunks.BIN_POINTS):  # a stretch of the curve, and the outline a bin around it
+        stretch = values[start : start + chunks.BIN_POINTS]
+        near = values[points.steps[np.abs(points.steps - start) <= 2 * chunks.BIN_POINTS]]
         assert near.min() <= stretch.min()
         assert near.max() >= stretch.max()
     assert {values.min(), values.max()} <= set(points.values.tolist())
@@ -134,12 +134,12 @@ def test_steps_that_begin_anew_are_never_outlined(tmp_path: Path, opened: Open) 
 
 
 def test_one_step_logged_again_across_two_chunks_replaces_the_first(tmp_path: Path, opened: Open) -> None:
-    values = noise(2 * chunks.CHUNK)
-    steps = np.concatenate((np.arange(chunks.CHUNK), np.arange(chunks.CHUNK) + chunks.CHUNK - 1))
+    values = noise(2 * chunks.CHUNK_POINTS)
+    steps = np.concatenate((np.arange(chunks.CHUNK_POINTS), np.arange(chunks.CHUNK_POINTS) + chunks.CHUNK_POINTS - 1))
     written(tmp_path, values, steps).end().write(tmp_path / "r")
     found = opened(tmp_path).columns(["r"], "loss", view=ChartView(20))["r"]
-    assert found.values[chunks.CHUNK - 1] == values[chunks.CHUNK]
-    assert len(found.steps) == 2 * chunks.CHUNK - 1
+    assert found.values[chunks.CHUNK_POINTS - 1] == values[chunks.CHUNK_POINTS]
+    assert len(found.steps) == 2 * chunks.CHUNK_POINTS - 1
 
 
 def test_a_resumed_series_comes_whole(tmp_path: Path, opened: Open) -> None:

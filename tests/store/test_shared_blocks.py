@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from netscope.analyse.bins import Histograms
 from netscope.record.journal.array_frames import bins_frame
 from netscope.store.index import tables
-from netscope.store.index.chunks import SHORT
+from netscope.store.index.chunks import FEW_ROWS
 from netscope.store.journal.memtable import KEYS_PER_GROUP, WIDE
 from netscope.store.store import Store
 from tests.fuzzing import examples
@@ -143,8 +143,8 @@ def n_blocks(store: Store) -> int:
 @pytest.mark.parametrize(
     ("n_rows", "n_keys", "blocks"),
     [
-        (SHORT - 1, WIDE + 1, -(-(WIDE + 1) // KEYS_PER_GROUP)),
-        (SHORT, WIDE + 1, WIDE + 1),
+        (FEW_ROWS - 1, WIDE + 1, -(-(WIDE + 1) // KEYS_PER_GROUP)),
+        (FEW_ROWS, WIDE + 1, WIDE + 1),
         (3, WIDE, WIDE),
         (3, 1000, 32),
     ],
@@ -183,12 +183,12 @@ def test_layers_are_told_of_a_folder_that_nobody_has_read_yet(tmp_path: Path) ->
 
 
 def test_runs_of_few_and_of_many_rows_are_read_in_one_question(tmp_path: Path, opened: Open) -> None:
-    for name, n_rows in (("few", 5), ("many", SHORT)):
+    for name, n_rows in (("few", 5), ("many", FEW_ROWS)):
         wide_run(tmp_path / name, n_rows, 100)
         (tmp_path / name / "r").rename(tmp_path / f"run-{name}")
         (tmp_path / name).rmdir()
     found = opened(tmp_path).columns(["run-few", "run-many"], "net.40/weight/value/mean", "layer")
-    assert {run: len(columns.steps) for run, columns in found.items()} == {"run-few": 5, "run-many": SHORT}
+    assert {run: len(columns.steps) for run, columns in found.items()} == {"run-few": 5, "run-many": FEW_ROWS}
 
 
 @pytest.mark.parametrize("change", ["another's block", "lost", "one bit", "shorter"])

@@ -173,7 +173,7 @@ def _create_session(root: Path, name: str | None, resume: str | None, join: str 
             except FileExistsError:
                 from netscope.store.ingest import resume as so_far  # noqa: PLC0415
 
-                known, attempt = so_far.joined(folder)
+                known, attempt = so_far.read_beginning(folder)
                 return Session(folder, known or name or join, max(attempt, 1), rank=rank)
             return Session(folder, name or join, rank=rank)
         while True:

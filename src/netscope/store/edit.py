@@ -13,7 +13,7 @@ from netscope.schema.run import EditRequest, Run
 from netscope.store.journal import frames, host
 from netscope.store.journal.limits import LONGEST_NAME, check_texts
 
-LEAST_S = 1e-3  # minimum between two edits of a run, so that the later wins even if the clock is set back
+MIN_INTERVAL_S = 1e-3  # minimum between two edits of a run, so that the later wins even if the clock is set back
 
 
 def change(request: EditRequest, run: Run) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Editor:
             StorageError: The folder cannot be written.
         """
         with self._lock:
-            now = max(time.time(), after + LEAST_S, self._latest.get(folder, 0.0) + LEAST_S)
+            now = max(time.time(), after + MIN_INTERVAL_S, self._latest.get(folder, 0.0) + MIN_INTERVAL_S)
             parts = [frames.json_frame(frames.EVENT, {"event": "edit", "time": now, **changed})]
             path = self._journals.get(folder)
             if path is None or not path.exists():

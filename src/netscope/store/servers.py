@@ -38,7 +38,7 @@ class Server(msgspec.Struct):
     pid_ns: int = msgspec.field(default_factory=machine.pid_namespace)
 
     @property
-    def is_of_here(self) -> bool:
+    def is_local(self) -> bool:
         """Whether its process can be checked from here."""
         return (self.host, self.boot, self.pid_ns) == (machine.host(), machine.boot(), machine.pid_namespace())
 
@@ -47,7 +47,7 @@ class Server(msgspec.Struct):
         """Whether its process exists."""
         from netscope.store.ingest import processes  # noqa: PLC0415  (loads psutil)
 
-        return self.is_of_here and processes.exists(self.pid, self.started, self.ticks) is True
+        return self.is_local and processes.exists(self.pid, self.started, self.ticks) is True
 
 
 @contextlib.contextmanager
@@ -57,7 +57,7 @@ def announced(folder: Path, server: Server) -> Iterator[None]:
     with contextlib.suppress(OSError):
         path.parent.mkdir(exist_ok=True)
         for other, known in _files(folder):
-            if known is None or (known.is_of_here and not known.is_alive):
+            if known is None or (known.is_local and not known.is_alive):
                 other.unlink(missing_ok=True)
         draft = path.with_suffix(".tmp")
         draft.write_bytes(msgspec.json.encode(server))

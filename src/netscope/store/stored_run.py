@@ -20,7 +20,7 @@ from netscope.schema.noun import Scalar
 from netscope.schema.run import EditRequest, Environment, Run, RunDetail, State, Summary
 from netscope.schema.series import Kind
 from netscope.store import stored_media
-from netscope.store.journal.limits import plain
+from netscope.store.journal.limits import strip_colours
 from netscope.store.journal.memtable import LoggedHistogram
 from netscope.store.journal.points import concatenate
 from netscope.store.read.console_reader import Stream
@@ -236,7 +236,7 @@ class StoredRun:
         process = "" if rank is None else f"rank {rank}"
         most = sys.maxsize if n is None else n
         lines = self._store.read.console.lines(self.id, start, most, search, stream, process).lines
-        return lines if ansi else [msgspec.structs.replace(line, text=plain(line.text)) for line in lines]
+        return lines if ansi else [msgspec.structs.replace(line, text=strip_colours(line.text)) for line in lines]
 
     def _logged(self, key: str, kind: AssetKind) -> list[Asset]:
         every = self._store.read.media.assets(self.id, kind=kind).assets

@@ -31,11 +31,11 @@ from netscope.store.journal.memtable import (
 from netscope.store.journal.metadata import Metadata
 from netscope.store.journal.points import is_ascending
 
-CHUNK = 4096  # points
-BIN = 64  # points per bin of an outline, which keeps their extremes
-WORTH_OUTLINE = 16 * BIN
-LINES = 2000  # console lines per block
-SHORT = 256  # rows; with fewer, keys of a wide key set share blocks
+CHUNK_POINTS = 4096
+BIN_POINTS = 64  # an outline keeps the extremes of each bin
+MIN_OUTLINE_POINTS = 16 * BIN_POINTS
+LINES_PER_BLOCK = 2000  # of console
+FEW_ROWS = 256  # with fewer rows, keys of a wide key set share blocks
 
 TableRow = dict[str, Any]
 T = TypeVar("T")
@@ -56,14 +56,14 @@ def chunks(number: int, upto: int, memtable: Memtable, metadata: Metadata) -> di
     _add_rows(journal, memtable)
     _add_bins(journal, memtable)
     for key, histograms in memtable.histograms.items():
-        for seq, some in enumerate(_batches(histograms, CHUNK)):
+        for seq, some in enumerate(_batches(histograms, CHUNK_POINTS)):
             journal.add("histogram", key_id("histogram", key), seq, len(some), encode_histograms(some))
     found = journal.rows
-    for seq, assets in enumerate(_batches(memtable.assets, CHUNK)):
+    for seq, assets in enumerate(_batches(memtable.assets, CHUNK_POINTS)):
         body = seal(codec.compress(msgspec.msgpack.encode(assets)), number, upto, seq)
         found["asset"].append({"journal": number, "upto": upto, "seq": seq, "body": body})
     start = metadata.n_lines - len(memtable.lines)
-    for lines in _batches(memtable.lines, LINES):
+    for lines in _batches(memtable.lines, LINES_PER_BLOCK):
         body = seal(codec.compress(msgspec.msgpack.encode(lines)), number, upto, start, len(lines))
         found["console"].append({"journal": number, "upto": upto, "start": start, "n": len(lines), "block": body})
         start += len(lines)
@@ -119,20 +119,20 @@ def _add_bins(journal: _JournalRows, memtable: Memtable) -> None:
                 journal.add("bins", keys.group_id(start), seq, len(rows), block)
             seq += 1
             continue
-        parts = list(_batches(rows, CHUNK))
+        parts = list(_batches(rows, CHUNK_POINTS))
         for column in alone:
             for i, part in enumerate(parts):
                 block = encode_bins([row.part(column, column + 1) for row in part])
                 journal.add("bins", key_id(keys.kind, keys.keys[column]), seq + i, len(part), block)
         seq += len(parts)
     for kind, key in interleaved:
-        for i, part in enumerate(_batches(memtable.bins_of(key), CHUNK)):
+        for i, part in enumerate(_batches(memtable.bins_of(key), CHUNK_POINTS)):
             journal.add("bins", key_id(kind, key), i, len(part), encode_bins(part))
 
 
 def is_grouped(keys: KeySet, n_rows: int, alone: list[int]) -> bool:
     """Whether keys share blocks: a wide key set with few rows."""
-    return keys.is_wide and n_rows < SHORT and len(alone) == len(keys.keys)
+    return keys.is_wide and n_rows < FEW_ROWS and len(alone) == len(keys.keys)
 
 
 def _interleaved_keys(sets: list[tuple[KeySet, int, int]]) -> set[tuple[str, str]]:
@@ -161,7 +161,7 @@ def _add_groups(journal: _JournalRows, seq: int, keys: KeySet, block: RowBlock) 
 
 def _add_columns(journal: _JournalRows, seq: int, keys: KeySet, block: RowBlock, at: list[int]) -> int:
     """Add the chunks of some columns; returns the number of chunks of each."""
-    n, n_parts = len(block.at), -(-len(block.at) // CHUNK)
+    n, n_parts = len(block.at), -(-len(block.at) // CHUNK_POINTS)
     parts = [slice(n * i // n_parts, n * (i + 1) // n_parts) for i in range(n_parts)]
     columns = np.ascontiguousarray(block.values.T[at])
     names = [key_id(keys.kind, keys.keys[column]) for column in at]
@@ -194,10 +194,10 @@ def _add_series_rows(
 
 def _outlines(steps: np.ndarray, times: np.ndarray, columns: np.ndarray) -> list[bytes | None]:
     """Per column, a block of the extremes and non-finite values of each bin; None if that saves nothing."""
-    if len(steps) < WORTH_OUTLINE or not is_ascending(steps):
+    if len(steps) < MIN_OUTLINE_POINTS or not is_ascending(steps):
         return [None] * len(columns)
-    keep = pick(columns, np.arange(0, len(steps), BIN))
-    keep[:, [0, -1]] = True  # so that the line to the next chunk is exact
+    keep = pick(columns, np.arange(0, len(steps), BIN_POINTS))
+    keep[:, [0, -1]] = True  # so that the order of chunks can be checked
     kept = [np.flatnonzero(row) for row in keep]
     return [codec.encode(codec.axis(steps[at], times[at]), row[at]) for at, row in zip(kept, columns, strict=True)]
 
@@ -243,20 +243,22 @@ def decode_bins(block: bytes, column: int) -> list[BinCounts]:
     begins = np.cumsum(at.values, dtype=np.int64) - at.values.astype(np.int64) + sizes[:, :column].sum(axis=1)
     rows = zip(at.steps.tolist(), at.times.tolist(), begins.tolist(), sizes[:, column].tolist(), strict=True)
     return [
-        _stretch(step, time, places[begin : begin + n], counts[begin : begin + n]) for step, time, begin, n in rows if n
+        _bin_counts(step, time, places[begin : begin + n], counts[begin : begin + n])
+        for step, time, begin, n in rows
+        if n
     ]
 
 
 def counts_of(rows: list[BinRow]) -> list[BinCounts]:
     """The rows of one key; rows without counts are left out."""
-    return [_stretch(row.step, row.time, row.places, row.counts) for row in rows if len(row.places)]
+    return [_bin_counts(row.step, row.time, row.places, row.counts) for row in rows if len(row.places)]
 
 
-def _stretch(step: int, time: float, places: np.ndarray, counts: np.ndarray) -> BinCounts:
+def _bin_counts(step: int, time: float, places: np.ndarray, counts: np.ndarray) -> BinCounts:
     first = int(places[0])
-    stretch = np.zeros(int(places[-1]) - first + 1, np.uint32)
-    stretch[places - first] = counts
-    return BinCounts(step, time, first, stretch)
+    dense = np.zeros(int(places[-1]) - first + 1, np.uint32)
+    dense[places - first] = counts
+    return BinCounts(step, time, first, dense)
 
 
 def encode_histograms(rows: list[LoggedHistogram]) -> bytes:

@@ -18,11 +18,11 @@ import zstandard
 from netscope.store.journal.points import LARGEST_MS, Points, concatenate
 
 HEAD = struct.Struct("<BBBxIqq")  # forms of steps, times and values; n; first step; first time in ms or 0
-SHAPE = 8  # bytes of the header that hold the forms and n
+SHAPE_BYTES = 8  # of the header, which hold the forms and n
 CONSTANT, RAW = 0, 8  # forms of steps and times; 1, 2, 4: bytes per delta; RAW: the numbers themselves
 LEVEL = 1
-WORTH_THREADS = 1 << 18  # bytes
-TOGETHER = 1 << 19  # bytes decoded together, to fit in the CPU cache
+MIN_THREADED_BYTES = 1 << 18
+DECODED_TOGETHER_BYTES = 1 << 19  # fits in the CPU cache
 
 _local = threading.local()
 
@@ -132,9 +132,9 @@ def decode_all(series: Sequence[Sequence[bytes]]) -> list[Points]:
             found[number] = concatenate([])
             continue
         mine = [next(bodies) for _ in blocks]
-        alike.setdefault(tuple(body[:SHAPE] for body in mine), []).append((number, mine))
+        alike.setdefault(tuple(body[:SHAPE_BYTES] for body in mine), []).append((number, mine))
     for group in alike.values():
-        n_rows = max(TOGETHER // max(sum(map(len, group[0][1])), 1), 1)
+        n_rows = max(DECODED_TOGETHER_BYTES // max(sum(map(len, group[0][1])), 1), 1)
         for some in (group[i : i + n_rows] for i in range(0, len(group), n_rows)):
             for (number, mine), values in zip(some, _values([mine for _, mine in some]), strict=True):
                 short = [_axis(body) for body in mine]
@@ -220,7 +220,7 @@ def decompress(data: bytes | memoryview) -> bytes:
 
 def _decompress_all(blocks: list[bytes]) -> list[bytes]:
     """Decompress many blocks, on all CPUs if they are large enough."""
-    if sum(map(len, blocks)) < WORTH_THREADS:
+    if sum(map(len, blocks)) < MIN_THREADED_BYTES:
         return [decompress(block) for block in blocks]
     if not hasattr(_local, "decompressor"):
         _local.decompressor = zstandard.ZstdDecompressor()

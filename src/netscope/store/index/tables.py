@@ -73,8 +73,8 @@ def _chunks(name: str, *more: Column[Any]) -> Table:
 
 chunk = _chunks("chunk", Column("outline", LargeBinary))
 """`key` is a series, or a group of keys that share the block (`KeySet.group_id`); likewise in `bins`. `outline` is a
-block of the extremes of each `chunks.BIN` points, for charts with far more points than pixels. It precedes `block`, so
-that a row-oriented database can read it from the first page of a row."""
+block of the extremes of each `chunks.BIN_POINTS` points, for charts with far more points than pixels. It precedes
+`block`, so that a row-oriented database can read it from the first page of a row."""
 bins = _chunks("bins")
 histogram = _chunks("histogram")
 

@@ -394,7 +394,7 @@ class Indexer:
                     self.bytes_read += 64
                     follower.read_heartbeat()
                 except (OSError, FormatError):
-                    continue  # reading it says why
+                    continue  # reading the journal reports the error
 
     def _read_journal(
         self, follower: Follower, until: float, *, most: int | None = None, thorough: bool = False

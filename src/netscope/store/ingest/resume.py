@@ -83,7 +83,7 @@ def read(folder: Path) -> RunHistory:
     return RunHistory(row.name, _last_attempt(run), step, config_of(run.ordered), row.rules, writer)
 
 
-def joined(folder: Path) -> tuple[str, int]:
+def read_beginning(folder: Path) -> tuple[str, int]:
     """Read name and last attempt from the beginnings of a run's journals; '' and 0 if it has none."""
     run = _listed(folder)
     attempt = _last_attempt(run)
@@ -113,7 +113,7 @@ def _resume_from_index(run: RunFolder, index: IndexContents) -> None:
     """Start each journal after its indexed bytes, unless the file is shorter than that."""
     for name, follower in list(run.journals.items()):
         indexed = index.journals.get((run.id, name))
-        with contextlib.suppress(OSError):  # reading it says why
+        with contextlib.suppress(OSError):  # reading the journal reports the error
             if indexed is not None and os.stat(follower.path).st_size >= indexed.upto:
                 run.journals[name] = indexed.follower(follower.path, index.key_sets)
 

@@ -54,7 +54,7 @@ from netscope.text import duration
 
 SILENCE_S = 30.0  # a heartbeat comes every 2 s
 OTHER_CLOCK_S = 86_400.0  # clocks are minutes apart, not days
-PATIENCE_S = 86_400.0  # an unreachable process may be stopped for this long before a run counts as abandoned
+PATIENCE_S = 86_400.0  # a silent process elsewhere may be stopped for this long
 
 
 class WriterState(enum.Enum):
@@ -72,7 +72,7 @@ class ReadState(enum.Enum):
 
     UNREAD = "unread"
     LIVE = "live"
-    IDLE = "at rest"
+    IDLE = "idle"
 
 
 def writer_state(follower: Follower, clock: FolderClock) -> WriterState:
@@ -83,8 +83,8 @@ def writer_state(follower: Follower, clock: FolderClock) -> WriterState:
         return WriterState.UNREADABLE
     start = follower.metadata.start
     has_activity = is_active(follower, clock)
-    is_of_here = start.boot and (start.host, start.boot) == (host.host(), host.boot())
-    if is_of_here and start.pid_ns in (None, host.pid_namespace()):
+    is_local = start.boot and (start.host, start.boot) == (host.host(), host.boot())
+    if is_local and start.pid_ns in (None, host.pid_namespace()):
         is_there = processes.exists(start.pid, start.started, start.ticks)
         if is_there and (has_activity or processes.has_open(start.pid, follower.path) is not False):
             return WriterState.ALIVE  # else this file is a copy of the one it writes
@@ -97,8 +97,8 @@ def is_active(follower: Follower, clock: FolderClock) -> bool:
     """Whether the writer of a journal showed activity within SILENCE_S."""
     if follower.moved_at and time.monotonic() - follower.moved_at < SILENCE_S:
         return True
-    is_of_now = abs(time.time() - follower.heartbeat) < OTHER_CLOCK_S
-    return is_of_now and abs(clock.age(follower.mtime)) < SILENCE_S
+    is_same_day = abs(time.time() - follower.heartbeat) < OTHER_CLOCK_S
+    return is_same_day and abs(clock.age(follower.mtime)) < SILENCE_S
 
 
 def may_be_written(follower: Follower, state: WriterState, clock: FolderClock) -> str:

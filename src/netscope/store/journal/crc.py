@@ -19,7 +19,7 @@ N_POWERS = 1 << 11  # entries per table of powers
 BATCH = 1 << 16
 
 
-def of_stretches(view: memoryview, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def of_ranges(view: memoryview, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """CRC-32 of each range, as `zlib.crc32` computes it: u32 [range].
 
     Args:
@@ -27,7 +27,7 @@ def of_stretches(view: memoryview, starts: np.ndarray, lengths: np.ndarray) -> n
         starts: Start of each range in bytes, a multiple of 8.
         lengths: Length of each range in bytes, a multiple of 8, at most 16 MiB.
 
-    >>> of_stretches(memoryview(b"any text of 24 bytes ..."), np.array([0, 8]), np.array([24, 8])).tolist()
+    >>> of_ranges(memoryview(b"any text of 24 bytes ..."), np.array([0, 8]), np.array([24, 8])).tolist()
     [1280939426, 2982026176]
     """
     is_edge = np.zeros(len(view) // 8 + 1, np.bool_)

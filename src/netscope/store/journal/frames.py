@@ -24,7 +24,7 @@ HEARTBEAT_AT = 24
 LARGEST_BODY = 16 << 20
 NO_PREFIX = 0x800  # kind, padding (at most 7) and two zero bytes, read as one number, are below this
 SEARCHED_AT_ONCE = 1 << 16
-ENOUGH = 2  # times the buffer's bytes may be checksummed frame by frame
+FRAME_BY_FRAME_FACTOR = 2  # times the buffer's bytes may be checksummed frame by frame
 
 START, KEY_SET, ROW, EVENT, BINS, ASSET, CONSOLE, HISTOGRAM, SPARSE_BINS, LIVE_ROWS = range(1, 11)
 
@@ -155,7 +155,7 @@ class Frames:
         self.view = memoryview(buffer)
         self.every: bytes | None = None
         """After all were checked: per 8 bytes, 1 if a valid frame begins there, else 0."""
-        self._left = ENOUGH * len(self.view)
+        self._left = FRAME_BY_FRAME_FACTOR * len(self.view)
 
     def has(self, at: int) -> bool:
         """Whether a valid frame begins at `at`."""
@@ -220,6 +220,6 @@ class Frames:
         fits = (lengths >= 8) & (lengths <= LARGEST_BODY) & (lengths % 8 == 0)
         fits &= lengths <= len(self.view) - 8 - 8 * np.arange(len(heads))
         places = np.flatnonzero(fits)
-        fits[places] = crc.of_stretches(self.view, 8 * places + 8, lengths[places]) == heads[places, 1]
+        fits[places] = crc.of_ranges(self.view, 8 * places + 8, lengths[places]) == heads[places, 1]
         every: bytes = fits.tobytes()
         return every

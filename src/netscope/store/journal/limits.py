@@ -72,10 +72,10 @@ def check_texts(what: str, texts: Collection[str], most: int = LONGEST) -> None:
 COLOURS = re.compile(r"(\x1b\[[0-9;:]*m)")
 
 
-def plain(text: str) -> str:
+def strip_colours(text: str) -> str:
     r"""A printed line without colour codes.
 
-    >>> plain("\x1b[31mred\x1b[0m")
+    >>> strip_colours("\x1b[31mred\x1b[0m")
     'red'
     """
     return COLOURS.sub("", text) if "\x1b" in text else text

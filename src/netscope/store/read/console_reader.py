@@ -14,7 +14,7 @@ from netscope.store.index.seals import IndexLost, unseal
 from netscope.store.ingest.run_state import attempt_of, first_of
 from netscope.store.journal import frames
 from netscope.store.journal.follower import Follower
-from netscope.store.journal.limits import plain
+from netscope.store.journal.limits import strip_colours
 from netscope.store.journal.memtable import PrintedLine
 from netscope.store.read.lru_cache import LruCache
 from netscope.store.read.series_reader import SeriesReader
@@ -39,7 +39,7 @@ class LineFilter(NamedTuple):
         """Whether a line of the process passes, apart from `process` itself."""
         if self.stream is not None and frames.STREAMS.get(line.stream) != self.stream:
             return False
-        return not self.search or self.search.lower() in plain(line.text).lower()
+        return not self.search or self.search.lower() in strip_colours(line.text).lower()
 
 
 class WriterOutput(NamedTuple):
