@@ -6,7 +6,7 @@ export interface Size {
 }
 
 const LEAST = 0.05;
-const MOST = 64;
+const MOST = 256;
 
 /** The scale at which a picture fits a box; with hard edges a whole number of screen px a pixel, where it is enlarged. */
 export function fitScale(picture: Size, box: Size, isSharp: boolean): number {
