@@ -334,7 +334,7 @@ def test_an_index_that_cannot_be_written_any_more_keeps_points_in_memory(
     monkeypatch.setattr(store._indexer.writer, "_write", full)
     store.refresh(None)
     assert len(store.columns([place.name], "train/loss")[place.name].steps) == 5000
-    assert "new points stay in memory" in store.problems[0]
+    assert "new data stays in memory" in store.problems[0]
     store.close()
 
 

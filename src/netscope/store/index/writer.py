@@ -40,7 +40,7 @@ log = logging.getLogger("netscope.store")
 def is_large(follower: Follower) -> bool:
     """Whether enough data is in memory for good chunks, or too much memory is used by rows of many keys."""
     n_bytes = follower.offset - follower.indexed
-    return n_bytes >= HUGE_BYTES or (n_bytes >= LARGE_BYTES and follower.memtable.n_rows_of_longest >= LARGE_ROWS)
+    return n_bytes >= HUGE_BYTES or (n_bytes >= LARGE_BYTES and follower.memtable.max_rows >= LARGE_ROWS)
 
 
 class IndexWriter:

@@ -115,10 +115,9 @@ class Indexer:
             except BROKEN as lost:
                 self.start_over(str(lost) or type(lost).__name__)
                 return self._refresh(budget_s, everything, first)
-            except (
-                StorageError
-            ):  # the database does not answer: put the runs that were being read back into the backlog
+            except StorageError:  # the database does not answer
                 waiting = set(self._backlog)
+                # Put the runs that were being read back into the backlog.
                 unqueued = [f for f in self.runs.values() if f.read_state is ReadState.UNREAD and f not in waiting]
                 self._backlog.extend(unqueued)
                 raise

@@ -158,7 +158,7 @@ class Memtable:
         return not (self.rows or self.bins or self.histograms or self.assets or self.lines)
 
     @property
-    def n_rows_of_longest(self) -> int:
+    def max_rows(self) -> int:
         """Number of rows of the key set with the most rows."""
         return max((sum(len(b.at) for b in blocks) for blocks in self.rows.values()), default=0)
 
