@@ -44,3 +44,7 @@ test('snake_case is not emphasis, and a line break is one', () => {
 test.each(['*', '**', '_', '`', '[', '](', '> ', '- ', '<'])('many marks of one kind (%s) are drawn', (mark) => {
   expect(drawn(mark.repeat(20_000)).textContent).not.toBe('');
 });
+
+test('the highest headings of a text are below those of the page, whatever their level', () => {
+  expect(toHtml('## a\n\n### b')).toContain('<h4>a</h4>\n<h5>b</h5>');
+});

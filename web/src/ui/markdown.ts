@@ -7,9 +7,11 @@ parser.disable('image');
 parser.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
 parser.validateLink = (url) => /^(https?:|mailto:)/i.test(url.trim());
 parser.core.ruler.push('page', (state) => {
+  const headings = state.tokens.filter((token) => token.type.startsWith('heading'));
+  const top = Math.min(...headings.map((token) => Number(token.tag.slice(1))));
+  // The page has headings down to h3 above these; a text that begins with ## skips no level.
+  for (const token of headings) token.tag = `h${Math.min(6, Number(token.tag.slice(1)) - top + 4)}`;
   for (const token of state.tokens) {
-    // The page has headings of its own above these.
-    if (token.type.startsWith('heading')) token.tag = `h${Math.min(6, Number(token.tag.slice(1)) + 3)}`;
     for (const child of token.children ?? []) {
       if (child.type !== 'link_open') continue;
       child.attrSet('target', '_blank');
