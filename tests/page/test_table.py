@@ -331,6 +331,18 @@ def test_several_runs_are_tagged_at_once(table: Page, opened: Opener, site: Site
     expect(other.locator("[role=row].run", has_text="good")).to_have_count(0)
 
 
+def test_the_points_of_several_runs_are_exported_and_saved(table: Page) -> None:
+    choose(table, 0, 2)
+    table.get_by_role("toolbar").get_by_role("button", name="Export points…").click()
+    table.get_by_role("dialog").get_by_role("button", name="Export", exact=True).click()
+    with table.expect_download() as saving:
+        table.get_by_role("button", name="Save").first.click()
+    lines = Path(saving.value.path()).read_text("utf-8").splitlines()
+    assert saving.value.suggested_filename == "2-runs.csv"
+    assert lines[0] == "run,key,step,time,value,replaced"
+    assert len(lines) == 1 + 2 * 4 * 60
+
+
 def test_several_runs_get_one_note(table: Page, opened: Opener, site: Site) -> None:
     choose(table, 1, 3)
     table.get_by_role("button", name="Notes", exact=True).click()

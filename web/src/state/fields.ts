@@ -9,7 +9,7 @@ import { byName, legible } from '../i18n/text';
 export type Field = string;
 export type Part = 'value' | 'last' | 'min' | 'max';
 
-export const OWN_FIELDS = ['name', 'state', 'created', 'duration', 'updated', 'tags', 'notes', 'id'] as const;
+export const OWN_FIELDS = ['name', 'state', 'created', 'duration', 'updated', 'tags', 'notes', 'folder', 'id'] as const;
 export type OwnField = (typeof OWN_FIELDS)[number];
 
 /** In the order of `Summary`. */

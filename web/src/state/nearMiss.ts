@@ -5,7 +5,7 @@
  */
 import { findKeys, type Known } from './known';
 
-export const FIELDS = ['id', 'name', 'state', 'created', 'updated', 'duration', 'tags', 'notes', 'archived'];
+export const FIELDS = ['id', 'name', 'state', 'created', 'updated', 'duration', 'tags', 'notes', 'archived', 'folder'];
 const STATES = ['running', 'finished', 'crashed', 'killed', 'abandoned', 'unreadable'];
 const KEYWORDS = ['and', 'or', 'not', 'in', 'is', 'missing'];
 const CONSTANTS = ['True', 'true', 'False', 'false', 'None', 'null', 'nan', 'inf'];

@@ -22,7 +22,7 @@ from netscope.store.query.operators import (
     javascript_text,
 )
 
-FIELDS = ("id", "name", "state", "created", "updated", "duration", "tags", "notes", "archived")
+FIELDS = ("id", "name", "state", "created", "updated", "duration", "tags", "notes", "archived", "folder")
 CONSTANTS: dict[str, Value] = {
     "True": True, "true": True, "False": False, "false": False, "None": None, "null": None,
     "nan": math.nan, "inf": math.inf,

@@ -68,14 +68,14 @@ export function mainKeys(keys: readonly Key[]): string[] {
 }
 
 /** Columns before anyone chose: how the run is, the curve of the main key, when, then results and the config that differs. */
-export function defaultColumns(keys: readonly Key[], config: ReadonlyMap<string, { n: number; differs: boolean }>, hasTags = true): Field[] {
+export function defaultColumns(keys: readonly Key[], config: ReadonlyMap<string, { n: number; differs: boolean }>, hasTags = true, hasFolders = false): Field[] {
   const results = mainKeys(keys);
   const settings = [...config]
     .sort((a, b) => Number(b[1].differs) - Number(a[1].differs) || b[1].n - a[1].n)
     .slice(0, 6)
     .map(([key]) => `config:${key}`);
   const curve = results.slice(0, 1).map((key) => `curve:${key}`);
-  return ['state', ...curve, 'created', 'duration', ...(hasTags ? ['tags'] : []), ...results.map((key) => summaryField(key)), ...settings];
+  return [...(hasFolders ? ['folder'] : []), 'state', ...curve, 'created', 'duration', ...(hasTags ? ['tags'] : []), ...results.map((key) => summaryField(key)), ...settings];
 }
 
 /** Columns without the config in which all runs agree. */
@@ -158,7 +158,7 @@ export function defaultWidth(field: Field, runs: readonly Run[] = []): number {
     }, 0);
     return Math.min(184, Math.max(84, 58 + parsed.config.length * 7, 24 + longest * 7.4));
   }
-  return { name: 240, state: 100, created: 100, updated: 100, duration: 100, tags: 130, notes: 200, id: 190 }[parsed.own];
+  return { name: 240, state: 100, created: 100, updated: 100, duration: 100, tags: 130, notes: 200, folder: 130, id: 190 }[parsed.own];
 }
 
 /** The table as RFC 4180 text: what is shown, every digit. */
