@@ -241,7 +241,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    measure.warm(wait=True)
+    measure.load_kernels(wait=True)
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         found, missing = ways(Path(name), stack)
         stack.enter_context(apart())  # their helper processes go where they like

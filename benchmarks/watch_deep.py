@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    measure.warm(wait=True)
+    measure.load_kernels(wait=True)
     with tempfile.TemporaryDirectory() as name:
         result = {"netscope": compare(options.layers, options.rounds, Path(name))}
     if options.json:

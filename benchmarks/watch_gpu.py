@@ -326,7 +326,7 @@ def check() -> None:
         SystemExit: They differ.
     """
     from netscope.record.watch.measurement import Measurement
-    from netscope.record.watch.rows import Place
+    from netscope.record.watch.rows import TensorKey
 
     rng = np.random.default_rng(0)
     odd = [0.0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-45, 1.1754944e-38, 3.4028235e38, 1.0]
@@ -340,9 +340,9 @@ def check() -> None:
         tensors.append(torch.from_numpy(words.view(np.float32)).to("cuda", dtype))
         tensors.append(tensors[-2][1:])
         measurement = Measurement()
-        with measurement.together():
+        with measurement.batch():
             for i, tensor in enumerate(tensors):
-                measurement.add(Place(str(i), "weight", "value"), tensor)
+                measurement.add(TensorKey(str(i), "weight", "value"), tensor)
         measurement.seal()
         rows = measurement.rows()
         stats = rows.values.reshape(len(tensors), -1)

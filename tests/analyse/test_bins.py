@@ -23,7 +23,7 @@ from tests.fuzzing import examples
 @pytest.fixture(params=["compiled", "numpy"])
 def way(request, monkeypatch):
     """Each test runs with the kernels and without."""
-    measure.warm(wait=True)
+    measure.load_kernels(wait=True)
     assert measure._kernels is not None
     if request.param == "numpy":
         monkeypatch.setattr(measure, "_kernels", None)

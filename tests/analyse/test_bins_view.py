@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from netscope.analyse.bins import N_BINS
-from netscope.analyse.bins_view import magnitudes, view
+from netscope.analyse.bins_view import magnitudes, merge_bins
 
 
 def fixed_bins(values: np.ndarray) -> np.ndarray:
@@ -22,14 +22,14 @@ FLOATS = arrays.arrays(np.float32, st.integers(1, 80), elements=st.floats(width=
 
 @given(FLOATS, st.integers(3, 200))
 def test_every_value_is_counted_once(values: np.ndarray, most: int) -> None:
-    seen = view(fixed_bins(values), most)
+    seen = merge_bins(fixed_bins(values), most)
     assert seen.counts.sum() + seen.zeros.sum() + seen.nonfinite.sum() == len(values)
     assert seen.nonfinite.sum() == (~np.isfinite(values)).sum()
 
 
 @given(FLOATS, st.integers(3, 200))
 def test_edges_ascend_are_finite_and_few(values: np.ndarray, most: int) -> None:
-    edges = view(fixed_bins(values), most).edges
+    edges = merge_bins(fixed_bins(values), most).edges
     assert np.isfinite(edges).all()
     assert (np.diff(edges) > 0).all()
     assert len(edges) <= most + 1
@@ -37,7 +37,7 @@ def test_edges_ascend_are_finite_and_few(values: np.ndarray, most: int) -> None:
 
 @given(FLOATS, st.integers(3, 200))
 def test_counts_agree_with_a_histogram_of_the_values(values: np.ndarray, most: int) -> None:
-    seen = view(fixed_bins(values), most)
+    seen = merge_bins(fixed_bins(values), most)
     # A bin of the format belongs to its edge nearer to zero; `histogram` gives every edge to the bin above it.
     inside = values[np.isfinite(values) & (np.abs(values) >= 2.0**-128)]
     magnitude = np.abs(inside).astype(np.float64) * (1 + 2.0**-30)
@@ -47,21 +47,21 @@ def test_counts_agree_with_a_histogram_of_the_values(values: np.ndarray, most: i
 
 def test_steps_share_their_edges() -> None:
     counts = np.concatenate([fixed_bins(np.array([0.5, 1.0])), fixed_bins(np.array([-8.0]))])
-    seen = view(counts)
+    seen = merge_bins(counts)
     assert seen.counts.shape == (2, len(seen.edges) - 1)
     assert seen.counts.sum(axis=1).tolist() == [2, 1]
 
 
 def test_nearly_nothing_vanishes_around_zero() -> None:
     values = np.random.default_rng(0).normal(scale=1e-3, size=10_000).astype(np.float32)
-    seen = view(fixed_bins(values))
+    seen = merge_bins(fixed_bins(values))
     middle = seen.counts[0, np.searchsorted(seen.edges, 0) - 1]
     assert 0 < middle < 0.01 * len(values)
     assert len(seen.edges) > 40
 
 
 def test_only_zeros_and_nan_leave_no_bins() -> None:
-    seen = view(fixed_bins(np.array([0.0, -0.0, np.nan])))
+    seen = merge_bins(fixed_bins(np.array([0.0, -0.0, np.nan])))
     assert (len(seen.edges), seen.zeros.tolist(), seen.nonfinite.tolist()) == (0, [2], [1])
 
 
@@ -74,7 +74,7 @@ def test_magnitudes_are_four_an_octave() -> None:
 def test_a_few_strays_do_not_make_the_bins_of_the_others_wider() -> None:
     values = np.random.default_rng(0).normal(size=100_000).astype(np.float32)
     strays = np.append(values, np.float32([1e30, -1e30]))
-    alone, beside = view(fixed_bins(values)), view(fixed_bins(strays))
+    alone, beside = merge_bins(fixed_bins(values)), merge_bins(fixed_bins(strays))
     assert beside.edges[[0, -1]].tolist() == pytest.approx([-1e30, 1e30], rel=0.3)
     inner = beside.edges[1:-1]
     assert set(inner) <= set(alone.edges)

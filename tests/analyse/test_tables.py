@@ -17,7 +17,7 @@ SIZES = (0, 1, 2, 63, 4096, 4097, 9000, 1)
 @pytest.fixture(params=["compiled", "numpy"])
 def way(request, monkeypatch):
     """Each test runs with the kernels and without."""
-    measure.warm(wait=True)
+    measure.load_kernels(wait=True)
     assert measure._kernels is not None
     if request.param == "numpy":
         monkeypatch.setattr(measure, "_kernels", None)
@@ -40,7 +40,7 @@ def table_of(arrays, before=None):
 
     sizes = np.array([one.size for one in arrays], np.int64)
     dtype = np.float32 if arrays[0].dtype == np.float32 else np.float64
-    table = measure.Table()
+    table = measure.MeasuredTable()
     table.measure(addresses(arrays), sizes, dtype, None if before is None else addresses(before))
     return table.found()
 
@@ -71,10 +71,10 @@ def test_a_difference_takes_the_place_of_what_was_before(dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_table_grows_as_its_bins_need(dtype):
-    measure.warm(wait=True)
+    measure.load_kernels(wait=True)
     rng = np.random.default_rng(3)
     arrays = [(rng.normal(size=3000) * 10.0 ** rng.integers(-30, 30, 3000)).astype(dtype) for _ in range(40)]
-    table = measure.Table()
+    table = measure.MeasuredTable()
     sizes = np.full(len(arrays), 3000)
     firsts = [table.measure(np.array([one.ctypes.data for one in arrays]), sizes, dtype) for _ in range(2)]
     assert firsts == [0, 40]
@@ -92,7 +92,7 @@ def test_arrays_that_come_one_by_one_are_sampled_as_measure_sample_does():
     rng = np.random.default_rng(2)
     arrays = [rng.normal(size=size).astype(np.float32) for size in (5, 70_000, 100_000, *range(1, 200))]
     arrays[2][77] = np.inf
-    table = measure.Table()
+    table = measure.MeasuredTable()
     rows = [table.sample(values.ctypes.data, values.size, np.float32) for values in arrays]
     assert rows == list(range(len(arrays)))
     found = table.found()
@@ -123,16 +123,16 @@ def test_sparse_histograms_are_the_dense_ones(rows, data):
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("inner", [1, 7])
-def test_lively_units_are_those_that_are_anywhere_above_zero_or_nan(inner):
+def test_active_units_are_those_that_are_anywhere_above_zero_or_nan(inner):
     rng = np.random.default_rng(3)
     values = -np.abs(rng.normal(size=(20, 50, inner)).astype(np.float32))
     values[rng.random(values.shape) < 0.01] = 1.0
     values[:, 3] = 0.0
     values[5, 4] = np.nan
-    lively = np.zeros(50, bool)
-    lively[9] = True
-    want = ~(values <= 0).all(axis=(0, 2)) | lively
-    measure.mark_lively(values.ctypes.data, values.shape, lively)
-    assert np.array_equal(lively, want)
-    assert not lively[3]
-    assert lively[4]
+    active = np.zeros(50, bool)
+    active[9] = True
+    want = ~(values <= 0).all(axis=(0, 2)) | active
+    measure.mark_active(values.ctypes.data, values.shape, active)
+    assert np.array_equal(active, want)
+    assert not active[3]
+    assert active[4]

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from netscope.analyse.bins_view import view
+from netscope.analyse.bins_view import merge_bins
 
 
 def test_a_right_shape_passes() -> None:
-    assert view(np.zeros((3, 2048), int)).counts.shape[0] == 3
+    assert merge_bins(np.zeros((3, 2048), int)).counts.shape[0] == 3
 
 
 @pytest.mark.parametrize("shape", [(2048,), (3, 2047), (1, 3, 2048)])
 def test_a_wrong_shape_is_found_at_the_call(shape: tuple[int, ...]) -> None:
     with pytest.raises(TypeCheckError):
-        view(np.zeros(shape, int))
+        merge_bins(np.zeros(shape, int))

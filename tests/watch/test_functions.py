@@ -286,7 +286,7 @@ class TestWhen:
             watching = watch(run, model, every=1)
             train(model, run, 2)
             (note,) = watching.notes
-            assert "functions are not seen" in note
+            assert "functions are not measured" in note
             assert run.layers == ["fc"]
         finally:
             torch.compiler.set_stance("default")

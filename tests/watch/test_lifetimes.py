@@ -79,7 +79,7 @@ def test_a_model_watched_by_a_new_run_is_no_longer_watched_by_the_old_one():
     old.name, new.name = "old", "new"
     watch(old, model, every=1)
     train(model, old, 2)
-    with pytest.warns(UserWarning, match="run 'new' watches this Sequential from now on; run 'old' does no longer"):
+    with pytest.warns(UserWarning, match="run 'new' watches this Sequential from now on; run 'old' no longer does"):
         watch(new, model, every=1)
     train(model, new, 3)
     assert (len(old.rows), len(new.rows)) == (2, 3)
@@ -199,7 +199,7 @@ def test_measurements_between_epochs_logs_are_not_lost_in_silence(tmp_path):
     with netscope.init(dir=tmp_path, watch_system=False, console=False) as run:
         run.watch(model, every=5)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        with pytest.warns(UserWarning, match="only the last one is kept") as told:
+        with pytest.warns(UserWarning, match="only the last of several") as told:
             for epoch in range(3):
                 for _ in range(20):
                     step(model, optimizer)

@@ -22,7 +22,7 @@ from tests.watch.test_watch import hooks_of, images, network, train
 
 @pytest.fixture(autouse=True)
 def kernels():
-    measure.warm(wait=True)
+    measure.load_kernels(wait=True)
     torch.manual_seed(0)
 
 
@@ -138,11 +138,11 @@ class TestWrapped:
         outs: dict[int, torch.Tensor] = {}
         part_of: dict[int, int] = {}
 
-        class Passes(forward_hooks.Passes):
+        class ForwardPasses(forward_hooks.ForwardPasses):
             def is_new(self, module, args):
                 return part_of[id(module)] == 0
 
-        watching._listener._passes = watching._by_hand._passes = Passes()
+        watching._forward_hooks._passes = watching._manual_steps._passes = ForwardPasses()
         for _ in range(2):
             replicas = [replicate(model) for _ in range(2)]
             part_of.update({id(replica): number for number, replica in enumerate(replicas)})
@@ -166,7 +166,7 @@ class TestWrapped:
         assert run.last["5/output/activation/std"] == pytest.approx(both.astype("f8").std(), rel=1e-6)
 
     def test_a_pass_is_new_when_its_device_comes_again(self):
-        passes, model = forward_hooks.Passes(), nn.Linear(1, 1)
+        passes, model = forward_hooks.ForwardPasses(), nn.Linear(1, 1)
         replica = replicate(model)
         on = {name: torch.empty(1, device=name) for name in ("cpu", "meta")}
         found = [passes.is_new(replica, (on[d],)) for d in ("cpu", "meta", "cpu", "meta", "cpu", "cpu")]

@@ -24,7 +24,7 @@ from tests.watch.recorder import Recorder
 
 @pytest.fixture(autouse=True)
 def kernels():
-    measure.warm(wait=True)
+    measure.load_kernels(wait=True)
     torch.manual_seed(0)
 
 
@@ -215,7 +215,7 @@ class TestWhichStep:
             last = model.weight.item()
             run.log(epoch)
         (told,) = recwarn
-        assert "only the last one is kept" in str(told.message)
+        assert "only the last of several" in str(told.message)
         assert run.steps == [0, 1, 2]
         assert run.last["Linear/weight/value/mean"] == pytest.approx(last - run.last["Linear/weight/update/mean"])
 
@@ -420,12 +420,12 @@ class TestWrongUse:
 
     @pytest.mark.parametrize("quantities", ["gradient", [], None])
     def test_quantities_are_a_list_that_holds_some(self, quantities):
-        with pytest.raises(UsageError, match="quantities is a list"):
+        with pytest.raises(UsageError, match="quantities must be a list"):
             watch(Recorder(), network(), quantities=quantities)
 
     @pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
     def test_a_scripted_module_is_refused_with_the_way_out(self):
-        with pytest.raises(UsageError, match="the module that it was made from"):
+        with pytest.raises(UsageError, match="the module that was scripted"):
             watch(Recorder(), torch.jit.script(network()))
 
     def test_what_was_refused_leaves_nothing_behind(self):
@@ -502,13 +502,13 @@ def test_auto_measures_as_often_as_costs_one_percent():
     model, run = nn.Linear(1, 1), Recorder()
     watching = Watch(run, model, Schedule("auto"), "", ("value",), clock=lambda: now[0])
     watching.arm()
-    see_values = watching.see_values
+    measure_values = watching.measure_values
 
     def costly(*args):
         now[0] += 0.09
-        see_values(*args)
+        measure_values(*args)
 
-    watching.see_values = costly
+    watching.measure_values = costly
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for _ in range(5000):
         model(torch.ones(1, 1)).sum().backward()
@@ -549,8 +549,8 @@ def test_auto_is_always_a_round_number_within_its_bounds(times):
     for cost, step in times:
         assert schedule.is_due(count)
         for _ in range(3):
-            schedule.stepped(step)
-        schedule.measured(count, cost)
+            schedule.record_step(step)
+        schedule.record_measurement(count, cost)
         assert 1 <= schedule.every <= 10_000
         assert str(schedule.every).rstrip("0") in ("1", "2", "5")
         assert not any(

@@ -18,7 +18,7 @@ from tests.watch.recorder import Recorder
 
 @pytest.fixture(autouse=True)
 def kernels():
-    measure.warm(wait=True)
+    measure.load_kernels(wait=True)
 
 
 RNG = np.random.default_rng(0)

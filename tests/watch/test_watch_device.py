@@ -20,14 +20,14 @@ from netscope.analyse.measure import stride
 from netscope.analyse.moments import moments
 from netscope.record.watch import torch_kernels, transfer
 from netscope.record.watch.measurement import Measurement
-from netscope.record.watch.rows import Place
+from netscope.record.watch.rows import TensorKey
 from netscope.record.watch.schedule import Schedule
 from netscope.record.watch.torch_watch import Watch
 from tests.fuzzing import examples
 from tests.watch.recorder import Recorder
 from tests.watch.test_watch import images, network
 
-PLACE = Place("layer", "weight", "value")
+PLACE = TensorKey("layer", "weight", "value")
 
 
 @settings(max_examples=examples(100), deadline=None)
@@ -68,7 +68,7 @@ def test_of_a_large_activation_a_sample_is_measured_and_what_is_not_finite_is_co
     values = torch.randn(100_000)
     values[torch.arange(100_000) % 3 == 1] = 0
     values[[1, 2, 3, 4, 6]] = torch.tensor([-77.0, 99.0, torch.nan, torch.inf, -torch.inf])
-    place = Place("layer", "output", "activation")
+    place = TensorKey("layer", "output", "activation")
     measurement = Measurement("device")
     measurement.add(place, values)
     measurement.seal()
@@ -133,7 +133,7 @@ def test_a_measurement_reads_no_single_number():
     watching = Watch(run, model, Schedule(1), "", ("value", "gradient", "update", "activation"), path="device")
     watching.arm()
     step(model)  # measures where the activations are flat, once
-    watching._by_hand = None
+    watching._manual_steps = None
     with Counting() as counted:
         step(model)
         run.log(1)
@@ -177,7 +177,7 @@ def test_on_a_device_a_measurement_is_one_copy(monkeypatch):
 
 def test_rows_wait_until_their_device_is_done(monkeypatch):
     done = [False]
-    monkeypatch.setattr(transfer.Parcel, "is_here", lambda self: done[0])
+    monkeypatch.setattr(transfer.HostTransfer, "has_arrived", lambda self: done[0])
     model, run = network(), Recorder()
     watching = Watch(run, model, Schedule(1), "", ("value",), path="device")
     watching.arm()
@@ -223,7 +223,7 @@ def test_a_full_device_costs_the_measurement_not_the_training(monkeypatch):
     run.log(0)
     before = model[0].weight.detach().clone()
     monkeypatch.setattr(torch_kernels, "measure", full)
-    with pytest.warns(UserWarning, match="the device has no memory left"):
+    with pytest.warns(UserWarning, match="the device has too little free memory"):
         step(model)
     run.log(1)
     run.finish()

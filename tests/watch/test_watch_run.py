@@ -19,7 +19,7 @@ from tests.watch.test_watch import hooks_of, images, network
 
 @pytest.fixture
 def run(tmp_path):
-    measure.warm(wait=True)
+    measure.load_kernels(wait=True)
     run = netscope.init(dir=tmp_path, watch_system=False, console=False)
     yield run
     run.finish()
@@ -133,7 +133,7 @@ def test_a_watch_that_never_saw_a_step_says_so(run):
     watched, trained = network(), network()
     run.watch(watched)
     train(trained, run, 3)
-    with pytest.warns(UserWarning, match="watch measured nothing: no optimiser made a step") as told:
+    with pytest.warns(UserWarning, match="watch measured nothing: no optimiser stepped") as told:
         run.unwatch()
     assert told[0].filename == __file__
 

@@ -19,7 +19,7 @@ from netscope.analyse import bins
 from netscope.analyse.moments import moments
 from netscope.record.watch import device_stats, torch_kernels
 from netscope.record.watch.measurement import Measurement
-from netscope.record.watch.rows import Place
+from netscope.record.watch.rows import TensorKey
 
 assert "triton" not in sys.modules, "Triton decides as it is imported whether it interprets"
 os.environ["TRITON_INTERPRET"] = "1"
@@ -39,8 +39,8 @@ NASTY = [0.0, -0.0, np.nan, -np.nan, np.inf, -np.inf, 1e-45, -1e-45, 1.1754944e-
 def measured(tensors, before=(), quantity="value"):
     """Statistics by name, and the counts of the bins, of each tensor; all are measured together."""
     measurement = Measurement("triton")
-    with measurement.together():
-        measurement.replace_all([Place(str(i), "weight", quantity) for i in range(len(tensors))], tensors, before)
+    with measurement.batch():
+        measurement.replace_all([TensorKey(str(i), "weight", quantity) for i in range(len(tensors))], tensors, before)
     measurement.seal()
     rows = measurement.rows()
     found = [{} for _ in tensors]
@@ -153,8 +153,8 @@ def test_the_magnitude_of_complex_numbers_and_nothing_of_what_has_no_values():
     check(*measured([tensor]), tensor.abs())
     assert measured([torch.empty(0, 5), torch.ones(3, dtype=torch.int64)][:0]) == []
     measurement = Measurement("triton")
-    measurement.add(Place("a", "b", "value"), torch.empty(0, 5))
-    measurement.add(Place("c", "d", "value"), torch.ones(3, dtype=torch.int64))
+    measurement.add(TensorKey("a", "b", "value"), torch.empty(0, 5))
+    measurement.add(TensorKey("c", "d", "value"), torch.ones(3, dtype=torch.int64))
     measurement.seal()
     assert measurement.rows().keys == ()
 
@@ -186,7 +186,7 @@ def test_a_sample_sees_all_columns_alike(columns):
 
 
 def test_a_layer_called_twice_adds_up():
-    place = Place("layer", "output", "activation")
+    place = TensorKey("layer", "output", "activation")
     measurement = Measurement("triton")
     first, second = torch.randn(9000), torch.randn(500) + 3
     measurement.add(place, first)

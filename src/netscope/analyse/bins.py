@@ -22,10 +22,10 @@ NONFINITE = np.zeros(N_BINS, dtype=bool)
 """Which bins hold infinities and NaN."""
 NONFINITE[N_FINITE:NEGATIVE] = NONFINITE[NEGATIVE + N_FINITE :] = True
 
-Counts = npt.NDArray[np.uint32]
+BinCounts = npt.NDArray[np.uint32]
 
 
-def count(values: npt.NDArray[np.floating]) -> Counts:
+def count(values: npt.NDArray[np.floating]) -> BinCounts:
     """The 2,048 counts of an array of any shape; float64 counts as the float32 nearest to it.
 
     >>> np.flatnonzero(count(np.array([0.0, 1.0, 1.2, -1.0, np.nan]))).tolist()
@@ -61,11 +61,11 @@ class Histograms:
     """Per array, how many of its bins have counts."""
     places: npt.NDArray[np.uint16]
     """The numbers of those bins, array after array, ascending in each."""
-    counts: Counts
+    counts: BinCounts
     """Their counts."""
 
     @staticmethod
-    def of(dense: Counts) -> Histograms:
+    def of(dense: BinCounts) -> Histograms:
         """From [array, 2048] counts."""
         filled = dense != 0
         places = np.flatnonzero(filled.ravel()) & (N_BINS - 1)
@@ -75,7 +75,7 @@ class Histograms:
         """How many arrays there are."""
         return len(self.sizes)
 
-    def dense(self) -> Counts:
+    def dense(self) -> BinCounts:
         """As [array, 2048] counts."""
         table = np.zeros((len(self), N_BINS), np.uint32)
         table[np.repeat(np.arange(len(self)), self.sizes), self.places] = self.counts

@@ -19,7 +19,7 @@ _SMALL_SHARE = 0.005  # of all that is counted may vanish in the bin around zero
 _LARGE_SHARE = 0.0005  # of all that is counted may be in the last bin of each sign, however wide
 
 
-class View(NamedTuple):
+class MergedBins(NamedTuple):
     """Histograms over steps with edges that they share."""
 
     edges: Float[np.ndarray, " edge"]
@@ -41,12 +41,12 @@ def magnitudes() -> Float[np.ndarray, " 1021"]:
     return np.append(lower_edges()[:N_FINITE], 2.0**128)
 
 
-def view(counts: Integer[np.ndarray, "step 2048"], most: int = 96) -> View:
+def merge_bins(counts: Integer[np.ndarray, "step 2048"], most: int = 96) -> MergedBins:
     """Merge fixed bins into at most `most` bins for the screen.
 
     >>> counts = np.zeros((1, 2048), int)
     >>> counts[0, [508, 1024 + 508, 0, 1020]] = [5, 7, 2, 1]
-    >>> seen = view(counts)
+    >>> seen = merge_bins(counts)
     >>> seen.edges.tolist(), seen.counts.tolist(), seen.zeros.tolist(), seen.nonfinite.tolist()
     ([-1.25, -1.0, 1.0, 1.25], [[7.0, 0.0, 5.0]], [2.0], [1.0])
     """
@@ -58,7 +58,7 @@ def view(counts: Integer[np.ndarray, "step 2048"], most: int = 96) -> View:
         side[:, 0] = 0
     total = sides[0].sum(axis=0) + sides[1].sum(axis=0)
     if not total.any():
-        return View(np.zeros(0), np.zeros((len(counts), 0)), zeros, nonfinite)
+        return MergedBins(np.zeros(0), np.zeros((len(counts), 0)), zeros, nonfinite)
     smallest = int(np.searchsorted(np.cumsum(total), total.sum() * _SMALL_SHARE, side="right"))
     largest = int(np.searchsorted(np.cumsum(total), total.sum() * (1 - _LARGE_SHARE))) + 1
     per = 1
@@ -71,7 +71,7 @@ def view(counts: Integer[np.ndarray, "step 2048"], most: int = 96) -> View:
     below, above = (np.diff(sums[:, cut], axis=1) for sums, cut in zip(running, cuts, strict=True))
     middle = running[0][:, cuts[0][:1]] + running[1][:, cuts[1][:1]]
     edges = np.concatenate((-size[cuts[0][::-1]], size[cuts[1]]))
-    return View(edges, np.concatenate((below[:, ::-1], middle, above), axis=1), zeros, nonfinite)
+    return MergedBins(edges, np.concatenate((below[:, ::-1], middle, above), axis=1), zeros, nonfinite)
 
 
 def _cuts(side: Float[np.ndarray, "step 1020"], smallest: int, largest: int, per: int) -> Int[np.ndarray, " cut"]:

@@ -24,7 +24,7 @@ class Curve(NamedTuple):
     y: Float[np.ndarray, " point"]
 
 
-class Group(NamedTuple):
+class MeanBand(NamedTuple):
     """The mean of some runs and the band around it; NaN where no run counts."""
 
     x: Float[np.ndarray, " grid"]
@@ -35,9 +35,9 @@ class Group(NamedTuple):
     """How many runs count."""
 
 
-def together(
+def mean_and_band(
     curves: list[Curve], px: int, low: float, high: float, band: Band = "minmax", is_smooth: bool = False
-) -> Group:
+) -> MeanBand:
     """Mean and band of curves.
 
     Args:
@@ -50,7 +50,7 @@ def together(
             same whatever the grid, and not with the mean of a column.
 
     >>> a, b = Curve(np.array([0.0, 2]), np.array([1.0, 3])), Curve(np.array([0.0, 1]), np.array([3.0, 3]))
-    >>> group = together([a, b], 100, 0.0, 2.0)
+    >>> group = mean_and_band([a, b], 100, 0.0, 2.0)
     >>> group.mean.tolist(), group.runs.tolist()
     ([2.0, 2.5, 3.0], [2, 2, 1])
     """
@@ -62,7 +62,7 @@ def together(
     gapped = [c for c in gapped if len(c.x)]
     if not any(np.isfinite(c.y).any() for c in gapped):
         nothing = np.zeros(0)
-        return Group(nothing, nothing, nothing, nothing, np.zeros(0, np.int64))
+        return MeanBand(nothing, nothing, nothing, nothing, np.zeros(0, np.int64))
     grid = np.unique(np.concatenate([c.x for c in gapped]))
     if len(grid) > px and high > low:
         edges = np.linspace(low, high, px + 1)
@@ -88,14 +88,14 @@ def _by_column(curve: Curve, edges: Float[np.ndarray, " edge"]) -> Curve:
     return Curve(middles[column[first] + 1], mean)
 
 
-def _band(x: Float[np.ndarray, " grid"], rows: Float[np.ndarray, "run grid"], band: Band) -> Group:
+def _band(x: Float[np.ndarray, " grid"], rows: Float[np.ndarray, "run grid"], band: Band) -> MeanBand:
     finite = np.isfinite(rows)
     counts = finite.sum(axis=0)
     divisor = np.where(counts > 0, counts, np.nan)
     mean = np.where(finite, rows, 0.0).sum(axis=0) / divisor
     if band == "minmax":
-        return Group(x, mean, np.fmin.reduce(rows), np.fmax.reduce(rows), counts)
+        return MeanBand(x, mean, np.fmin.reduce(rows), np.fmax.reduce(rows), counts)
     spread = np.sqrt((np.where(finite, rows - mean, 0.0) ** 2).sum(axis=0) / np.maximum(divisor - 1, 1))
     if band == "stderr":
         spread = spread / np.sqrt(divisor)
-    return Group(x, mean, mean - spread, mean + spread, counts)
+    return MeanBand(x, mean, mean - spread, mean + spread, counts)

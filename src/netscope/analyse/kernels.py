@@ -305,22 +305,22 @@ def table_64(addresses, before, sizes, rows, filled, places, counts, begin, row,
 
 
 @_compiled("i8(i8, i8, i8, i8, b1[::1])")
-def lively_32(address, outer, units, inner, lively):  # type: ignore[no-untyped-def]
+def active_32(address, outer, units, inner, active):  # type: ignore[no-untyped-def]
     """Mark the units of a float32 array [outer, unit, inner] that are anywhere above zero or NaN; returns how many are.
 
     Each unit is looked at until such a value is found: in most trainings, at a few values.
     """
     values = carray(_pointer(address), (outer * units * inner,), np.float32)
-    n = lively.sum()
+    n = active.sum()
     for i in range(outer):
         if n == units:
             break
         for unit in range(units):
-            if not lively[unit]:
+            if not active[unit]:
                 start = (i * units + unit) * inner
                 for j in range(start, start + inner):
                     if not (values[j] <= 0):
-                        lively[unit] = True
+                        active[unit] = True
                         n += 1
                         break
     return n

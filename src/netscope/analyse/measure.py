@@ -21,7 +21,7 @@ from netscope.analyse.moments import Moments, moments
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netscope.analyse.bins import Counts
+    from netscope.analyse.bins import BinCounts
 
 LARGE = 1 << 16
 """Of arrays with more values than this, `measure_sample` takes a sample."""
@@ -31,11 +31,11 @@ _FIRST_ROWS = 64
 _SAFE = 1e140  # float64 whose squares, and sums of them, are within range
 _C_TYPES: dict[Any, Any] = {np.float32: ctypes.c_float, np.float64: ctypes.c_double}
 _kernels: Any = None
-_warming = threading.Lock()
+_start_lock = threading.Lock()
 _started: threading.Thread | None = None
 
 
-def measure(values: npt.NDArray[np.floating], counts: Counts) -> Moments:
+def measure(values: npt.NDArray[np.floating], counts: BinCounts) -> Moments:
     """Moments of an array of any shape and float dtype; its bins are added to `counts`.
 
     Takes no copy of dense float32 and float64 arrays, whatever the order of their axes.
@@ -67,7 +67,7 @@ class Measured(NamedTuple):
     histograms: bins.Histograms
 
 
-class Table:
+class MeasuredTable:
     """What was found of many arrays, a row each; grows as more are measured.
 
     Arrays are given by the addresses of their values and how many there are; the caller keeps them alive.
@@ -207,7 +207,7 @@ def _is_safe(found: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     return safe
 
 
-def measure_sample(values: npt.NDArray[np.floating], counts: Counts) -> Moments:
+def measure_sample(values: npt.NDArray[np.floating], counts: BinCounts) -> Moments:
     """The same from a part of a large array, in a fifth of the time.
 
     Zeros and extremes are of all values. Mean and deviation are of every `stride`th one, as the array lies in memory;
@@ -231,18 +231,18 @@ def measure_sample(values: npt.NDArray[np.floating], counts: Counts) -> Moments:
     return found._replace(n=float(flat.size), zeros=zeros, min=low, max=high)
 
 
-def mark_lively(address: int, shape: tuple[int, int, int], lively: npt.NDArray[np.bool_]) -> None:
+def mark_active(address: int, shape: tuple[int, int, int], active: npt.NDArray[np.bool_]) -> None:
     """Mark the units of a float32 array [outer, unit, inner], side by side in memory, that are not always at most zero.
 
-    >>> values, lively = np.array([[0.0, 2.0, -1.0], [0.0, 0.0, np.nan]], np.float32), np.zeros(3, bool)
-    >>> mark_lively(values.ctypes.data, (2, 3, 1), lively)
-    >>> lively.tolist()
+    >>> values, active = np.array([[0.0, 2.0, -1.0], [0.0, 0.0, np.nan]], np.float32), np.zeros(3, bool)
+    >>> mark_active(values.ctypes.data, (2, 3, 1), active)
+    >>> active.tolist()
     [False, True, True]
     """
     if _kernels is not None:
-        _kernels.lively_32(address, *shape, lively)
+        _kernels.active_32(address, *shape, active)
     else:
-        lively |= ~(_view(address, math.prod(shape), np.float32).reshape(shape) <= 0).all(axis=(0, 2))
+        active |= ~(_view(address, math.prod(shape), np.float32).reshape(shape) <= 0).all(axis=(0, 2))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -276,13 +276,13 @@ def _survey(flat: npt.NDArray[np.floating], every: int) -> tuple[float, float, f
     return zeros, low, high, sample
 
 
-def warm(wait: bool = False) -> None:
+def load_kernels(wait: bool = False) -> None:
     """Make the kernels ready, aside; once a process.
 
     Not a daemon thread: Python waits for it at exit, since a compiler must not be torn down at work.
     """
     global _started
-    with _warming:
+    with _start_lock:
         if _started is None:
             _started = threading.Thread(target=_load, name="netscope-compile")
             _started.start()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netscope.analyse.groups import Curve, together
+from netscope.analyse.groups import Curve, mean_and_band
 from netscope.charts import lines
 from netscope.charts.lines import Line
 from netscope.schema.series import GroupRequest, SeriesInfo, SeriesReply
@@ -66,9 +66,9 @@ def _columns(members: Sequence[Line], request: GroupRequest, left: float, right:
     cuts = [lines.window(line.x, request.low, request.high) for line in members]
     drawn = [(line, cut, line.x[cut].astype(np.float64)) for line, cut in zip(members, cuts, strict=True)]
     logged = [Curve(x, line.y[cut].astype(np.float64)) for line, cut, x in drawn]
-    found = together(logged, request.px, left, right, request.band)._asdict()
+    found = mean_and_band(logged, request.px, left, right, request.band)._asdict()
     if request.smooth:
         means = [Curve(x, line.smoothed[cut]) for line, cut, x in drawn if line.smoothed is not None]
-        smoothed = together(means, request.px, left, right, request.band, is_smooth=True)
+        smoothed = mean_and_band(means, request.px, left, right, request.band, is_smooth=True)
         found |= smoothed._asdict() | {"mean": found["mean"], "smoothed": smoothed.mean}
     return found

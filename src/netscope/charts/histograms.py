@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netscope.analyse import grid
-from netscope.analyse.bins_view import View, view
+from netscope.analyse.bins_view import MergedBins, merge_bins
 from netscope.analyse.thin import evenly
 from netscope.charts import lines
 from netscope.errors import NotFoundError
@@ -17,7 +17,7 @@ MOST_BINS = 96
 
 def over_steps(
     store: Store, run: str, key: str, n: int, low: float | None = None, high: float | None = None
-) -> tuple[np.ndarray, View]:
+) -> tuple[np.ndarray, MergedBins]:
     """At most `n` steps, evenly chosen, and what was counted at each.
 
     Raises:
@@ -31,12 +31,12 @@ def over_steps(
         raise NotFoundError(f"no histograms of {key[:200]!r}; the run has: {', '.join(there[:20]) or 'none'}")
     chosen = _chosen(bins.steps, n, low, high)
     some = Bins(bins.steps[chosen], bins.times[chosen], bins.first[chosen], [bins.counts[i] for i in chosen])
-    return some.steps.astype(np.float64), view(some.dense(), MOST_BINS)
+    return some.steps.astype(np.float64), merge_bins(some.dense(), MOST_BINS)
 
 
 def logged(
     store: Store, run: str, key: str, n: int, low: float | None = None, high: float | None = None
-) -> tuple[np.ndarray, View]:
+) -> tuple[np.ndarray, MergedBins]:
     """The user's own histograms of a key at no more than `n` steps, evenly chosen, with edges that they share.
 
     Raises:
@@ -51,7 +51,9 @@ def logged(
     some = [found[i] for i in chosen.tolist()]
     edges, counts = grid.common([one.edges for one in some], [one.counts for one in some])
     nothing = np.zeros(len(some))
-    return steps[chosen].astype(np.float64), View(edges, counts, nothing, _nonfinite(store, run, key, steps[chosen]))
+    return steps[chosen].astype(np.float64), MergedBins(
+        edges, counts, nothing, _nonfinite(store, run, key, steps[chosen])
+    )
 
 
 def _chosen(steps: np.ndarray, n: int, low: float | None, high: float | None) -> np.ndarray:

@@ -16,7 +16,7 @@ LARGEST_SIDE = 16_384
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # PNG's colour type -> channels
 NONE, SUB, UP, AVERAGE, PAETH = range(5)
 
-Row = npt.NDArray[np.uint8]
+FilterTypes = npt.NDArray[np.uint8]
 
 
 def decode(data: bytes) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
@@ -61,7 +61,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + n
 
 
-def _unfilter(filters: Row, rows: npt.NDArray[np.uint8], n: int) -> npt.NDArray[np.uint8]:
+def _unfilter(filters: FilterTypes, rows: npt.NDArray[np.uint8], n: int) -> npt.NDArray[np.uint8]:
     """Rows as they were before each was written as its difference to what is left of and above it."""
     if filters.max(initial=NONE) > PAETH:
         raise FormatError(f"a PNG file with a row of filter {filters.max()}; there are {NONE} to {PAETH}")

@@ -53,7 +53,7 @@ _CALL = nn.Module._call_impl.__code__
 _MODULE_FILE = _CALL.co_filename
 
 
-class Seen(NamedTuple):
+class FunctionCall(NamedTuple):
     """A call of a function, before it is made."""
 
     path: str
@@ -67,10 +67,10 @@ class Seen(NamedTuple):
 class FunctionListener(Protocol):
     """Called at each call of a function; must not raise."""
 
-    def before_function(self, seen: Seen) -> None:
+    def before_function(self, call: FunctionCall) -> None:
         """A function is about to be called; it may work in place."""
 
-    def after_function(self, seen: Seen, result: Any) -> None:
+    def after_function(self, call: FunctionCall, result: Any) -> None:
         """It was called."""
 
     def units_along(self, axis: int) -> None:
@@ -156,7 +156,7 @@ class FunctionCapture:
             if n and torch._C._get_function_stack_at(n - 1) is mode:
                 mode.__exit__(None, None, None)
 
-    def see(self, name: str, frame: FrameType | None, *call: Any) -> Seen | None:
+    def see(self, name: str, frame: FrameType | None, *call: Any) -> FunctionCall | None:
         """A function is called from a frame; None where it is not for us."""
         if not self._running.calls:
             return None
@@ -169,7 +169,7 @@ class FunctionCapture:
         if path is None:
             path = self._paths[key] = self._new_path(top, name)
             self.types[path] = name
-        return Seen(path, name, *call)
+        return FunctionCall(path, name, *call)
 
     def _site(self, frame: FrameType | None, top: _Call) -> _Site | None:
         """Where in the code of a module a function is called: all frames from there up to its `forward`.

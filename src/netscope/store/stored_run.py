@@ -163,7 +163,7 @@ class StoredRun:
     def bins(self, key: str) -> Bins:
         """The bins recorded for "layer/tensor/quantity": steps, times, and `.dense()`, the counts [step, bin].
 
-        Empty if there are none. `netscope.analyse.bins_view.view` merges them into fewer bins with edges.
+        Empty if there are none. `netscope.analyse.bins_view.merge_bins` merges them into fewer bins with edges.
         """
         return self._store.read.histograms.watched(self.id, key)
 

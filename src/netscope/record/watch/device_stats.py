@@ -1,10 +1,10 @@
-"""Measure tensors where they lie and bring all results over in one copy.
+"""Measure tensors on their device and copy all results to the host at once.
 
-On a GPU one launch of a Triton kernel (`watch_triton`) measures all tensors of a dtype. Where Triton does not work
-(Apple's and Intel's devices, old GPUs, Windows), torch operations measure many tensors at a time (`watch_batched`).
+On a GPU, one launch of a Triton kernel (`triton_kernels`) measures all tensors of a dtype. Where Triton does not work
+(Apple and Intel devices, old GPUs, Windows), torch operations measure many tensors at a time (`torch_kernels`).
 
-Nothing here waits for the device: no `.item()`, no copy to the host for a tensor. All results become one buffer, copied
-when the device gets to it, and read when it has arrived.
+Nothing here waits for the device: there is no `.item()` and no copy per tensor. All results are put into one buffer,
+copied asynchronously, and read once it has arrived.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from netscope.analyse.measure import Measured
 from netscope.record import beside
 from netscope.record.stacklevel import depth_of_caller
 from netscope.record.watch import torch_kernels
-from netscope.record.watch.transfer import Parcel, upload
+from netscope.record.watch.transfer import HostTransfer, upload
 
 if TYPE_CHECKING:
     from netscope.record.watch.triton_kernels import Partial
 
 MADE_AT_ONCE = 64
-"""Empty histograms, for tensors that come one by one."""
+"""Number of empty histograms to allocate together, for tensors that are measured one by one."""
 _is_triton_broken = False
 
 
 def warn_full() -> None:
-    """Say, once, that not everything could be measured. The training fits, if barely: it goes on."""
-    warnings.warn("the device has no memory left to measure everything that is watched", stacklevel=2)
+    """Warn that not everything could be measured. The training itself may still fit into the memory."""
+    warnings.warn("the device has too little free memory to measure everything that is watched", stacklevel=2)
 
 
 class Batch(NamedTuple):
-    """What was found of tensors that were measured together."""
+    """The results of tensors that were measured together."""
 
     first: int
-    """Row of the first of them."""
+    """The row of the first tensor."""
     counts: torch.Tensor
     """[tensor, bin], int32"""
     moments: torch.Tensor | Partial
-    """[tensor, field of `Moments`], or what `watch_triton.merge` makes them of."""
+    """[tensor, field of `Moments`], or the input of `triton_kernels.merge`."""
 
 
 class DeviceTable:
-    """All that one measurement finds on one device: a row for each tensor, and single numbers."""
+    """The results of one measurement on one device: a row per tensor, and single numbers."""
 
     def __init__(self, device: torch.device, use_triton: bool | None = None) -> None:
-        """`use_triton` is for tests: whether to use it for tensors of the CPU."""
+        """`use_triton` is for tests, to use Triton for CPU tensors."""
         self.device = device
         self._use_triton = device.type == "cuda" and not _is_triton_broken if use_triton is None else use_triton
         self._batches: list[Batch] = []
@@ -61,14 +61,14 @@ class DeviceTable:
         self._spare: torch.Tensor | None = None
         self._numbers: list[torch.Tensor] = []
         self._n_numbers = 0
-        self._parcel: Parcel | None = None
+        self._transfer: HostTransfer | None = None
         self._rows: npt.NDArray[np.int64] = np.arange(0)
 
     def measure(self, tensors: Sequence[torch.Tensor], before: Sequence[torch.Tensor], is_sampled: bool) -> int:
-        """Measure contiguous tensors of one dtype, or, where there is a `before` of each, what changed since.
+        """Measure contiguous tensors of one dtype or, with `before`, the difference of each to its earlier value.
 
-        Of large activations (`is_sampled`) the bins are of a part of the values; without Triton, so are mean and
-        deviation.
+        For large activations (`is_sampled`), the bins are computed from a sample of the values; without Triton, so are
+        the mean and standard deviation.
 
         Returns:
             The row of the first; the others follow.
@@ -83,9 +83,9 @@ class DeviceTable:
     def _launch(
         self, tensors: Sequence[torch.Tensor], before: Sequence[torch.Tensor], is_sampled: bool
     ) -> Batch | None:
-        """By Triton; None where it fails, which ends its use in this process."""
+        """Measure with Triton; returns None if it fails, which disables Triton in this process."""
         if not all(type(tensor) in (torch.Tensor, torch.nn.Parameter) for tensor in tensors):
-            return None  # of a subclass nobody knows where its values are
+            return None  # the data pointer of other subclasses may not point to the values
 
         def launch() -> Batch:
             from netscope.record.watch import triton_kernels  # noqa: PLC0415  # importing Triton takes half a second
@@ -96,19 +96,19 @@ class DeviceTable:
         return beside.call_or(self._give_up_triton, launch)
 
     def _give_up_triton(self, reason: Exception) -> None:
-        """A compiler, a driver and a device are in it, and each may fail; the training goes on without Triton."""
+        """Disable Triton: its compiler, the driver or the device failed."""
         global _is_triton_broken
         if isinstance(reason, torch.OutOfMemoryError):
             raise reason
         self._use_triton, _is_triton_broken = False, True
-        if not isinstance(reason, ImportError):  # else there is none on this system
+        if not isinstance(reason, ImportError):  # ImportError: not available on this system
             warnings.warn(
-                f"watching is slower than it could be: Triton does not work here ({reason!s:.300})",
+                f"watching is slower than possible: Triton does not work here ({reason!s:.300})",
                 stacklevel=depth_of_caller(),
             )
 
     def _new_counts(self, n: int) -> torch.Tensor:
-        """Empty histograms; for tensors that come one by one, many are made at once."""
+        """`n` empty histograms; for single tensors, taken from a larger allocation."""
         if n > 1:
             return torch.zeros((n, N_BINS), dtype=torch.int32, device=self.device)
         if self._spare is None or not len(self._spare):
@@ -117,10 +117,10 @@ class DeviceTable:
         return counts
 
     def number(self, numbers: torch.Tensor) -> int:
-        """Take a single number, or several in a row, of any dtype.
+        """Add one or several numbers of any dtype.
 
         Returns:
-            The place of the first.
+            The index of the first.
         """
         first = self._n_numbers
         self._numbers.append(numbers.reshape(-1))
@@ -128,7 +128,7 @@ class DeviceTable:
         return first
 
     def send(self, live: npt.NDArray[np.int64]) -> None:
-        """Start the copy of the rows in `live` and of all numbers to the host; nothing is measured after this."""
+        """Start copying the rows in `live` and all numbers to the host; nothing may be measured after this."""
         is_live = np.zeros(self._n + 1, bool)
         is_live[live] = True
         batches = [one for one in self._batches if is_live[one.first : one.first + len(one.counts)].any()]
@@ -136,18 +136,18 @@ class DeviceTable:
         self._batches = []
         moments = _merged([batch.moments for batch in batches])
         if moments or self._numbers:
-            self._parcel = Parcel(moments, self._numbers, [batch.counts for batch in batches])
+            self._transfer = HostTransfer(moments, self._numbers, [batch.counts for batch in batches])
 
-    def is_here(self) -> bool:
-        """Whether `open` would not wait long."""
-        return self._parcel is None or self._parcel.is_here()
+    def has_arrived(self) -> bool:
+        """Whether `result` returns without waiting."""
+        return self._transfer is None or self._transfer.has_arrived()
 
-    def open(self) -> tuple[Measured, list[float]]:
-        """What was found, in rows as `measure` gave them, and all single numbers; waits if need be."""
+    def result(self) -> tuple[Measured, list[float]]:
+        """All rows, as numbered by `measure`, and all single numbers; waits if necessary."""
         moments = np.full((self._n, 7), np.nan)
-        if self._parcel is None:
+        if self._transfer is None:
             return Measured(moments, Histograms.of(np.zeros((self._n, N_BINS), np.uint32))), []
-        numbers, counts = self._parcel.open()
+        numbers, counts = self._transfer.result()
         split = 7 * len(self._rows)
         moments[self._rows] = numbers[:split].reshape(-1, 7)
         found = Histograms.of(counts)
@@ -157,7 +157,7 @@ class DeviceTable:
 
 
 def _merged(several: Sequence[torch.Tensor | Partial]) -> list[torch.Tensor]:
-    """All moments in order; those of kernels are merged by one launch."""
+    """All moments in order; consecutive partial results of Triton kernels are merged by one launch."""
     found: list[torch.Tensor] = []
     some: Any
     for is_tensor, some in itertools.groupby(several, lambda one: isinstance(one, torch.Tensor)):
@@ -171,10 +171,9 @@ def _merged(several: Sequence[torch.Tensor | Partial]) -> list[torch.Tensor]:
 
 
 def copies(tensors: Sequence[torch.Tensor], spare: dict[int, torch.Tensor | None]) -> dict[int, torch.Tensor]:
-    """Copies of many tensors by their ids, all in one operation where they are alike.
+    """Copy many tensors, in one operation where they are alike; returns the copies by the ids of the tensors.
 
-    Copies that are not needed any longer (`spare`, by the same ids) are taken and overwritten: a host's memory that is
-    given back at every step comes back page by page.
+    Copies in `spare` (by the same ids) are reused: freshly allocated host memory causes a page fault per page.
     """
     plain = (torch.Tensor, torch.nn.Parameter)
     made: dict[int, torch.Tensor] = {}
@@ -197,7 +196,7 @@ def copies(tensors: Sequence[torch.Tensor], spare: dict[int, torch.Tensor | None
 
 
 def n_false(several: Sequence[torch.Tensor]) -> torch.Tensor:
-    """How many elements of each tensor of booleans are false; all are on one device."""
+    """The number of false elements of each boolean tensor; all must be on one device."""
     if len(several) == 1:
         return torch.logical_not(several[0]).sum().reshape(1)
     so_far = torch.cumsum(torch.logical_not(torch.cat(list(several))), 0)

@@ -1,4 +1,4 @@
-"""The boundary between a watch and the training: no hook raises there, and none stays behind in a copy of the model."""
+"""The boundary between a watch and the training: hooks never raise, and copies of the model have no hooks."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from netscope.record.stacklevel import depth_of_caller
 
 
 class Guard:
-    """Calls what a watch does beside a training. The first exception ends the watch, with a warning."""
+    """Calls the functions of a watch. The first exception ends the watch, with a warning."""
 
     def __init__(self, subject: str, on_failure: Callable[[], None]) -> None:
-        """`subject` is what is watched; `on_failure` is called once and must not remove hooks, which may be running."""
+        """`subject` names what is watched. `on_failure` is called once and must not remove hooks that may be active."""
         self.is_over = False
         self._subject = subject
         self._on_failure = on_failure
 
     def __call__(self, call: Callable[..., Any], *given: Any) -> Any:
-        """What `call` returns, or None where it failed or the watch is over."""
+        """Return the result of `call`, or None if it fails or the watch is over."""
         if self.is_over:
             return None
-        # All function modes are off: ours, and the user's (for instance a default device).
+        # Turns off all torch function modes: ours, and the user's (such as a default device).
         with torch._C.DisableTorchFunction():
             return beside.call_or(self._fail, call, *given)
 
@@ -39,7 +39,7 @@ class Guard:
         )
 
     def end(self, call: Callable[[], Any]) -> None:
-        """Make the last call, even after a failure (which was warned of then)."""
+        """Make the last call, even after a failure (about which a warning was shown)."""
         has_failed, self.is_over = self.is_over, False
         if has_failed:
             beside.call_or(lambda error: None, call)
@@ -49,24 +49,24 @@ class Guard:
 
 
 class Hook:
-    """Calls a function through a guard, for this module only: in a copy (a checkpoint, a mean of weights) nothing.
+    """A hook that calls a function through a guard. A copy of it (in a checkpoint or an averaged model) does nothing.
 
-    Without this, `copy.deepcopy(model)` and `torch.save(model)` would take the run, its locks and its files along.
+    Otherwise `copy.deepcopy(model)` and `torch.save(model)` would include the run with its locks and files.
     """
 
     __slots__ = ("_call", "_first", "_guard")
 
     def __init__(self, guard: Guard, call: Callable[..., Any], *first: Any) -> None:
-        """Call `call` with `first` before what torch gives."""
+        """Call `call` with the arguments `first`, followed by those that torch passes."""
         self._guard = guard
         self._call = call
         self._first = first
 
     def __call__(self, *given: Any) -> None:
-        """What torch does; a compiler that traces the model sees nothing."""
+        """Called by torch; does nothing while a compiler traces the model."""
         if not torch.compiler.is_compiling():
             self._guard(self._call, *self._first, *given)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Takes anything and returns None, and whoever opens the checkpoint need not have netscope."""
+        """Pickle as a function that returns None, so that checkpoints load without netscope."""
         return getattr, (nullcontext(), "__exit__")

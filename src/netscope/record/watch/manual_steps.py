@@ -1,7 +1,7 @@
-"""See the steps of a training that updates its weights by hand, without a torch optimiser.
+"""Detect training steps that update the weights manually, without a torch optimiser.
 
-Until the first optimiser step is seen, gradients are measured as they arrive, and a step is over when the weights have
-changed: told at the next `log`, or when the model is called again. The first step of an optimiser ends this for good.
+Until the first optimiser step, gradients are measured as they are computed. A step is over when the weights have
+changed, which is checked at the next `log` and at the next call of the model. The first optimiser step ends this mode.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from netscope.record.watch.forward_hooks import Passes, is_recording_code
+from netscope.record.watch.forward_hooks import ForwardPasses, is_recording_code
 from netscope.record.watch.hook import Guard, Hook
 from netscope.record.watch.measurement import Measurement
 from netscope.record.watch.module_tree import Pairs, Watched
@@ -21,7 +21,7 @@ from netscope.record.watch.rows import Recorder
 
 
 class Watching(Protocol):
-    """What of a `Watch` is needed here."""
+    """The part of a `Watch` that is needed here."""
 
     run: Recorder
 
@@ -29,33 +29,35 @@ class Watching(Protocol):
     def parameters(self) -> list[Watched]:
         """The parameters that are measured."""
 
-    def see_values(self, measurement: Measurement, tensors: Pairs) -> None:
-        """Measure parameters, inside `together`."""
+    def measure_values(self, measurement: Measurement, tensors: Pairs) -> None:
+        """Measure parameters, inside `batch`."""
 
-    def see_gradients(self, measurement: Measurement, tensors: Pairs, scale: torch.Tensor | None) -> None:
-        """Measure their gradients."""
+    def measure_gradients(self, measurement: Measurement, tensors: Pairs, scale: torch.Tensor | None) -> None:
+        """Measure gradients, inside `batch`."""
 
-    def see_updates(self, measurement: Measurement, tensors: Pairs, before: Mapping[int, torch.Tensor | None]) -> None:
-        """Measure their changes."""
+    def measure_updates(
+        self, measurement: Measurement, tensors: Pairs, before: Mapping[int, torch.Tensor | None]
+    ) -> None:
+        """Measure changes of parameters, inside `batch`."""
 
-    def see_buffers(self, measurement: Measurement) -> None:
-        """Measure the statistics of batch norms."""
+    def measure_buffers(self, measurement: Measurement) -> None:
+        """Measure batch norm statistics, inside `batch`."""
 
     def finish_step(self) -> None:
-        """A step is over."""
+        """End a training step."""
 
     def logged(self, step: int) -> None:
-        """Its measurement belongs to this step."""
+        """Assign a logged step to the pending measurements."""
 
 
-class ByHand:
-    """Stands in for the optimiser's hooks."""
+class ManualSteps:
+    """Replaces the optimiser's hooks."""
 
     def __init__(self, watch: Watching, root: nn.Module, guard: Guard) -> None:
-        """Begin at once."""
+        """Start detecting steps."""
         self._watch = watch
         self._guard = guard
-        self._passes = Passes()
+        self._passes = ForwardPasses()
         self._root_handle = root.register_forward_pre_hook(Hook(guard, self._begin_pass))
         self._handles: list[RemovableHandle] = []
         self._measurement: Measurement | None = None
@@ -64,7 +66,7 @@ class ByHand:
         self._is_counted = True  # the first pass ends no step
 
     def arm(self, measurement: Measurement) -> None:
-        """Measure the coming gradients."""
+        """Measure gradients from now on."""
         self.disarm()
         self._measurement = measurement
         for item in self._watch.parameters:
@@ -74,7 +76,7 @@ class ByHand:
                 self._handles.append(register(Hook(self._guard, self._gradient, item)))
 
     def disarm(self) -> None:
-        """Leave gradients alone."""
+        """Stop measuring gradients."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -89,10 +91,10 @@ class ByHand:
     def _gradient(self, item: Watched, parameter: torch.Tensor) -> None:
         if self._measurement is None or is_recording_code():
             return
-        with self._measurement.together():
-            self._watch.see_gradients(self._measurement, [(item, parameter)], None)
+        with self._measurement.batch():
+            self._watch.measure_gradients(self._measurement, [(item, parameter)], None)
             if id(parameter) not in self._before:
-                self._watch.see_values(self._measurement, [(item, parameter)])
+                self._watch.measure_values(self._measurement, [(item, parameter)])
                 self._before[id(parameter)] = parameter.detach().clone()
         if not self._asked:
             self._asked = True
@@ -130,13 +132,13 @@ class ByHand:
         )
 
     def _complete(self) -> None:
-        assert self._measurement is not None  # it is what has changed since
-        with self._measurement.together():
+        assert self._measurement is not None  # `_has_changed` was true
+        with self._measurement.batch():
             tensors = self._tensors()
             changed = [(item, tensor) for item, tensor in tensors if id(tensor) in self._before]
-            self._watch.see_updates(self._measurement, changed, self._before)
+            self._watch.measure_updates(self._measurement, changed, self._before)
             unseen = [(item, tensor) for item, tensor in tensors if id(tensor) not in self._before]
-            self._watch.see_values(self._measurement, unseen)
-            self._watch.see_buffers(self._measurement)
+            self._watch.measure_values(self._measurement, unseen)
+            self._watch.measure_buffers(self._measurement)
         self.disarm()
         self._watch.finish_step()

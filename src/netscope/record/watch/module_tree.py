@@ -1,6 +1,6 @@
-"""What there is to watch in a module: its layers, its tensors with their owners, and what changed since last time.
+"""List the layers and tensors of a module that can be watched, and how they changed since last time.
 
-Nothing here keeps a module or tensor alive.
+Modules and tensors are referenced weakly.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from netscope.frameworks.torch_modules import STATISTICS, key_part, signature, walk
-from netscope.record.watch.rows import Place
+from netscope.record.watch.rows import TensorKey
 from netscope.schema.layer import Layer, LayerChange
 from netscope.store.journal.layer_changes import layer_summary
 
@@ -26,51 +26,51 @@ _SILENT = (
     nn.ModuleList,
     nn.ModuleDict,
 )
-"""Modules whose output, without parameters of their own, says nothing new."""
+"""Modules whose output is not measured unless they have parameters: it adds no information."""
 
 
 class Watched:
-    """A tensor that persists: a parameter or the statistic of a batch norm."""
+    """A watched tensor: a parameter or a batch norm statistic."""
 
     __slots__ = ("dtype", "gradient", "is_trained", "layer", "name", "tensor", "update", "value")
 
     def __init__(self, layer: str, name: str, tensor: torch.Tensor) -> None:
-        """`tensor` is held weakly: call it."""
+        """Keep a weak reference to `tensor`; call `self.tensor()` to get it."""
         self.layer = layer
         self.name = name
         self.tensor: weakref.ref[torch.Tensor] = weakref.ref(tensor)
         self.dtype = str(tensor.dtype).removeprefix("torch.")
         self.is_trained = tensor.requires_grad
-        self.value = Place(layer, name, "value")
-        self.gradient = Place(layer, name, "gradient")
-        self.update = Place(layer, name, "update")
+        self.value = TensorKey(layer, name, "value")
+        self.gradient = TensorKey(layer, name, "gradient")
+        self.update = TensorKey(layer, name, "update")
 
 
 Pairs = list[tuple[Watched, torch.Tensor]]
-"""What is watched, with the tensor that it is."""
+"""Watched tensors, each with its current tensor object."""
 
 
-class Plan(NamedTuple):
-    """A module seen as layers."""
+class ModuleTree(NamedTuple):
+    """The layers and tensors of a module."""
 
     modules: dict[str, weakref.ref[nn.Module]]
-    """By path, in the order of registration; those whose output is measured."""
+    """The modules whose output is measured, by path, in the order of registration."""
     layers: dict[str, Layer]
     parameters: list[Watched]
-    """Each once, under its first owner."""
+    """Each parameter once, under its first owner."""
     buffers: list[Watched]
     ids: frozenset[int]
-    """Of all parameters, lazy ones and those that are not measured too."""
+    """The ids of all parameters, including lazy ones and those that are not measured."""
     trained: frozenset[int]
-    """Of those that require a gradient."""
+    """The ids of the parameters that require a gradient."""
     notes: list[str]
-    """What is not measured, or elsewhere, in sentences."""
+    """Sentences about tensors and modules that are not measured, or shown under another name."""
     lazy: set[str]
-    """Layers that wait for their first input."""
+    """Lazy layers that have not seen their first input."""
     signature: list[Any]
 
     def is_of(self, root: nn.Module) -> bool:
-        """Whether the module still is what this plan says."""
+        """Whether the module has not changed since it was read."""
         return not (
             self.signature != signature(root)
             or any(item.tensor() is None for item in self.parameters)
@@ -78,12 +78,12 @@ class Plan(NamedTuple):
         )
 
 
-def plan(model: nn.Module, prefix: str = "") -> Plan:
-    """Walk an unwrapped module. Paths are those of `named_modules`, without what wrappers add to them."""
+def read_module_tree(model: nn.Module, prefix: str = "") -> ModuleTree:
+    """Read an unwrapped module. Paths are those of `named_modules` without the parts that wrappers add."""
     every = list(model.parameters())
     ids = frozenset(map(id, every))
     trained = frozenset(id(tensor) for tensor in every if tensor.requires_grad)
-    found = Plan({}, {}, [], [], ids, trained, [], set(), signature(model))
+    found = ModuleTree({}, {}, [], [], ids, trained, [], set(), signature(model))
     owners: dict[int, str] = {}
     seen: dict[int, str] = {}
     for inner, raw, module in walk(model):
@@ -130,7 +130,7 @@ def plan(model: nn.Module, prefix: str = "") -> Plan:
 
 
 def unfit(tensor: torch.Tensor) -> str:
-    """Why a tensor has no moments to speak of, or ''."""
+    """The reason why a tensor cannot be measured, or ''."""
     if tensor.is_meta:
         return "it has no data (meta device)"
     if tensor.is_quantized or not (tensor.is_floating_point() or tensor.is_complex()):
@@ -144,8 +144,8 @@ def _prefixed(prefix: str, path: str) -> str:
     return f"{prefix}.{path}" if prefix and path else prefix or path
 
 
-def changes(before: Plan, now: Plan) -> list[LayerChange]:
-    """How the layers changed from one plan of a model to the next."""
+def layer_changes(before: ModuleTree, now: ModuleTree) -> list[LayerChange]:
+    """The changes of layers from one reading of a model to the next."""
     found = [LayerChange(layer=path, change="removed") for path in before.layers if path not in now.layers]
     old, new = _by_layer(before), _by_layer(now)
     for path, layer in now.layers.items():
@@ -161,19 +161,19 @@ def changes(before: Plan, now: Plan) -> list[LayerChange]:
     return found
 
 
-def _by_layer(of: Plan) -> dict[str, dict[str, Watched]]:
+def _by_layer(of: ModuleTree) -> dict[str, dict[str, Watched]]:
     found: dict[str, dict[str, Watched]] = {}
     for item in of.parameters:
         found.setdefault(item.layer, {})[item.name] = item
     return found
 
 
-def _module(of: Plan, path: str) -> nn.Module | None:
+def _module(of: ModuleTree, path: str) -> nn.Module | None:
     return of.modules[path]() if path in of.modules else None
 
 
 def _changed_tensors(path: str, old: dict[str, Watched], new: dict[str, Watched]) -> list[LayerChange]:
-    """How the parameters of one module changed."""
+    """The changes of the parameters of one module."""
     if old.keys() != new.keys():
         gone, come = (", ".join(a.keys() - b.keys()) or "–" for a, b in ((old, new), (new, old)))
         return [LayerChange(layer=path, change="parameters", detail=f"{gone} → {come}")]

@@ -1,4 +1,4 @@
-"""Tell listeners of every optimiser step in the process: when it begins, when its closure has run, when it is over."""
+"""Notify listeners of every optimiser step in the process: before it, after its closure, and after it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Step:
     __slots__ = ("_frame_id", "has_closure", "optimizer_id")
 
     def __init__(self, optimizer: Optimizer, has_closure: bool) -> None:
-        """Called by the hook that torch calls."""
+        """Create a step; must be called directly from torch's hook."""
         self.optimizer_id = id(optimizer)
         self.has_closure = has_closure
         self._frame_id = id(sys._getframe(2))
 
     def is_inside(self, other: Step) -> bool:
-        """Whether the other step called this one. One that raised is over without a word, and called nothing."""
+        """Whether the other step (possibly one that raised and is no longer running) called this one."""
         frame = sys._getframe(1).f_back
         while frame is not None and id(frame) != other._frame_id:
             frame = frame.f_back
@@ -36,10 +36,10 @@ class StepListener(Protocol):
     """Called at each step; must not raise."""
 
     def before_step(self, optimizer: Optimizer, step: Step) -> None:
-        """A step begins, maybe inside another one."""
+        """A step begins, possibly inside another one."""
 
     def after_closure(self, optimizer: Optimizer) -> None:
-        """The closure that was given to the step has run."""
+        """The step's closure has run."""
 
     def after_step(self, optimizer: Optimizer) -> None:
         """The step is over."""
@@ -48,20 +48,20 @@ class StepListener(Protocol):
 class OptimiserSteps:
     """One pair of torch's global hooks for all listeners.
 
-    torch iterates over its hooks at every step, and must not find them changed. So the pair goes with the last listener
-    only if no step is running in this thread, and no other living thread has made one; else it stays.
+    torch iterates over its hooks at every step, and they must not change meanwhile. So the pair is removed with the
+    last listener only if no step is running in this thread and no other live thread has made one; otherwise it stays.
     """
 
     def __init__(self) -> None:
-        """There are no listeners yet."""
+        """Start without listeners."""
         self._listeners: tuple[StepListener, ...] = ()
         self._handles: list[RemovableHandle] = []
-        self._threads: set[int] = set()  # that made a step
+        self._threads: set[int] = set()  # the threads that made a step
         self._running = threading.local()
         self._lock = threading.RLock()
 
     def add(self, listener: StepListener) -> None:
-        """Call a listener at all steps from now on."""
+        """Notify a listener of all steps from now on."""
         with self._lock:
             self._listeners = (*self._listeners, listener)
             if not self._handles:
@@ -69,12 +69,12 @@ class OptimiserSteps:
                 self._handles = [before, register_optimizer_step_post_hook(self._after)]
 
     def mute(self, listener: StepListener) -> None:
-        """Call a listener no more; torch's hooks stay, so this may be called at any time, by a hook too."""
+        """Stop notifying a listener. torch's hooks stay, so this may be called at any time, even from a hook."""
         with self._lock:
             self._listeners = tuple(other for other in self._listeners if other is not listener)
 
     def remove(self, listener: StepListener) -> None:
-        """Call a listener no more, and remove torch's hooks if it was the last one and they may go."""
+        """Stop notifying a listener, and remove torch's hooks if it was the last one and they can be removed."""
         with self._lock:
             self.mute(listener)
             if not self._listeners and not self._is_calling() and not self._other_threads():
@@ -83,11 +83,11 @@ class OptimiserSteps:
                 self._handles = []
 
     def _other_threads(self) -> set[int | None]:
-        """The other threads that made a step and may make one now."""
+        """The other live threads that have made a step."""
         return {thread.ident for thread in threading.enumerate()} & self._threads - {threading.get_ident()}
 
     def _is_calling(self) -> bool:
-        """Whether this thread is within a call of a listener."""
+        """Whether this thread is notifying a listener."""
         return getattr(self._running, "n", 0) > 0
 
     @contextmanager
@@ -100,7 +100,7 @@ class OptimiserSteps:
             self._running.n -= 1
 
     def _before(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        closure = args[1] if len(args) > 1 else kwargs.get("closure")  # the optimiser is the first argument
+        closure = args[1] if len(args) > 1 else kwargs.get("closure")  # args[0] is the optimiser
         step = Step(optimizer, closure is not None)
         with self._calling():
             for listener in self._listeners:

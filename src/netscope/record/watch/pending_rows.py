@@ -1,8 +1,8 @@
-"""From finished measurements to rows: under which step, and when their numbers have come from the device.
+"""Write finished measurements once their step is known and their numbers have arrived from the device.
 
-A measurement belongs to the step of the next `log` of the thread that trained. Where optimiser steps without a `log`
-lie between, and the logs show that the user's steps count the optimiser's, its step is counted; else only the newest of
-them has a step, and the others are not written, which is said.
+A measurement belongs to the step of the next `log` of the thread that trained. If there are several optimiser steps
+between two logs, and the logged steps turn out to count optimiser steps, each measurement gets its counted step.
+Otherwise only the newest one has a step; the others are dropped with a warning.
 """
 
 from __future__ import annotations
@@ -19,160 +19,160 @@ from netscope.record.watch.rows import Recorder
 from netscope.schema.layer import LayerChange
 
 PATIENCE = 10
-"""Measurements held for a first `log`; after that, steps are the optimiser's."""
-MOST_HELD = 50
-"""Measurements held for a second `log`, which tells whether the first one's step counted the optimiser's."""
+"""Measurements that wait for a first `log`; after that, optimiser steps are used as steps."""
+MOST_PENDING = 50
+"""Measurements that wait for a second `log`, which shows whether logged steps count optimiser steps."""
 
 
 _trainers: weakref.WeakKeyDictionary[Recorder, set[int]] = weakref.WeakKeyDictionary()
 
 
 class LogThread:
-    """Decides whose `log` a measurement waits for: that of the thread that trained or, if it never logs, another's."""
+    """Decides which thread's `log` a measurement waits for: the training thread's or, if that never logs, another's."""
 
     def __init__(self, run: Recorder) -> None:
-        """No thread has trained or logged yet."""
-        self._trainers = _trainers.setdefault(run, set())  # of all watches of the run
+        """Start without any threads known."""
+        self._trainers = _trainers.setdefault(run, set())  # shared by all watches of the run
         self._trainer: int | None = None
         self._loggers: set[int] = set()
         self._n_others = 0
 
     def trains(self, thread: int | None) -> None:
-        """A thread made a step; None: one of torch's own, which logs nothing."""
+        """Note that a thread made a step; None for one of torch's own threads, which never log."""
         if thread != self._trainer:
             self._trainer = thread
             if thread is not None:
                 self._trainers.add(thread)
 
     def is_mine(self) -> bool:
-        """Whether a log of the current thread is for what was trained."""
+        """Whether a log of the current thread belongs to the measured training."""
         me = threading.get_ident()
         self._loggers.add(me)
         if self._trainer is None or me == self._trainer:
             return True
         if me in self._trainers or self._trainer in self._loggers:
             return False
-        self._n_others += 1  # perhaps the trainer is about to log for the first time
+        self._n_others += 1  # the training thread may be about to log for the first time
         return self._n_others > 1
 
 
-class _Held(NamedTuple):
+class _Pending(NamedTuple):
     measurement: Measurement
     changes: list[LayerChange]
 
 
-class Writing:
-    """The way of one watch's measurements into the run."""
+class MeasurementWriter:
+    """Writes the measurements of one watch to the run."""
 
-    def __init__(self, run: Recorder, tell_changes: Callable[[int, list[LayerChange]], None]) -> None:
-        """Write into `run`; `tell_changes` is called with the step at which layers were seen to have changed."""
+    def __init__(self, run: Recorder, write_changes: Callable[[int, list[LayerChange]], None]) -> None:
+        """Write to `run`; `write_changes` is called with changes of layers and the step at which they were noticed."""
         self._run = run
-        self._tell_changes = tell_changes
-        self._held: list[_Held] = []  # wait for a step; the newest last
-        self._undecided: list[_Held] = []  # of before the first log, which does not tell what steps count
-        self._coming: list[tuple[int, Measurement]] = []  # wait for their device
-        self._shift: int | None = None  # the user's step minus the number of the optimiser's steps, at the last log
-        self._first_step: int | None = None  # of the first log, if the newest of what is undecided is for it
+        self._write_changes = write_changes
+        self._pending: list[_Pending] = []  # waiting for a step; the newest last
+        self._undecided: list[_Pending] = []  # from before the first log, which does not show what steps count
+        self._sent: list[tuple[int, Measurement]] = []  # waiting for their device
+        self._shift: int | None = None  # logged step minus the number of optimiser steps, at the last log
+        self._first_step: int | None = None  # of the first log, if the newest undecided measurement belongs to it
         self._n_logs = 0
-        self._counts_steps = False  # whether the user's steps count the optimiser's
+        self._counts_steps = False  # whether logged steps count optimiser steps
         self._changes: list[LayerChange] = []
-        self._has_dropped = self._has_said = False
-        self._lock = threading.RLock()  # a signal's handler may log while its own thread writes
+        self._has_dropped = self._has_warned = False
+        self._lock = threading.RLock()  # a signal handler may log while its own thread is writing
 
     def take(self, measurement: Measurement, changes: list[LayerChange]) -> None:
-        """Hold a measurement until the next `log` tells its step."""
+        """Add a measurement, whose step is known at the next `log`."""
         if self._counts_steps or self._n_logs > 1:
             self._release()
-        self._held.append(_Held(measurement, changes))
-        if not self._n_logs and len(self._held) > PATIENCE:
+        self._pending.append(_Pending(measurement, changes))
+        if not self._n_logs and len(self._pending) > PATIENCE:
             self._shift, self._counts_steps = -1, True
             self._release()
-        elif len(self._held) > MOST_HELD:
-            self._drop([self._held.pop(0)])
+        elif len(self._pending) > MOST_PENDING:
+            self._drop([self._pending.pop(0)])
         self.resolve()
 
     def logged(self, step: int, n_steps: int) -> None:
-        """A log came, after so many optimiser steps."""
-        if not self._held:
+        """Assign steps at a `log`, after `n_steps` optimiser steps."""
+        if not self._pending:
             return
         shift = step - n_steps
         self._n_logs += 1
         self._counts_steps = shift == self._shift or shift in (-1, 0)
         self._shift = shift
         self._decide()
-        is_just_before = self._held[-1].measurement.steps_before == n_steps - 1
-        *older, last = self._held
+        is_just_before = self._pending[-1].measurement.steps_before == n_steps - 1
+        *older, last = self._pending
         if is_just_before:
-            self._held = older
+            self._pending = older
         if self._counts_steps:
             self._release()
         elif self._n_logs == 1:
-            self._undecided, self._held = self._held, []
+            self._undecided, self._pending = self._pending, []
             self._first_step = None if is_just_before else step
         else:
-            self._held = []
+            self._pending = []
             self._drop(older)
         if is_just_before or (self._n_logs > 1 and not self._counts_steps):
             self._send(step, last)
-        self._say_dropped()
+        self._warn_dropped()
 
     def _decide(self) -> None:
-        """Whether the first log's step counted the optimiser's is known now."""
+        """Handle undecided measurements, now that it is known whether logged steps count optimiser steps."""
         undecided, self._undecided = self._undecided, []
         if self._counts_steps:
-            self._held = [*undecided, *self._held]
+            self._pending = [*undecided, *self._pending]
         elif undecided:
             if self._first_step is not None:
                 self._send(self._first_step, undecided.pop())
             self._drop(undecided)
 
     def _release(self) -> None:
-        """What no log came for is written under the counted step, or dropped."""
-        held, self._held = self._held, []
+        """Write pending measurements at their counted step, or drop them if steps are not counted."""
+        held, self._pending = self._pending, []
         if not self._counts_steps:
             self._drop(held)
             return
         for one in held:
             self._send(one.measurement.steps_before + (self._shift or 0) + 1, one)
 
-    def _drop(self, several: list[_Held]) -> None:
+    def _drop(self, several: list[_Pending]) -> None:
         for one in several:
             self._changes += one.changes
         self._has_dropped = self._has_dropped or bool(several)
 
-    def _say_dropped(self) -> None:
-        if self._has_dropped and not self._has_said:
-            self._has_said = True
+    def _warn_dropped(self) -> None:
+        if self._has_dropped and not self._has_warned:
+            self._has_warned = True
             warnings.warn(
-                "of several measurements between two logs only the last one is kept: the steps of `log` do not count "
-                "the optimiser's, so the others have no step of their own. To keep all, log(…, step=) the number of "
-                "optimiser steps; to measure no more than that, give watch a larger `every`",
+                "only the last of several measurements between two logs is kept: logged steps do not count optimiser "
+                "steps, so the others have no step of their own. To keep all, pass the number of optimiser steps as "
+                "log(…, step=); to measure less often, pass a larger `every` to watch",
                 stacklevel=depth_of_caller(),
             )
 
-    def _send(self, step: int, one: _Held) -> None:
+    def _send(self, step: int, one: _Pending) -> None:
         changes, self._changes = [*self._changes, *one.changes], []
         if changes:
-            self._tell_changes(step, changes)
+            self._write_changes(step, changes)
         one.measurement.seal()
         with self._lock:
-            self._coming.append((step, one.measurement))
+            self._sent.append((step, one.measurement))
         self.resolve()
 
     def resolve(self, wait: bool = False) -> None:
-        """Write what has come from the devices; called on the run's beat too."""
+        """Write the measurements that have arrived from their devices; also called at every beat."""
         with self._lock:
-            while self._coming and (wait or self._coming[0][1].is_ready()):
-                step, measurement = self._coming.pop(0)
+            while self._sent and (wait or self._sent[0][1].is_ready()):
+                step, measurement = self._sent.pop(0)
                 rows = measurement.rows()
                 self._run.put_row("layer", rows.keys, step, rows.values, measurement.time)
                 self._run.put_bins(rows.bins_keys, step, rows.bins)
 
     def close(self) -> None:
-        """Write everything; waits for devices."""
+        """Write everything, waiting for devices."""
         if not self._n_logs:
             self._shift, self._counts_steps = -1, True
         self._decide()
         self._release()
         self.resolve(wait=True)
-        self._say_dropped()
+        self._warn_dropped()

@@ -1,4 +1,4 @@
-"""From moments and bins of watched tensors to rows: which series there are, and their values."""
+"""Convert the moments and bins of watched tensors to journal rows: the keys of their series and the values."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Undo = Callable[[], None]
 
 
 class Recorder(Protocol):
-    """What of a `Run` watching needs."""
+    """The part of a session that watching needs."""
 
     name: str
     step: int
 
     def on_next_log(self, call: Callable[[int], None]) -> Undo:
-        """Let the next `log` call this once, with its step."""
+        """Call this once, at the next `log`, with its step."""
 
     def on_beat(self, call: Callable[[], None]) -> Undo:
         """Call this about every 2 s on the background thread."""
@@ -51,20 +51,20 @@ class Recorder(Protocol):
         """Append an event."""
 
 
-class Place(NamedTuple):
-    """Where a measured thing stands: the first three parts of its keys."""
+class TensorKey(NamedTuple):
+    """Identifies what is measured: the first three parts of the keys of its series."""
 
     layer: str
     tensor: str
     quantity: Quantity
 
 
-place_of = functools.lru_cache(1 << 16)(Place)
-"""The same `Place` for the same words: tens of thousands of new ones a measurement would keep the collector busy."""
+tensor_key = functools.lru_cache(1 << 16)(TensorKey)
+"""A cached `TensorKey`: creating tens of thousands per measurement would burden the garbage collector."""
 
 
 class Rows(NamedTuple):
-    """A measurement as the journal takes it."""
+    """One measurement, ready to be written to the journal."""
 
     keys: tuple[str, ...]
     values: npt.NDArray[np.float64]
@@ -76,15 +76,15 @@ _ALWAYS: tuple[Stat, ...] = ("mean", "std", "norm", "min", "max", "zeros", "nonf
 _NORM = _ALWAYS.index("norm")
 
 
-def rows(places: tuple[Place, ...], found: Measured, shares: Mapping[Place, Mapping[Stat, float]]) -> Rows:
-    """All series of a measurement; empty tensors have none.
+def rows(places: tuple[TensorKey, ...], found: Measured, shares: Mapping[TensorKey, Mapping[Stat, float]]) -> Rows:
+    """The rows of a measurement. Empty tensors have no series.
 
-    Updates get their `ratio` where the value of the same tensor is there too.
+    Updates also have a `ratio` if the value of the same tensor was measured.
 
     Args:
-        places: Of the rows of `found`.
-        found: What was measured there.
-        shares: Further statistics, which are shares of something.
+        places: The tensor of each row of `found`.
+        found: The moments and histograms.
+        shares: Further statistics, as fractions, such as `dead`.
     """
     if not (found.moments[:, 0] > 0).all():
         kept = np.flatnonzero(found.moments[:, 0] > 0)
@@ -104,7 +104,7 @@ def rows(places: tuple[Place, ...], found: Measured, shares: Mapping[Place, Mapp
 
 
 def _statistics(moments: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The columns of `_ALWAYS`, from those of `Moments`."""
+    """Compute the columns `_ALWAYS` from the fields of `Moments`."""
     n, zeros, nonfinite, mean, std, low, high = moments.T
     found = np.empty_like(moments)
     found[:, 0], found[:, 1], found[:, 3], found[:, 4], found[:, 6] = mean, std, low, high, nonfinite
@@ -116,25 +116,25 @@ def _statistics(moments: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 class _Order(NamedTuple):
-    """Which value stands where in a row."""
+    """The keys of a row, and the positions of the values in it."""
 
     keys: tuple[str, ...]
     bins_keys: tuple[str, ...]
     always: npt.NDArray[np.int64]
-    """[place, statistic]: where they stand."""
+    """[tensor, statistic] positions of the statistics `_ALWAYS`."""
     further: npt.NDArray[np.int64]
-    """Where the shares stand, place after place."""
+    """Positions of the fractions, tensor after tensor."""
     ratios: npt.NDArray[np.int64]
-    """Where the ratios stand."""
+    """Positions of the ratios."""
     updates: npt.NDArray[np.int64]
-    """Per ratio, which place is the update's."""
+    """Per ratio, the index of the update's tensor."""
     values: npt.NDArray[np.int64]
-    """And which the value's."""
+    """Per ratio, the index of the value's tensor."""
 
 
 @functools.lru_cache(maxsize=8)
-def _order(places: tuple[Place, ...], shares: tuple[tuple[Place, tuple[Stat, ...]], ...]) -> _Order:
-    """The same from measurement to measurement, and dear to make where there are many."""
+def _order(places: tuple[TensorKey, ...], shares: tuple[tuple[TensorKey, tuple[Stat, ...]], ...]) -> _Order:
+    """Lay out a row. Cached, because it is slow for many tensors and does not change between measurements."""
     shares_of = dict(shares)
     number = {place: i for i, place in enumerate(places)}
     keys: list[str] = []
@@ -157,20 +157,20 @@ def _order(places: tuple[Place, ...], shares: tuple[tuple[Place, tuple[Stat, ...
     return _Order(tuple(keys), tuple("/".join(place) for place in places), always, *indices)
 
 
-_told: weakref.WeakKeyDictionary[Recorder, dict[object, list[Layer]]] = weakref.WeakKeyDictionary()
+_written: weakref.WeakKeyDictionary[Recorder, dict[object, list[Layer]]] = weakref.WeakKeyDictionary()
 
 
-def tell_layers(
+def write_layers(
     run: Recorder, source: object, layers: list[Layer], changes: Sequence[LayerChange] = (), step: int | None = None
 ) -> None:
     """Write the layers of a source (a watched model, arrays) together with those of the run's other sources.
 
-    With `changes`, what became of layers since the last measurement, noticed in the one of `step`.
+    `changes` are the changes of layers since the last measurement, noticed in the measurement at `step`.
 
-    `source` is kept as long as the run: a name or a mark, nothing that holds a model. Of layers of one name the last
-    one told is the one that is: a model that is watched again has its layers once.
+    `source` is kept as long as the run, so it must be a name or a marker and not refer to a model. If several sources
+    have a layer of the same name, the latest is written: a model that is watched again has its layers only once.
     """
-    sources = _told.setdefault(run, {})
+    sources = _written.setdefault(run, {})
     sources[source] = layers
     every = {layer.layer: layer for several in sources.values() for layer in several}
     event = {"event": "layers", "layers": msgspec.to_builtins(list(every.values())), "sampled_above": LARGE}

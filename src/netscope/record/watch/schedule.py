@@ -1,4 +1,4 @@
-"""When to measure: every so many steps, or as often as costs less than 1 % of the training."""
+"""Decide when to measure: every n-th step, or as often as costs less than 1 % of the training time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from netscope.errors import UsageError
 
 Every = int | Literal["auto"]
 SHARE = 0.01
-"""What "auto" lets the measurements cost, of the time of all steps."""
+"""The fraction of the training time that measurements may cost with "auto"."""
 MOST = 10_000
 
 
 class Schedule:
-    """Decides from the count of steps, and for "auto" from the times it is told, whether a step is measured.
+    """Decides whether a step is measured, from the step count and, with "auto", from recorded durations.
 
     >>> schedule = Schedule(10)
     >>> [count for count in range(25) if schedule.is_due(count)]
@@ -26,10 +26,10 @@ class Schedule:
         """Check `every`.
 
         Raises:
-            UsageError: Neither a whole number from 1 on, nor "auto".
+            UsageError: `every` is neither a positive integer nor "auto".
         """
         if every != "auto" and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
-            raise UsageError(f'every is the number of steps between two measurements, or "auto"; found {every!r}')
+            raise UsageError(f'every must be a number of steps of at least 1, or "auto"; got {every!r}')
         self.is_auto = every == "auto"
         self.every = 10 if every == "auto" else every
         self._due = 0
@@ -37,31 +37,31 @@ class Schedule:
         self._steps: deque[float] = deque(maxlen=25)
 
     def is_due(self, count: int) -> bool:
-        """Whether the step after `count` finished ones is measured; asked once for each count, ascending."""
+        """Whether to measure the step after `count` finished ones. Call with ascending counts."""
         if not self.is_auto:
             return count % self.every == 0
         return count >= self._due
 
-    def measured(self, count: int, cost_s: float) -> None:
-        """A measurement of the step after `count` finished ones took `cost_s`; chooses when the next one is."""
+    def record_measurement(self, count: int, cost_s: float) -> None:
+        """Record that measuring the step after `count` finished ones took `cost_s`; schedule the next measurement."""
         self._cost.append(cost_s)
         self._choose()
         self._due = count + self.every
 
-    def stepped(self, duration_s: float) -> None:
-        """A step without measurement took `duration_s`."""
+    def record_step(self, duration_s: float) -> None:
+        """Record that a step without a measurement took `duration_s`."""
         self._steps.append(duration_s)
 
     def _choose(self) -> None:
         if not self._steps:
             return
-        # Medians: the first measurement compiles, and between two steps there may be a validation.
+        # Medians, because the first measurement includes compiling, and a step may include a validation.
         step_s = max(statistics.median(self._steps), 1e-9)
         self.every = round_up(statistics.median(self._cost) / (SHARE * step_s))
 
 
 def round_up(steps: float) -> int:
-    """The next of 1, 2, 5, 10, 20… 10,000, so that measurements of several runs meet at the same steps.
+    """Round up to one of 1, 2, 5, 10, 20… 10,000, so that several runs are measured at the same steps.
 
     >>> [round_up(n) for n in (0.3, 1.5, 21, 10**9)]
     [1, 2, 50, 10000]

@@ -1,6 +1,6 @@
-"""Measure many tensors at a time with torch operations: where Triton does not work.
+"""Measure many tensors at a time with torch operations, where Triton does not work.
 
-Tensors of like sizes are the rows of one matrix, so that there are a few operations for all of them, not for each.
+Tensors of similar sizes become the rows of one matrix, so that a few operations measure all of them.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from netscope.analyse.measure import stride
 from netscope.record.watch.transfer import upload, wide
 
 CHUNK = 1 << 24
-"""Values looked at together: bounds the memory that measuring takes."""
+"""Number of values that are processed together, which limits the memory use."""
 
 
 def measure(
     tensors: Sequence[torch.Tensor], before: Sequence[torch.Tensor], is_sampled: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Counts [tensor, bin] and moments [tensor, field], by operations on many tensors at a time.
+    """Compute counts [tensor, bin] and moments [tensor, field].
 
-    Tensors of like sizes (up to a power of two) are the rows of one matrix, the shorter ones filled up.
+    Tensors of similar sizes (within a power of two) are the rows of one matrix, padded to the longest.
     """
     if before:
         tensors = torch._foreach_sub(list(tensors), list(before))
@@ -38,7 +38,7 @@ def measure(
         for start in range(0, len(several), at_once):
             some = several[start : start + at_once]
             order += some
-            found.append(_measure_alike([flat[i] for i in some], is_sampled))
+            found.append(_measure_group([flat[i] for i in some], is_sampled))
     counts, moments = torch.cat([one for one, _ in found]), torch.cat([one for _, one in found])
     if order != sorted(order):
         index = upload(np.argsort(order), counts.device)
@@ -46,7 +46,7 @@ def measure(
     return counts, moments
 
 
-def _measure_alike(several: Sequence[torch.Tensor], is_sampled: bool) -> tuple[torch.Tensor, torch.Tensor]:
+def _measure_group(several: Sequence[torch.Tensor], is_sampled: bool) -> tuple[torch.Tensor, torch.Tensor]:
     sizes = [values.numel() for values in several]
     every = stride(max(sizes)) if is_sampled else 1
     if len(several) == 1:
@@ -63,10 +63,10 @@ def _measure_alike(several: Sequence[torch.Tensor], is_sampled: bool) -> tuple[t
 
 
 def _measure_rows(values: torch.Tensor, is_there: torch.Tensor | None, every: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Counts and moments of each row of a matrix.
+    """Compute counts and moments of each row of a matrix.
 
-    Zeros, extremes and what is not finite are of all values; the mean, the deviation and the bins of finite values are
-    of every `every`th, which counts so many times.
+    Zeros, extremes and nonfinite values are counted among all values; the mean, the standard deviation and the bins of
+    finite values use every `every`-th value, with that weight.
     """
     dtype, n_rows = wide(values.device), len(values)
     single = values.float()
@@ -100,7 +100,7 @@ def _measure_rows(values: torch.Tensor, is_there: torch.Tensor | None, every: in
 
 
 def _merge_rows(parts: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Moments of the parts of one tensor as those of the whole."""
+    """Combine the moments of the parts of one tensor."""
     if len(parts) == 1:
         return parts[0]
     n, zeros, nonfinite, mean, std, low, high = torch.cat(list(parts)).T

@@ -1,4 +1,4 @@
-"""Move numbers between the host and a device, and wait for neither."""
+"""Copy numbers between the host and a device without waiting."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from netscope.analyse.bins import N_BINS
 
 
 def wide(device: torch.device) -> torch.dtype:
-    """The widest float a device adds up in; Apple's has no float64."""
+    """The widest float type of a device; Apple's MPS has no float64."""
     return torch.float32 if device.type == "mps" else torch.float64
 
 
 def upload(numbers: npt.NDArray[Any], device: torch.device) -> torch.Tensor:
-    """Bring an array to a device without waiting for it."""
+    """Copy an array to a device without waiting."""
     tensor = torch.from_numpy(numbers)
     if device.type == "cuda":
-        # Only memory that the system cannot move is copied without waiting; torch keeps it until the copy is done.
+        # Only pinned memory can be copied without waiting; torch keeps it until the copy is done.
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 
 
-class Parcel:
-    """Numbers and histograms of one device on their way to the host."""
+class HostTransfer:
+    """An asynchronous copy of moments, numbers and histograms from one device to the host."""
 
     def __init__(
         self, moments: Sequence[torch.Tensor], numbers: Sequence[torch.Tensor], counts: Sequence[torch.Tensor]
     ) -> None:
-        """Begin the copy of tensors of any float or integer dtypes, all on one device."""
+        """Start copying tensors of any float or integer dtypes, all on one device."""
         device = (*moments, *numbers)[0].device
         self._dtype = wide(device)
         flat = torch.cat(
@@ -42,20 +42,20 @@ class Parcel:
         whole = torch.cat([flat.view(torch.int32), *(one.reshape(-1) for one in counts)])
         self._arrived: Any = None
         if device.type == "cuda":
-            # Only memory that the system cannot move is copied to without waiting.
+            # Only pinned memory can be copied to without waiting.
             self._whole = torch.empty(whole.shape, dtype=whole.dtype, pin_memory=True)
             self._whole.copy_(whole, non_blocking=True)
             self._arrived = torch.cuda.Event()
             self._arrived.record(torch.cuda.current_stream(device))
         else:
-            self._whole = whole  # copied by `open`, on the thread that can wait
+            self._whole = whole  # copied by `result`, on a thread that can wait
 
-    def is_here(self) -> bool:
-        """Whether `open` would not wait long."""
+    def has_arrived(self) -> bool:
+        """Whether `result` returns without waiting."""
         return self._arrived is None or bool(self._arrived.query())
 
-    def open(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint32]]:
-        """All moments and numbers in one array, and histograms [tensor, 2048]; waits if need be."""
+    def result(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint32]]:
+        """All moments and numbers in one array, and histograms [tensor, 2048]; waits if necessary."""
         if self._arrived is not None:
             self._arrived.synchronize()
         whole = self._whole.cpu().numpy()

@@ -1,12 +1,12 @@
-"""Measure all tensors of a dtype in one launch: a program a block of values, its moments and bins in registers.
+"""Measure all tensors of a dtype in one launch: one program per block of values, with moments and bins in registers.
 
-The bins of FORMAT.md are 2,048, too many to count quickly: a block's values would cost an atomic each, or 64 registers
-a thread. But a block's values lie within a few octaves. So each block counts in a *window* of `HALF` bins below its
-largest magnitude, for each sign; zeros, infinities and NaN are counted apart. The few values below the window (one in
-10,000 of a normal distribution lies 15 octaves below the largest) cost an atomic each. What is counted is exact
-whatever the values are; only the time depends on them.
+The 2,048 bins of FORMAT.md are too many to count quickly: every value would cost an atomic, or every thread 64
+registers. But the values of a block lie within a few octaves. So each block counts in a *window* of `HALF` bins below
+its largest magnitude, for each sign; zeros, infinities and NaN are counted separately. The few values below the window
+(one in 10,000 of a normal distribution lies 15 octaves below the largest) cost an atomic each. The counts are exact for
+all values; only the time depends on them.
 
-Each block leaves its moments, in float64; `merge` makes those of tensors of them, by Chan's formula.
+Each block stores its moments in float64; `merge` combines them per tensor, by Chan's formula.
 
 The kernels run on a CPU under Triton's interpreter (`TRITON_INTERPRET=1`), where tests compare them with NumPy.
 """
@@ -27,16 +27,16 @@ from netscope.record.watch.transfer import upload
 
 
 class Variant(NamedTuple):
-    """How a kernel is cut; `benchmarks/watch_gpu.py --variants` compares them."""
+    """Tuning parameters of the kernel; `benchmarks/watch_gpu.py --variants` compares them."""
 
     block: int = 2048
-    """Values a program looks at, at most 16,384: two counts of a block are packed in 32 bits. With few values a thread
-    needs fewer registers, so that more programs hide each other's waiting."""
+    """Values per program, at most 16,384, because two counts of a block are packed into 32 bits. Smaller blocks need
+    fewer registers per thread, so that more programs run concurrently."""
     warps: int = 4
     half: int = 64
-    """Slots of the window for each sign; two of them are for zeros and for what lies outside."""
+    """Slots of the window for each sign, including one for zeros and one for values outside."""
     every: int = 8
-    """Of large activations, one value of so many is counted in the bins."""
+    """For large activations, one value in `every` is counted in the bins."""
 
 
 VARIANT = Variant()
@@ -65,20 +65,20 @@ def measure(
     is_sampled: bool,
     variant: Variant | None = None,
 ) -> Partial:
-    """Begin to measure contiguous tensors of one dtype and device; nothing is waited for.
+    """Start measuring contiguous tensors of one dtype and device, without waiting.
 
     Args:
-        tensors: None is empty.
-        before: Empty, or one for each tensor: the difference is measured.
-        counts: [tensor, bin], int32; bins are added to it.
-        is_sampled: Whether bins are of one value in `Variant.every`, which counts as often.
+        tensors: Non-empty tensors.
+        before: Empty, or an earlier value of each tensor: then the difference is measured.
+        counts: [tensor, bin], int32; the bins are added to it.
+        is_sampled: Whether to count only one value in `Variant.every`, with that weight.
         variant: For benchmarks.
     """
     variant = variant or VARIANT
     device = tensors[0].device
     n_blocks = np.array([-(-tensor.numel() // variant.block) for tensor in tensors], np.int64)
     is_one = len(tensors) == 1 and not before
-    if is_one:  # as each activation comes: there is no table to send
+    if is_one:  # as for each activation: no table has to be sent
         given, size, is_aligned = tensors[0], tensors[0].numel(), tensors[0].data_ptr() % 16 == 0
     else:
         given, is_aligned = _table(tensors, before or tensors, n_blocks)
@@ -107,7 +107,7 @@ def measure(
 def _table(
     tensors: Sequence[torch.Tensor], before: Sequence[torch.Tensor], n_blocks: npt.NDArray[np.int64]
 ) -> tuple[torch.Tensor, bool]:
-    """What the kernel reads of each tensor, on the device; and whether all begin at multiples of 16 bytes."""
+    """The kernel's table of tensors, on the device, and whether all tensors are aligned to 16 bytes."""
     table = np.array(
         [
             [tensor.data_ptr() for tensor in tensors],
@@ -123,7 +123,7 @@ def _table(
 
 
 def merge(partial: Sequence[Partial]) -> torch.Tensor:
-    """Moments [tensor, field] of all tensors, from those of their blocks."""
+    """Combine the moments of blocks to moments [tensor, field]."""
     device = partial[0].blocks.device
     n_blocks = np.concatenate([one.n_blocks for one in partial])
     addresses = np.concatenate(
@@ -142,12 +142,12 @@ def _on(device: torch.device) -> Any:
 
 @triton.jit
 def _load(pointer, start, size, IS_ALIGNED: tl.constexpr, BLOCK: tl.constexpr):
-    """A block of values; zeros follow the last one."""
+    """Load a block of values, padded with zeros."""
     lane = tl.arange(0, BLOCK)
     pointers = pointer + (start + lane)
     if IS_ALIGNED:
         pointers = tl.multiple_of(pointers, 16)  # bytes
-    # Without a mask where none is needed: only then does a thread load 16 bytes at once.
+    # A thread loads 16 bytes at once only without a mask.
     if start + BLOCK <= size:
         values = tl.load(pointers)
     else:
@@ -157,7 +157,7 @@ def _load(pointer, start, size, IS_ALIGNED: tl.constexpr, BLOCK: tl.constexpr):
 
 @triton.jit
 def _size_of(bits):
-    """Bits of a float32 without its sign; they ascend with the magnitude."""
+    """The bits of a float32 without its sign, which order by magnitude."""
     return bits & 0x7FFFFFFF
 
 
@@ -201,7 +201,7 @@ def _measure(
     n = tl.minimum(size - start, BLOCK).to(tl.int32)
     is_there = tl.arange(0, BLOCK) < n
 
-    # Moments. Values are scaled by a power of two, which is exact, where their squares may be out of range.
+    # Moments. If squares may be out of range, values are scaled by a power of two, which is exact.
     wide = values.to(tl.float64)
     if IS_DOUBLE:
         is_finite = is_there & (tl.abs(wide) < float("inf"))
@@ -232,7 +232,7 @@ def _measure(
     tl.store(row + 5, low)
     tl.store(row + 6, high)
 
-    # Bins. Infinities and NaN are counted of all values, the others of one in `EVERY`.
+    # Bins. Infinities and NaN are counted among all values, finite values only one in `EVERY`.
     is_odd = is_there & (_size_of(bits) >= 0x7F800000)
     n_odd = n - n_finite
     if IS_DOUBLE:
@@ -245,12 +245,12 @@ def _measure(
         tl.atomic_add(target, odd, mask=(number < 8) & (odd > 0), sem="relaxed")
     bits = tl.where(is_there, bits, 0x7FFFFFFF)
     if EVERY > 1:
-        # One of each group of neighbours, which one changes from group to group: a stride would see some columns only.
+        # One of each group of neighbours, at varying positions: a fixed stride could see the same columns only.
         group = tl.arange(0, BLOCK // EVERY)
         picked = (group * 5 + (group >> 5) + block * 3) & (EVERY - 1)
         is_picked = tl.arange(0, EVERY)[None, :] == picked[:, None]
         bits = tl.sum(tl.where(is_picked, tl.reshape(bits, (BLOCK // EVERY, EVERY)), 0), 1)
-    # The last slot of each sign is for zeros, the one before for what lies below the window or is counted above.
+    # The last slot of each sign is for zeros; the one before is for values below the window or already counted.
     is_nonzero = (_size_of(bits) < 0x7F800000) & (_size_of(bits) != 0)
     magnitude = _size_of(bits) >> 21
     top = tl.max(tl.where(is_nonzero, magnitude, 0), 0)
@@ -270,9 +270,9 @@ def _measure(
 
 @triton.jit
 def _scale(low, high):
-    """A power of two that brings the larger of two float64 near 1, as far as it is in range itself."""
+    """A power of two that scales the larger of two float64 magnitudes to about 1, limited to 2^±1000."""
     largest = tl.maximum(tl.abs(low), tl.abs(high))
-    largest = tl.where(largest < float("inf"), largest, 1.0)  # infinite: there is no finite value
+    largest = tl.where(largest < float("inf"), largest, 1.0)  # infinite if there is no finite value
     exponent = (largest.to(tl.int64, bitcast=True) >> 52) - 1023
     exponent = tl.minimum(tl.maximum(exponent, -1000), 1000)
     return ((1023 - exponent) << 52).to(tl.float64, bitcast=True)
@@ -280,7 +280,7 @@ def _scale(low, high):
 
 @triton.jit(do_not_specialize=["n_tensors"])
 def _merge(table, n_tensors, found, AT_ONCE: tl.constexpr):
-    """One program a tensor: the moments of its blocks as those of the whole."""
+    """Combine the moments of the blocks of a tensor; one program per tensor."""
     tensor = tl.program_id(0)
     source = tl.load(table + tensor).to(tl.pointer_type(tl.float64))
     n_blocks = tl.load(table + n_tensors + tensor)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from netscope.analyse.bins_view import View
+from netscope.analyse.bins_view import MergedBins
 from netscope.charts import lines
 from netscope.charts.cards.layers import standing_out
 from netscope.charts.histograms import logged, over_steps
@@ -66,7 +66,7 @@ async def histograms(request: Request) -> Response:
     return await _over_steps(request, logged)
 
 
-async def _over_steps(request: Request, find: Callable[..., tuple[np.ndarray, View]]) -> Response:
+async def _over_steps(request: Request, find: Callable[..., tuple[np.ndarray, MergedBins]]) -> Response:
     store, run, _ = run_of(request)
     low, high = number(request, "low"), number(request, "high")
     key, n = request.query_params.get("key", ""), whole_number(request, "n", 100, least=1, most=2000)
