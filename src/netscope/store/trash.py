@@ -29,7 +29,7 @@ def has(store: Path, run_id: str) -> bool:
 
 
 def put(store: Path, run_id: str) -> None:
-    """Move a run to the trash; a run of the same id there is kept, under another name.
+    """Move a run to the trash; if that has a run of the same id, the new one gets a numbered suffix.
 
     Raises:
         OSError: The move failed.

@@ -16,10 +16,9 @@ from netscope.store.journal.points import Points
 
 ROW_BYTES = 24  # of a row's body, before its values
 MOST_BLOCKS = 64  # else a run polled five times a second would become thousands of tiny arrays
-KEYS_PER_GROUP = 32  # keys that share a block where a block a key would be small
-WIDE = (
-    2 * KEYS_PER_GROUP
-)  # keys; in smaller key sets each key has its own block, so that a chart of many runs reads only that key
+KEYS_PER_GROUP = 32  # keys that share a block if a block per key would be small
+# Key sets with more keys may share blocks. In smaller ones each key has its own, so that a chart reads only that key.
+WIDE = 2 * KEYS_PER_GROUP
 
 
 def digest(text: str) -> int:

@@ -172,12 +172,12 @@ class Metadata(msgspec.Struct):
             known = {key: rule for key, rule in dict(event["rules"]).items() if rule in RULES or type(rule) is not str}
             self.rules |= {key: (time, rule) for key, rule in msgspec.convert(known, dict[Key, Rule | Number]).items()}
         elif name == "progress":
-            told = msgspec.convert(event, ProgressEvent)
+            reported = msgspec.convert(event, ProgressEvent)
             self.progress |= {
-                field: (time, value) for field, value in msgspec.structs.asdict(told).items() if value is not None
+                field: (time, value) for field, value in msgspec.structs.asdict(reported).items() if value is not None
             }
-            if told.done is not None and self.first_done is None:
-                self.first_done = time, told.done
+            if reported.done is not None and self.first_done is None:
+                self.first_done = time, reported.done
         elif name == "environment":
             large_metadata.environment = dict(event["environment"])
             self.has_large_metadata = True
