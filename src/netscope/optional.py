@@ -1,4 +1,4 @@
-"""Packages that netscope uses where they are installed."""
+"""Import optional packages."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from netscope.errors import MissingExtraError
 
 
 def extra(purpose: str, package: str, name: str) -> Any:
-    """Import a package.
+    """Import an optional package, needed for `purpose` and installed by netscope's extra `name`.
 
     Raises:
-        MissingExtraError: It is not installed; the message has the line that installs it.
+        MissingExtraError: The package is not installed; the message has the install command.
     """
     try:
         return importlib.import_module(package)  # noqa: TID251

@@ -1,4 +1,4 @@
-"""Names as people read them (in natural order, with what is invisible made visible), and lengths of time.
+"""Format text for people: natural sort order, visible control characters, terminal width, durations.
 
 `web/src/i18n/text.ts` is its twin for names, `web/src/i18n/numbers.ts` for lengths of time; `tests/data/names.json` and
 `tests/data/durations.json` hold both sides to the same answers.
@@ -39,9 +39,9 @@ _PIECES = re.compile(f"({_SHOWN})|[{_HIDDEN}]")
 
 
 def visible(text: str) -> str:
-    r"""Text in which controls, overrides of its direction and what has no width can be seen, and do nothing.
+    r"""Replace control characters, direction overrides and zero-width characters by visible codes.
 
-    Joiners and selectors stay where writing needs them: within emoji, and between Arabic or Indic letters.
+    Joiners and selectors stay where scripts need them: within emoji, and between Arabic or Indic letters.
 
     >>> visible("\u202elive\n")
     '⟨U+202E⟩live⟨U+000A⟩'
@@ -52,7 +52,7 @@ def visible(text: str) -> str:
 
 
 def visible_line(text: str) -> str:
-    r"""A printed line, made visible; tabs and plots of Braille dots, whose blank is a letter of its own, stay.
+    r"""`visible` for a printed line: tabs and Braille blanks (used in plots) stay.
 
     >>> visible_line("\t\u28c0\u2800\u202e") == "\t\u28c0\u2800⟨U+202E⟩"
     True
@@ -62,7 +62,7 @@ def visible_line(text: str) -> str:
 
 @functools.lru_cache(4096)
 def width(letter: str) -> int:
-    """How many columns of a terminal a letter takes: Chinese letters two, accents and joiners none.
+    """The number of terminal columns of a character: two for Chinese characters, none for accents and joiners.
 
     >>> [width(letter) for letter in "a网\u0301"]
     [1, 2, 0]
@@ -73,15 +73,15 @@ def width(letter: str) -> int:
 
 
 class Natural(NamedTuple):
-    """Sorts like a person: numbers by their size, whatever the case, letters with accents beside those without."""
+    """A sort key: numbers sort by value, letters without regard to case and accents."""
 
     parts: tuple[object, ...]
-    """Text and numbers, in turn."""
+    """Alternating text and numbers."""
     text: str
 
 
 def natural(text: str) -> Natural:
-    """The key by which names are sorted.
+    """The sort key of a name.
 
     >>> sorted(["layer10", "Layer2", "layer1"], key=natural)
     ['layer1', 'Layer2', 'layer10']
@@ -104,7 +104,7 @@ def _part(i: int, part: str) -> object:
 
 
 def duration(seconds: float) -> str:
-    """A length of time in two units at most; '' if it is not finite.
+    """Format a duration with at most two units; '' if it is not finite.
 
     >>> duration(0.046), duration(4.2), duration(185), duration(7800), duration(360_000)
     ('46 ms', '4.2 s', '3 min 05', '2 h 10', '4 d 4 h')
@@ -129,5 +129,5 @@ def duration(seconds: float) -> str:
 
 
 def _rounded(value: float) -> int:
-    """Halves go up, as in JavaScript."""
+    """Round halves up, as in JavaScript."""
     return math.floor(value + 0.5)

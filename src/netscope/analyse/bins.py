@@ -1,7 +1,7 @@
-"""Count floats by sign, exponent and two bits of mantissa: the histogram that every step, rank and run shares.
+"""Count floats in fixed bins by sign, exponent and two bits of mantissa, the same for every step, rank and run.
 
-A value's bin is its float32 bits shifted right by 21 (FORMAT.md), so histograms add up without agreeing on a range
-first, and zeros, infinities and NaN have bins of their own.
+The bin of a value is its float32 bits shifted right by 21 (FORMAT.md). So histograms can be added without agreeing on a
+range, and zeros, infinities and NaN have their own bins.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import numpy.typing as npt
 
 N_BINS = 2048
 NEGATIVE = N_BINS // 2
-"""The first bin of negative values; bins below are of positive ones and of zero."""
+"""The first bin of negative values; lower bins are for positive values and zero."""
 N_FINITE = 1020
-"""Bins of finite values of one sign; the four after them hold infinity and NaN."""
+"""Number of bins for the finite values of one sign; the four bins after them hold infinity and NaN."""
 SHIFT = 21
 NONFINITE = np.zeros(N_BINS, dtype=bool)
-"""Which bins hold infinities and NaN."""
+"""A mask of the bins that hold infinities and NaN."""
 NONFINITE[N_FINITE:NEGATIVE] = NONFINITE[NEGATIVE + N_FINITE :] = True
 
 BinCounts = npt.NDArray[np.uint32]
 
 
 def count(values: npt.NDArray[np.floating]) -> BinCounts:
-    """The 2,048 counts of an array of any shape; float64 counts as the float32 nearest to it.
+    """The counts [2048] of an array of any shape; float64 values are rounded to float32.
 
     >>> np.flatnonzero(count(np.array([0.0, 1.0, 1.2, -1.0, np.nan]))).tolist()
     [0, 508, 1022, 1532]
@@ -37,7 +37,7 @@ def count(values: npt.NDArray[np.floating]) -> BinCounts:
 
 
 def lower_edges() -> npt.NDArray[np.float64]:
-    """The smallest magnitude of each bin, with its sign; bin 0 and 1024 begin at zero.
+    """The edge of each bin that is closest to zero, with its sign; it is zero for bins 0 and 1024.
 
     >>> lower_edges()[[508, 509, 1532]].tolist()
     [1.0, 1.25, -1.0]
@@ -48,7 +48,7 @@ def lower_edges() -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class Histograms:
-    """Histograms of many arrays, as the bins that have counts: a weight fills some 150 of the 2,048.
+    """Sparse histograms of many arrays: only non-empty bins, about 150 of the 2,048 for a typical weight.
 
     >>> table = np.zeros((2, N_BINS), np.uint32)
     >>> table[1, [508, 1532]] = 3, 4
@@ -58,38 +58,38 @@ class Histograms:
     """
 
     sizes: npt.NDArray[np.int64]
-    """Per array, how many of its bins have counts."""
+    """The number of non-empty bins of each array."""
     places: npt.NDArray[np.uint16]
-    """The numbers of those bins, array after array, ascending in each."""
+    """The bin numbers, array after array, ascending within each."""
     counts: BinCounts
     """Their counts."""
 
     @staticmethod
     def of(dense: BinCounts) -> Histograms:
-        """From [array, 2048] counts."""
+        """Convert counts [array, 2048]."""
         filled = dense != 0
         places = np.flatnonzero(filled.ravel()) & (N_BINS - 1)
         return Histograms(filled.sum(axis=1), places.astype(np.uint16), dense[filled])
 
     def __len__(self) -> int:
-        """How many arrays there are."""
+        """The number of arrays."""
         return len(self.sizes)
 
     def dense(self) -> BinCounts:
-        """As [array, 2048] counts."""
+        """Convert to counts [array, 2048]."""
         table = np.zeros((len(self), N_BINS), np.uint32)
         table[np.repeat(np.arange(len(self)), self.sizes), self.places] = self.counts
         return table
 
     def part(self, start: int, stop: int) -> Histograms:
-        """Those of the arrays from `start` to before `stop`."""
+        """The histograms of arrays `start` to `stop` (exclusive)."""
         if start == 0 and stop >= len(self.sizes):
             return self
         begin, end = int(self.sizes[:start].sum()), int(self.sizes[:stop].sum())
         return Histograms(self.sizes[start:stop], self.places[begin:end], self.counts[begin:end])
 
     def take(self, rows: npt.NDArray[np.int64]) -> Histograms:
-        """Those of some arrays, in any order.
+        """The histograms of the given arrays, in the given order.
 
         >>> Histograms.of(np.eye(3, N_BINS, dtype=np.uint32)).take(np.array([2, 0])).places.tolist()
         [2, 0]
@@ -102,7 +102,7 @@ class Histograms:
 
 
 def join(several: Sequence[Histograms]) -> Histograms:
-    """All together, in this order."""
+    """Concatenate histograms."""
     if len(several) == 1:
         return several[0]
     return Histograms(

@@ -1,4 +1,4 @@
-"""From the 2,048 fixed bins of a watched tensor (FORMAT.md) to the few dozen that a person can look at.
+"""Merge the 2,048 fixed bins of a watched tensor (FORMAT.md) into at most a hundred bins for display.
 
 Bins follow the bits of a float: four an octave, from 2^-128 up, once for each sign. They are put in the order of their
 values; what is close to zero becomes one bin in the middle, and the few largest values one bin at either end. The bins
@@ -15,25 +15,25 @@ from jaxtyping import Float, Int, Integer
 
 from netscope.analyse.bins import N_FINITE, NEGATIVE, lower_edges
 
-_SMALL_SHARE = 0.005  # of all that is counted may vanish in the bin around zero
+_SMALL_FRACTION = 0.005  # of all values may fall into the bin around zero
 _LARGE_SHARE = 0.0005  # of all that is counted may be in the last bin of each sign, however wide
 
 
 class MergedBins(NamedTuple):
-    """Histograms over steps with edges that they share."""
+    """Histograms over steps with shared edges."""
 
     edges: Float[np.ndarray, " edge"]
-    """Ascending and finite, one more than bins; empty where nothing but zeros and NaN was seen."""
+    """Ascending and finite, one more than bins; empty if all values are zero or not finite."""
     counts: Float[np.ndarray, "step bin"]
     """Without exact zeros."""
     zeros: Float[np.ndarray, " step"]
-    """How many were zero, or smaller than 2^-128."""
+    """Number of values that are zero or below 2^-128 in magnitude."""
     nonfinite: Float[np.ndarray, " step"]
-    """How many were NaN or infinite."""
+    """Number of values that are NaN or infinite."""
 
 
 def magnitudes() -> Float[np.ndarray, " 1021"]:
-    """Lower edges of the bins of one sign; the last one is 2^128, where the last finite bin ends.
+    """Lower edges of the bins of one sign, followed by 2^128, where the last finite bin ends.
 
     >>> magnitudes()[[0, 508, 509, 1020]].tolist() == [0.0, 1.0, 1.25, 2.0**128]
     True
@@ -42,7 +42,7 @@ def magnitudes() -> Float[np.ndarray, " 1021"]:
 
 
 def merge_bins(counts: Integer[np.ndarray, "step 2048"], most: int = 96) -> MergedBins:
-    """Merge fixed bins into at most `most` bins for the screen.
+    """Merge fixed bins into at most `most` bins.
 
     >>> counts = np.zeros((1, 2048), int)
     >>> counts[0, [508, 1024 + 508, 0, 1020]] = [5, 7, 2, 1]
@@ -59,7 +59,7 @@ def merge_bins(counts: Integer[np.ndarray, "step 2048"], most: int = 96) -> Merg
     total = sides[0].sum(axis=0) + sides[1].sum(axis=0)
     if not total.any():
         return MergedBins(np.zeros(0), np.zeros((len(counts), 0)), zeros, nonfinite)
-    smallest = int(np.searchsorted(np.cumsum(total), total.sum() * _SMALL_SHARE, side="right"))
+    smallest = int(np.searchsorted(np.cumsum(total), total.sum() * _SMALL_FRACTION, side="right"))
     largest = int(np.searchsorted(np.cumsum(total), total.sum() * (1 - _LARGE_SHARE))) + 1
     per = 1
     cuts = [_cuts(side, smallest, largest, per) for side in sides]

@@ -1,8 +1,8 @@
-"""Histograms whose edges differ from step to step, on edges that they share.
+"""Redistribute histograms whose edges differ from step to step to shared edges.
 
-Each bin gives its count to the new bins that it lies over, by how far: its values are taken to be spread evenly within
-it, and no count is lost. TensorBoard's page does the same (`buildNormalizedHistograms` of its `histogram_util.ts`, to
-30 bins). Equal edges are left as they are: nothing need be guessed of them.
+The count of a bin is distributed to the new bins in proportion to their overlap, assuming that its values are uniform
+within it; the total is preserved. TensorBoard's page does the same (`buildNormalizedHistograms` in `histogram_util.ts`,
+with 30 bins). Histograms that already share their edges are left unchanged.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from jaxtyping import Float
 
 MOST_BINS = 100
 KEPT_BINS = 512
-"""As many equal bins are kept; a page has no pixels for more, and a record may have 100,000."""
-_MOST = 2.0**100  # a larger count is cut to this, so that sums are finite in 32 bits too
-_LEAST = 2.0**-126  # a smaller count is 0, as it would be in 32 bits
+"""Shared edges are kept up to this number of bins; the page has no pixels for more."""
+_MOST = 2.0**100  # larger counts are clipped to this, so that sums are finite in float32
+_LEAST = 2.0**-126  # smaller counts become 0, because they underflow in float32
 _HUGE = 2.0**1000
-_FLAT = 2.0**-900  # by which no count can be divided; such a bin has no width
+_FLAT = 2.0**-900  # narrower bins are treated as having no width, to avoid overflow in divisions
 
 
 def common(
     edges: Sequence[Float[np.ndarray, " _"]], counts: Sequence[Float[np.ndarray, " _"]]
 ) -> tuple[Float[np.ndarray, " edge"], Float[np.ndarray, "step bin"]]:
-    """Edges that ascend and are finite, and the counts of each histogram between them.
+    """Shared edges (ascending and finite), and the counts of each histogram between them.
 
-    Where all have the same edges these are kept; else there are at most `MOST_BINS` bins of equal width, from the
-    lowest to the highest value that any of them counted. A bin of no width gives its count to the new bin that it lies
-    in. What FORMAT.md does not allow is left out: bins whose edges are not finite or go back, counts below 0.
+    If all histograms have the same edges, these are kept. Otherwise there are at most `MOST_BINS` bins of equal width,
+    from the lowest to the highest edge of any non-empty bin. A bin without width adds its count to the new bin that
+    contains it. Data that FORMAT.md does not allow are left out: nonfinite or descending edges, negative counts.
 
     >>> old = [np.array([0.0, 2.0]), np.array([1.0, 2.0, 3.0])]
     >>> edges, counts = common(old, [np.array([8.0]), np.array([1.0, 0.0])])
@@ -48,7 +48,7 @@ def common(
 def spread(
     edges: Float[np.ndarray, " edge"], counts: Float[np.ndarray, " bin"], grid: Float[np.ndarray, " shared"]
 ) -> Float[np.ndarray, " new"]:
-    """The counts between the edges of a grid, which reaches at least as far as any bin that counted anything.
+    """The counts between the edges of a grid, which must cover all non-empty bins.
 
     >>> spread(np.array([0.0, 3.0, 3.0]), np.array([6.0, 5.0]), np.array([0.0, 1.0, 2.0, 4.0])).tolist()
     [2.0, 2.0, 7.0]
@@ -57,7 +57,7 @@ def spread(
     low, high, mass = _solid(edges, counts)
     if not len(mass):
         return new
-    # Halved twice where differences of floats would not be finite.
+    # Divided by four if differences of floats might overflow.
     scale = 0.25 if np.abs(grid).max() > _HUGE else 1.0
     low, high, grid = low * scale, high * scale, grid * scale
     flat = high - low <= _FLAT
@@ -65,8 +65,8 @@ def spread(
     low, high, mass = low[~flat], high[~flat], mass[~flat]
     if not len(mass):
         return new
-    # What lies below each new edge grows evenly from one edge of a bin to the other, and not at all between bins.
-    # Not np.interp: it multiplies by the slope, and the slope of a small count over a wide bin underflows to 0.
+    # The cumulative count grows linearly within a bin and is constant between bins.
+    # np.interp is unsuitable: it multiplies by the slope, which underflows for a small count in a wide bin.
     ends = np.append(0.0, np.cumsum(mass))
     bin_of = (np.searchsorted(low, grid, side="right") - 1).clip(0, len(mass) - 1)
     width = high[bin_of] - low[bin_of]
@@ -82,7 +82,7 @@ def _ascends(edges: Float[np.ndarray, " edge"]) -> bool:
 def _solid(
     edges: Float[np.ndarray, " edge"], counts: Float[np.ndarray, " bin"]
 ) -> tuple[Float[np.ndarray, " some"], Float[np.ndarray, " some"], Float[np.ndarray, " some"]]:
-    """Low edge, high edge and count of the bins that counted anything, ascending."""
+    """Low edges, high edges and counts of the valid non-empty bins, ascending."""
     low, high = edges[:-1], edges[1:]
     is_right = np.isfinite(low) & np.isfinite(high) & (low <= high) & (low >= np.fmax.accumulate(low))
     some = is_right & (counts > 0)
@@ -92,7 +92,7 @@ def _solid(
 def _grid(
     edges: Sequence[Float[np.ndarray, " _"]], counts: Sequence[Float[np.ndarray, " _"]]
 ) -> Float[np.ndarray, " edge"]:
-    """Equal widths over all that was counted, or over all edges where nothing was; none where there are no edges."""
+    """Edges of equal width over all non-empty bins, or over all edges if all bins are empty."""
     solid = [_solid(old, some) for old, some in zip(edges, counts, strict=True)]
     ends = np.concatenate([part for low, high, _ in solid for part in (low, high)])
     if not len(ends):
@@ -103,6 +103,6 @@ def _grid(
     if start == stop:
         room, most = max(abs(start), 1.0) * 2.0**-20, float(np.finfo(np.float64).max)
         start, stop = max(start - room, -most), min(stop + room, most)
-    share = np.linspace(0, 1, MOST_BINS + 1)
-    # Not start + share * width: that of all floats is no float. Where few floats lie between, there are fewer bins.
-    return np.unique(np.append((start * (1 - share) + stop * share).clip(start, stop), (start, stop)))
+    fraction = np.linspace(0, 1, MOST_BINS + 1)
+    # Not start + fraction * width, because the width may overflow. If few floats lie between, there are fewer bins.
+    return np.unique(np.append((start * (1 - fraction) + stop * fraction).clip(start, stop), (start, stop)))

@@ -1,10 +1,9 @@
-"""Several runs as one curve: their mean and a band around it, on a grid that they share.
+"""Summarise several runs as one curve: their mean and a band around it, on a shared grid.
 
-Where all points of all runs fit on the screen the grid is the places where something was logged: nothing is invented.
-Otherwise it is the middle of each pixel column, and a run counts there with the mean of its points in that column, so
-that a noisy run is not represented by whichever point came first. Between its points a run is a straight line. It does
-not count before its first point and after its last, nor where it is NaN or infinite and up to its finite points on
-either side.
+If all points of all runs fit on the screen, the grid consists of all x at which something was logged. Otherwise it
+consists of the middles of the pixel columns, and a run contributes the mean of its points in each column, so that a
+noisy run is not represented by an arbitrary point. Runs are interpolated linearly between their points. They do not
+contribute before their first and after their last point, nor around nonfinite values up to the finite neighbours.
 """
 
 from __future__ import annotations
@@ -18,36 +17,36 @@ Band = Literal["minmax", "std", "stderr"]
 
 
 class Curve(NamedTuple):
-    """One run: x ascends, values may hold NaN and infinities (there it does not count)."""
+    """One run: x ascends; y may contain NaN and infinities, where the run does not contribute."""
 
     x: Float[np.ndarray, " point"]
     y: Float[np.ndarray, " point"]
 
 
 class MeanBand(NamedTuple):
-    """The mean of some runs and the band around it; NaN where no run counts."""
+    """The mean of several runs and a band around it; NaN where no run contributes."""
 
     x: Float[np.ndarray, " grid"]
     mean: Float[np.ndarray, " grid"]
     low: Float[np.ndarray, " grid"]
     high: Float[np.ndarray, " grid"]
     runs: Int[np.ndarray, " grid"]
-    """How many runs count."""
+    """Number of runs that contribute."""
 
 
 def mean_and_band(
     curves: list[Curve], px: int, low: float, high: float, band: Band = "minmax", is_smooth: bool = False
 ) -> MeanBand:
-    """Mean and band of curves.
+    """Compute the mean and the band of curves.
 
     Args:
-        curves: One a run.
+        curves: One per run.
         px: Number of pixel columns from `low` to `high`.
         low: Left edge of the chart.
         high: Right edge of the chart.
-        band: From smallest to largest run, one standard deviation (of the sample) either side, or one standard error.
-        is_smooth: The curves are running means: a run counts with its value at the grid's very places, which is the
-            same whatever the grid, and not with the mean of a column.
+        band: From the smallest to the largest run, or one sample standard deviation or standard error either side.
+        is_smooth: Whether the curves are running means. Then a run contributes its value at the grid's x instead of
+            the mean of the column.
 
     >>> a, b = Curve(np.array([0.0, 2]), np.array([1.0, 3])), Curve(np.array([0.0, 1]), np.array([3.0, 3]))
     >>> group = mean_and_band([a, b], 100, 0.0, 2.0)
@@ -72,9 +71,9 @@ def mean_and_band(
 
 
 def _by_column(curve: Curve, edges: Float[np.ndarray, " edge"]) -> Curve:
-    """The mean of the finite points of each column that has any point, placed at the column's middle.
+    """The mean of the finite points of each non-empty column, at the column's middle.
 
-    The points beyond the edges stay at the curve's ends: those lose nothing.
+    Points outside the edges are kept at the ends of the curve.
     """
     px = len(edges) - 1
     column = np.clip(np.searchsorted(edges, curve.x, side="right") - 1, -1, px)

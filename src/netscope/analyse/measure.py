@@ -1,6 +1,6 @@
-"""Measure an array: its moments and its bins, by the compiled kernels when they are ready, by NumPy until then.
+"""Compute the moments and bins of arrays, with compiled kernels when they are ready, with NumPy until then.
 
-Compiling takes seconds once on a machine and half a second from its cache; training must not wait for it.
+Compiling takes seconds once per machine, and half a second from the cache; the training must not wait for it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from netscope.analyse.bins import BinCounts
 
 LARGE = 1 << 16
-"""Of arrays with more values than this, `measure_sample` takes a sample."""
+"""`measure_sample` samples arrays with more values than this."""
 SAMPLE = 1 << 14
-"""Values in such a sample, at most: its mean is off by 0.8 % of the spread."""
+"""Largest number of values in such a sample; the standard error of its mean is 0.8 % of the standard deviation."""
 _FIRST_ROWS = 64
-_SAFE = 1e140  # float64 whose squares, and sums of them, are within range
+_SAFE = 1e140  # the squares of smaller float64 values, and their sums, do not overflow
 _C_TYPES: dict[Any, Any] = {np.float32: ctypes.c_float, np.float64: ctypes.c_double}
 _kernels: Any = None
 _start_lock = threading.Lock()
@@ -36,9 +36,9 @@ _started: threading.Thread | None = None
 
 
 def measure(values: npt.NDArray[np.floating], counts: BinCounts) -> Moments:
-    """Moments of an array of any shape and float dtype; its bins are added to `counts`.
+    """The moments of an array of any shape and float dtype; its bins are added to `counts`.
 
-    Takes no copy of dense float32 and float64 arrays, whatever the order of their axes.
+    Dense float32 and float64 arrays are not copied, whatever their memory order.
 
     >>> counts = np.zeros(bins.N_BINS, np.uint32)
     >>> measure(np.array([0.0, 2.0], np.float32), counts).mean, int(counts.sum())
@@ -60,7 +60,7 @@ def measure(values: npt.NDArray[np.floating], counts: BinCounts) -> Moments:
 
 
 class Measured(NamedTuple):
-    """What was found of many arrays."""
+    """The moments and histograms of many arrays."""
 
     moments: npt.NDArray[np.float64]
     """[array, field of `Moments`]"""
@@ -68,13 +68,13 @@ class Measured(NamedTuple):
 
 
 class MeasuredTable:
-    """What was found of many arrays, a row each; grows as more are measured.
+    """A growing table of the moments and histograms of arrays, one row per array.
 
-    Arrays are given by the addresses of their values and how many there are; the caller keeps them alive.
+    Arrays are given by their addresses and sizes; the caller keeps them alive.
     """
 
     def __init__(self) -> None:
-        """Nothing yet."""
+        """Start empty."""
         self._moments = np.empty((_FIRST_ROWS, 7))
         self._filled = np.empty(_FIRST_ROWS, np.int64)
         self._places = np.empty(_FIRST_ROWS * bins.N_BINS // 8, np.uint16)
@@ -83,7 +83,7 @@ class MeasuredTable:
         self._end = 0
 
     def __len__(self) -> int:
-        """How many arrays were measured."""
+        """The number of rows."""
         return self._n
 
     def measure(
@@ -93,17 +93,17 @@ class MeasuredTable:
         dtype: type[np.float32 | np.float64],
         before: npt.NDArray[np.int64] | None = None,
     ) -> int:
-        """Measure many arrays in one call; a call for each would cost ten times more where they are small.
+        """Measure many arrays in one call, which is ten times faster than a call per array for small arrays.
 
         Args:
-            addresses: Of the first values; an array's values lie side by side.
-            sizes: In values.
-            dtype: Of all arrays.
-            before: Where not 0, the address of as many values of the same dtype. They are subtracted from the array's,
-                the difference takes *their* place, and is what is measured.
+            addresses: Addresses of contiguous arrays.
+            sizes: Numbers of values.
+            dtype: The type of all arrays.
+            before: Per array, 0 or the address of an earlier value of the same size and dtype. Then the difference
+                `array - before` is measured, and overwrites `before`.
 
         Returns:
-            The row of the first; the others follow.
+            The row of the first array; the others follow.
         """
         before = np.zeros_like(addresses) if before is None else before
         if _kernels is None:
@@ -129,7 +129,7 @@ class MeasuredTable:
         """Measure one array as `measure_sample` does.
 
         Returns:
-            Its row.
+            The row of the array.
         """
         if _kernels is None or dtype != np.float32:
             counts = np.zeros((1, bins.N_BINS), np.uint32)
@@ -145,7 +145,7 @@ class MeasuredTable:
         return row
 
     def add(self, found: Measured) -> int:
-        """Take what was measured elsewhere.
+        """Append results that were measured elsewhere.
 
         Returns:
             The row of the first; the others follow.
@@ -160,12 +160,12 @@ class MeasuredTable:
         return first
 
     def found(self) -> Measured:
-        """What was measured so far, in order."""
+        """All rows so far."""
         n, end = self._n, self._end
         return Measured(self._moments[:n], bins.Histograms(self._filled[:n], self._places[:end], self._counts[:end]))
 
     def _grow(self, n_rows: int, n_bins: int) -> None:
-        """Make room for so many more rows and filled bins."""
+        """Ensure capacity for further rows and non-empty bins."""
         while self._n + n_rows > len(self._filled):
             self._moments, self._filled = _doubled(self._moments), _doubled(self._filled)
         while self._end + n_bins > len(self._places):
@@ -200,7 +200,7 @@ def _view(address: int, size: int, dtype: type[np.float32 | np.float64]) -> npt.
 
 
 def _is_safe(found: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Whether squares of an array's values, and sums of them, are within the range of float64."""
+    """Per array, whether the squares of its values and their sums are within the range of float64."""
     largest = np.maximum(np.abs(found[:, 5]), np.abs(found[:, 6]))
     safe: npt.NDArray[np.bool_] = (largest > 1 / _SAFE) & (largest < _SAFE)
     safe |= (largest == 0) | (found[:, 0] == found[:, 2])
@@ -208,11 +208,11 @@ def _is_safe(found: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
 
 
 def measure_sample(values: npt.NDArray[np.floating], counts: BinCounts) -> Moments:
-    """The same from a part of a large array, in a fifth of the time.
+    """Like `measure`, but samples large arrays, which takes a fifth of the time.
 
-    Zeros and extremes are of all values. Mean and deviation are of every `stride`th one, as the array lies in memory;
-    each of those counts `stride` times in the bins, so that bins of several arrays still add up. An array that holds
-    a NaN or an infinity is looked at whole, as are those up to `LARGE` values.
+    Zeros, min and max are of all values. Mean and std are of every `stride`-th value in memory order; these count
+    `stride` times in the bins, so that bins of several arrays can be added. Arrays with NaN or infinities, or with up
+    to `LARGE` values, are measured completely.
 
     >>> counts = np.zeros(bins.N_BINS, np.uint32)
     >>> measure_sample(np.arange(100_000, dtype=np.float32), counts).max, stride(100_000)
@@ -232,7 +232,7 @@ def measure_sample(values: npt.NDArray[np.floating], counts: BinCounts) -> Momen
 
 
 def mark_active(address: int, shape: tuple[int, int, int], active: npt.NDArray[np.bool_]) -> None:
-    """Mark the units of a float32 array [outer, unit, inner], side by side in memory, that are not always at most zero.
+    """Mark the units of a contiguous float32 array [outer, unit, inner] that are above zero or NaN anywhere.
 
     >>> values, active = np.array([[0.0, 2.0, -1.0], [0.0, 0.0, np.nan]], np.float32), np.zeros(3, bool)
     >>> mark_active(values.ctypes.data, (2, 3, 1), active)
@@ -247,9 +247,9 @@ def mark_active(address: int, shape: tuple[int, int, int], active: npt.NDArray[n
 
 @functools.lru_cache(maxsize=1024)
 def stride(n: int) -> int:
-    """The stride of a sample of n values: 1, or the smallest prime that leaves at most `SAMPLE` of them.
+    """The sampling stride for n values: 1, or the smallest prime that leaves at most `SAMPLE` values.
 
-    A prime, because a stride that divides the length of a row would see the same columns only.
+    A prime, because a stride that divides the length of a row would sample the same columns only.
     """
     if n <= LARGE:
         return 1
@@ -260,14 +260,14 @@ def stride(n: int) -> int:
 
 
 def _flat(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """As float32 or float64, in the order of memory."""
+    """Flatten in memory order, as float32 or float64."""
     if values.dtype not in (np.float32, np.float64):
         values = values.astype(np.float32 if values.dtype == np.float16 else np.float64)
     return values.ravel(order="K")
 
 
 def _survey(flat: npt.NDArray[np.floating], every: int) -> tuple[float, float, float, npt.NDArray[np.floating]]:
-    """How many are zero, the smallest and the largest (NaN or infinite if any value is), and every `every`th value."""
+    """Number of zeros, min and max (nonfinite if any value is), and every `every`-th value."""
     if _kernels is None or flat.dtype != np.float32:
         return float(flat.size - np.count_nonzero(flat)), float(flat.min()), float(flat.max()), flat[::every]
     row, sample = np.empty(3), np.empty(-(-flat.size // every), np.float32)
@@ -277,9 +277,9 @@ def _survey(flat: npt.NDArray[np.floating], every: int) -> tuple[float, float, f
 
 
 def load_kernels(wait: bool = False) -> None:
-    """Make the kernels ready, aside; once a process.
+    """Load or compile the kernels on a background thread, once per process.
 
-    Not a daemon thread: Python waits for it at exit, since a compiler must not be torn down at work.
+    The thread is not a daemon, because the interpreter must not exit while the compiler is running.
     """
     global _started
     with _start_lock:
@@ -297,4 +297,4 @@ def _load() -> None:
 
         _kernels = kernels
     except (ImportError, RuntimeError, OSError) as reason:
-        warnings.warn(f"measuring with NumPy, ten times slower: numba does not work here ({reason})", stacklevel=1)
+        warnings.warn(f"measuring is ten times slower, with NumPy: numba does not work here ({reason})", stacklevel=1)

@@ -1,7 +1,7 @@
-"""Describe an array in seven numbers that can be merged: over calls of a layer, chunks of a tensor, replicas.
+"""Summarise an array by seven numbers that can be merged: over calls of a layer, chunks of a tensor, replicas.
 
-The fast way is `netscope.analyse.kernels` (one pass with the histogram); here are the same numbers in NumPy, which
-serve until the kernels are compiled, where they cannot be, and as their oracle.
+`netscope.analyse.kernels` computes them faster, in one pass with the histogram. This NumPy version is used until the
+kernels are compiled or where they cannot be, and as their test oracle.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ import numpy.typing as npt
 
 
 class Moments(NamedTuple):
-    """Mean, spread and extremes are over the finite values; without any they are NaN (or, `min` and `max`, crossed)."""
+    """Mean, std, min and max are over the finite values; without any: NaN, NaN, inf and -inf."""
 
     n: float
-    """All values."""
+    """Number of values."""
     zeros: float
-    """How many are exactly zero."""
+    """Number of values that are exactly zero."""
     nonfinite: float
-    """How many are NaN or infinite."""
+    """Number of values that are NaN or infinite."""
     mean: float
     std: float
-    """Of the population: divided by n, not n - 1."""
+    """Population standard deviation: divided by n, not n - 1."""
     min: float
     max: float
 
     @property
     def n_finite(self) -> float:
-        """How many values the mean is over."""
+        """Number of finite values."""
         return self.n - self.nonfinite
 
     @property
     def norm(self) -> float:
-        """Root of the sum of squares of the finite values."""
+        """Euclidean norm of the finite values."""
         return math.sqrt(self.n_finite) * math.hypot(self.mean, self.std) if self.n_finite else math.nan
 
 
@@ -54,7 +54,7 @@ def moments(values: npt.NDArray[np.floating]) -> Moments:
     if not kept.size:
         return Moments(n, 0.0, n, math.nan, math.nan, math.inf, -math.inf)
     low, high = float(kept.min()), float(kept.max())
-    # Scaled by a power of two, which is exact: squares of 1e200 and 1e-200 are out of range.
+    # Scaled by a power of two, which is exact, because squares of 1e200 and 1e-200 are out of range.
     exponent = math.frexp(max(abs(low), abs(high)))[1]
     scaled = np.ldexp(kept, -exponent)
     with np.errstate(under="ignore"):
@@ -64,7 +64,7 @@ def moments(values: npt.NDArray[np.floating]) -> Moments:
 
 
 def merge(parts: Iterable[Moments]) -> Moments:
-    """Moments of all parts together, as if they had been one array.
+    """The moments of the concatenation of all parts.
 
     >>> merge([moments(np.array([1.0])), moments(np.array([3.0, 5.0]))]).mean
     3.0
@@ -76,7 +76,7 @@ def merge(parts: Iterable[Moments]) -> Moments:
 
 
 def _pair(a: Moments, b: Moments) -> Moments:
-    """Chan, Golub & LeVeque 1979, with deviations instead of their squares: those may be out of range."""
+    """Chan, Golub & LeVeque 1979, with standard deviations instead of variances, which may be out of range."""
     counts = a.n + b.n, a.zeros + b.zeros, a.nonfinite + b.nonfinite
     low, high = min(a.min, b.min), max(a.max, b.max)
     if not a.n_finite or not b.n_finite:

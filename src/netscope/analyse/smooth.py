@@ -1,15 +1,15 @@
-"""The running mean of a series: exponential, debiased, over every point that was logged.
+"""The debiased exponential moving average of a series, over every logged point.
 
-It is TensorBoard's (`m = w m + (1 - w) y`, divided by what its weights sum to), of all points. How fast it forgets
-follows the length of the series, so that one weight looks equally smooth on all of them: by the factor `weight`
+It is TensorBoard's smoothing (`m = w m + (1 - w) y`, divided by the sum of the weights), over all points. The decay
+depends on the length of the series, so that one weight looks equally smooth on all of them. The average decays by the
+factor `weight`
 
-- a point from 100 to 1,000 points. This is TensorBoard's curve, number for number;
-- a hundredth of the series where it is shorter: ten validation points do not trail behind by a third of the training;
-- a thousandth where it is longer. TensorBoard draws a random 1,000 of the points and smooths those.
+- per point for 100 to 1,000 points: exactly TensorBoard's curve;
+- per hundredth of a shorter series, so that ten validation points do not lag by a third of the training;
+- per thousandth of a longer series. TensorBoard smooths a random sample of 1,000 points instead.
 
-That unit is rounded to an eighth of an octave, so that a growing series keeps its mean, and computes it for new points
-only, until it is 9 % longer. NaN and infinities stand as they are and are left out of the mean: the points after them
-go on as if they had not been logged.
+This unit is rounded to an eighth of an octave, so that a growing series keeps its average, and only new points are
+computed, until it is 9 % longer. NaN and infinities are returned unchanged and ignored by the average.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ import numpy as np
 from jaxtyping import Float, Int
 
 LEAST_POINTS, MOST_POINTS = 100, 1000
-BUCKETS = 8  # an octave of lengths
-BLOCK = 32  # points that are gone through one after the other
-SLAB = 1 << 16  # points, of all lines together, that stay in a processor's cache
+BUCKETS = 8  # per octave of lengths
+BLOCK = 32  # points that are processed sequentially
+SLAB = 1 << 16  # points, of all lines together, that fit the processor's cache
 
 
 class Carry(NamedTuple):
-    """Where the means of some lines stand: all that the next points need to know of those before them."""
+    """The state of the averages of several lines, to continue with further points."""
 
     total: Float[np.ndarray, " line"]
-    """The mean before it is debiased."""
+    """The average before it is debiased."""
     n: Int[np.ndarray, " line"]
-    """How many points it is of."""
+    """Number of points so far."""
 
 
 def retention(weight: float, n: int) -> float:
-    """What a mean over a series of `n` points keeps of itself at each point, from 0 to below 1.
+    """The decay factor per point, in [0, 1), for a series of `n` points.
 
     Args:
-        weight: From 0, the points as they are, to below 1.
-        n: Points of the whole series.
+        weight: In [0, 1); 0 leaves the points unchanged.
+        n: Number of points of the whole series.
 
     >>> [round(retention(0.5, n), 3) for n in (10, 100, 1000, 8000)]
     [0.0, 0.5, 0.5, 0.917]
@@ -53,7 +53,7 @@ def retention(weight: float, n: int) -> float:
 
 
 def smooth(y: Float[np.ndarray, " point"], weight: float) -> Float[np.ndarray, " point"]:
-    """The running mean of one whole series in the order in which it was logged.
+    """The moving average of one whole series, in the order of logging.
 
     >>> smooth(np.array([2.0, 4.0, np.nan, 4.0]), 0.0).tolist()
     [2.0, 4.0, nan, 4.0]
@@ -72,7 +72,7 @@ def smooth_ghost(
     ghost: Float[np.ndarray, " ghost"],
     weight: float,
 ) -> Float[np.ndarray, " ghost"]:
-    """The mean of what a later attempt replaced, as it stood before: it goes on from the curve's points before it.
+    """The moving average of points that a later attempt replaced, continuing from the curve's points before them.
 
     >>> kept, tail = np.zeros(100), np.ones(2)
     >>> smooth_ghost(np.arange(100), kept, np.array([100, 101]), tail, 0.5).round(2).tolist()
@@ -85,12 +85,12 @@ def smooth_ghost(
 def running_mean(
     y: Float[np.ndarray, "line point"], keep: float, carry: Carry | None = None
 ) -> tuple[Float[np.ndarray, "line point"], Carry]:
-    """Means of several lines, after those points that `carry` is of; and where they stand then.
+    """The moving averages of several lines, continued from `carry`, and the new state.
 
     Args:
-        y: Points in the order in which they were logged.
-        keep: From `retention`, the same for all parts of a series.
-        carry: Of the points before; None: there are none.
+        y: Points in the order of logging.
+        keep: The decay factor from `retention`, the same for all parts of a series.
+        carry: The state after the points before; None if there are none.
     """
     n_lines, n = y.shape
     total, counts = (np.zeros(n_lines), np.zeros(n_lines, np.int64)) if carry is None else carry
@@ -109,7 +109,7 @@ def _means(
     total: Float[np.ndarray, " line"],
     counts: Int[np.ndarray, " line"],
 ) -> Float[np.ndarray, "line point"]:
-    """Means of points; `total` and `counts` move on."""
+    """The averages of points; updates `total` and `counts`."""
     finite = np.isfinite(y)
     if finite.all():
         return _debiased(y, keep, total, counts)
@@ -124,7 +124,7 @@ def _debiased(
     total: Float[np.ndarray, " line"],
     counts: Int[np.ndarray, " line"],
 ) -> Float[np.ndarray, "line point"]:
-    """Means of points that are all finite, divided by what their weights sum to."""
+    """The averages of finite points, divided by the sum of the weights; updates `total` and `counts`."""
     n = y.shape[1]
     if n == 0:
         return y
@@ -141,10 +141,10 @@ def _debiased(
 def _decayed(
     y: Float[np.ndarray, "line point"], keep: float, gain: float, first: Float[np.ndarray, " line"]
 ) -> Float[np.ndarray, "line point"]:
-    """s[i] = keep s[i - 1] + gain y[i], with `first` before the first.
+    """Compute s[i] = keep s[i - 1] + gain y[i], with s[-1] = `first`.
 
-    All blocks of points are gone through at once, as if each began with 0; what a block's end adds to those after it
-    is the same recurrence over the ends of blocks.
+    All blocks of points are processed in parallel as if each started at 0; the contributions of the block ends to later
+    blocks follow the same recurrence.
     """
     n_lines, n = y.shape
     n_blocks = -(-n // BLOCK)

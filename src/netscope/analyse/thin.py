@@ -1,10 +1,10 @@
-"""Thin a curve to what a screen can show: per pixel column its smallest and largest value, and whatever is not finite.
+"""Downsample a curve for the screen: keep the smallest, largest and nonfinite values of each pixel column.
 
-NumPy does it without a loop over columns: 0.4 ms for a million evenly spaced points. `tsdownsample` (Rust) takes 0.3 ms
-for the same, but loses NaN and infinities, wants one call a series and is one more compiled dependency: we do without.
+NumPy does it without a loop over columns: 0.4 ms for a million evenly spaced points. `tsdownsample` (Rust) takes 0.3
+ms, but drops NaN and infinities, needs one call per series and would be another compiled dependency.
 
-Series that were logged at the same places are thinned in one go: their columns are the same. So 1,000 runs cost a few
-passes over their points and not 1,000 times the overhead of a dozen calls.
+Series that were logged at the same x are downsampled together, because their columns are the same: 1,000 runs cost a
+few passes over their points instead of 1,000 times a dozen calls.
 """
 
 from __future__ import annotations
@@ -12,23 +12,22 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-LARGEST = 2.0**63 - 2.0**10  # no larger float is an i64
-SHORT = 24  # points: in longer columns NumPy finds a smallest value faster one column after the other
+LARGEST = 2.0**63 - 2.0**10  # the largest float that fits an int64
+SHORT = 24  # points: for longer columns, NumPy finds minima faster column by column
 
 
 def ascending(x: Float[np.ndarray, " point"] | Int[np.ndarray, " point"]) -> bool:
-    """Whether no x is smaller than the one before. NaN makes it false."""
+    """Whether x never decreases; False if it contains NaN."""
     return bool((x[1:] >= x[:-1]).all())
 
 
 def columns(
     x: Float[np.ndarray, " point"] | Int[np.ndarray, " point"], px: int, low: float, high: float
 ) -> Int[np.ndarray, " column"]:
-    """First point of each pixel column that has any; the first is always 0.
+    """Index of the first point of each non-empty pixel column; the first is always 0.
 
-    Evenly spaced points give columns of one length (but for the last), which `pick` reads fastest; whether they are
-    evenly spaced is seen from the first and last points of the columns alone. The points of a column span at most a
-    pixel.
+    Evenly spaced points give columns of equal length (except the last), which `pick` processes fastest. Only the first
+    and last points of the columns are checked for even spacing. The points of a column span at most a pixel.
 
     Args:
         x: Ascending.
@@ -62,10 +61,10 @@ def columns(
 
 
 def pick(y: Float[np.ndarray, "line point"], starts: Int[np.ndarray, " column"]) -> Bool[np.ndarray, "line point"]:
-    """Mark what to keep: of each column the first smallest and largest value, and the first of NaN, inf and -inf.
+    """Mark the points to keep: the first smallest and largest value, NaN, inf and -inf of each column.
 
     Args:
-        y: Series that share their x.
+        y: Series with the same x.
         starts: First point of each column, ascending, beginning with 0; a column ends where the next begins.
 
     >>> pick(np.array([[1.0, 3.0, 2.0, 5.0, np.nan, 5.0]]), np.array([0, 3])).tolist()
@@ -84,7 +83,7 @@ def pick(y: Float[np.ndarray, "line point"], starts: Int[np.ndarray, " column"])
 
 
 def _pick_even(y: Float[np.ndarray, "column point"]) -> Bool[np.ndarray, "column point"]:
-    """`pick` where all columns have one length."""
+    """`pick` for columns of equal length."""
     keep, is_finite = _pick_short(y) if y.shape[1] <= SHORT else _pick_long(y)
     if is_finite.all():
         return keep
@@ -105,10 +104,10 @@ def _pick_even(y: Float[np.ndarray, "column point"]) -> Bool[np.ndarray, "column
 def _pick_long(
     y: Float[np.ndarray, "column point"],
 ) -> tuple[Bool[np.ndarray, "column point"], Bool[np.ndarray, " column"]]:
-    """What to keep of columns that are finite, and which are."""
+    """The points to keep of finite columns, and which columns are finite."""
     keep = np.zeros(y.shape, np.bool_)
     rows = np.arange(len(y))
-    lowest, highest = y.argmin(axis=1), y.argmax(axis=1)  # both stop at a NaN, so these two show what is not finite
+    lowest, highest = y.argmin(axis=1), y.argmax(axis=1)  # both return a NaN if there is one
     keep[rows, lowest] = keep[rows, highest] = True
     return keep, np.isfinite(y[rows, lowest]) & np.isfinite(y[rows, highest])
 
@@ -116,7 +115,7 @@ def _pick_long(
 def _pick_short(
     y: Float[np.ndarray, "column point"],
 ) -> tuple[Bool[np.ndarray, "column point"], Bool[np.ndarray, " column"]]:
-    """`_pick_long`, all columns at once and one point after the other: ten times as fast where columns are short."""
+    """`_pick_long` for short columns: loops over points instead of columns, which is ten times faster."""
     points = np.ascontiguousarray(y.T)
     keep = np.zeros(points.shape, np.bool_)
     lowest, highest = np.minimum.reduce(points, axis=0), np.maximum.reduce(points, axis=0)  # both pass a NaN on
@@ -133,7 +132,7 @@ def _pick_short(
 def _pick_ragged(
     y: Float[np.ndarray, "line point"], starts: Int[np.ndarray, " column"], lengths: Int[np.ndarray, " column"]
 ) -> Bool[np.ndarray, "line point"]:
-    """`pick` for columns of any lengths."""
+    """`pick` for columns of different lengths."""
     n_lines, n = y.shape
     starts = (np.arange(n_lines)[:, None] * n + starts).ravel()
     lengths, values = np.tile(lengths, n_lines), y.ravel()
@@ -164,17 +163,16 @@ def thin(
     low: float | None = None,
     high: float | None = None,
 ) -> Int[np.ndarray, " kept"]:
-    """Indices of the points worth drawing, so that x ascends: all of them if there are at most two a pixel column.
+    """Indices of the points to draw, in order of x: all points if there are at most two per pixel column.
 
-    The first and the last are kept, so that a curve begins and ends where it did. Points may come in any order of x;
-    those whose x is NaN are dropped.
+    The first and the last point are always kept. Points may be in any order of x; those whose x is NaN are dropped.
 
     Args:
-        x: Where the points are.
-        y: How high they are; may hold NaN and infinities.
+        x: The x of the points.
+        y: The y of the points; may contain NaN and infinities.
         px: Number of pixel columns.
-        low: Left edge of the chart; the smallest x unless given.
-        high: Right edge of the chart; the largest x unless given.
+        low: Left edge of the chart; defaults to the smallest x.
+        high: Right edge of the chart; defaults to the largest x.
 
     >>> thin(np.arange(8), np.array([0.0, 9, 1, 2, 3, -9, 4, 5]), px=2).tolist()
     [0, 1, 5, 7]
@@ -193,7 +191,7 @@ def thin(
 
 
 def evenly(n: int, most: int) -> Int[np.ndarray, " kept"]:
-    """At most `most` indices out of n, evenly chosen, the first and the last among them.
+    """At most `most` evenly spaced indices out of `n`, including the first and the last.
 
     >>> evenly(10, 4).tolist()
     [0, 3, 6, 9]

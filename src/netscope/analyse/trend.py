@@ -1,10 +1,9 @@
-"""What a curve does now: it improves, has stalled, got worse, or is no longer finite.
+"""Classify the current trend of a curve: improving, stalled, worse, flat, or no longer finite.
 
-A curve is looked at in at most 24 pieces of equal length, each by its median, so that a noisy training loss and a
-validation loss of twenty points are judged alike: a single spike moves no median of a piece of many points. What is
-called a change must stand out from the noise, the lower quartile of the distances between neighbouring pieces (that of
-white noise is 0.45 of its standard deviation, and a few jumps do not move it), and from the range that the curve has
-gone through.
+A curve is reduced to the medians of at most 24 pieces of equal length, so that a noisy training loss and a validation
+loss of twenty points are judged alike, and single spikes do not matter. A change must exceed the noise and be large
+relative to the range of the curve. The noise is estimated as the lower quartile of the distances between neighbouring
+pieces, which is 0.45 standard deviations for white noise and robust to a few jumps.
 """
 
 from __future__ import annotations
@@ -18,35 +17,35 @@ Kind = Literal["not_finite", "worse", "flat", "stalled", "improving", "short"]
 Goal = Literal["min", "max"]
 
 PIECES = 24
-A_PIECE = 64  # values looked at of a piece; the median of more would be the same to a few percent
-FEWEST = 3  # values; fewer have no trend
-NOISES = 8  # 3.6 standard deviations: more is no chance
-HALF = 0.5  # of what was gained: when so much is lost again, the curve got worse
+A_PIECE = 64  # values used per piece; more would change the median by only a few percent
+FEWEST = 3  # values; shorter curves have no trend
+NOISES = 8  # noise levels, or 3.6 standard deviations: larger changes are significant
+HALF = 0.5  # of the gain: the curve is worse if this much is lost again
 TENTH = 0.1
 TWENTIETH = 0.05
-FACTOR = 3.0  # a loss that is three times its best is a rise on any scale
-PATIENCE = 0.25  # of the curve without a new best: it has stalled
-FEW_PIECES = 8  # fewer do not tell a slope from noise
-FEW = 5  # values without a new best are a pause of a short curve
+FACTOR = 3.0  # a loss of three times its best is significantly worse on any scale
+PATIENCE = 0.25  # fraction of the curve without a new best, after which it has stalled
+FEW_PIECES = 8  # with fewer pieces, a slope cannot be distinguished from noise
+FEW = 5  # values without a new best, below which a short curve has not stalled
 
 
 class Trend(NamedTuple):
-    """What a curve does, with the places that show it."""
+    """The trend of a curve, with the values that show it."""
 
     kind: Kind
     at: int
-    """Value from which on it is so: the first of those that are not finite, where it got worse, the best one."""
+    """Index where the trend starts: of the first nonfinite value, the start of the rise, or the best value."""
     before: float
-    """The level that `last` is compared with: the best one, or the first where it improves."""
+    """The level that `last` is compared with: the best level, or the first level if the curve improves."""
     last: float
-    """The level now."""
+    """The current level."""
 
 
 def trend(values: Float[np.ndarray, " point"], goal: Goal) -> Trend:
-    """What a curve does now.
+    """Classify the current trend of a curve.
 
     Args:
-        values: In the order of steps; gaps (NaN, infinities) in between are passed over.
+        values: In the order of steps; NaN and infinities in between are ignored.
         goal: Whether lower or higher is better.
 
     >>> trend(np.array([4.0, 3.0, 2.0, 1.0]), "min").kind
@@ -72,26 +71,26 @@ def trend(values: Float[np.ndarray, " point"], goal: Goal) -> Trend:
 
 
 def _of_finite(y: Float[np.ndarray, " point"]) -> Trend:
-    """The trend of finite values of which lower is better."""
+    """The trend of finite values, where lower is better."""
     levels, starts = pieces(y)
     best = int(np.argmin(levels))
     first, low, last = float(levels[0]), float(levels[best]), float(levels[-1])
     gain, lost = float(levels[: best + 1].max()) - low, last - low
     noise = _noise(levels)
     is_multiple = low > 0 and last >= FACTOR * low and _noise(np.log(levels)) * NOISES < np.log(last / low)
-    # The range of 24 pieces of noise is about four of its standard deviations; a straight slope is 23 distances long.
+    # The range of 24 pieces of noise is about four standard deviations; that of a straight slope is 23 distances.
     if lost > 2 * NOISES * noise and (lost > HALF * gain or (is_multiple and lost > TENTH * gain)) and lost > 0:
-        # On the way up the middle of both levels is passed once for good: between it and a loss that went
-        # tenfold the geometric middle is nearer to where the rise begins.
+        # The rise starts where the curve last crosses the middle between both levels. For a multiple of the best loss,
+        # the geometric mean is closer to the start.
         middle = np.sqrt(low * last) if is_multiple else low + lost / 2
         after = np.flatnonzero(levels[best:] < middle)[-1] + best + 1
         return Trend("worse", int(starts[after]), low, last)
     if len(levels) >= FEW_PIECES and gain <= 2 * NOISES * noise and abs(_slope(levels)) < HALF:
         return Trend("flat", 0, first, last)
     patience = max(FEW, int(PATIENCE * len(levels)))
-    if len(levels) > patience and bool((np.diff(levels[-patience - 1 :]) < 0).all()):  # slowly, but each time better
+    if len(levels) > patience and bool((np.diff(levels[-patience - 1 :]) < 0).all()):  # slow but steady
         return Trend("improving", int(starts[-1]), first, last)
-    if len(y) > PIECES:  # on a noisy plateau the first piece that is as good as the best
+    if len(y) > PIECES:  # on a noisy plateau, take the first piece that is about as good as the best
         best = int(np.argmax(levels <= low + NOISES / 2 * noise))
     since = len(y) - 1 - int(starts[best])
     if since >= max(FEW, PATIENCE * len(y)):
@@ -100,7 +99,7 @@ def _of_finite(y: Float[np.ndarray, " point"]) -> Trend:
 
 
 def pieces(y: Float[np.ndarray, " point"]) -> tuple[np.ndarray, np.ndarray]:
-    """Medians of at most 24 equal pieces, and the number of the first value of each.
+    """Medians of at most 24 equal pieces, and the index of the first value of each.
 
     >>> pieces(np.arange(48.0))[0][:3].tolist()
     [0.5, 2.5, 4.5]
@@ -127,19 +126,19 @@ def overfits_from(
     places: Float[np.ndarray, " check"],
     goal: Goal,
 ) -> int | None:
-    """Since which validation the model overfits: validation gets worse while training still improves.
+    """Find the validation since which the model overfits: validation gets worse while training still improves.
 
-    Validation must have lost a twentieth of what it had gained, in the median of its last three values, and training
-    must be better at the end than it was at validation's best.
+    The median of the last three validation values must be worse than the best by a twentieth of the gain, and training
+    must be better at the end than at the best validation.
 
     Args:
         train: The training curve.
-        val: The same metric on data that are held out; at least three values after the best.
-        places: Where in `train` each value of `val` was logged, as a number of points.
+        val: The same metric on held-out data; needs at least three values after the best.
+        places: The index in `train` at which each value of `val` was logged.
         goal: Whether lower or higher is better.
 
     Returns:
-        The number of the best value of `val`, or None.
+        The index of the best value of `val`, or None.
 
     >>> train, places = np.linspace(2, 0, 100), np.arange(10.0) * 10
     >>> overfits_from(train, np.array([2, 1, 0.5, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]), places, "min")

@@ -1,1 +1,1 @@
-"""File formats, read and written with NumPy and the standard library alone."""
+"""Read and write file formats with only NumPy and the standard library."""

@@ -1,4 +1,4 @@
-"""PNG files as arrays, with NumPy and the standard library alone: those that `log` writes, 8 or 16 bits a channel."""
+"""Decode the PNG files that `log` writes (8 or 16 bits per channel), with only NumPy and the standard library."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ FilterTypes = npt.NDArray[np.uint8]
 
 
 def decode(data: bytes) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
-    """Pixels [y, x, channel] of 1 to 4 channels: grey, grey and alpha, RGB, RGB and alpha.
+    """Decode to pixels [y, x, channel] with 1 to 4 channels: grey, grey and alpha, RGB, or RGBA.
 
     Raises:
-        FormatError: Not a PNG file, a damaged one, or of another kind (palette, fewer than 8 bits, interlaced).
+        FormatError: `data` is not a PNG file, damaged, or of another kind (palette, below 8 bits, interlaced).
     """
     parts = dict.fromkeys((b"IHDR", b"IDAT"), b"")
     for kind, body in _chunks(data):
         if kind in parts:
             parts[kind] += body
     if len(parts[b"IHDR"]) != 13:
-        raise FormatError("a PNG file without a header")
+        raise FormatError("the PNG file has no header")
     width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", parts[b"IHDR"])
     is_fit = 0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE
     if bits not in (8, 16) or colour not in CHANNELS or interlaced or not is_fit:
-        raise FormatError(f"a PNG of {width} × {height}, {bits} bits and colour type {colour}, is not what log writes")
+        raise FormatError(f"unsupported PNG file: {width} × {height}, {bits} bits, colour type {colour}")
     n_channels = CHANNELS[colour]
     n_bytes_a_pixel = n_channels * bits // 8
     n_bytes = height * (1 + width * n_bytes_a_pixel)
-    try:  # no more than the header says, whatever is packed in there
+    try:  # at most the size in the header, as a protection from decompression bombs
         raw = zlib.decompressobj().decompress(parts[b"IDAT"], n_bytes)
     except zlib.error as error:
-        raise FormatError(f"a damaged PNG file: {error}") from error
+        raise FormatError(f"damaged PNG file: {error}") from error
     if len(raw) != n_bytes:
-        raise FormatError(f"a PNG file cut short: {len(raw):,} of {n_bytes:,} bytes")
+        raise FormatError(f"truncated PNG file: {len(raw):,} of {n_bytes:,} bytes")
     rows = np.frombuffer(raw, np.uint8).reshape(height, -1)
     plain = _unfilter(rows[:, 0], rows[:, 1:].copy(), n_bytes_a_pixel)
     if bits == 16:
@@ -53,7 +53,7 @@ def decode(data: bytes) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     if data[:8] != MAGIC:
-        raise FormatError(f"not a PNG file (it begins with {data[:8]!r})")
+        raise FormatError(f"not a PNG file (it starts with {data[:8]!r})")
     at = 8
     while at + 12 <= len(data):
         n, kind = struct.unpack_from(">I4s", data, at)
@@ -62,7 +62,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _unfilter(filters: FilterTypes, rows: npt.NDArray[np.uint8], n: int) -> npt.NDArray[np.uint8]:
-    """Rows as they were before each was written as its difference to what is left of and above it."""
+    """Undo the filters, which store each byte as a difference to its neighbours to the left and above."""
     if filters.max(initial=NONE) > PAETH:
         raise FormatError(f"a PNG file with a row of filter {filters.max()}; there are {NONE} to {PAETH}")
     if len(rows) and bool((filters[1:] == UP).all()) and filters[0] in (NONE, UP):  # as `log` writes images
@@ -80,7 +80,7 @@ def _unfilter(filters: FilterTypes, rows: npt.NDArray[np.uint8], n: int) -> npt.
 
 
 def _along(row: list[int], above: list[int], n: int, *, is_average: bool) -> list[int]:
-    """The two filters in which each byte needs the one before it."""
+    """Undo the average and Paeth filters, in which each byte depends on the one before."""
     for i, up in enumerate(above):
         left = row[i - n] if i >= n else 0
         if is_average:

@@ -1,6 +1,6 @@
-"""Arrays as PNG files, written with the standard library alone: any width, grey or RGB, with or without alpha.
+"""Encode arrays as PNG files (grey or RGB, with or without alpha), with only NumPy and the standard library.
 
-Pillow is not needed for this, so that an image can be logged where it is not installed.
+So images can be logged without Pillow.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 COLOUR = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> PNG's colour type
-_UP = 2  # each row as its difference to the row above: small for photographs and plots alike
+_UP = 2  # the filter that stores the difference to the row above: compresses photographs and plots well
 
 
 def encode(pixels: Pixels) -> bytes:
-    """The PNG file of pixels [y, x, channel] with 1 to 4 channels, of 8 or 16 bits each."""
+    """Encode pixels [y, x, channel] with 1 to 4 channels of 8 or 16 bits."""
     height, width, channels = pixels.shape
     bits = 8 * pixels.itemsize
     flat = np.ascontiguousarray(pixels, ">u2" if bits == 16 else np.uint8).reshape(height, -1).view(np.uint8)

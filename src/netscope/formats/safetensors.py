@@ -1,6 +1,6 @@
-"""Named arrays as one safetensors file: an 8-byte length, a JSON header, then the bytes of each tensor.
+"""Encode and decode safetensors files: an 8-byte length, a JSON header, then the bytes of each tensor.
 
-The format is small enough to write out here, and the page reads it as typed-array views without a copy.
+The page reads them as typed-array views, without copying.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ _LARGEST_HEADER = 100_000_000  # as in the reference implementation
 
 
 class Raw(NamedTuple):
-    """A tensor of a type that NumPy has not (bfloat16 and the 8-bit floats), as its bytes."""
+    """The bytes of a tensor whose type NumPy does not have (bfloat16 and the 8-bit floats)."""
 
     dtype: str
-    """In safetensors' words: "BF16", "F8_E4M3", "F8_E5M2"."""
+    """The name in safetensors: "BF16", "F8_E4M3", "F8_E5M2"."""
     shape: tuple[int, ...]
     data: bytes
 
 
 def encode(tensors: Mapping[str, np.ndarray | Raw], metadata: Mapping[str, str] | None = None) -> bytes:
-    """The bytes of a safetensors file.
+    """Encode tensors as the bytes of a safetensors file.
 
     Raises:
-        UsageError: An array's type has no word in safetensors (objects, text, complex128).
+        UsageError: safetensors does not support the type of an array (objects, text, complex128).
     """
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     parts: list[bytes] = []
     at = 0
-    # Widest items first, so that every tensor begins where its type may be viewed without a copy.
+    # Widest items first, so that every tensor is aligned for its type and can be viewed without copying.
     raw = {name: tensor if isinstance(tensor, Raw) else _raw(name, tensor) for name, tensor in tensors.items()}
     for name, tensor in sorted(raw.items(), key=lambda item: -_item_bytes(item[1].dtype)):
         header[name] = {
@@ -56,10 +56,10 @@ def encode(tensors: Mapping[str, np.ndarray | Raw], metadata: Mapping[str, str] 
 
 
 def decode(data: bytes | memoryview) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Arrays (views of `data`) and metadata. bfloat16 comes back as float32, other 8-bit floats as uint8.
+    """Decode to arrays (views of `data`) and metadata. bfloat16 becomes float32; 8-bit floats become uint8.
 
     Raises:
-        FormatError: Not a safetensors file, or its header does not fit its bytes.
+        FormatError: `data` is not a safetensors file, or its header does not match its bytes.
     """
     view = memoryview(data)
     size = int.from_bytes(view[:8], "little")
@@ -70,7 +70,7 @@ def decode(data: bytes | memoryview) -> tuple[dict[str, np.ndarray], dict[str, s
         metadata = header.pop("__metadata__", {})
         return {name: _array(entry, view[8 + size :]) for name, entry in header.items()}, metadata
     except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"a damaged safetensors header: {error}") from error
+        raise FormatError(f"damaged safetensors header: {error}") from error
 
 
 def _raw(name: str, array: np.ndarray) -> Raw:
@@ -78,7 +78,7 @@ def _raw(name: str, array: np.ndarray) -> Raw:
     word = _WORDS.get(array.dtype.name)
     if word is None:
         raise UsageError(
-            f"array {name!r} is of type {array.dtype}, which safetensors has no word for; convert it first"
+            f"array {name!r} is of type {array.dtype}, which safetensors does not support; convert it first"
         )
     whole = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     return Raw(word, array.shape, whole.tobytes())
@@ -91,7 +91,7 @@ def _item_bytes(word: str) -> int:
 def _array(entry: dict[str, Any], data: memoryview) -> np.ndarray:
     start, end = entry["data_offsets"]
     if not 0 <= start <= end <= len(data):
-        raise ValueError(f"a tensor at {start}-{end} of {len(data)} bytes")
+        raise ValueError(f"tensor at bytes {start} to {end} of {len(data)}")
     part, shape = data[start:end], tuple(entry["shape"])
     if entry["dtype"] == "BF16":  # float32 is bfloat16 with 16 more bits
         return (np.frombuffer(part, "<u2").astype("<u4") << 16).view("<f4").reshape(shape)

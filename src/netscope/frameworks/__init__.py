@@ -1,1 +1,1 @@
-"""What netscope needs to know of a framework's networks; nothing here is imported before the framework itself is."""
+"""Knowledge about each framework's networks. A module here is imported only after its framework."""

@@ -1,9 +1,9 @@
-"""See the functions that a module's `forward` calls (`torch.relu(x)`, `x.tanh()`), as parts of that module.
+"""Capture the functions that a module's `forward` calls (`torch.relu(x)`, `x.tanh()`), as parts of that module.
 
-A `TorchFunctionMode` is on from the outermost `enter` of a thread to its `leave`, and off otherwise: then nothing is
-paid. A call has a name in the module that makes it: `relu`, and `relu_1` for the second one in the code. The same
-place in the code keeps its name; in a loop, calls are told apart by the module called last before them, so that
-`for layer in self.layers: x = torch.relu(layer(x))` has one `relu` a layer, while a loop over time has one for all.
+A `TorchFunctionMode` is active from the outermost `enter` of a thread to its `leave`; at other times there is no cost.
+A call is named within the module that makes it: `relu`, and `relu_1` for the second one in the code. A location in the
+code keeps its name. In a loop, calls are distinguished by the module called last before them, so that
+`for layer in self.layers: x = torch.relu(layer(x))` has one `relu` per layer, while a loop over time has one in total.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _ALIASES = {"log_sigmoid": "logsigmoid", "_threshold": "threshold", "expit": "si
     f"{pool}_with_indices": pool for pool in _POOLS if "max" in pool
 }
 NAMES = frozenset((*_ACTIVATIONS, *_POOLS, *_DROPOUTS, "scaled_dot_product_attention"))
-"""The functions that are seen."""
+"""The functions that are captured."""
 _AXES = {"linear": -1, "embedding": -1, "layer_norm": -1, "conv1d": -2, "conv2d": -3, "conv3d": -4}
-"""Where the units are in what these return."""
+"""The axis of the units in the output of these functions."""
 
 
 def _table() -> dict[Any, str | int]:
-    """Every spelling of a function (of `torch`, of `functional`, a method, in place) to its name, or its axis."""
+    """Map every variant of a function (in `torch`, `functional`, as a method, in place) to its name or its axis."""
     found: dict[Any, str | int] = {}
     named = {name: name for name in NAMES} | _ALIASES | _AXES
     for owner in (torch, functional, torch.Tensor, torch.special, torch._C._nn):
@@ -54,10 +54,10 @@ _MODULE_FILE = _CALL.co_filename
 
 
 class FunctionCall(NamedTuple):
-    """A call of a function, before it is made."""
+    """A captured call of a function."""
 
     path: str
-    """Of the module, and the name in it: "block1.relu"."""
+    """The path of the module and the name in it: "block1.relu"."""
     name: str
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -65,19 +65,19 @@ class FunctionCall(NamedTuple):
 
 
 class FunctionListener(Protocol):
-    """Called at each call of a function; must not raise."""
+    """Notified of function calls; must not raise."""
 
     def before_function(self, call: FunctionCall) -> None:
-        """A function is about to be called; it may work in place."""
+        """Called before a function, which may work in place."""
 
     def after_function(self, call: FunctionCall, result: Any) -> None:
-        """It was called."""
+        """Called after a function."""
 
     def units_along(self, axis: int) -> None:
-        """A function was called whose units lie along an axis."""
+        """Called before a function whose units lie along an axis."""
 
 
-class _Call:
+class _RunningModule:
     """A module that is running."""
 
     __slots__ = ("frame_id", "last", "module", "path")
@@ -87,14 +87,14 @@ class _Call:
         self.module = module
         self.frame_id = id(frame)
         self.last = ""
-        """The module called last in it."""
+        """The path of the module that it called last."""
 
 
 class _Running(threading.local):
-    """The modules that run in a thread, the outermost first, and the mode that is on then."""
+    """The modules running in a thread, the outermost first, and the active mode."""
 
     def __init__(self) -> None:
-        self.calls: list[_Call] = []
+        self.calls: list[_RunningModule] = []
         self.mode: _Mode | None = None
 
 
@@ -102,35 +102,35 @@ _Site = tuple[tuple[CodeType, int], ...]
 
 
 class FunctionCapture:
-    """Names the calls of functions; between `enter` and `leave` of a module they are its own."""
+    """Names function calls; those between `enter` and `leave` of a module belong to it."""
 
     def __init__(self, listener: FunctionListener, guard: Callable[..., Any], taken: Callable[[str], bool]) -> None:
-        """`guard` is called with a function and its arguments; `taken` says whether something else has a path."""
+        """`guard` calls a function with arguments; `taken` returns whether a path is in use otherwise."""
         self.listener = listener
         self.guard = guard
         self.parts: set[int] = set()
-        """The addresses of all modules of the network."""
+        """The ids of all modules of the network."""
         self.types: dict[str, str] = {}
-        """The functions seen so far: path to name."""
+        """The functions captured so far: name by path."""
         self._taken = taken
         self._paths: dict[tuple[str, str, str, _Site], str] = {}
         self._running = _Running()
 
     def enter(self, path: str, module: nn.Module) -> None:
-        """A module begins to run: called by a hook of its own. `path` is "" for a root that has no name."""
+        """Call from a hook when a module starts to run. `path` is "" for a root without a name."""
         running = self._running
         own = sys._getframe(1)
         while own.f_code is not _CALL and own.f_back is not None:
             own = own.f_back
         if running.calls and not _is_beneath(running.calls[-1], own.f_back):
-            self.leave_all()  # an interrupt ended it without a word
+            self.leave_all()  # an exception ended it without calling `leave`
         if not running.calls:
             running.mode = _Mode(self)
             running.mode.__enter__()  # type: ignore[no-untyped-call]
-        running.calls.append(_Call(path, module, own))
+        running.calls.append(_RunningModule(path, module, own))
 
     def leave(self, path: str, module: nn.Module) -> None:
-        """It has run, or failed."""
+        """Call when a module has run or failed."""
         calls = self._running.calls
         if any(call.module is module for call in calls):
             while calls.pop().module is not module:
@@ -141,12 +141,12 @@ class FunctionCapture:
             self.leave_all()
 
     def ran(self, path: str) -> None:
-        """A module that was not entered has run."""
+        """Call when a module that was not entered has run."""
         if self._running.calls:
             self._running.calls[-1].last = path
 
     def leave_all(self) -> None:
-        """Whatever runs in this thread is not looked at any longer."""
+        """Stop capturing in this thread."""
         running = self._running
         running.calls.clear()
         mode, running.mode = running.mode, None
@@ -156,8 +156,8 @@ class FunctionCapture:
             if n and torch._C._get_function_stack_at(n - 1) is mode:
                 mode.__exit__(None, None, None)
 
-    def see(self, name: str, frame: FrameType | None, *call: Any) -> FunctionCall | None:
-        """A function is called from a frame; None where it is not for us."""
+    def capture_call(self, name: str, frame: FrameType | None, *call: Any) -> FunctionCall | None:
+        """The captured call of a function from a frame, or None if it is not to be captured."""
         if not self._running.calls:
             return None
         top = self._running.calls[-1]
@@ -171,11 +171,11 @@ class FunctionCapture:
             self.types[path] = name
         return FunctionCall(path, name, *call)
 
-    def _site(self, frame: FrameType | None, top: _Call) -> _Site | None:
-        """Where in the code of a module a function is called: all frames from there up to its `forward`.
+    def _site(self, frame: FrameType | None, top: _RunningModule) -> _Site | None:
+        """The location of a call in a module's code: all frames from there up to its `forward`.
 
-        None where a torch module that was not entered calls it: `nn.ReLU` calls `relu`, and is seen itself. One that
-        is made on the spot (`nn.ReLU()(x)`) is nobody's part and is not seen itself: its function is.
+        None if a torch module that was not entered makes the call: `nn.ReLU` calls `relu`, but is measured itself. A
+        temporary module (`nn.ReLU()(x)`) is not part of the network, so its function is captured instead.
         """
         found: list[tuple[CodeType, int]] = []
         forward = frame
@@ -183,19 +183,19 @@ class FunctionCapture:
             if frame.f_code.co_filename != _MODULE_FILE:
                 found.append((frame.f_code, frame.f_lasti))
                 forward = frame
-            elif frame.f_code is _CALL and forward is not None and self._is_seen_itself(forward):
+            elif frame.f_code is _CALL and forward is not None and self._is_measured_itself(forward):
                 return None
             frame = frame.f_back
-        return tuple(found) if frame is not None else None  # else `top` was interrupted, and no longer runs
+        return tuple(found) if frame is not None else None  # None: `top` was interrupted and no longer runs
 
-    def _is_seen_itself(self, forward: FrameType) -> bool:
-        """Whether this frame is the `forward` of a torch module that is a part of the network."""
+    def _is_measured_itself(self, forward: FrameType) -> bool:
+        """Whether this frame is the `forward` of a torch module that is part of the network."""
         if not str(forward.f_globals.get("__name__", "")).startswith("torch.nn.modules."):
             return False
         module = forward.f_locals.get("self")
         return id(module) in self.parts or getattr(module, "_is_replica", False) is True
 
-    def _new_path(self, call: _Call, name: str) -> str:
+    def _new_path(self, call: _RunningModule, name: str) -> str:
         n = 0
         while True:
             own = f"{name}_{n}" if n else name
@@ -206,7 +206,7 @@ class FunctionCapture:
 
 
 class _Mode(TorchFunctionMode):
-    """On while watched modules run in a thread."""
+    """Active while watched modules run in a thread."""
 
     def __init__(self, capture: FunctionCapture) -> None:
         super().__init__()
@@ -219,7 +219,7 @@ class _Mode(TorchFunctionMode):
             return func(*args, **kwargs)
         try:
             meant = _TABLE.get(func)
-        except TypeError:  # somebody's function that has no hash
+        except TypeError:  # an unhashable function
             meant = None
         if meant is None:
             return func(*args, **kwargs)
@@ -227,17 +227,17 @@ class _Mode(TorchFunctionMode):
         if isinstance(meant, int):
             capture.listener.units_along(meant)
             return func(*args, **kwargs)
-        seen = capture.guard(capture.see, meant, sys._getframe(1), func, args, kwargs)
-        if seen is None:
+        call = capture.guard(capture.capture_call, meant, sys._getframe(1), func, args, kwargs)
+        if call is None:
             return func(*args, **kwargs)
-        capture.guard(capture.listener.before_function, seen)
+        capture.guard(capture.listener.before_function, call)
         result = func(*args, **kwargs)
-        capture.guard(capture.listener.after_function, seen, result)
+        capture.guard(capture.listener.after_function, call, result)
         return result
 
 
-def _is_beneath(call: _Call, frame: FrameType | None) -> bool:
-    """Whether a module still runs: its frame is this one or one that led to it."""
+def _is_beneath(call: _RunningModule, frame: FrameType | None) -> bool:
+    """Whether a module is still running: its frame is this one or one of its callers."""
     while frame is not None:
         if id(frame) == call.frame_id:
             return True

@@ -1,4 +1,4 @@
-"""Walk the modules of a torch network: their paths without what wrappers add, and a signature that tells of changes."""
+"""Walk the modules of a torch network, without wrappers, and compute a signature to detect changes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def unwrap(model: nn.Module) -> nn.Module:
 
 
 def walk(root: nn.Module) -> Iterator[tuple[str, str, nn.Module]]:
-    """Every place of every module, in the order of registration: path, path as torch has it, module.
+    """Yield path, torch's own path, and module, for every module in the order of registration.
 
-    A module in two places comes twice. The path of the root is "".
+    A module that is registered twice is yielded twice. The path of the root is "".
 
     >>> [path for path, _, _ in walk(nn.Sequential(nn.DataParallel(nn.Linear(2, 1)), nn.ReLU()))]
     ['', '0', '0', '1']
@@ -35,7 +35,7 @@ def walk(root: nn.Module) -> Iterator[tuple[str, str, nn.Module]]:
 
 
 def _path(root: nn.Module, raw: str) -> str:
-    """Leave out the parts that wrappers add: `encoder.module.conv` is `encoder.conv` in a DataParallel encoder."""
+    """Remove the parts that wrappers add: `encoder.module.conv` is `encoder.conv` in a DataParallel encoder."""
     parts: list[str] = []
     module = root
     for part in raw.split(".") if raw else []:
@@ -49,20 +49,20 @@ def _path(root: nn.Module, raw: str) -> str:
 
 
 def key_part(name: str) -> str:
-    """A name without slashes, which separate layer, tensor and quantity in a key."""
+    """Replace slashes in a name, because they separate layer, tensor and quantity in a key."""
     return name.replace("/", "\N{DIVISION SLASH}")
 
 
 STATISTICS = ("running_mean", "running_var")
-"""Buffers that are worth a look: the statistics of batch norms."""
+"""Buffers that are watched: batch norm statistics."""
 
 
 def signature(root: nn.Module) -> list[Any]:
-    """Differs from the last one if a module or tensor was exchanged, added, removed, renamed, cast, reshaped or frozen.
+    """A value that changes if a module or tensor is replaced, added, removed, renamed, cast, reshaped or frozen.
 
-    It holds addresses, and an address may be used again: the caller also looks whether what it knew is still alive.
+    It contains ids, which may be reused: the caller must also check that the known objects are still alive.
     """
-    # Done at every measurement, for all modules: no function but Python's own is called for each.
+    # Runs at every measurement for all modules, so it calls only built-in functions.
     found: list[Any] = []
     modules: list[nn.Module | None] = [root]
     seen = set()
@@ -73,7 +73,7 @@ def signature(root: nn.Module) -> list[Any]:
         for name, tensor in module._parameters.items():
             if tensor is not None:
                 found += (name, id(tensor), tensor.requires_grad, tensor.dtype)
-                if type(tensor).__name__ != "UninitializedParameter":  # is_lazy takes longer than all the rest
+                if type(tensor).__name__ != "UninitializedParameter":  # is_lazy() would take longer than all the rest
                     found.append(tensor.shape)
         buffers = module._buffers
         for name in STATISTICS:
