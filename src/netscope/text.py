@@ -1,7 +1,7 @@
 """Format text for people: natural sort order, visible control characters, terminal width, durations.
 
-`web/src/i18n/text.ts` is its twin for names, `web/src/i18n/numbers.ts` for lengths of time; `tests/data/names.json` and
-`tests/data/durations.json` hold both sides to the same answers.
+`web/src/i18n/text.ts` (names) and `web/src/i18n/numbers.ts` (durations) do the same in TypeScript; both sides are
+tested with `tests/data/names.json` and `tests/data/durations.json`.
 """
 
 from __future__ import annotations

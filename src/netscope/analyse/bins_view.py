@@ -1,9 +1,8 @@
 """Merge the 2,048 fixed bins of a watched tensor (FORMAT.md) into at most a hundred bins for display.
 
-Bins follow the bits of a float: four an octave, from 2^-128 up, once for each sign. They are put in the order of their
-values; what is close to zero becomes one bin in the middle, and the few largest values one bin at either end. The bins
-between are merged (two, four, eight…) until they are few enough. Merging only adds counts, so histograms of several
-steps share their edges.
+There are four bins per octave from 2^-128 up, for each sign. They are sorted by value; those close to zero become one
+bin in the middle, and the few largest values one bin at either end. The bins between are merged (two, four, eight…)
+until there are few enough. Merging only adds counts, so histograms of several steps share their edges.
 """
 
 from __future__ import annotations
