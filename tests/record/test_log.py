@@ -22,6 +22,7 @@ from tests.fuzzing import examples
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
+@pytest.mark.filterwarnings("ignore:.*logged numbers are floats")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(50), deadline=None)
 @given(
     st.lists(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import re
 import select
 import signal
@@ -194,3 +195,17 @@ def test_a_server_in_a_thread_serves_until_it_is_stopped(folder, write):
         connection.close()
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
+
+
+def test_the_log_file_of_the_training_goes_on_beside_a_server(tmp_path):
+    (tmp_path / "runs").mkdir()
+    handler = logging.FileHandler(tmp_path / "training.log", mode="w")
+    logger = logging.getLogger("a training")
+    logger.addHandler(handler)
+    logger.error("before")
+    with serve_in_thread(tmp_path / "runs"):
+        logger.error("beside")
+    logger.error("after")
+    logger.removeHandler(handler)
+    handler.close()
+    assert (tmp_path / "training.log").read_text().split() == ["before", "beside", "after"]

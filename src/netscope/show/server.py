@@ -116,6 +116,7 @@ class _Server(uvicorn.Server):
 def _server(app: Starlette, at_shutdown: Callable[[], None]) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
+        log_config=None,  # configuring logging would close the handlers of the training beside it
         log_level="warning",
         access_log=False,
         server_header=False,
