@@ -47,5 +47,5 @@ def test_a_cut_file_is_a_format_error(cut):
 
 def test_offsets_beyond_the_file_are_a_format_error():
     whole = safetensors.encode({"a": np.arange(4.0)})
-    with pytest.raises(FormatError, match="0-32 of 24"):
+    with pytest.raises(FormatError, match="0 to 32 of 24"):
         safetensors.decode(whole[:-8])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 
 import numpy as np
 import pytest
@@ -86,6 +87,24 @@ def test_every_way_to_end_removes_all_hooks(run, end):
     assert n_global() == 0
     run.unwatch()
     train(model, run, 1) if end != "finish" else None
+
+
+def test_a_thread_that_ended_keeps_no_hooks_though_a_new_one_has_its_ident(run):
+    gc.collect()
+    model = network()
+    watching = run.watch(model, every=1)
+    stepping = threading.Thread(target=train, args=(model, run, 1))
+    stepping.start()
+    stepping.join()
+    go = threading.Event()
+    waiting = [threading.Thread(target=go.wait, args=(30,)) for _ in range(4)]
+    for thread in waiting:
+        thread.start()
+    watching.remove()
+    assert not torch_optimizer._global_optimizer_pre_hooks
+    go.set()
+    for thread in waiting:
+        thread.join()
 
 
 def test_what_cannot_be_watched_raises_in_the_users_line(run):

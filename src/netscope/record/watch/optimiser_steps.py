@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -56,7 +57,7 @@ class OptimiserSteps:
         """Start without listeners."""
         self._listeners: tuple[StepListener, ...] = ()
         self._handles: list[RemovableHandle] = []
-        self._threads: set[int] = set()  # the threads that made a step
+        self._threads: dict[int, weakref.ref[threading.Thread]] = {}  # those that made a step
         self._running = threading.local()
         self._lock = threading.RLock()
 
@@ -77,14 +78,15 @@ class OptimiserSteps:
         """Stop notifying a listener, and remove torch's hooks if it was the last one and they can be removed."""
         with self._lock:
             self.mute(listener)
-            if not self._listeners and not self._is_calling() and not self._other_threads():
+            if not self._listeners and not self._is_calling() and not self._is_stepped_elsewhere():
                 for handle in self._handles:
                     handle.remove()
                 self._handles = []
 
-    def _other_threads(self) -> set[int | None]:
-        """The other live threads that have made a step."""
-        return {thread.ident for thread in threading.enumerate()} & self._threads - {threading.get_ident()}
+    def _is_stepped_elsewhere(self) -> bool:
+        """Whether another live thread has made a step. A new thread may have the ident of one that has ended."""
+        threads = [thread() for thread in self._threads.copy().values()]
+        return any(thread.is_alive() for thread in threads if thread not in (None, threading.current_thread()))
 
     def _is_calling(self) -> bool:
         """Whether this thread is notifying a listener."""
@@ -92,7 +94,7 @@ class OptimiserSteps:
 
     @contextmanager
     def _calling(self) -> Iterator[None]:
-        self._threads.add(threading.get_ident())
+        self._threads[threading.get_ident()] = weakref.ref(threading.current_thread())
         self._running.n = getattr(self._running, "n", 0) + 1
         try:
             yield
