@@ -22,6 +22,8 @@ from typing import Any
 
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from benchmarks.watch_deep import Training
 from netscope.analyse import measure
 
