@@ -1,4 +1,4 @@
-"""What is told of a curve, on curves of which one knows what they do."""
+"""Trends of curves whose shape is known."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ class Trash(Noun):
 
 
 class Deleted(Noun):
-    """Ids moved to the trash, back from it or deleted for good; `problems` tells of those that could not be."""
+    """Ids moved to the trash, back from it or deleted for good; `problems` says why others were not."""
 
     runs: list[str]
     problems: list[str]

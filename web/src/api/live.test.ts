@@ -50,7 +50,7 @@ test('the channel speaks the web socket protocol to the address the page came fr
   expect(String(socket().url)).toMatch(/^ws:.*\/api\/live$/);
 });
 
-test('a job is told of apart from what grew', () => {
+test('messages about jobs and about growth go to different listeners', () => {
   const job: Job = { id: 'a', kind: 'export', title: 'all', state: 'running', done: 1, total: 2, unit: 'series', error: '', file: 'a.csv', created: 1 };
   socket().say({ type: 'job', job });
   expect(jobs).toEqual([job]);

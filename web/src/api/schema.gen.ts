@@ -421,7 +421,7 @@ export interface Trash {
   runs: Trashed[];
 }
 
-/** Ids moved to the trash, back from it or deleted for good; `problems` tells of those that could not be. */
+/** Ids moved to the trash, back from it or deleted for good; `problems` says why others were not. */
 export interface Deleted {
   runs: string[];
   problems: string[];
