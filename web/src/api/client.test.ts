@@ -24,3 +24,11 @@ test('a refusal that a new token does not mend is told', async () => {
   vi.stubGlobal('fetch', (address: string) => Promise.resolve(address.includes('about') ? reply({ token: 'x' }) : reply({ error: 'not allowed' }, 403)));
   await expect(api.delete(['a'])).rejects.toThrow('not allowed');
 });
+
+test('a connection that is lost in the middle of a reply is told as one that could not be made', async () => {
+  const cut = () => new Response(new ReadableStream({ pull: (stream) => stream.error(new TypeError('Failed to fetch')) }));
+  vi.stubGlobal('fetch', () => Promise.resolve(cut()));
+  await expect(api.jobs()).rejects.toMatchObject({ name: 'ApiError', status: 0 });
+  await expect(api.blobBytes('run', 'blob')).rejects.toMatchObject({ name: 'ApiError', status: 0 });
+  await expect(api.series({ runs: [], keys: [] } as never)).rejects.toMatchObject({ name: 'ApiError', status: 0 });
+});

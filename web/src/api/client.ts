@@ -102,31 +102,33 @@ export function address(path: readonly string[], query: Query = {}): string {
   return `${BASE}api/${path.map(encodeURIComponent).join('/')}${tail}`;
 }
 
-async function send(url: string, init: RequestInit = {}): Promise<Response> {
-  let reply: Response;
+/** Send a request and read the reply, of which the connection can be lost half way too. */
+async function send<T>(url: string, init: RequestInit, read: (reply: Response) => Promise<T>): Promise<T> {
   try {
-    reply = await fetch(url, init);
+    const reply = await fetch(url, init);
+    if (reply.ok || reply.status === 304) return await read(reply);
+    throw new ApiError(problemIn(await reply.text()), reply.status);
   } catch (error) {
-    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    if (error instanceof ApiError || (error instanceof DOMException && error.name === 'AbortError')) throw error;
     throw new ApiError('', 0);
   }
-  if (reply.ok || reply.status === 304) return reply;
-  const text = await reply.text();
-  let said = text.slice(0, 500);
+}
+
+/** What the server says; a proxy in between answers in its own words, which are shown as they are. */
+function problemIn(text: string): string {
   try {
-    said = (JSON.parse(text) as Problem).error ?? said;
+    return (JSON.parse(text) as Problem).error ?? text.slice(0, 500);
   } catch {
-    // A proxy in between answered in its own words: they are shown as they are.
+    return text.slice(0, 500);
   }
-  throw new ApiError(said, reply.status);
 }
 
 async function get<T>(path: readonly string[], query: Query = {}, signal?: AbortSignal): Promise<T> {
-  return (await send(address(path, query), { signal: signal ?? null })).json() as Promise<T>;
+  return send(address(path, query), { signal: signal ?? null }, (reply) => reply.json() as Promise<T>);
 }
 
 async function post<T>(path: readonly string[], body: unknown, signal?: AbortSignal): Promise<T> {
-  return (await send(address(path), { ...posted(body), signal: signal ?? null })).json() as Promise<T>;
+  return send(address(path), { ...posted(body), signal: signal ?? null }, (reply) => reply.json() as Promise<T>);
 }
 
 // Only pages of this server can read its token; without it nothing can be changed.
@@ -139,7 +141,7 @@ async function change<T>(path: readonly string[], body: unknown): Promise<T> {
     try {
       const init = posted(body);
       init.headers = { ...init.headers, 'X-Netscope-Token': await token };
-      return (await (await send(address(path), init)).json()) as T;
+      return await send(address(path), init, (reply) => reply.json() as Promise<T>);
     } catch (error) {
       token = undefined;
       if (isSecond || !(error instanceof ApiError && error.status === 403)) throw error;
@@ -160,10 +162,12 @@ async function postTensors(path: readonly string[], body: unknown, signal?: Abor
   const name = path.join('/') + init.body;
   const known = remembered.get(name);
   if (known) init.headers = { ...init.headers, 'If-None-Match': known.etag };
-  const reply = await send(address(path), { ...init, signal: signal ?? null });
-  if (reply.status === 304 && known) return known.tensors;
-  const tensors = parse(await reply.arrayBuffer());
-  const etag = reply.headers.get('ETag');
+  const { bytes, etag } = await send(address(path), { ...init, signal: signal ?? null }, async (reply) => ({
+    bytes: reply.status === 304 ? null : await reply.arrayBuffer(),
+    etag: reply.headers.get('ETag'),
+  }));
+  if (!bytes && known) return known.tensors;
+  const tensors = parse(bytes!);
   remembered.delete(name);
   if (etag) remembered.set(name, { etag, tensors });
   if (remembered.size > REMEMBERED) remembered.delete(remembered.keys().next().value!);
@@ -171,7 +175,7 @@ async function postTensors(path: readonly string[], body: unknown, signal?: Abor
 }
 
 async function getTensors(path: readonly string[], query: Query, signal?: AbortSignal): Promise<Tensors> {
-  return parse(await (await send(address(path, query), { signal: signal ?? null })).arrayBuffer());
+  return parse(await send(address(path, query), { signal: signal ?? null }, (reply) => reply.arrayBuffer()));
 }
 
 function told<T>(tensors: Tensors): T {
@@ -225,10 +229,10 @@ export const api = {
   blob: (run: string, blob: string) => address(['runs', run, 'blobs', blob]),
   blobTensors: async (run: string, blob: string, signal?: AbortSignal) =>
     getTensors(['runs', run, 'blobs', blob], {}, signal),
-  blobBytes: async (run: string, blob: string, signal?: AbortSignal) =>
-    (await send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null })).arrayBuffer(),
-  blobText: async (run: string, blob: string, signal?: AbortSignal) =>
-    (await send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null })).text(),
+  blobBytes: (run: string, blob: string, signal?: AbortSignal) =>
+    send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null }, (reply) => reply.arrayBuffer()),
+  blobText: (run: string, blob: string, signal?: AbortSignal) =>
+    send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null }, (reply) => reply.text()),
   console: (run: string, query: { start: number; n: number; search?: string; stream?: string; process?: string }, signal?: AbortSignal) =>
     get<Console>(['runs', run, 'console'], query, signal),
   /** With the running mean beside the values where it is drawn. */
