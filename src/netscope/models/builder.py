@@ -1,0 +1,186 @@
+"""Build a graph row by row: what readers and the capture of a live network use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from netscope.models import attributes as json
+from netscope.models.graph import COLUMNS, NONE, Graph
+from netscope.models.shapes import Dimension, dimensions
+
+
+class GraphBuilder:
+    """Rows added so far. Every `add_…` returns the index of the new row; scope 0, the root, is there from the start."""
+
+    def __init__(self) -> None:
+        """Begin with an empty graph."""
+        self._text: dict[str, int] = {}
+        self._columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+        self._scopes: dict[str, int] = {}
+        c = self._columns
+        self._node_columns = (c["node_name"], c["node_op"], c["node_scope"], c["node_attributes"], c["node_flops"])
+        self._value_columns = (c["value_name"], c["value_dtype"], c["value_shape"], c["value_tensor"])
+        self.inputs: list[int] = c["inputs"]
+        """Values that come from outside; append to it."""
+        self.outputs: list[int] = c["outputs"]
+        """Values that are the result; append to it."""
+        self._scopes[""] = self.add_scope("", parent=NONE)
+
+    def add_scope(self, name: str, kind: str = "", *, parent: int = 0, owner: int = NONE) -> int:
+        """Add a scope.
+
+        Args:
+            name: Its whole path.
+            kind: The class of the module.
+            parent: The scope around it.
+            owner: The node whose body it is.
+        """
+        c = self._columns
+        c["scope_name"].append(self.intern(name))
+        c["scope_kind"].append(self.intern(kind) if kind else NONE)
+        c["scope_parent"].append(parent)
+        c["scope_owner"].append(owner)
+        return len(c["scope_name"]) - 1
+
+    def scope(self, path: str, kind: str = "", *, separator: str = ".") -> int:
+        """The scope of a path, added with those around it if it is new; a `kind` is kept.
+
+        >>> builder = GraphBuilder()
+        >>> builder.scope("encoder.layers.0"), builder.scope("encoder.layers"), builder.scope("")
+        (3, 2, 0)
+        """
+        found = self._scopes.get(path)
+        if found is None:
+            missing, around = [path], path
+            while (around := around.rpartition(separator)[0]) not in self._scopes:  # '' always is
+                missing.append(around)
+            parent = self._scopes[around]
+            for one in reversed(missing):
+                parent = self._scopes[one] = self.add_scope(one, parent=parent)
+            found = parent
+        if kind:
+            self._columns["scope_kind"][found] = self.intern(kind)
+        return found
+
+    def add_value(
+        self, name: str = "", dtype: str = "", shape: Sequence[Dimension] | None = None, *, tensor: int = NONE
+    ) -> int:
+        """Add a value; whatever is not known may be left out.
+
+        Args:
+            name: Its name.
+            dtype: Type of its elements as NumPy spells it.
+            shape: Size of each axis: a number, the name of a symbol, or None.
+            tensor: The stored array that it is.
+        """
+        names, dtypes, shapes, tensors = self._value_columns
+        names.append(self.intern(name))
+        dtypes.append(self.intern(dtype) if dtype else NONE)
+        shapes.append(NONE if shape is None else self.intern(dimensions(shape)))
+        tensors.append(tensor)
+        return len(names) - 1
+
+    def set_type(self, value: int, dtype: str = "", shape: Sequence[Dimension] | None = None) -> None:
+        """Set what is now known of a value."""
+        if dtype:
+            self._columns["value_dtype"][value] = self.intern(dtype)
+        if shape is not None:
+            self._columns["value_shape"][value] = self.intern(dimensions(shape))
+
+    def has_type(self, value: int) -> bool:
+        """Whether type and shape of a value were given."""
+        _, dtypes, shapes, _ = self._value_columns
+        return bool(dtypes[value] != NONE and shapes[value] != NONE)
+
+    def add_node(
+        self,
+        op: str,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        *,
+        name: str = "",
+        scope: int = 0,
+        attributes: Mapping[str, Any] | None = None,
+        input_names: Sequence[str] | None = None,
+        flops: float = math.nan,
+    ) -> int:
+        """Add a node.
+
+        Args:
+            op: What it does.
+            inputs: Values; -1 for an optional input that is left out.
+            outputs: Values that it computes.
+            name: Its name.
+            scope: Where it stands.
+            attributes: Any values; they are made JSON, and long ones shortened.
+            input_names: What the operation calls its inputs; may be shorter than `inputs`.
+            flops: Floating-point operations, NaN if unknown.
+        """
+        c = self._columns
+        names, ops, scopes, attributes_, counts = self._node_columns
+        names.append(self.intern(name))
+        ops.append(self.intern(op))
+        scopes.append(scope)
+        attributes_.append(self.intern(json.encoded(attributes)) if attributes else NONE)
+        counts.append(flops)
+        c["node_inputs"].extend(inputs)
+        c["node_outputs"].extend(outputs)
+        c["node_input_ends"].append(len(c["node_inputs"]))
+        c["node_output_ends"].append(len(c["node_outputs"]))
+        named = [self.intern(text) if text else NONE for text in (input_names or ())[: len(inputs)]]
+        c["node_input_names"].extend(named + [NONE] * (len(inputs) - len(named)))
+        return len(names) - 1
+
+    def set_attributes(self, node: int, attributes: Mapping[str, Any]) -> None:
+        """Replace the attributes of a node."""
+        self._columns["node_attributes"][node] = self.intern(json.encoded(attributes)) if attributes else NONE
+
+    def add_tensor(
+        self, name: str, dtype: str, shape: Sequence[Dimension], n_bytes: float = math.nan, *, scope: int = 0
+    ) -> int:
+        """Add a stored array.
+
+        Args:
+            name: Its name in the file.
+            dtype: Type of its elements.
+            shape: Size of each axis.
+            n_bytes: Bytes in the file.
+            scope: Where it stands.
+        """
+        c = self._columns
+        c["tensor_name"].append(self.intern(name))
+        c["tensor_dtype"].append(self.intern(dtype) if dtype else NONE)
+        c["tensor_shape"].append(self.intern(dimensions(shape)))
+        c["tensor_scope"].append(scope)
+        c["tensor_bytes"].append(n_bytes)
+        return len(c["tensor_name"]) - 1
+
+    def intern(self, text: str) -> int:
+        """The index of a text, which is stored once."""
+        return self._text.setdefault(text, len(self._text))
+
+    @property
+    def n_nodes(self) -> int:
+        """Nodes so far."""
+        return len(self._columns["node_name"])
+
+    @property
+    def n_values(self) -> int:
+        """Values so far."""
+        return len(self._columns["value_name"])
+
+    def build(self) -> Graph:
+        """The graph.
+
+        Raises:
+            FormatError: An index that was given leads nowhere.
+        """
+        wide = {"node_flops", "tensor_bytes"}
+        columns = {
+            name: np.array(column, np.float64 if name in wide else np.int32) for name, column in self._columns.items()
+        }
+        return Graph(text=tuple(self._text), **columns)
