@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { en } from './en';
-import { zh } from './zh';
+import { ENGLISH, LANGUAGES, preferred } from './languages';
+import { messages } from './languages/en';
 
 type Leaf = [path: string, value: unknown];
 
@@ -14,12 +14,20 @@ function spoken(value: unknown): string {
   return typeof value === 'function' ? String((value as (...a: unknown[]) => unknown)('7', '9', '5', '4')) : String(value);
 }
 
-const english = leaves(en);
-const chinese = new Map(leaves(zh));
+const english = leaves(messages);
+const translations = [...LANGUAGES].filter(([code]) => code !== ENGLISH);
 
-test('both languages have the same messages, of the same kind', () => {
-  expect([...chinese.keys()].sort()).toEqual(english.map(([path]) => path).sort());
-  for (const [path, value] of english) expect([path, typeof chinese.get(path)]).toEqual([path, typeof value]);
+test('the page takes the first language of the browser that it has', () => {
+  expect(translations.map(([code]) => code)).toContain('zh');
+  expect(preferred(['tlh', 'zh-TW', 'en'])).toBe('zh');
+  expect(preferred(['EN-gb', 'zh'])).toBe('en');
+  expect(preferred(['tlh'])).toBe('en');
+});
+
+test.each(translations)('%s has the same messages as English, of the same kind', (_, language) => {
+  const translated = new Map(leaves(language.messages));
+  expect([...translated.keys()].sort()).toEqual(english.map(([path]) => path).sort());
+  for (const [path, value] of english) expect([path, typeof translated.get(path)]).toEqual([path, typeof value]);
 });
 
 const sources = Object.entries(import.meta.glob<string>('../**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true }))
@@ -32,18 +40,22 @@ test('no message is unused', () => {
   expect(english.map(([path]) => path).filter((path) => !used.has(path.slice(path.lastIndexOf('.') + 1)))).toEqual([]);
 });
 
-test('no message is empty', () => {
-  for (const [path, value] of [...english, ...chinese]) expect([path, spoken(value).trim()]).not.toEqual([path, '']);
+test.each([...LANGUAGES])('%s has a name and a locale that browsers know, and no message is empty', (_, language) => {
+  expect(language.name).not.toBe('');
+  expect(Intl.DateTimeFormat.supportedLocalesOf(language.locale)).toEqual([language.locale]);
+  for (const [path, value] of leaves(language.messages)) expect([path, spoken(value).trim()]).not.toEqual([path, '']);
 });
 
-test('what a message is told appears in it, in both languages', () => {
+test.each(translations)('what a message is told appears in it, in %s as in English', (_, language) => {
+  const translated = new Map(leaves(language.messages));
   for (const [path, value] of english) {
     if (typeof value !== 'function' || value.length !== 1) continue;
-    expect([path, spoken(value).includes('7')]).toEqual([path, spoken(chinese.get(path)).includes('7')]);
+    expect([path, spoken(value).includes('7')]).toEqual([path, spoken(translated.get(path)).includes('7')]);
   }
 });
 
-test('a sentence of several words was translated', () => {
-  const same = english.filter(([path, value]) => /\w+ \w+ \w+/.test(spoken(value)) && spoken(value) === spoken(chinese.get(path)));
+test.each(translations)('every sentence of several words was translated to %s', (_, language) => {
+  const translated = new Map(leaves(language.messages));
+  const same = english.filter(([path, value]) => /\w+ \w+ \w+/.test(spoken(value)) && spoken(value) === spoken(translated.get(path)));
   expect(same).toEqual([]);
 });

@@ -1,39 +1,33 @@
 /** The language of the page: the browser's, unless the person chose one. */
-import { en, type Messages } from '../i18n/en';
-import { zh } from '../i18n/zh';
+import { ENGLISH, LANGUAGES, preferred, type Language, type Messages } from '../i18n/languages';
 import { keep, recall } from './stored';
 
-export type Language = 'en' | 'zh';
-
-export const LANGUAGES: Record<Language, { messages: Messages; name: string; locale: string }> = {
-  en: { messages: en, name: 'English', locale: 'en' },
-  zh: { messages: zh, name: '中文', locale: 'zh-CN' },
-};
-
-/** The first of the browser's languages that there is a catalogue for. */
-export function preferred(wishes: readonly string[]): Language {
-  for (const wish of wishes) {
-    const short = wish.toLowerCase().split('-')[0];
-    if (short === 'zh' || short === 'en') return short;
-  }
-  return 'en';
+/** The language that was chosen, if the page still has it. */
+function chosen(): string | null {
+  const code = recall<string | null>('language', null);
+  return code !== null && LANGUAGES.has(code) ? code : null;
 }
 
 class I18n {
-  language = $state<Language>(recall<Language | null>('language', null) ?? preferred(navigator.languages ?? []));
+  /** Its code: `en`. */
+  code = $state(chosen() ?? preferred(navigator.languages ?? []));
+  readonly language: Language = $derived(LANGUAGES.get(this.code) ?? LANGUAGES.get(ENGLISH)!);
   /** The messages: `i18n.t.runs.title`. */
-  readonly t: Messages = $derived(LANGUAGES[this.language].messages);
-  readonly locale: string = $derived(LANGUAGES[this.language].locale);
-  /** The language that the page is not in. */
-  readonly other: Language = $derived(this.language === 'en' ? 'zh' : 'en');
+  readonly t: Messages = $derived(this.language.messages);
+  readonly locale: string = $derived(this.language.locale);
+  /** The code of the language after this one, which the button chooses. */
+  readonly next: string = $derived.by(() => {
+    const codes = [...LANGUAGES.keys()];
+    return codes[(codes.indexOf(this.code) + 1) % codes.length]!;
+  });
 
   constructor() {
     document.documentElement.lang = this.locale;
   }
 
-  set(language: Language): void {
-    this.language = language;
-    keep('language', language);
+  set(code: string): void {
+    this.code = code;
+    keep('language', code);
     document.documentElement.lang = this.locale;
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { en } from '../../i18n/en';
+import { messages as en } from '../../i18n/languages/en';
 import { processName, shortName } from './processes';
 
 test.each([

@@ -1,7 +1,7 @@
 /** Layers that stand out: what is said of one, and where it is seen. */
 import { toNumber } from '../../api/numbers';
 import type { Finding } from '../../api/schema.gen';
-import type { Messages } from '../../i18n/en';
+import type { Messages } from '../../i18n/languages';
 import { count, number } from '../../i18n/numbers';
 import { KINDS } from './kinds';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Reason } from '../../api/schema.gen';
-import { en } from '../../i18n/en';
-import { zh } from '../../i18n/zh';
+import { messages as en } from '../../i18n/languages/en';
+import { messages as zh } from '../../i18n/languages/zh';
 import { paceText, sentence, toneOf } from './reasons';
 
 const NONE: Reason = { code: 'value', key: '', other: '', value: null, before: null, step: null, n: null, total: null, unit: '', unread: 0, text: '' };

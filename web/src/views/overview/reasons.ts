@@ -1,7 +1,7 @@
 /** Why a card is shown, in a sentence of the page's language, and whether that is good or bad. */
 import { toNumber } from '../../api/numbers';
 import type { Reason, ReasonCode } from '../../api/schema.gen';
-import type { Messages } from '../../i18n/en';
+import type { Messages } from '../../i18n/languages';
 import { legible } from '../../i18n/text';
 import { count, duration, number } from '../../i18n/numbers';
 
