@@ -9,8 +9,19 @@ from typing import Any
 import pytest
 
 import netscope
+from netscope.record import heartbeat
 from netscope.record.run import Run
 from tests.record.reading import Journal, read
+from tests.waiting import until
+
+
+@pytest.fixture(autouse=True)
+def nothing_beats_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine two seconds may pass between two lines of a test; those that need beats have quick ones.
+
+    That this comes first also means that what a test replaces is put back last, after its runs have ended.
+    """
+    monkeypatch.setattr(heartbeat, "BEAT_S", 1e6)
 
 
 @pytest.fixture
@@ -31,6 +42,14 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 def run(begin: Callable[..., Run]) -> Run:
     """One run."""
     return begin()
+
+
+@pytest.fixture
+def settled(begin: Callable[..., Run], journal_of: Callable[[Run], Journal]) -> Run:
+    """A run whose background thread has done what it does at the start, and does nothing more until the end."""
+    run = begin()
+    until(lambda: any(event["event"] == "environment" for event in journal_of(run).events))
+    return run
 
 
 @pytest.fixture

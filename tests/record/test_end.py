@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.record.reading import read
+from tests.waiting import until
 
 
 def play(folder, script: str, code: int | None = 0):
@@ -134,11 +135,6 @@ def test_the_background_thread_survives_a_call_that_fails(begin, monkeypatch):
     run._session.on_beat(fails)
     run._session.on_beat(lambda: beats.append(1))
     run._session._heartbeat.wake()
-    import time
-
-    deadline = time.monotonic() + 10
-    while len(beats) < 3 and time.monotonic() < deadline:
-        time.sleep(0.005)
-    run.finish()  # while `warn_once` is replaced: the pytest of this project turns warnings into errors
-    assert len(beats) >= 3
+    until(lambda: len(beats) >= 3)
+    run.finish()
     assert "ZeroDivisionError" in told[0]

@@ -16,6 +16,7 @@ import pytest
 
 import netscope
 from tests.record.reading import all_series, read
+from tests.waiting import PATIENCE_S
 
 
 def in_fork(work) -> int:
@@ -75,7 +76,7 @@ def test_a_fork_while_other_threads_log_never_hangs(run):
             if pid == 0:
                 run.log({"child": float(i)}, step=i)
                 os._exit(0)
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + PATIENCE_S
             while not (done := os.waitpid(pid, os.WNOHANG))[0]:
                 assert time.monotonic() < deadline, "the child hangs"
                 time.sleep(0.002)

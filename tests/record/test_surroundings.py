@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -16,13 +15,7 @@ import netscope
 from netscope.record import heartbeat
 from netscope.record.capture import environment, gpus, system
 from netscope.schema.run import Environment
-
-
-def wait_for(condition, seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -115,7 +108,7 @@ def test_system_figures_are_rows_of_their_own_kind(tmp_path, monkeypatch, journa
     monkeypatch.setattr(heartbeat, "BEAT_S", 0.02)
     monkeypatch.setattr(system, "EVERY_S", 0.04)
     run = netscope.init(tmp_path, console=False)
-    wait_for(lambda: sum(row[0] == "system" for row in journal_of(run).rows) >= 3)
+    until(lambda: sum(row[0] == "system" for row in journal_of(run).rows) >= 3)
     run.finish()
     rows = [row for row in journal_of(run).rows if row[0] == "system"]
     assert [row[1] for row in rows] == [int(1e3 * row[2]) for row in rows]
@@ -152,7 +145,7 @@ def test_the_figures_of_ranks_are_told_apart(tmp_path, monkeypatch):
         monkeypatch.setenv("LOCAL_RANK", str(rank))
         runs.append(netscope.init(tmp_path, join="both", console=False))
     with netscope.open(tmp_path) as store:
-        wait_for(lambda: {"process/threads@rank 0", "process/threads@rank 1"} <= set(store.run("both").keys("system")))
+        until(lambda: {"process/threads@rank 0", "process/threads@rank 1"} <= set(store.run("both").keys("system")))
         found = store.run("both").keys("system")
     for run in runs:
         run.finish()
@@ -175,7 +168,7 @@ def test_the_figures_of_a_resumed_run_go_on(tmp_path, monkeypatch):
     for resume in (None, "r"):
         run = netscope.init(tmp_path, None if resume else "r", resume=resume, console=False)
         run.log({"loss": 1.0})
-        wait_for(lambda before=before: figures() >= before + 3)
+        until(lambda before=before: figures() >= before + 3)
         run.finish()
         before = figures()
 
@@ -242,7 +235,7 @@ def test_the_heartbeat_moves_in_the_header(begin, journal_of, monkeypatch):
     monkeypatch.setattr(heartbeat, "BEAT_S", 0.02)
     run = begin()
     (path,) = run.folder.glob("*.journal")
-    wait_for(lambda: frames.read_header(path.read_bytes(), "").beats >= 2)
+    until(lambda: frames.read_header(path.read_bytes(), "").beats >= 2)
     header = frames.read_header(path.read_bytes(), "")
     assert header.heartbeat > header.created
     assert header.pid == os.getpid()

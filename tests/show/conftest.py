@@ -93,12 +93,6 @@ class Shown:
         assert reply.status_code == 200, reply.text
         return unpacked(reply.content)
 
-    def until(self, is_so: Callable[[], bool], seconds: float = 10) -> None:
-        end = time.monotonic() + seconds
-        while not is_so():
-            assert time.monotonic() < end, "waited too long"
-            time.sleep(0.02)
-
 
 def unpacked(content: bytes) -> list[tuple[Any, np.ndarray, np.ndarray]]:
     """A reply of /api/series: what it tells of each series, its x and its y."""

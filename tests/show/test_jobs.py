@@ -13,6 +13,7 @@ import pytest
 from netscope.errors import NotFoundError, StorageError
 from netscope.schema.job import Job
 from netscope.show.jobs import Jobs
+from tests.waiting import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -24,11 +25,8 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
 
 def over(jobs: Jobs, job: Job) -> Job:
     """The job once it has ended."""
-    end = time.monotonic() + 20
-    while (now := jobs.get(job.id)).state in ("waiting", "running"):
-        assert time.monotonic() < end, now
-        time.sleep(0.01)
-    return now
+    until(lambda: jobs.get(job.id).state not in ("waiting", "running"))
+    return jobs.get(job.id)
 
 
 def test_a_job_writes_its_file_and_tells_how_far_it_is(jobs):
@@ -42,7 +40,7 @@ def test_a_job_writes_its_file_and_tells_how_far_it_is(jobs):
     job = jobs.start("export", "everything", "all.csv", b"1", work)
     assert over(jobs, job).state == "done"
     assert jobs.file(job.id).read_text() == "all"
-    assert [one.state for one in told][-1] == "done"
+    until(lambda: told[-1].state == "done")  # it is told of after it has ended
     assert (told[-1].done, told[-1].total, told[-1].unit) == (1, 2, "series")
 
 
@@ -63,7 +61,7 @@ def test_what_was_made_before_is_not_made_again(jobs):
 
 def test_who_asks_for_what_is_under_way_gets_that_job(jobs):
     go = threading.Event()
-    first = jobs.start("export", "all", "a.csv", b"1", lambda report, path: go.wait(20) and path.write_text(""))
+    first = jobs.start("export", "all", "a.csv", b"1", lambda report, path: go.wait(PATIENCE_S) and path.write_text(""))
     assert jobs.start("export", "all", "a.csv", b"1", lambda report, path: None).id == first.id
     go.set()
     over(jobs, first)
@@ -80,7 +78,7 @@ def test_a_cancelled_job_ends_and_leaves_no_file(jobs, tmp_path):
             time.sleep(0.005)
 
     job = jobs.start("export", "all", "a.csv", b"1", work)
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE_S)
     jobs.cancel(job.id)
     assert over(jobs, job).state == "cancelled"
     assert list((tmp_path / "results").iterdir()) == []
@@ -91,7 +89,9 @@ def test_a_cancelled_job_ends_and_leaves_no_file(jobs, tmp_path):
 def test_a_job_that_waits_is_cancelled_at_once(jobs):
     go = threading.Event()
     busy = [
-        jobs.start("export", "all", "a.csv", bytes([i]), lambda report, path: go.wait(20) and path.write_text(""))
+        jobs.start(
+            "export", "all", "a.csv", bytes([i]), lambda report, path: go.wait(PATIENCE_S) and path.write_text("")
+        )
         for i in range(2)
     ]
     ran = []
@@ -157,7 +157,7 @@ def ask(shown, **request) -> dict:
     reply = shown.client.post("/api/jobs/export", json=request)
     assert reply.status_code == 200, reply.text
     job = reply.json()
-    shown.until(lambda: get(shown, job["id"])["state"] not in ("waiting", "running"))
+    until(lambda: get(shown, job["id"])["state"] not in ("waiting", "running"))
     return get(shown, job["id"])
 
 

@@ -14,6 +14,7 @@ from netscope.errors import NotFoundError
 from netscope.formats import safetensors
 from netscope.schema.layer import LayerTensor
 from netscope.store.journal import blobs, frames
+from tests.waiting import until
 
 LAYERS = [{"layer": f"conv{i}", "type": "Conv2d", "parameters": {"weight": [8, 8]}} for i in (1, 2)]
 
@@ -40,7 +41,7 @@ def test_only_what_changed_since_a_revision_is_told(write, show):
     shown = show()
     revision = shown.client.get("/api/runs").json()["revision"]
     write("b").end()
-    shown.until(lambda: shown.client.get("/api/about").json()["n_runs"] == 2)
+    until(lambda: shown.client.get("/api/about").json()["n_runs"] == 2)
     table = shown.client.get("/api/runs", params={"since": revision}).json()
     assert [run["id"] for run in table["runs"]] == ["b"]
     assert first.id == "a"
@@ -52,7 +53,7 @@ def test_a_run_whose_turn_to_be_read_has_not_come_is_answered(write, show):
         write(f"r{i}").curve("loss", [3, 1]).end()
     for name in ("r0", "r1"):  # the newest is read first
         assert shown.client.get(f"/api/runs/{name}").status_code == 200
-        shown.until(lambda name=name: shown.client.get(f"/api/runs/{name}").json()["run"]["name"] == f"name of {name}")
+        until(lambda name=name: shown.client.get(f"/api/runs/{name}").json()["run"]["name"] == f"name of {name}")
     assert shown.client.get("/api/runs/r9").status_code == 404
 
 
@@ -119,7 +120,7 @@ def test_a_run_whose_folder_is_removed_while_shown_leaves_the_others_alone(folde
     write("b").curve("loss", [2]).end()
     shown = show()
     shutil.rmtree(folder / "a")
-    shown.until(lambda: shown.client.get("/api/runs/a").status_code == 404)
+    until(lambda: shown.client.get("/api/runs/a").status_code == 404)
     assert [info.run for info, _, _ in shown.series(["a", "b"], ["loss"])] == ["b"]
 
 
@@ -366,7 +367,7 @@ def test_histograms_are_not_sent_again_until_there_are_more(write, show):
     assert shown.client.get("/api/runs/a/histograms", **same).status_code == 304
     own_histogram(run, "w", 1, [0, 1], [2])
     run.beat()
-    shown.until(lambda: shown.client.get("/api/runs/a/histograms", **same).status_code == 200)
+    until(lambda: shown.client.get("/api/runs/a/histograms", **same).status_code == 200)
     assert own_histograms(shown.client, "w")["steps"].tolist() == [0, 1]
 
 

@@ -14,6 +14,7 @@ from netscope.analyse.smooth import retention
 from netscope.errors import UsageError
 from netscope.formats import safetensors
 from netscope.schema.series import SeriesReply
+from tests.waiting import until
 
 
 def test_a_short_series_comes_back_as_it_was_logged(write, show):
@@ -220,7 +221,7 @@ def test_the_same_question_is_answered_with_304_until_the_run_grows(write, show)
     again = {**asked, "headers": {"If-None-Match": first.headers["etag"]}}
     assert shown.client.post(**again).status_code == 304
     run.log({"loss": 3}, 2)
-    shown.until(lambda: shown.client.post(**again).status_code == 200)
+    until(lambda: shown.client.post(**again).status_code == 200)
 
 
 def test_another_chart_has_another_etag(write, show):

@@ -11,19 +11,18 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from netscope.formats import safetensors
 from netscope.schema.series import SeriesReply
 from netscope.show.server import bind, serve_in_thread
+from tests.waiting import PATIENCE_S, until
 
-PATIENCE_S = 20.0
 TRAIN = """
 import sys, time
 import netscope
@@ -43,7 +42,7 @@ class Server:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.said = self.line()
         found = re.search(r"http://127\.0\.0\.1:(\d+)/", self.said)
-        assert found, self.said + (self.process.communicate(timeout=5)[1] if self.process.poll() else "")
+        assert found, self.said + (self.process.communicate(timeout=PATIENCE_S)[1] if self.process.poll() else "")
         self.port = int(found[1])
 
     def line(self) -> str:
@@ -107,11 +106,11 @@ class Training:
         self.process.communicate(timeout=PATIENCE_S)
 
 
-def until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.02)
+def grew(page: ClientConnection) -> list[str]:
+    """The runs of the next message about growth; others are about jobs."""
+    while "grew" not in (message := json.loads(page.recv(timeout=PATIENCE_S))):
+        pass
+    return message["grew"]
 
 
 def test_points_of_another_process_are_heard_of_and_served_while_it_trains(folder, start):
@@ -121,7 +120,7 @@ def test_points_of_another_process_are_heard_of_and_served_while_it_trains(folde
         with connect(f"ws://127.0.0.1:{server.port}/api/live") as page:
             for i in range(5):
                 training.log(i)
-                until(lambda: training.run in json.loads(page.recv(timeout=PATIENCE_S))["grew"])
+                until(lambda: training.run in grew(page))
                 until(lambda i=i: server.losses(training.run) == list(range(i + 1)))
     finally:
         training.end()
@@ -168,7 +167,7 @@ def test_a_client_that_sends_nonsense_leaves_the_others_alone(start):
         b"GET / HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
         b"GET /\0 HTTP/1.1\r\n\r\n",
     ):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as one:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as one:
             one.sendall(nonsense)
             one.shutdown(socket.SHUT_WR)
             one.recv(1000)
