@@ -16,10 +16,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from netscope.errors import FormatError
-from netscope.store.journal import follower as following
-from netscope.store.journal import frames, parser
-from netscope.store.journal.follower import Follower
+from netscope.store.journal import frames, journal_follower, parser
 from netscope.store.journal.frames import Damage
+from netscope.store.journal.journal_follower import JournalFollower
 from netscope.store.journal.memtable import RowBlock
 from netscope.store.journal.metadata import Metadata
 from tests.fuzzing import examples
@@ -50,7 +49,7 @@ LOG = everything().bytes
 ROWS = sum(len(frame) > 0 and frame[8] == frames.ROW for frame in everything().frames)
 
 
-def seen(follower: Follower) -> dict[str, object]:
+def seen(follower: JournalFollower) -> dict[str, object]:
     """All that was understood, in a form that can be compared."""
     memtable = follower.memtable
     keys = sorted({(keys.kind, key) for keys in memtable.rows for key in keys.keys})
@@ -69,13 +68,13 @@ def seen(follower: Follower) -> dict[str, object]:
     }
 
 
-def follow(path: Path) -> Follower:
-    follower = Follower(path)
+def follow(path: Path) -> JournalFollower:
+    follower = JournalFollower(path)
     follower.read_new(thorough=True)
     return follower
 
 
-def n_rows(follower: Follower) -> int:
+def n_rows(follower: JournalFollower) -> int:
     return sum(len(block.at) for blocks in follower.memtable.rows.values() for block in blocks)
 
 
@@ -138,7 +137,7 @@ def test_a_flipped_bit_loses_one_frame_and_what_it_defined(tmp_path: Path) -> No
 def test_growth_in_any_steps_gives_what_one_reading_gives(tmp_path: Path, cuts: list[int]) -> None:
     path = tmp_path / "grown.journal"
     path.write_bytes(b"")
-    follower = Follower(path)
+    follower = JournalFollower(path)
     for cut in [*sorted(cuts), len(LOG)]:
         path.write_bytes(LOG[:cut])
         follower.read_new()
@@ -192,7 +191,7 @@ def test_random_files_are_refused_or_empty(tmp_path: Path, junk: bytes) -> None:
     path = tmp_path / "random.journal"
     for content in (junk, frames.header(1.0, 1) + junk):
         path.write_bytes(content)
-        follower = Follower(path)
+        follower = JournalFollower(path)
         with contextlib.suppress(FormatError):
             follower.read_new(thorough=True)
         assert n_rows(follower) == 0
@@ -200,7 +199,7 @@ def test_random_files_are_refused_or_empty(tmp_path: Path, junk: bytes) -> None:
 
 def test_space_allocated_ahead_is_not_read_again_and_again(tmp_path: Path) -> None:
     path = Script().log(0, {"loss": 1.0}).write(tmp_path, ahead=4 << 20)
-    follower = Follower(path)
+    follower = JournalFollower(path)
     follower.read_new()
     before = follower.bytes_read
     for _ in range(10):
@@ -212,7 +211,7 @@ def test_frames_behind_a_hole_are_found_when_the_writer_is_gone(tmp_path: Path) 
     script = Script().log(0, {"loss": 1.0})
     path = tmp_path / "hole.journal"
     path.write_bytes(script.bytes + bytes(4096) + frames.row(1, 1, 2.0, [3.0]))
-    follower = Follower(path)
+    follower = JournalFollower(path)
     follower.read_new()
     assert n_rows(follower) == 1
     follower.read_new(thorough=True)
@@ -259,8 +258,8 @@ def test_the_size_of_the_pieces_changes_nothing(tmp_path: Path, parts: list[byte
     path.write_bytes(Script().log(0, {"loss": 1.0}).bytes + b"".join(parts))
     at_once = follow(path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(following, "PIECE_BYTES", 8 * size)
-        patch.setattr(following, "MAX_PIECE_BYTES", 16 * size)
+        patch.setattr(journal_follower, "PIECE_BYTES", 8 * size)
+        patch.setattr(journal_follower, "MAX_PIECE_BYTES", 16 * size)
         piecewise = follow(path)
         patch.setattr(frames, "FRAME_BY_FRAME_FACTOR", 0)  # all frames of a piece are checked at once
         together = follow(path)
@@ -275,8 +274,8 @@ def test_frames_that_claim_the_same_bytes_are_not_summed_again_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: bytes
 ) -> None:
     monkeypatch.setattr(frames, "LARGEST_BODY", 1 << 16)
-    monkeypatch.setattr(following, "PIECE_BYTES", 1 << 10)
-    monkeypatch.setattr(following, "MAX_PIECE_BYTES", 1 << 14)
+    monkeypatch.setattr(journal_follower, "PIECE_BYTES", 1 << 10)
+    monkeypatch.setattr(journal_follower, "MAX_PIECE_BYTES", 1 << 14)
     path = tmp_path / "false.journal"
     n = 8192
     path.write_bytes(
@@ -307,13 +306,13 @@ def test_a_torn_tail_is_searched_in_pieces_of_bounded_size(
     begins = {"zeros": b"", "junk": b"\xff" * 8, "a claim": claim(frames.LARGEST_BODY)}
     path.write_bytes(script.bytes + begins[torn] + bytes(48 << 20))
     asked: list[int] = []
-    real = following._read
+    real = journal_follower._read
 
     def count(read: Callable[[int], bytes | None], size: int) -> bytes:
         asked.append(size)
         return real(read, size)
 
-    monkeypatch.setattr(following, "_read", count)
+    monkeypatch.setattr(journal_follower, "_read", count)
     follower = follow(path)
     assert follower.offset == len(script.bytes)
     assert max(asked) <= (frames.LARGEST_BODY + 8 + (4 << 20) if torn == "a claim" else 4 << 20)

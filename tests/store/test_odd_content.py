@@ -18,7 +18,7 @@ from netscope.charts.layers import Window, matrix
 from netscope.errors import FormatError, StorageError
 from netscope.schema.series import SeriesRequest
 from netscope.store.journal import blobs, frames
-from netscope.store.journal.follower import Follower
+from netscope.store.journal.journal_follower import JournalFollower
 from netscope.store.journal.limits import LONGEST_NAME
 from netscope.store.store import Store
 from tests.store.journals import BEGAN, Script
@@ -211,7 +211,7 @@ def test_a_pipe_in_place_of_a_journal_is_not_waited_for(tmp_path: Path) -> None:
     store.refresh(None, everything=True)
     os.mkfifo(tmp_path / "r" / "1-other.journal")
     with pytest.raises(OSError, match="not a regular file"):
-        Follower(path).read()
+        JournalFollower(path).read()
     store.close()
     with read(tmp_path) as again:
         assert [run.id for run in again.runs()] == ["healthy"]
@@ -232,7 +232,7 @@ def test_a_journal_that_is_a_link_out_of_the_folder_is_not_followed(tmp_path: Pa
         assert math.isnan(store.run("r").duration)
         assert [run.id for sort in ("created", "-created") for run in store.runs(sort=sort)] == ["healthy", "r"] * 2
     with pytest.raises(FormatError, match="leads out of the run's folder"):
-        Follower(tmp_path / "runs/r/1-a.journal").read_heartbeat()
+        JournalFollower(tmp_path / "runs/r/1-a.journal").read_heartbeat()
 
 
 @pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="needs links")

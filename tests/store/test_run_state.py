@@ -19,7 +19,7 @@ from netscope.record.process import start_ticks
 from netscope.store.ingest.folder_clock import FolderClock
 from netscope.store.ingest.run_state import WriterState, writer_state
 from netscope.store.journal import frames, host
-from netscope.store.journal.follower import Follower
+from netscope.store.journal.journal_follower import JournalFollower
 from netscope.store.read.merge_attempts import SeriesPart, merge_parts
 from netscope.store.store import Store
 from tests.store.journals import Script
@@ -50,7 +50,7 @@ def age(path: Path, seconds: float) -> None:
 
 
 def judged(path: Path) -> WriterState:
-    follower = Follower(path)
+    follower = JournalFollower(path)
     follower.read_new()
     return writer_state(follower, FolderClock(path.parent))
 

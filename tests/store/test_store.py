@@ -24,7 +24,7 @@ from netscope.formats import safetensors
 from netscope.schema.run import EditRequest, Summary
 from netscope.store.ingest import indexer
 from netscope.store.journal import blobs, frames, host
-from netscope.store.journal.follower import Follower
+from netscope.store.journal.journal_follower import JournalFollower
 from netscope.store.store import Store
 from tests.fuzzing import examples
 from tests.store.journals import BEGAN, Script
@@ -554,14 +554,14 @@ def test_a_reader_of_one_run_does_not_wait_for_a_disk_that_hangs_on_another(
     Script().log(0, {"x": 1.0}).end().write(tmp_path / "a")
     store = opened(tmp_path)
     hangs, goes_on = threading.Event(), threading.Event()
-    real = Follower._read_pieces
+    real = JournalFollower._read_pieces
 
-    def hang(self: Follower, *arguments: object) -> bool:
+    def hang(self: JournalFollower, *arguments: object) -> bool:
         hangs.set()
         assert goes_on.wait(60)
         return real(self, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Follower, "_read_pieces", hang)
+    monkeypatch.setattr(JournalFollower, "_read_pieces", hang)
     Script().log(0, {"x": 2.0}).end().write(tmp_path / "b")
     with ThreadPoolExecutor(2) as pool:
         refreshed = pool.submit(store.refresh, None, everything=True)
@@ -657,16 +657,16 @@ def test_a_disk_that_fails_in_the_middle_of_a_journal_does_not_hold_up_the_other
 ) -> None:
     monkeypatch.setattr(indexer, "PIECE_BYTES", 1 << 16)
     older, newer = make_runs.make(tmp_path, 2, 4, 20_000)
-    real = Follower._read_pieces
+    real = JournalFollower._read_pieces
 
-    def fail(self: Follower, *arguments: object) -> bool:
+    def fail(self: JournalFollower, *arguments: object) -> bool:
         if self.run == newer.name and self.offset > 1 << 16:
             raise OSError(5, "Input/output error")
         return real(self, *arguments)  # type: ignore[arg-type]
 
     with Store(tmp_path) as store:
         with monkeypatch.context() as patch:
-            patch.setattr(Follower, "_read_pieces", fail)
+            patch.setattr(JournalFollower, "_read_pieces", fail)
             store.refresh(None)
             assert not store.is_behind
             (problem,) = store.detail(newer.name).problems

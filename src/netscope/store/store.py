@@ -32,6 +32,7 @@ from netscope.store.query.known_keys import KnownKeys
 from netscope.store.read.readers import Readers
 from netscope.store.read.running_means import Means
 from netscope.store.read.series_reader import ChartView, Columns, unknown_run
+from netscope.store.sources import SOURCES, Sources
 from netscope.store.stored_run import StoredRun
 from netscope.text import natural
 
@@ -67,13 +68,14 @@ class FoundRun(NamedTuple):
 class Store:
     """All runs of a folder. Thread-safe; any number of stores and processes may open the same folder."""
 
-    def __init__(self, folder: str | Path, index: str | None = None) -> None:
+    def __init__(self, folder: str | Path, index: str | None = None, sources: Sources = SOURCES) -> None:
         """Open the folder; `refresh` reads it.
 
         Args:
             folder: The folder of runs.
             index: None for SQLite beside the runs, or the address of a PostgreSQL database,
                 "postgresql+psycopg://user:password@host/database".
+            sources: The kinds of files that are followed.
 
         Raises:
             UsageError: It is not a path, or it is the folder of a single run.
@@ -82,13 +84,13 @@ class Store:
         self.folder = folder_of(folder, "the folder of a store").resolve()
         if not self.folder.is_dir():
             raise NotFoundError(f"no folder {str(folder)!r}; netscope.init(dir={str(folder)!r}) creates it")
-        listing = RunFolder(self.folder.name, self.folder.parent).list_journals()
+        listing = RunFolder(self.folder.name, self.folder.parent, sources).list_journals()
         if listing is not None and listing.names:
             raise UsageError(
                 f"{str(folder)!r} is the folder of a single run; open its parent folder: {str(self.folder.parent)!r}"
             )
         self.writable = is_writable(self.folder)
-        self._indexer = Indexer(self.folder, index)
+        self._indexer = Indexer(self.folder, index, sources)
         self.read = Readers(self._indexer)
         """Readers by kind of data: series, summaries, histograms, media, layers, console."""
         self._editor = Editor()
@@ -388,7 +390,7 @@ class Store:
 
     def trash(self) -> list[Trashed]:
         """The deleted runs, most recently deleted first."""
-        return trash.listed(self.folder)
+        return trash.listed(self.folder, self._indexer.sources)
 
     def delete_for_good(self, run_ids: Sequence[str]) -> Deleted:
         """Permanently delete runs that are in the trash.

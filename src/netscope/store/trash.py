@@ -13,6 +13,7 @@ from netscope.schema.run import Trashed
 from netscope.store.folder import FOLDER
 from netscope.store.ingest.folder_clock import FolderClock
 from netscope.store.ingest.run_folder import RunFolder, is_folder, is_text
+from netscope.store.sources import Sources
 
 BEGINNING_BYTES = 16 << 10  # of a journal; contains the run's name
 
@@ -57,8 +58,8 @@ def take(store: Path, run_id: str) -> None:
     (folder_of(store) / run_id).rename(store / run_id)
 
 
-def listed(store: Path) -> list[Trashed]:
-    """The deleted runs, most recently deleted first. Only the beginning of each journal is read."""
+def listed(store: Path, sources: Sources) -> list[Trashed]:
+    """The deleted runs, most recently deleted first. Only the beginning of each file is read."""
     trash = folder_of(store)
     try:
         with os.scandir(trash) as entries:
@@ -66,7 +67,7 @@ def listed(store: Path) -> list[Trashed]:
     except OSError:
         return []
     clock = FolderClock(store)
-    found = [_read(trash, name, clock) for name in names]
+    found = [_read(trash, name, clock, sources) for name in names]
     return sorted(found, key=lambda one: (-one.deleted, one.id))
 
 
@@ -82,8 +83,8 @@ def delete_for_good(store: Path, run_id: str) -> None:
     shutil.rmtree(folder_of(store) / run_id)
 
 
-def _read(trash: Path, name: str, clock: FolderClock) -> Trashed:
-    folder = RunFolder(name, trash)
+def _read(trash: Path, name: str, clock: FolderClock, sources: Sources) -> Trashed:
+    folder = RunFolder(name, trash, sources)
     if (listing := folder.list_journals()) is not None:
         folder.set_journals(listing)
     for follower in folder.followers:

@@ -30,9 +30,9 @@ class IndexedJournal(NamedTuple):
         """Whether the journal has a key set that is missing in `key_sets`."""
         return any(number not in key_sets for number in self.metadata.key_sets.values())
 
-    def follower(self, path: str, key_sets: Mapping[int, KeySet]) -> Follower:
+    def follower(self, source: type[Follower], path: str, key_sets: Mapping[int, KeySet]) -> Follower:
         """A follower that continues after the indexed bytes; it can read rows only of the given key sets."""
-        follower = Follower(path, self.metadata, self.upto)
+        follower = source(path, self.metadata, self.upto)
         for number, key_set in self.metadata.key_sets.items():
             if key_set in key_sets:
                 follower.define_key_set(number, key_sets[key_set])

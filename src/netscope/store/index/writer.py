@@ -63,7 +63,7 @@ class IndexWriter:
         self.index.close()
         self._open()
 
-    def resume_journal(self, path: str, indexed: IndexedJournal) -> Follower:
+    def resume_journal(self, source: type[Follower], path: str, indexed: IndexedJournal) -> Follower:
         """Create a follower that continues after the indexed bytes.
 
         Raises:
@@ -74,7 +74,7 @@ class IndexWriter:
                 self.key_sets |= read_key_sets(connection)
         if indexed.needs_more_than(self.key_sets):
             raise IndexLost(f"it lacks a key set of {indexed.name}")
-        return indexed.follower(path, self.key_sets)
+        return indexed.follower(source, path, self.key_sets)
 
     def indexed_journal(self, run: str, name: str) -> IndexedJournal | None:
         """Read one journal from the index."""

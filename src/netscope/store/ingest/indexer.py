@@ -16,7 +16,8 @@ from netscope.store.index.writer import IndexWriter, is_large
 from netscope.store.ingest.folder_clock import FolderClock
 from netscope.store.ingest.run_folder import FRESH_S, RunFolder, is_folder, is_text
 from netscope.store.ingest.run_state import ReadState
-from netscope.store.journal.follower import Follower
+from netscope.store.journal.follower import Follower, source_of
+from netscope.store.sources import Sources
 
 BATCH_BYTES = 16 << 20  # of journals in one transaction
 IDLE_AT_ONCE = 250  # idle runs checked per refresh: 1,000 a second in a server with an open page
@@ -44,9 +45,9 @@ def next_revision() -> int:
 class Indexer:
     """All runs of a folder, as of the last `refresh`."""
 
-    def __init__(self, folder: Path, url: str | None) -> None:
+    def __init__(self, folder: Path, url: str | None, sources: Sources) -> None:
         """Open the index and read its list of journals; the folder itself is not read yet."""
-        self.folder = folder
+        self.folder, self.sources = folder, sources
         self.runs: dict[str, RunFolder] = {}
         self.removed: list[tuple[int, str]] = []
         self.patience_s: float | None = None
@@ -226,7 +227,7 @@ class Indexer:
 
     def _add_folder(self, run_id: str) -> None:
         """Start following a folder; if it has no journal yet, check it again later."""
-        run_folder = RunFolder(run_id, self.folder)
+        run_folder = RunFolder(run_id, self.folder, self.sources)
         if self._resume_from_index(run_folder):
             with self.lock:
                 self.runs[run_id] = run_folder
@@ -238,7 +239,9 @@ class Indexer:
         """Start following a run after its indexed bytes; returns False if the folder is not a run."""
         indexed = self.writer.indexed_journals.pop(run_folder.id, [])
         for one in indexed:
-            run_folder.journals[one.name] = self.writer.resume_journal(f"{run_folder.path}/{one.name}", one)
+            if source := source_of(one.name, self.sources):
+                path = f"{run_folder.path}/{one.name}"
+                run_folder.journals[one.name] = self.writer.resume_journal(source, path, one)
         noted = self.writer.idle_folders.pop(run_folder.id, None)
         if indexed and noted is not None and noted == run_folder.mtime():
             run_folder.listed = noted
@@ -474,9 +477,11 @@ class Indexer:
         with self.lock:
             self.n_replaced += 1
             is_usable = indexed is not None and (size is None or indexed.upto <= size)
-            fresh = (
-                self.writer.resume_journal(follower.path, indexed) if indexed and is_usable else Follower(follower.path)
-            )
+            source = type(follower)
+            if indexed is not None and is_usable:
+                fresh = self.writer.resume_journal(source, follower.path, indexed)
+            else:
+                fresh = source(follower.path)
             run_folder.journals[follower.name] = fresh
             fresh.created, fresh.heartbeat, fresh.mtime = follower.created, follower.heartbeat, follower.mtime
             fresh.beats, fresh.moved_at, fresh.bytes_read = follower.beats, follower.moved_at, follower.bytes_read

@@ -22,6 +22,7 @@ from netscope.store.ingest.run_row import config_of, run_of
 from netscope.store.ingest.run_state import WriterState, attempt_of
 from netscope.store.journal.follower import Follower
 from netscope.store.journal.metadata import Start
+from netscope.store.sources import JOURNALS
 
 PIECE_BYTES = 8 << 20
 BEGINNING_BYTES = 16 << 10  # of a journal; contains its name and the edits that `init` writes
@@ -102,7 +103,7 @@ def _runs(root: Path) -> Iterator[RunFolder]:
 
 def _listed(folder: Path) -> RunFolder:
     """A run with its list of journals, none of them read yet."""
-    run = RunFolder(folder.name, folder.parent)
+    run = RunFolder(folder.name, folder.parent, JOURNALS)
     listing = run.list_journals()
     if listing is not None:
         run.set_journals(listing)
@@ -115,7 +116,7 @@ def _resume_from_index(run: RunFolder, index: IndexContents) -> None:
         indexed = index.journals.get((run.id, name))
         with contextlib.suppress(OSError):  # reading the journal reports the error
             if indexed is not None and os.stat(follower.path).st_size >= indexed.upto:
-                run.journals[name] = indexed.follower(follower.path, index.key_sets)
+                run.journals[name] = indexed.follower(type(follower), follower.path, index.key_sets)
 
 
 def _name(run: RunFolder, index: IndexContents) -> str:

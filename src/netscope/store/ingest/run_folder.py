@@ -21,9 +21,9 @@ from netscope.store.ingest.run_state import (
     recorded_forks,
     writer_state,
 )
-from netscope.store.journal.follower import Follower
+from netscope.store.journal.follower import Follower, source_of
+from netscope.store.sources import Sources
 
-SUFFIX = ".journal"
 FRESH_S = 2.0  # a folder that changed this recently may change again without a new modification time
 
 
@@ -40,12 +40,12 @@ class RunFolder:
 
     __slots__ = (
         "attempts", "checked_at", "forks", "id", "journals", "listed", "listed_at", "ordered", "path", "read_state",
-        "recorded_forks", "revision", "run", "writer_states",
+        "recorded_forks", "revision", "run", "sources", "writer_states",
     )  # fmt: skip
 
-    def __init__(self, run_id: str, store: Path) -> None:
-        """A run in the folder `store`; nothing is read yet."""
-        self.id, self.path = run_id, f"{store}/{run_id}"
+    def __init__(self, run_id: str, store: Path, sources: Sources) -> None:
+        """A run in the folder `store`, whose files of these sources are followed; nothing is read yet."""
+        self.id, self.path, self.sources = run_id, f"{store}/{run_id}", sources
         self.journals: dict[str, Follower] = {}
         self.ordered: list[Follower] = []
         """Journals by attempt, rank and age."""
@@ -105,7 +105,7 @@ class RunFolder:
         mtime = self.mtime()
         try:
             with os.scandir(self.path) as entries:  # regular files only: opening a pipe would block forever
-                names = {e.name for e in entries if e.name.endswith(SUFFIX) and is_text(e.name) and is_file(e)}
+                names = {e.name for e in entries if source_of(e.name, self.sources) and is_text(e.name) and is_file(e)}
         except OSError:
             return None
         is_settled = mtime is not None and clock is not None and clock.age(mtime / 1e9) > FRESH_S
@@ -114,7 +114,8 @@ class RunFolder:
     def set_journals(self, listing: Listing) -> None:
         """Update `journals` to a listing."""
         for name in listing.names - self.journals.keys():
-            self.journals[name] = Follower(f"{self.path}/{name}")
+            if source := source_of(name, self.sources):
+                self.journals[name] = source(f"{self.path}/{name}")
         for name in self.journals.keys() - listing.names:
             del self.journals[name]
         self.listed, self.listed_at = listing.mtime, time.monotonic()

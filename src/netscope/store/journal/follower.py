@@ -1,29 +1,28 @@
-"""Follow one journal: read new bytes piece by piece and keep what is not in the index yet."""
+"""What can be followed as a part of a run: a file that grows, read as metadata, key sets and rows.
+
+A journal is such a file (`journal_follower`); so is a log of another program, once a subclass of `Follower` reads it.
+"""
 
 from __future__ import annotations
 
-import errno
 import os
-import time
-from collections.abc import Callable
-from io import FileIO
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
-from netscope.store.journal import frames
-from netscope.store.journal.frames import Header
 from netscope.store.journal.memtable import EMPTY_MEMTABLE, KeySet, journal_number
-from netscope.store.journal.metadata import TIME_LIMIT, LargeMetadata, Metadata
-from netscope.store.journal.parser import JournalParser
-from netscope.store.journal.regular_files import open_inside
+from netscope.store.journal.metadata import LargeMetadata, Metadata
+from netscope.store.journal.new_data import NewData
 
-PIECE_BYTES = 256 << 10
-MIN_PIECE_BYTES = 4 << 10
 NO_LARGE_METADATA = LargeMetadata()
-MAX_PIECE_BYTES = 4 << 20  # a frame may need more: up to 16 MiB
 
 
-class Follower:
-    """One journal and its read position. A store has tens of thousands, so an idle one takes little memory."""
+class Follower(ABC):
+    """One file, its read position, and what is not in the index yet.
+
+    A subclass is a source: it knows its files by their names, and reads them. All the rest of the store knows only
+    this class. A store has tens of thousands, so an idle one takes little memory.
+    """
 
     __slots__ = (
         "_sets", "beats", "bytes_read", "created", "heartbeat", "indexed", "is_behind", "large_metadata", "memtable",
@@ -42,11 +41,11 @@ class Follower:
         self.indexed = offset
         """All bytes before this one are in the index."""
         self.problem = ""
-        """Why this journal cannot be read; '' if it can."""
+        """Why this file cannot be read; '' if it can."""
         self.created = self.heartbeat = 0.0
         self.beats = 0
         self.mtime = 0.0
-        """Modification time of the file when its header was last read."""
+        """Modification time of the file when it was last read."""
         self.size = offset
         """Size of the file when it was last read."""
         self.bytes_read = 0
@@ -55,6 +54,45 @@ class Follower:
         self.moved_at = 0.0
         """Monotonic time at which the heartbeat last changed, or 0."""
         self._sets: dict[int, KeySet] = {}
+
+    @staticmethod
+    @abstractmethod
+    def is_mine(name: str) -> bool:
+        """Whether a file of this name, in the folder of a run, is of this kind."""
+
+    @abstractmethod
+    def has_changed(self) -> bool:
+        """Whether the file may have new bytes, or its writer showed activity.
+
+        Raises:
+            OSError: The file cannot be read.
+            FormatError: It is of another kind.
+        """
+
+    @abstractmethod
+    def read_heartbeat(self) -> bool:
+        """Look for activity of the writer; returns whether there was any since the last time.
+
+        Sets `mtime`, and `heartbeat`, `beats` and `moved_at` if the writer leaves heartbeats.
+        """
+
+    @abstractmethod
+    def read(self, most: int = 1 << 62, *, thorough: bool = False) -> NewData | None:
+        """Read about `most` new bytes, without changing anything that other threads read.
+
+        Sets `created`, `mtime`, `size` and `problem`.
+
+        Args:
+            most: Stop after about this many bytes; call again for more.
+            thorough: Also search damaged parts, for a file whose writer is gone.
+
+        Returns:
+            The new data, or None if there is nothing new.
+
+        Raises:
+            OSError: The file cannot be read.
+            FormatError: It is of another kind, or of a newer major version.
+        """
 
     @property
     def run(self) -> str:
@@ -102,25 +140,6 @@ class Follower:
         """Set the key set for a number that the initial metadata refers to."""
         self._sets[number] = keys
 
-    def read_heartbeat(self) -> bool:
-        """Read the header again; returns whether the heartbeat changed since the last reading."""
-        with open_inside(self.path) as file:
-            return self._update_heartbeat(file)
-
-    def has_changed(self) -> bool:
-        """Whether the file may have new bytes, or the heartbeat changed.
-
-        Raises:
-            OSError: The file cannot be read.
-        """
-        size, peek = self.metadata.searched or (self.offset, b"")
-        if self.metadata.ended or not self.metadata.start.attempt:  # not preallocated, no heartbeats
-            return os.stat(self.path).st_size != size
-        with open_inside(self.path) as file:
-            has_moved = self._update_heartbeat(file)
-            file.seek(self.offset)
-            return has_moved or (os.fstat(file.fileno()).st_size, file.read(8)) != (size, peek)
-
     def read_new(self, most: int = 1 << 62, *, thorough: bool = False) -> int:
         """`read` and `apply`; returns the number of new bytes."""
         return self.apply(self.read(most, thorough=thorough))
@@ -129,132 +148,21 @@ class Follower:
         """Note that all bytes before `offset` are in the index now, and free the memory they took."""
         self.memtable, self.large_metadata, self.indexed = EMPTY_MEMTABLE, NO_LARGE_METADATA, offset
 
-    def apply(self, parsed: JournalParser | None) -> int:
+    def apply(self, news: NewData | None) -> int:
         """Apply what `read` returned; returns the number of new bytes. Fast, to be called under a lock."""
-        if parsed is None:
+        if news is None:
             return 0
-        taken = parsed.offset - self.offset
-        self.offset, self.metadata, self._sets = parsed.offset, parsed.metadata, parsed.sets
+        taken = news.offset - self.offset
+        self.offset, self.metadata, self._sets = news.offset, news.metadata, news.sets
         if self.memtable.is_empty:
-            self.memtable = parsed.memtable if not parsed.memtable.is_empty else EMPTY_MEMTABLE
+            self.memtable = news.memtable if not news.memtable.is_empty else EMPTY_MEMTABLE
         else:
-            self.memtable.extend(parsed.memtable)
-        if parsed.large_metadata != NO_LARGE_METADATA:
-            self.large_metadata = self.large_metadata.overlay(parsed.large_metadata)
+            self.memtable.extend(news.memtable)
+        if news.large_metadata != NO_LARGE_METADATA:
+            self.large_metadata = self.large_metadata.overlay(news.large_metadata)
         return taken
 
-    def read(self, most: int = 1 << 62, *, thorough: bool = False) -> JournalParser | None:
-        """Read about `most` new bytes, without changing anything that other threads read.
 
-        Args:
-            most: Stop after about this many bytes; call again for more.
-            thorough: Also search beyond zeros, for a journal whose writer is gone.
-
-        Returns:
-            The parsed bytes, or None if there is nothing new.
-
-        Raises:
-            FormatError: Not a journal, or of a newer major version.
-        """
-        with open_inside(self.path) as file:
-            start = self.offset or frames.HEADER_BYTES
-            if not self.offset:
-                self.created = self.mtime = os.fstat(file.fileno()).st_mtime  # until the header is read
-                begin = file.read(frames.HEADER_BYTES)
-                if len(begin) < frames.HEADER_BYTES and frames.MAGIC.startswith(begin[:8]):
-                    return None  # the file is being created
-                header = frames.read_header(begin, self.name)
-                self._apply_header(header)
-            file.seek(start)
-            peek = file.read(8)
-            self.bytes_read += len(peek)
-            self.size = os.fstat(file.fileno()).st_size
-            is_shorter = self.size < start
-            self.problem = f"{self.name} is shorter than it was: it was cut or replaced" if is_shorter else ""
-            is_empty = not peek or (not thorough and (len(peek) < 8 or peek[:4] == bytes(4)))
-            is_known = is_empty or (self.size, peek) == self.metadata.searched
-            if is_known and self.offset:
-                return None  # the usual case
-            parsed = JournalParser(start, self.metadata, self._sets)
-            parsed.metadata.saw_time(self.created)
-            if not self.offset and not (_is_time(header.created) and _is_time(header.heartbeat)):
-                parsed.fault(
-                    frames.HEADER_BYTES,
-                    f"the times in its header are out of range: {header.created:g}, {header.heartbeat:g}",
-                )
-            if not is_known:
-                is_all = self._read_pieces(file, parsed, most, thorough) and thorough
-                file.seek(parsed.offset)
-                parsed.metadata.searched = (self.size, file.read(8)) if is_all else None
-        return parsed
-
-    def _read_pieces(self, file: FileIO, parsed: JournalParser, most: int, thorough: bool) -> bool:
-        """Parse piece after piece; returns whether the end of the file was reached."""
-        start, size = parsed.offset, min(PIECE_BYTES, max(most, MIN_PIECE_BYTES))
-        passed = 0  # bytes after `parsed.offset` in which no frame begins
-        while parsed.offset - start < most:
-            if passed:
-                passed = _next_data(file, parsed.offset + passed) - parsed.offset
-            file.seek(parsed.offset + passed)
-            piece = _read(file.read, size)
-            self.bytes_read += len(piece)
-            final = len(piece) < size
-            view = memoryview(piece)
-            used, is_frame = 0, False
-            if passed:
-                at, is_frame = frames.Frames(view).find(0, final=final)
-                passed += at
-                if is_frame:
-                    parsed.damage(passed)
-                    parsed.offset, passed = parsed.offset + passed, 0
-                    continue
-            else:
-                used = at = parsed.parse(piece, final=final, thorough=thorough)
-                if not thorough and piece[at : at + 4] == bytes(4):
-                    return final
-            if final:
-                return True
-            size = min(2 * size, MAX_PIECE_BYTES)
-            if not used and (needed := frames.claimed(view, at)) > len(piece) - at:
-                size = max(size, needed + MAX_PIECE_BYTES)  # and more: the next frame may be as large
-            elif not used and not passed:
-                passed = 8
-        return False
-
-    def _update_heartbeat(self, file: FileIO) -> bool:
-        header = frames.read_header(file.read(frames.HEADER_BYTES), self.name)
-        self.mtime = os.fstat(file.fileno()).st_mtime
-        moved = bool(self.created) and header.beats != self.beats
-        if moved:
-            self.moved_at = time.monotonic()
-        self._apply_header(header)
-        return moved
-
-    def _apply_header(self, header: Header) -> None:
-        self.created = header.created if _is_time(header.created) else self.created
-        self.heartbeat = header.heartbeat if _is_time(header.heartbeat) else 0.0
-        self.beats = header.beats
-
-
-def _is_time(seconds: float) -> bool:
-    return 0.0 <= seconds < TIME_LIMIT
-
-
-def _next_data(file: FileIO, at: int) -> int:
-    """The next offset with data at or after `at`: holes and preallocated space are skipped, not read."""
-    if not hasattr(os, "SEEK_DATA"):
-        return at
-    try:
-        place = file.seek(at, os.SEEK_DATA)
-    except OSError as error:  # ENXIO: no data up to the end; others: not supported here
-        place = os.fstat(file.fileno()).st_size if error.errno == errno.ENXIO else at
-    return max(at, place - place % 8)
-
-
-def _read(read: Callable[[int], bytes | None], size: int) -> bytes:
-    """Read exactly `size` bytes, or up to the end of the file."""
-    parts: list[bytes] = []
-    while size and (part := read(size)):
-        parts.append(part)
-        size -= len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+def source_of(name: str, sources: Sequence[type[Follower]]) -> type[Follower] | None:
+    """The source of a file by its name; None if it is of no known kind."""
+    return next((source for source in sources if source.is_mine(name)), None)

@@ -16,9 +16,9 @@ from netscope.schema.media import Asset
 from netscope.store.journal import frames, sparse_bins
 from netscope.store.journal.blobs import is_name
 from netscope.store.journal.frames import Frame
-from netscope.store.journal.memtable import ROW_BYTES, BinRow, KeySet, LoggedHistogram, Memtable, RowBlock
-from netscope.store.journal.metadata import LONGEST_KEY, TIME_LIMIT, Count, LargeMetadata, Metadata, Start, Step, Time
-from netscope.store.journal.points import to_ms
+from netscope.store.journal.memtable import ROW_BYTES, KeySet, LoggedHistogram, RowBlock
+from netscope.store.journal.metadata import LONGEST_KEY, Count, Start, Step, Time
+from netscope.store.journal.new_data import NewData, valid_times
 
 HISTOGRAM_HEAD = struct.Struct("<qdI")
 BINS_HEAD = struct.Struct("<HH")
@@ -30,20 +30,8 @@ MAX_DEPTH = 100  # nesting of lists and mappings in an event; Python's recursion
 FEW_ROWS = 64  # key sets with fewer rows are decoded together with others
 
 
-class JournalParser:
-    """Parses the bytes from an offset on, without changing the state of the follower.
-
-    `offset` is the end of the parsed bytes, `metadata` an updated copy, and `memtable` has only the new data.
-    """
-
-    def __init__(self, offset: int, metadata: Metadata, sets: dict[int, KeySet]) -> None:
-        """Continue at `offset` with the metadata and key sets valid there, neither of which is changed."""
-        self.offset = offset
-        self.metadata, self.sets = metadata.copy(), sets
-        self.large_metadata, self.memtable = LargeMetadata(), Memtable()
-        self._shared = sets
-        self._first_row_at = 1 << 62 if self.metadata.first_row is None else -1
-        self._last_row_at = -1
+class JournalParser(NewData):
+    """Parses the frames from an offset on."""
 
     def parse(self, buffer: bytes, *, final: bool, thorough: bool = True) -> int:
         """Parse the frames of a buffer that begins at `offset`; returns the number of parsed bytes.
@@ -116,27 +104,6 @@ class JournalParser:
         self.offset += at
         return at
 
-    def _time(self, seconds: float) -> float:
-        """A frame's time, rounded as in the index; NaN if it is out of range."""
-        time = float(_valid_times(np.array([seconds]))[0])
-        if time != time:
-            self.metadata.fault(f"{seconds:g} is not a valid time")
-        return time
-
-    def damage(self, n: int) -> None:
-        """Count damaged bytes."""
-        self.metadata.n_damaged += 1
-        self.metadata.damaged_bytes += n
-
-    def define_key_set(self, number: int, keys: KeySet) -> None:
-        """Assign a key set to a number, for the rows from here on."""
-        if self.sets is self._shared:
-            self.sets = dict(self.sets)
-            self.metadata.key_sets = dict(self.metadata.key_sets)
-        self.metadata.is_redefined |= self.sets.get(number, keys) != keys
-        self.sets[number] = keys
-        self.metadata.key_sets[number] = keys.id
-
     def _take_rows(self, buffer: bytes, found: Iterable[tuple[KeySet, list[np.ndarray]]]) -> None:
         """Extract the rows of many key sets from a buffer; small key sets of equal width are handled together."""
         few: dict[int, list[tuple[KeySet, np.ndarray]]] = defaultdict(list)
@@ -145,38 +112,10 @@ class JournalParser:
             if len(places) < FEW_ROWS:
                 few[len(keys.keys)].append((keys, places))
             else:
-                self._add([(keys, len(places))], _row_block(buffer, places, len(keys.keys)))
+                self.add_rows([(keys, len(places))], _row_block(buffer, places, len(keys.keys)))
         for width, some in few.items():
             places = np.concatenate([places for _, places in some])
-            self._add([(keys, len(places)) for keys, places in some], _row_block(buffer, places, width))
-
-    def _add(self, sets: list[tuple[KeySet, int]], block: RowBlock) -> None:
-        """Add a block with the rows of several key sets, one after the other; `sets` has the number of rows of each."""
-        at, steps, times, values = block
-        at += self.offset
-        if n_timeless := int(np.count_nonzero(np.isnan(times))):
-            self.metadata.fault(f"{n_timeless:,} rows from byte {int(at[0]):,} on have no valid time")
-        start = 0
-        for keys, n in sets:
-            stop = start + n
-            self.memtable.add(keys, RowBlock(at[start:stop], steps[start:stop], times[start:stop], values[start:stop]))
-            self.metadata.n_rows[keys.id] = self.metadata.n_rows.get(keys.id, 0) + n
-            if keys.kind == "scalar":
-                self._saw_scalars(at[start:stop], steps[start:stop], times[start:stop])
-            else:
-                self.metadata.saw_step(int(steps[start:stop].min()))
-            start = stop
-        self.metadata.saw_time(float(np.fmax.reduce(times)))
-
-    def _saw_scalars(self, at: np.ndarray, steps: np.ndarray, times: np.ndarray) -> None:
-        """Update the first and last row of scalars in the file; key sets come in any order."""
-        self.metadata.saw_scalars(int(steps.min()), int(steps.max()))
-        if at[0] < self._first_row_at:
-            self._first_row_at = int(at[0])
-            self.metadata.first_row = _time_or_0(times[0]), int(steps[0])
-        if at[-1] > self._last_row_at:
-            self._last_row_at = int(at[-1])
-            self.metadata.last_row = _time_or_0(times[-1]), int(steps[-1])
+            self.add_rows([(keys, len(places)) for keys, places in some], _row_block(buffer, places, width))
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.kind not in FRAME_READERS:
@@ -187,11 +126,6 @@ class JournalParser:
         except MALFORMED_BODY_ERRORS as error:
             where = f"{name} at byte {self.offset + frame.start:,}"
             self.fault(frame.end - frame.start, f"{where}: {error or type(error).__name__}")
-
-    def fault(self, n_bytes: int, sentence: str) -> None:
-        """Count bytes that do not follow FORMAT.md, and record the reason."""
-        self.damage(n_bytes)
-        self.metadata.fault(sentence)
 
     def _start(self, frame: Frame) -> None:
         start = msgspec.json.decode(frame.body, type=Start)
@@ -227,27 +161,20 @@ class JournalParser:
                 raise ValueError(f"bins {first} to {first + n}; there are {N_BINS}")
             stretches.append((first, np.frombuffer(frame.body, "<u4", n, at)))
             at += 4 * n
-        self._add_bin_row(frame, keys, step, time, _histograms(stretches))
+        self.add_bins(frame.start, keys, step, time, _histograms(stretches))
 
     def _sparse_bins(self, frame: Frame) -> None:
         step, time = frames.POINT.unpack_from(frame.body)
         keys = self._bins_key_set(frame)
-        self._add_bin_row(frame, keys, step, time, sparse_bins.decode(frame.body[frames.POINT.size :], len(keys.keys)))
+        self.add_bins(
+            frame.start, keys, step, time, sparse_bins.decode(frame.body[frames.POINT.size :], len(keys.keys))
+        )
 
     def _bins_key_set(self, frame: Frame) -> KeySet:
         keys = self.sets[frame.key_set]
         if keys.kind != "bins":
             raise ValueError(f"its keys are of kind {keys.kind!r}")
         return keys
-
-    def _add_bin_row(self, frame: Frame, keys: KeySet, step: int, time: float, found: Histograms) -> None:
-        time = self._time(time)
-        ends = np.concatenate(([0], np.cumsum(found.sizes)))
-        row = BinRow(self.offset + frame.start, step, time, ends, found.places, found.counts)
-        self.memtable.bins.setdefault(keys, []).append(row)
-        self.metadata.n_rows[keys.id] = self.metadata.n_rows.get(keys.id, 0) + 1
-        self.metadata.saw_step(step)
-        self.metadata.saw_time(time)
 
     def _asset(self, frame: Frame) -> None:
         asset = msgspec.json.decode(frame.body, type=Asset)
@@ -273,7 +200,7 @@ class JournalParser:
 
     def _printed_at(self, time: float) -> float:
         """Time of console output; if it is out of range, the latest time so far."""
-        time = self._time(time)
+        time = self.valid_time(time)
         self.metadata.saw_time(time)
         return self.metadata.last_time if time != time else time
 
@@ -285,7 +212,7 @@ class JournalParser:
         n = len(numbers) // 2
         if n_key > len(frame.body) or len(numbers) % 2 == 0:
             raise ValueError("expected one edge more than counts")
-        time = self._time(time)
+        time = self.valid_time(time)
         self.memtable.histograms.setdefault(key, []).append(
             LoggedHistogram(step, time, numbers[: n + 1], numbers[n + 1 :])
         )
@@ -330,10 +257,6 @@ def _histograms(stretches: list[tuple[int, np.ndarray]]) -> Histograms:
     )
 
 
-def _time_or_0(time: float) -> float:
-    return float(time) if time == time else 0.0  # JSON, as stored in the index, has no NaN
-
-
 def _depth(value: Any) -> int:
     """Nesting depth of lists and mappings."""
     level, depth = [value], 0
@@ -354,7 +277,7 @@ def _row_block(buffer: bytes, places: np.ndarray, n_keys: int) -> RowBlock:
         table = np.lib.stride_tricks.as_strided(table, (len(places), width), (stride * 8, 8))
     else:
         table = words[(places // 8 + 2)[:, None] + np.arange(width)]
-    steps, times = table[:, 0].copy(), _valid_times(np.ascontiguousarray(table[:, 1]).view("<f8"))
+    steps, times = table[:, 0].copy(), valid_times(np.ascontiguousarray(table[:, 1]).view("<f8"))
     return RowBlock(places, steps, times, np.ascontiguousarray(table[:, 2:]).view("<f8"))
 
 
@@ -384,10 +307,3 @@ def _n_repeated_rows(words: np.ndarray, view: memoryview, at: int, length: int) 
             break
         some *= 8
     return n
-
-
-def _valid_times(times: np.ndarray) -> np.ndarray:
-    """Times rounded to milliseconds; NaN if out of range."""
-    times = to_ms(times)
-    is_possible = (times >= 0.0) & (times < TIME_LIMIT)
-    return times if is_possible.all() else np.where(is_possible, times, np.nan)
