@@ -15,6 +15,7 @@ from netscope import display
 from netscope.version import __version__
 
 if TYPE_CHECKING:
+    from netscope.models.open import open_model
     from netscope.record.init import init
     from netscope.record.media.types import Array, Audio, Figure, Histogram, Image, Table, Text
     from netscope.record.run import Run
@@ -35,6 +36,7 @@ __all__ = [
     "__version__",
     "init",
     "open",
+    "open_model",
     "run",
 ]
 
@@ -42,6 +44,7 @@ __all__ = [
 _HOMES = {
     "init": ("netscope.record.init", "init"),
     "open": ("netscope.store.store", "open_store"),
+    "open_model": ("netscope.models.open", "open_model"),
     "run": ("netscope.record.run", "current"),
     "Run": ("netscope.record.run", "Run"),
     "Store": ("netscope.store.store", "Store"),

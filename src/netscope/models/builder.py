@@ -19,19 +19,26 @@ class GraphBuilder:
     def __init__(self) -> None:
         """Begin with an empty graph."""
         self._text: dict[str, int] = {}
+        self._texts: list[str] = []
         self._columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
         self._scopes: dict[str, int] = {}
         c = self._columns
         self._node_columns = (c["node_name"], c["node_op"], c["node_scope"], c["node_attributes"], c["node_flops"])
-        self._value_columns = (c["value_name"], c["value_dtype"], c["value_shape"], c["value_tensor"])
+        self._value_columns = (
+            c["value_name"],
+            c["value_dtype"],
+            c["value_shape"],
+            c["value_tensor"],
+            c["value_quantisation"],
+        )
         self.inputs: list[int] = c["inputs"]
         """Values that come from outside; append to it."""
         self.outputs: list[int] = c["outputs"]
         """Values that are the result; append to it."""
-        self._scopes[""] = self.add_scope("", parent=NONE)
+        self.add_scope("", parent=NONE)
 
     def add_scope(self, name: str, kind: str = "", *, parent: int = 0, owner: int = NONE) -> int:
-        """Add a scope.
+        """Add a scope, also if there is one of that path.
 
         Args:
             name: Its whole path.
@@ -44,7 +51,9 @@ class GraphBuilder:
         c["scope_kind"].append(self.intern(kind) if kind else NONE)
         c["scope_parent"].append(parent)
         c["scope_owner"].append(owner)
-        return len(c["scope_name"]) - 1
+        added = len(c["scope_name"]) - 1
+        self._scopes.setdefault(name, added)
+        return added
 
     def scope(self, path: str, kind: str = "", *, separator: str = ".") -> int:
         """The scope of a path, added with those around it if it is new; a `kind` is kept.
@@ -60,11 +69,20 @@ class GraphBuilder:
                 missing.append(around)
             parent = self._scopes[around]
             for one in reversed(missing):
-                parent = self._scopes[one] = self.add_scope(one, parent=parent)
+                parent = self.add_scope(one, parent=parent)
             found = parent
         if kind:
             self._columns["scope_kind"][found] = self.intern(kind)
         return found
+
+    def has_scope(self, path: str) -> bool:
+        """Whether there is a scope of that path."""
+        return path in self._scopes
+
+    def scope_name(self, scope: int) -> str:
+        """The path of a scope."""
+        text: int = self._columns["scope_name"][scope]
+        return self._texts[text]
 
     def add_value(
         self, name: str = "", dtype: str = "", shape: Sequence[Dimension] | None = None, *, tensor: int = NONE
@@ -77,11 +95,12 @@ class GraphBuilder:
             shape: Size of each axis: a number, the name of a symbol, or None.
             tensor: The stored array that it is.
         """
-        names, dtypes, shapes, tensors = self._value_columns
+        names, dtypes, shapes, tensors, quantisation = self._value_columns
         names.append(self.intern(name))
         dtypes.append(self.intern(dtype) if dtype else NONE)
         shapes.append(NONE if shape is None else self.intern(dimensions(shape)))
         tensors.append(tensor)
+        quantisation.append(NONE)
         return len(names) - 1
 
     def set_type(self, value: int, dtype: str = "", shape: Sequence[Dimension] | None = None) -> None:
@@ -91,10 +110,17 @@ class GraphBuilder:
         if shape is not None:
             self._columns["value_shape"][value] = self.intern(dimensions(shape))
 
+    def set_tensor(self, value: int, tensor: int) -> None:
+        """Set which stored array a value is."""
+        self._columns["value_tensor"][value] = tensor
+
+    def set_quantisation(self, value: int, parameters: Mapping[str, Any]) -> None:
+        """Set how the numbers of a value are to be read: {"scale": …, "zero_point": …, "axis": …}."""
+        self._columns["value_quantisation"][value] = self.intern(json.encoded(parameters))
+
     def has_type(self, value: int) -> bool:
         """Whether type and shape of a value were given."""
-        _, dtypes, shapes, _ = self._value_columns
-        return bool(dtypes[value] != NONE and shapes[value] != NONE)
+        return bool(self._columns["value_dtype"][value] != NONE and self._columns["value_shape"][value] != NONE)
 
     def add_node(
         self,
@@ -135,6 +161,11 @@ class GraphBuilder:
         c["node_input_names"].extend(named + [NONE] * (len(inputs) - len(named)))
         return len(names) - 1
 
+    def scope_of_node(self, node: int) -> int:
+        """The scope of a node."""
+        found: int = self._columns["node_scope"][node]
+        return found
+
     def set_attributes(self, node: int, attributes: Mapping[str, Any]) -> None:
         """Replace the attributes of a node."""
         self._columns["node_attributes"][node] = self.intern(json.encoded(attributes)) if attributes else NONE
@@ -159,9 +190,30 @@ class GraphBuilder:
         c["tensor_bytes"].append(n_bytes)
         return len(c["tensor_name"]) - 1
 
+    def set_tensor_scope(self, tensor: int, scope: int) -> None:
+        """Set where a stored array stands."""
+        self._columns["tensor_scope"][tensor] = scope
+
+    def place_tensors(self) -> None:
+        """Let each stored array of the root stand where the first node that reads it does."""
+        c = self._columns
+        scopes: dict[int, int] = {}
+        start = 0
+        for scope, end in zip(c["node_scope"], c["node_input_ends"], strict=True):
+            for value in c["node_inputs"][start:end]:
+                scopes.setdefault(value, scope)
+            start = end
+        for value, tensor in enumerate(c["value_tensor"]):
+            if tensor >= 0 and not c["tensor_scope"][tensor]:
+                c["tensor_scope"][tensor] = scopes.get(value, 0)
+
     def intern(self, text: str) -> int:
         """The index of a text, which is stored once."""
-        return self._text.setdefault(text, len(self._text))
+        found = self._text.get(text)
+        if found is None:
+            found = self._text[text] = len(self._texts)
+            self._texts.append(text)
+        return found
 
     @property
     def n_nodes(self) -> int:
@@ -183,4 +235,4 @@ class GraphBuilder:
         columns = {
             name: np.array(column, np.float64 if name in wide else np.int32) for name, column in self._columns.items()
         }
-        return Graph(text=tuple(self._text), **columns)
+        return Graph(text=tuple(self._texts), **columns)

@@ -58,6 +58,8 @@ class Graph:
     """Text: a JSON list such as [1,3,"height",null]; -1 if even the number of axes is unknown."""
     value_tensor: Int32[np.ndarray, " value"]
     """The tensor that holds the value, -1 if it is computed."""
+    value_quantisation: Int32[np.ndarray, " value"]
+    """Text: a JSON object that says how its numbers are to be read (scale, zero_point, axis); -1 if they are as is."""
     scope_name: Int32[np.ndarray, " scope"]
     """Text: the whole path ("encoder.layers.0"); '' for the root, which is scope 0."""
     scope_kind: Int32[np.ndarray, " scope"]
@@ -205,7 +207,11 @@ _SAME_LENGTH = [
     for kind in ("node_", "value_", "scope_", "tensor_")
 ] + [["node_inputs", "node_input_names"]]
 _INDEXES = {
-    **{name: ("text", NONE) for name in COLUMNS if name.rpartition("_")[2] in ("attributes", "dtype", "shape", "kind")},
+    **{
+        name: ("text", NONE)
+        for name in COLUMNS
+        if name.rpartition("_")[2] in ("attributes", "dtype", "shape", "kind", "quantisation")
+    },
     **dict.fromkeys(("node_name", "node_op", "value_name", "scope_name", "tensor_name"), ("text", 0)),
     **dict.fromkeys(("node_scope", "tensor_scope"), ("scope", 0)),
     **dict.fromkeys(("node_inputs", "node_outputs"), ("value", NONE)),

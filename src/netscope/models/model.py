@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from netscope.errors import NotFoundError
+from netscope.models import tensors
 from netscope.models.graph import Graph
+from netscope.models.stored import Stored
 
 
 @dataclass(frozen=True)
@@ -27,3 +32,32 @@ class Model:
     """What the file says about itself, as JSON can hold it."""
     warnings: tuple[str, ...] = ()
     """What could not be read or is not as it should be, a sentence each."""
+    stored: tuple[Stored | None, ...] = field(default=(), repr=False, compare=False)
+    """Where each tensor of the graph lies; empty for a model without files. Not part of a pack."""
+
+    def read(self, tensor: int | str, rows: slice = slice(None)) -> np.ndarray:
+        """The elements of a stored array, read from where it lies; bfloat16 becomes float32.
+
+        Args:
+            tensor: Its index, or its name.
+            rows: Of its first axis, all unless given; only their bytes are read.
+
+        Raises:
+            NotFoundError: There is no such tensor, or its numbers are not in the files of this model.
+            FormatError: The file does not hold what it says.
+            UsageError: There is no way to decode its type.
+            StorageError: The file cannot be read.
+        """
+        index = self._index(tensor) if isinstance(tensor, str) else tensor
+        if not 0 <= index < self.graph.n_tensors:
+            raise NotFoundError(f"no tensor {index}; the model has {self.graph.n_tensors}")
+        found = self.graph.tensors[index]
+        stored = self.stored[index] if self.stored else None
+        return tensors.read(stored, found.name, found.dtype, found.shape, rows)
+
+    def _index(self, name: str) -> int:
+        for tensor in self.graph.tensors:
+            if tensor.name == name:
+                return tensor.index
+        some = ", ".join(tensor.name for tensor in self.graph.tensors[:10])
+        raise NotFoundError(f"no tensor {name!r}; the model has: {some or 'none'}")

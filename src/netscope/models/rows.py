@@ -159,6 +159,12 @@ class Value(_Typed):
         return Tensor(self.graph, found) if found >= 0 else None
 
     @property
+    def quantisation(self) -> dict[str, Any]:
+        """How its numbers are to be read (scale, zero_point, axis); empty if they are as they are."""
+        text = self._text("value_quantisation")
+        return msgspec.json.decode(text, type=dict[str, Any]) if text else {}
+
+    @property
     def producer(self) -> Node | None:
         """The node that computes it."""
         found = int(self.graph.value_producer[self.index])

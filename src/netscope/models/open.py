@@ -1,0 +1,99 @@
+"""Open a model file of any known format."""
+
+from __future__ import annotations
+
+import stat
+from os import PathLike
+from pathlib import Path
+
+from netscope.errors import FormatError, NotFoundError, StorageError, UsageError
+from netscope.models.model import Model
+from netscope.models.readers import READERS, Reader
+
+HEAD_BYTES = 4096
+
+
+def open_model(path: str | PathLike[str]) -> Model:
+    """Open a model: its graph, with the weights left where they lie. Nothing that the file says is executed.
+
+    Args:
+        path: A file; the formats are those of `netscope.models.readers.READERS`.
+
+    Raises:
+        NotFoundError: There is no such file.
+        UsageError: It is a folder or a device.
+        FormatError: No known format, or damaged.
+        MissingExtraError: The package that reads the format is not installed.
+        StorageError: The file cannot be read.
+    """
+    file = Path(path)
+    try:
+        kind = file.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise UsageError(f"{str(file)!r} is a folder; name the model's file in it")
+        if not stat.S_ISREG(kind):
+            raise UsageError(f"{str(file)!r} is no regular file")
+        with file.open("rb") as opened:
+            head = opened.read(HEAD_BYTES)
+        return reader_of(head, file).read(file)
+    except FileNotFoundError:
+        raise NotFoundError(f"no file {str(file)!r}") from None
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(f"{str(file)!r} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        if "null" in str(error) and "\0" in str(file):
+            raise UsageError(f"{str(file)!r} is no path of a file") from None
+        raise
+
+
+def reader_of(head: bytes, path: Path) -> Reader:
+    """The reader of a file, by how it begins; by its suffix where formats begin alike.
+
+    Raises:
+        FormatError: No format that is known; the message says what was found and which are.
+    """
+    if not head:
+        raise FormatError(f"{path.name!r} is empty")
+    found = [reader for reader in READERS if reader.recognise(head, path)]
+    if not found:
+        known = ", ".join(f"{reader.format} ({', '.join(reader.suffixes)})" for reader in READERS)
+        raise FormatError(f"{path.name!r} is {looks_like(head)}, which is no format that netscope reads: {known}")
+    return next((reader for reader in found if path.suffix.lower() in reader.suffixes), found[0])
+
+
+_MAGIC = {
+    b"PK\x03\x04": "a zip archive",
+    b"\x1f\x8b": "a file packed with gzip",
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x80\x02": "a Python pickle",
+    b"\x80\x03": "a Python pickle",
+    b"\x80\x04": "a Python pickle",
+    b"\x80\x05": "a Python pickle",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"%PDF": "a PDF document",
+    b"\x7fELF": "a program or library (ELF)",
+    b"GGUF": "a GGUF file",
+    b"<?xml": "an XML text",
+}
+
+
+def looks_like(head: bytes) -> str:
+    r"""What the first bytes of a file look like.
+
+    >>> looks_like(b"PK\x03\x04..."), looks_like(b"layer { name: 'data' }"), looks_like(b"\x00\x01\x02\x03")
+    ('a zip archive', "a text that begins 'layer { name: 'data' }'", 'a file that begins with the bytes 00 01 02 03')
+    """
+    for magic, what in _MAGIC.items():
+        if head.startswith(magic):
+            return what
+    if head[4:8] == b"TFL3":
+        return "a TensorFlow Lite file"
+    text = head[:200].decode("utf-8", "ignore")
+    if text and all(letter.isprintable() or letter in "\r\n\t" for letter in text) and len(text) > len(head[:200]) - 4:
+        first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+        return f"JSON that begins {first[:40]!r}" if first[:1] in "{[" else f"a text that begins '{first[:40]}'"
+    return f"a file that begins with the bytes {head[:8].hex(' ')}"

@@ -1,0 +1,25 @@
+"""Readers of model files, one file a format: `recognise(head, path)` and `read(path)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from netscope.models.model import Model
+from netscope.models.readers import onnx
+
+
+class Reader(NamedTuple):
+    """How one format is read."""
+
+    format: str
+    """Its name, for people."""
+    suffixes: tuple[str, ...]
+    """What its files usually end in."""
+    recognise: Callable[[bytes, Path], bool]
+    """Whether a file that begins with these bytes is of the format."""
+    read: Callable[[Path], Model]
+
+
+READERS = (Reader("ONNX", (".onnx",), onnx.recognise, onnx.read),)

@@ -1,0 +1,41 @@
+"""Where the bytes of a stored array are."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Stored(NamedTuple):
+    """A part of a file."""
+
+    path: str
+    """The file; '' if the bytes are `inline`."""
+    offset: int
+    n_bytes: int
+    encoding: str = "raw"
+    """"raw": the elements, little-endian, one after the other; else what decodes them ("onnx": a TensorProto)."""
+    inline: bytes = b""
+    """The bytes themselves, where they are few and no part of a file is just them."""
+
+
+def within(folder: Path, name: str) -> Path | None:
+    """The file that a model names beside itself; None if the name leads out of the folder.
+
+    >>> within(Path("models"), "weights.bin").as_posix(), within(Path("models"), "../secret")
+    ('models/weights.bin', None)
+    """
+    try:
+        path, root = (folder / name).resolve(), folder.resolve()
+    except (OSError, ValueError):
+        return None
+    return folder / name if path.is_relative_to(root) and "\0" not in name and name else None
+
+
+def size_of(path: Path) -> float:
+    """Bytes of a file, NaN if it is not there."""
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return math.nan

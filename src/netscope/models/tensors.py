@@ -1,0 +1,106 @@
+"""Read a stored array, or some rows of it, from where it lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netscope import optional
+from netscope.errors import FormatError, NotFoundError, StorageError, UsageError
+from netscope.models.shapes import Shape
+from netscope.models.stored import Stored
+
+LARGEST_BYTES = 4 << 30
+
+
+def read(stored: Stored | None, name: str, dtype: str, shape: Shape | None, rows: slice = slice(None)) -> np.ndarray:
+    """The elements of a stored array; bfloat16 becomes float32.
+
+    Args:
+        stored: Where it lies.
+        name: Its name, for messages.
+        dtype: Type of its elements.
+        shape: Its shape.
+        rows: Of its first axis, all unless given; only their bytes are read.
+
+    Raises:
+        NotFoundError: It is not stored, or its file is gone.
+        FormatError: The file does not hold as many bytes as the shape says.
+        UsageError: There is no way to decode its type.
+        StorageError: The file cannot be read.
+    """
+    if stored is None:
+        raise NotFoundError(f"the numbers of {name!r} are not in the files of this model")
+    if shape is None or not all(isinstance(size, int) for size in shape):
+        raise UsageError(f"the shape of {name!r} is not known: {shape}")
+    sizes = tuple(int(size) for size in shape if size is not None)
+    try:
+        if stored.encoding == "onnx":
+            array = _onnx(_bytes(stored), name)
+        elif stored.encoding == "raw":
+            return _widened(_raw(stored, name, dtype, sizes, rows), dtype)
+        else:
+            raise UsageError(f"{name!r} is stored as {stored.encoding}, which netscope cannot decode")
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(f"{stored.path!r} cannot be read: {error.strerror or error}") from error
+    return array[rows] if array.ndim else array
+
+
+def _raw(stored: Stored, name: str, dtype: str, shape: tuple[int, ...], rows: slice) -> np.ndarray:
+    kind = np.dtype("<u2") if dtype == "bfloat16" else _numpy(dtype, name)
+    count = int(np.prod(shape, dtype=object)) if shape else 1
+    if count * kind.itemsize != stored.n_bytes:
+        raise FormatError(f"{name!r} has {stored.n_bytes} bytes; {dtype} {list(shape)} needs {count * kind.itemsize}")
+    if not shape:
+        return np.frombuffer(_bytes(stored), kind).reshape(())
+    start, stop, step = rows.indices(shape[0])
+    row_bytes = stored.n_bytes // shape[0] if shape[0] else 0
+    n = max(0, stop - start) if step > 0 else 0
+    if step <= 0:
+        raise UsageError(f"rows: expected a step above 0, got {step}")
+    part = _bytes(stored, start * row_bytes, n * row_bytes)
+    return np.frombuffer(part, kind).reshape((n, *shape[1:]))[::step]
+
+
+def _numpy(dtype: str, name: str) -> np.dtype[Any]:
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        kind = np.dtype(object)
+    if kind.kind not in "biufc":
+        raise UsageError(f"{name!r} is of type {dtype or 'unknown'}, which netscope cannot decode")
+    return kind.newbyteorder("<")
+
+
+def _widened(array: np.ndarray, dtype: str) -> np.ndarray:
+    return (array.astype("<u4") << 16).view("<f4") if dtype == "bfloat16" else array
+
+
+def _bytes(stored: Stored, start: int = 0, size: int | None = None) -> bytes:
+    """Some of its bytes."""
+    size = stored.n_bytes if size is None else size
+    if size > LARGEST_BYTES:
+        raise UsageError(f"{size:,} bytes at once; read fewer rows (at most {LARGEST_BYTES >> 30} GiB)")
+    if not stored.path:
+        return stored.inline[start : start + size]
+    with Path(stored.path).open("rb") as file:
+        file.seek(stored.offset + start)
+        found = file.read(size)
+    if len(found) != size:
+        raise FormatError(f"{stored.path!r} ends before the array at byte {stored.offset + start}; is it cut off?")
+    return found
+
+
+def _onnx(data: bytes, name: str) -> np.ndarray:
+    onnx = optional.extra("reading arrays of ONNX files", "onnx", "onnx")
+    protobuf = optional.extra("reading arrays of ONNX files", "google.protobuf.message", "onnx")
+    try:
+        tensor = onnx.TensorProto.FromString(data)
+        found: np.ndarray = np.asarray(onnx.numpy_helper.to_array(tensor))
+    except (protobuf.DecodeError, ValueError, TypeError, RuntimeError) as error:
+        raise FormatError(f"the array {name!r} is damaged: {error}") from error
+    return found.astype(np.float32) if found.dtype.kind == "V" else found
