@@ -73,7 +73,7 @@ def test_a_dragged_card_changes_places_within_its_section(curves: Page) -> None:
     curves.reload()
     ready(curves)
     assert cards(curves)[:2] == [second, first]
-    settings(curves).get_by_role("button", name="Forget my order").click()
+    settings(curves).get_by_role("button", name="Restore the default order").click()
     assert cards(curves) == before
 
 
@@ -91,7 +91,7 @@ def test_a_hidden_chart_is_away_until_it_is_shown_again(curves: Page) -> None:
 
 
 def test_training_and_validation_share_a_chart_until_they_are_parted(curves: Page) -> None:
-    keys = card(curves, "loss").get_by_role("group", name="Keys of loss").get_by_role("button")
+    keys = card(curves, "loss").get_by_role("group", name="Keys in loss").get_by_role("button")
     expect(keys).to_have_text(["train", "val"])
     expect(chart(curves, "loss")).to_have_attribute("aria-label", re.compile("20 curves"))
     keys.last.click()
@@ -101,7 +101,7 @@ def test_training_and_validation_share_a_chart_until_they_are_parted(curves: Pag
     curves.reload()
     ready(curves)
     expect(card(curves, "val/loss")).to_be_visible()
-    act(curves, "val/loss", "Draw together again")
+    act(curves, "val/loss", "Back to one chart")
     expect(card(curves, "loss")).to_be_visible()
     settings(curves).get_by_label("Training and validation in one chart").uncheck()
     expect(curves).to_have_url(re.compile("overlay=0"))
@@ -134,7 +134,7 @@ def test_a_chart_of_any_keys_is_kept_and_travels_in_the_link(curves: Page, opene
 
 def test_x_may_be_another_key(curves: Page) -> None:
     expect(chart(curves, "loss")).to_have_attribute("aria-valuemax", "399")
-    curves.get_by_title("Another key").click()
+    curves.get_by_title("Other key").click()
     curves.get_by_role("dialog").get_by_role("button", name="train/accuracy").click()
     expect(curves).to_have_url(re.compile(r"x=train%2Faccuracy"))
     expect(chart(curves, "loss")).to_have_attribute("aria-valuemax", re.compile(r"^[01](\.\d+)?$"))
@@ -182,17 +182,17 @@ def test_a_diverged_run_is_left_beyond_the_axis_until_all_is_shown(page: Page, d
     page.reload()
     ready(page)
     assert top(page, "loss") > 1000
-    page.get_by_role("button", name="Settings of loss").focus()
+    page.get_by_role("button", name="Settings for loss").focus()
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="As the other charts").click()
+    page.get_by_role("button", name="Same as the other charts").click()
     expect(card(page, "loss").get_by_role("button", name="1 run beyond the axis")).to_be_visible()
 
 
 def test_one_chart_has_axes_of_its_own(curves: Page) -> None:
     card(curves, "loss").hover(position={"x": 20, "y": 10})
-    curves.get_by_role("button", name="Settings of loss").click()
-    panel = curves.get_by_role("dialog", name="Settings of loss")
-    panel.get_by_label("Upper end of y").fill("7")
+    curves.get_by_role("button", name="Settings for loss").click()
+    panel = curves.get_by_role("dialog", name="Settings for loss")
+    panel.get_by_label("Upper limit of y").fill("7")
     curves.keyboard.press("Enter")
     panel.get_by_label("x axis").select_option("relative")
     expect(chart(curves, "loss")).to_have_attribute("aria-label", re.compile(r"– 7$"))

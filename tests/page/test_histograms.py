@@ -154,7 +154,7 @@ def test_a_search_and_a_kind_choose_among_histograms_and_the_rest(page: Page, tm
         page.goto(f"{site.url}media")
         ready(page)
         expect(page.get_by_role("article")).to_have_count(2)
-        expect(card(page, "b")).to_contain_text("Nothing was counted.")
+        expect(card(page, "b")).to_contain_text("The histogram is empty.")
         expect(page.get_by_role("heading", name="note")).to_be_visible()
         page.get_by_role("button", name="Histogram", exact=True).click()
         expect(page.get_by_role("heading", name="note")).to_have_count(0)

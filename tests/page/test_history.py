@@ -92,7 +92,7 @@ def test_a_link_to_a_run_that_is_not_here_says_so(page: Page, known: Site, view:
     ready(page)
     expect(page.get_by_text("This run is not here")).to_be_visible()
     expect(page.locator("aside li.current")).to_have_count(0)
-    page.get_by_role("button", name="Go to the runs").click()
+    page.get_by_role("button", name="Go to Runs").click()
     expect(page).to_have_url(f"{known.url}runs")
     expect(page.locator("[role=row].run").first).to_be_visible()
     page.go_back()

@@ -12,7 +12,7 @@ from netscope.record.run import Run
 from tests.page.conftest import Site, ready, show
 
 LOSS = '[aria-label="loss"] [role="slider"]'
-LOST = "The server does not answer"
+LOST = "The server does not respond"
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_after_an_hour_of_sleep_the_channel_is_opened_anew(page: Page, run: Run,
     page.clock.fast_forward("01:00:00")
     log(run, 11, 60)
     expect_last_step(page, 60)
-    expect(page.get_by_role("status").filter(has_text=re.compile("Live|Connected again")).first).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text=re.compile("Live|Reconnected")).first).to_be_visible()
     expect(page.locator(".link.connected")).to_be_attached()
     assert len(channels) > 1
 

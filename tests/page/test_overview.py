@@ -58,10 +58,10 @@ def test_the_only_run_is_opened_with_what_matters_first(overview: Page) -> None:
     expect(overview.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "50")
     expect(cards(overview)).to_have_count(5)
     assert names(overview) == ["Console", "loss", "accuracy", "digits", "told"]
-    expect(cards(overview).nth(0)).to_contain_text("It ended with ValueError: no such batch")
+    expect(cards(overview).nth(0)).to_contain_text("Ended with ValueError: no such batch")
     expect(cards(overview).nth(1)).to_contain_text(re.compile(r"val/loss rose to \d+ times its best around step \d+"))
     expect(cards(overview).nth(3)).to_contain_text("is 3, said 5")
-    expect(cards(overview).nth(4)).to_contain_text("1 of 3 wrong; most often a is taken for b")
+    expect(cards(overview).nth(4)).to_contain_text("1 of 3 wrong; most often a is mistaken for b")
 
 
 def test_a_click_on_a_card_opens_the_view_that_shows_it_at_the_step(overview: Page) -> None:
@@ -85,7 +85,7 @@ def test_what_is_pinned_and_dismissed_stays_so_and_comes_back(overview: Page) ->
     assert names(overview)[:3] == ["told", "digits", "loss"]
     overview.get_by_label("Unpin: told").click()
     overview.get_by_role("button", name="1 dismissed").click()
-    overview.get_by_role("button", name="Bring back “Console”").click()
+    overview.get_by_role("button", name="Restore “Console”").click()
     expect(cards(overview)).to_have_count(5)
     assert names(overview)[:2] == ["digits", "Console"]
 

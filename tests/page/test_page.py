@@ -68,14 +68,14 @@ def test_a_server_that_went_away_and_came_back_is_noticed(page: Page, tmp_path: 
     chart = page.locator('[aria-label="loss"]').first
     expect(chart).to_be_visible()
     site.stop()
-    expect(page.get_by_role("alert").filter(has_text="does not answer")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="does not respond")).to_be_visible()
     expect(chart).to_be_visible()
     make_runs.write_run(folder, 7, 2, 50)
     again = show(folder, site.port)
     assert again.port == site.port
     try:
-        expect(page.get_by_role("status").filter(has_text=re.compile("Connected again|Live")).first).to_be_visible()
-        expect(page.get_by_role("alert").filter(has_text="does not answer")).to_be_hidden()
+        expect(page.get_by_role("status").filter(has_text=re.compile("Reconnected|Live")).first).to_be_visible()
+        expect(page.get_by_role("alert").filter(has_text="does not respond")).to_be_hidden()
         expect(page.get_by_text(re.compile(r"-7$")).first).to_be_visible()
     finally:
         again.stop()

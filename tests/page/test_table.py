@@ -106,7 +106,7 @@ def test_the_edge_of_a_column_sets_its_width_and_the_width_stays(table: Page) ->
 
 def test_a_column_is_moved_widened_and_hidden_without_a_mouse(table: Page) -> None:
     def do(name: str) -> None:
-        column(table, "State").get_by_role("button", name="Options of column State").focus()
+        column(table, "State").get_by_role("button", name="Options for column State").focus()
         table.keyboard.press("Enter")
         line = table.get_by_role("button", name=name, exact=True)
         expect(line).to_be_visible()
@@ -146,7 +146,7 @@ def test_a_click_on_the_word_of_a_column_sorts_however_short_it_is(table: Page, 
     word = column(table, name).locator(".title span").bounding_box()
     assert word
     table.mouse.move(word["x"] + word["width"] / 2, word["y"] + word["height"] / 2)
-    expect(column(table, name).get_by_role("button", name=f"Options of column {name}")).to_have_css("opacity", "1")
+    expect(column(table, name).get_by_role("button", name=f"Options for column {name}")).to_have_css("opacity", "1")
     assert column(table, name).locator(".title span").bounding_box() == word, "it stays where it was"
     table.mouse.click(word["x"] + word["width"] / 2, word["y"] + word["height"] / 2)
     expect(column(table, name)).to_have_attribute("aria-sort", "ascending")
@@ -219,13 +219,13 @@ def test_a_filter_says_where_it_is_not_understood(table: Page) -> None:
     search = table.get_by_role("textbox", name="Search runs")
     search.fill("config.lr < < 0.01")
     problem = table.get_by_role("alert")
-    expect(problem).to_contain_text("Not expected here: <")
+    expect(problem).to_contain_text("Unexpected: <")
     expect(problem.locator("mark")).to_have_text("<")
     expect(problem.locator(".typed")).to_have_text("config.lr < < 0.01")
     expect(search).to_have_attribute("aria-invalid", "true")
     expect(rows(table)).to_have_count(6)
     search.fill("config.lr < ")
-    expect(problem).to_contain_text("ends too early")
+    expect(problem).to_contain_text("incomplete")
     search.fill("colour == 3")
     expect(problem.locator("mark")).to_have_text("colour")
 
@@ -376,7 +376,7 @@ def test_archived_runs_are_away_until_they_are_asked_for(table: Page) -> None:
 def test_hidden_runs_leave_the_charts_and_come_back(table: Page) -> None:
     expect(table.get_by_text("6 shown")).to_be_visible()
     choose(table, 0, 1, 2)
-    table.get_by_role("toolbar").get_by_role("button", name="Show in charts, or hide").click()
+    table.get_by_role("toolbar").get_by_role("button", name="Show or hide in charts").click()
     expect(table.get_by_text("3 shown")).to_be_visible()
     expect(table).to_have_url(re.compile("#hide="))
     table.reload()
@@ -552,7 +552,7 @@ def test_the_trash_restores_runs_and_deletes_them_for_good_after_asking(table: P
     table.keyboard.press("Delete")
     dialog = table.get_by_role("dialog", name="Delete for good")
     expect(dialog).to_contain_text(second)
-    dialog.get_by_role("button", name="Keep").click()
+    dialog.get_by_role("button", name="Cancel").click()
     expect(table.get_by_text("1 deleted run,")).to_be_visible()
     table.get_by_role("button", name="Empty the trash").or_(
         table.get_by_role("button", name="Delete for good")

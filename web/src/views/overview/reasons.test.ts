@@ -9,11 +9,11 @@ const say = (reason: Partial<Reason>, isRunning = true) => sentence({ ...NONE, .
 
 test('reasons are sentences with rounded numbers', () => {
   expect(say({ code: 'rose', key: 'loss', value: 4.08, before: 0.4, step: 12000 })).toBe('loss rose to 10 times its best around step 12,000');
-  expect(say({ code: 'stalled', key: 'val/loss', n: 12, unit: 'epochs', value: 0.06521, step: 900 })).toBe('val/loss has not improved for 12 epochs; its best is 0.0652 at step 900');
+  expect(say({ code: 'stalled', key: 'val/loss', n: 12, unit: 'epochs', value: 0.06521, step: 900 })).toBe('val/loss has not improved for 12 epochs; best so far: 0.0652 at step 900');
   expect(say({ code: 'layers_dead', n: 2, total: 8 })).toBe('2 of 8 layers have more than half of their units dead');
   expect(say({ code: 'layers_dead', n: 1, total: 8 })).toBe('1 of 8 layers has more than half of its units dead');
-  expect(say({ code: 'layers_fine', total: 128, unread: 1872 })).toBe('None of the 128 layers is dead, frozen or unstable (1,872 more were not looked at)');
-  expect(say({ code: 'not_finite', key: 'loss', value: 'NaN', step: 7 })).toBe('loss is NaN since step 7');
+  expect(say({ code: 'layers_fine', total: 128, unread: 1872 })).toBe('None of the 128 layers is dead, frozen or unstable (1,872 more were not checked)');
+  expect(say({ code: 'not_finite', key: 'loss', value: 'NaN', step: 7 })).toBe('loss has been NaN since step 7');
 });
 
 test('what improves while a run goes on improved once it has ended', () => {
@@ -22,7 +22,7 @@ test('what improves while a run goes on improved once it has ended', () => {
 });
 
 test('a slow pace is told as the time of a step', () => {
-  expect([paceText(7.24, en.cards), paceText(0.25, en.cards), paceText(0, zh.cards)]).toEqual(['7.24 steps a second', '4.0 s a step', '每秒 0 步']);
+  expect([paceText(7.24, en.cards), paceText(0.25, en.cards), paceText(0, zh.cards)]).toEqual(['7.24 steps/s', '4.0 s per step', '每秒 0 步']);
 });
 
 test('what is broken is bad, what could be better a warning', () => {
