@@ -1,4 +1,4 @@
-/** Every request the page makes, typed; a reply that is not a success becomes an `ApiError` with the server's own sentence. */
+/** Every request the page makes, typed; an unsuccessful reply becomes an `ApiError` with the server's message. */
 import { numberOf } from './numbers';
 import { parse, type Tensors } from './safetensors';
 import type {
@@ -44,17 +44,17 @@ export class ApiError extends Error {
   }
 }
 
-/** Steps come as integers of 16 or 32 bits where that is exact, values as 32-bit floats where one would not see the difference. */
+/** Steps are 16- or 32-bit integers if that is exact, values are 32-bit floats if the difference cannot be seen. */
 export type Xs = Float64Array | Int32Array | Uint16Array;
 
 export interface Curves {
   series: SeriesInfo[];
   x: Xs;
-  /** As logged; missing where only the running mean was asked for. */
+  /** As logged; missing if only the moving average was requested. */
   y?: Float32Array | undefined;
-  /** The running mean, beside `y`, where asked for. */
+  /** The moving average at the same points as `y`, if requested. */
   smoothed?: Float32Array | undefined;
-  /** Seconds since its run began, beside `y`, where asked for. */
+  /** Seconds since the run began at the same points as `y`, if requested. */
   time?: Float32Array | undefined;
 }
 
@@ -64,9 +64,9 @@ export interface Bands {
   mean: Float32Array;
   low: Float32Array;
   high: Float32Array;
-  /** The mean of the runs' running means, where asked for. */
+  /** The mean of the runs' moving averages, if requested. */
   smoothed?: Float32Array | undefined;
-  /** How many runs count at each point. */
+  /** How many runs have a value at each point. */
   runs: Int32Array;
 }
 
@@ -102,7 +102,7 @@ export function address(path: readonly string[], query: Query = {}): string {
   return `${BASE}api/${path.map(encodeURIComponent).join('/')}${tail}`;
 }
 
-/** Send a request and read the reply, of which the connection can be lost half way too. */
+/** Send a request and read the reply; the connection can also be lost in the middle of the reply. */
 async function send<T>(url: string, init: RequestInit, read: (reply: Response) => Promise<T>): Promise<T> {
   try {
     const reply = await fetch(url, init);
@@ -114,7 +114,7 @@ async function send<T>(url: string, init: RequestInit, read: (reply: Response) =
   }
 }
 
-/** What the server says; a proxy in between answers in its own words, which are shown as they are. */
+/** The server's message; the words of a proxy in between are shown as they are. */
 function problemIn(text: string): string {
   try {
     return (JSON.parse(text) as Problem).error ?? text.slice(0, 500);
@@ -131,10 +131,10 @@ async function post<T>(path: readonly string[], body: unknown, signal?: AbortSig
   return send(address(path), { ...posted(body), signal: signal ?? null }, (reply) => reply.json() as Promise<T>);
 }
 
-// Only pages of this server can read its token; without it nothing can be changed.
+// Only pages from this server can read its token, which every change needs.
 let token: Promise<string> | undefined;
 
-/** Ask for a change. A server that was started again has another token. */
+/** Request a change. A restarted server has a new token. */
 async function change<T>(path: readonly string[], body: unknown): Promise<T> {
   for (let isSecond = false; ; isSecond = true) {
     token ??= get<About>(['about']).then((about) => about.token);
@@ -153,7 +153,7 @@ function posted(body: unknown): RequestInit {
   return { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
 }
 
-// Browsers do not cache replies to POST; these are asked for again and again while only one run grows.
+// Browsers do not cache replies to POST, and these are requested repeatedly while only one run grows.
 const remembered = new Map<string, { etag: string; tensors: Tensors }>();
 const REMEMBERED = 60;
 
@@ -235,7 +235,7 @@ export const api = {
     send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null }, (reply) => reply.text()),
   console: (run: string, query: { start: number; n: number; search?: string; stream?: string; process?: string }, signal?: AbortSignal) =>
     get<Console>(['runs', run, 'console'], query, signal),
-  /** With the running mean beside the values where it is drawn. */
+  /** With the moving average beside the values if it is drawn. */
   csv: (runs: readonly string[], keys: readonly string[], smooth: number) => address(['series.csv'], { run: runs, key: keys, smooth: smooth || null }),
 
   async series(request: SeriesRequest, signal?: AbortSignal): Promise<Curves> {
@@ -269,7 +269,7 @@ export const api = {
   },
 
   layerFindings: (run: string, signal?: AbortSignal) => get<Finding[]>(['runs', run, 'layers', 'findings'], {}, signal),
-  /** Of tensors of some names; of all where there are none. */
+  /** Of tensors with some names, or of all if none are given. */
   layerScale: (run: string, quantity: Quantity, stat: Stat, names: readonly string[], signal?: AbortSignal) =>
     get<LayerScale>(['runs', run, 'layers', quantity, stat, 'scale'], { tensor: names }, signal),
 

@@ -1,4 +1,4 @@
-/** The one live channel: a WebSocket that comes back by itself, after a second or after a night's sleep. */
+/** The live channel: one WebSocket that reconnects by itself, after a second or after a night's sleep. */
 import { BASE } from './client';
 import type { Grew, Job, Live } from './schema.gen';
 
@@ -11,13 +11,13 @@ export interface Listener {
   link: (link: Link) => void;
 }
 
-/** The server beats every 10 s; a channel that is silent for longer is dead although the socket looks open. */
+/** The server sends a heartbeat every 10 s; a channel that is silent for longer is dead, although the socket looks open. */
 const SILENCE_MS = 25_000;
 const RECOVERED_MS = 4_000;
 const FIRST_MS = 500;
 const LONGEST_MS = 5_000;
 
-/** How long to wait before attempt n (from 0): doubling, at most 5 s, between half and all of it by chance. */
+/** How long to wait before attempt n (from 0): doubling up to 5 s, a random part from half to all of it. */
 export function backoff(attempt: number, random = Math.random()): number {
   return Math.min(LONGEST_MS, FIRST_MS * 2 ** attempt) * (0.5 + random / 2);
 }
@@ -75,7 +75,7 @@ export function listen(listener: Listener): () => void {
     socket.onerror = lose;
   };
 
-  // Timers stand still while a laptop sleeps, so the clock is compared, not counted.
+  // Timers stop while a laptop sleeps, so clock times are compared instead.
   const watch = setInterval(() => {
     if (link !== 'lost' && Date.now() - heard > SILENCE_MS) lose();
   }, 2_000);

@@ -1,23 +1,23 @@
-/** Numbers as they travel and are compared: exactly, whole numbers beyond 2^53 as bigint. */
+/** Parsing and comparing numbers exactly: integers beyond 2^53 are bigints. */
 import type { Number as Wire } from './schema.gen';
 
-/** A number of the API, where NaN and infinities travel as text. */
+/** A number from the API, which sends NaN and infinities as text. */
 export function toNumber(value: Wire | null | undefined): number {
   return typeof value === 'number' ? value : value === 'Infinity' ? Infinity : value === '-Infinity' ? -Infinity : NaN;
 }
 
 const WHOLE = /^-?\d+$/;
 
-/** What digits say: a bigint where a number would be another. */
+/** Parse digits, as a bigint where a number would be rounded. */
 export function numberOf(text: string): number | bigint {
   const value = Number(text);
   return WHOLE.test(text) && !Number.isSafeInteger(value) ? BigInt(text) : value;
 }
 
-/** Equal, whole numbers of any size among them; NaN is NaN. */
+/** Equality of integers of any size and of floats; NaN equals NaN. */
 export function isSame(a: unknown, b: unknown): boolean {
   if (a === b || (a !== a && b !== b)) return true;
-  // A float that is a whole number beyond 2^53 beside a bigint: compared exactly.
+  // A bigint and a float that is an integer beyond 2^53 are compared exactly.
   return typeof a !== typeof b && isNumeric(a) && isNumeric(b) && a == b;
 }
 
@@ -25,7 +25,7 @@ export function isNumeric(value: unknown): value is number | bigint {
   return typeof value === 'number' || typeof value === 'bigint';
 }
 
-/** JSON in which whole numbers beyond 2^53 become bigints; NaN and infinities are read as Python's `json` writes them. */
+/** Parse JSON in which integers beyond 2^53 become bigints, with NaN and infinities as Python's `json` writes them. */
 export function parseExact(text: string): unknown {
   if (!/\d{16}|NaN|Infinity/.test(text)) return JSON.parse(text);
   let mark = '#';

@@ -1,4 +1,4 @@
-/** Safetensors as typed arrays that look into the reply's own bytes: nothing is copied where alignment allows. */
+/** Safetensors as typed arrays that are views of the reply's bytes, copied only if their alignment requires it. */
 
 import { own } from './own';
 
@@ -49,7 +49,7 @@ const VIEWS: Record<string, { View: View; size: number }> = {
   BOOL: { View: Uint8Array as View, size: 1 },
 };
 
-/** Read a whole safetensors file; throws when it is not one. */
+/** Read a whole safetensors file; throws if it is not one. */
 export function parse(buffer: ArrayBuffer): Tensors {
   if (buffer.byteLength < 8) throw new Error(`a safetensors file has at least 8 bytes, this one ${buffer.byteLength}`);
   const length = Number(new DataView(buffer).getBigUint64(0, true));
@@ -75,7 +75,7 @@ function tensor(buffer: ArrayBuffer, start: number, name: string, entry: Entry):
   return { dtype: entry.dtype, shape: entry.shape, data };
 }
 
-/** The named tensor, when it is of the type that is expected. */
+/** The named tensor, if it has the expected type. */
 export function column<T extends Column>(tensors: Tensors, name: string, type: { new (...a: never[]): T }): T {
   const found = tensors.tensors[name]?.data;
   if (found instanceof type) return found;

@@ -1,8 +1,8 @@
-/** How long a bar is: in shares of its column, on a linear or logarithmic axis that all steps share. */
+/** The length of bars as fractions of their column, on a linear or logarithmic axis that all steps share. */
 import { extent } from './outliers';
 import { makeScale, type Scale } from './scale';
 
-/** The axis of bars for all values of some arrays: whole decades where logarithmic, from 0 where linear, to 1 where they are shares. */
+/** The axis of bars for all values of some arrays: whole decades if logarithmic, from 0 if linear, up to 1 for fractions. */
 export function barScale(values: readonly ArrayLike<number>[], kind: 'log' | 'linear' | 'share' | 'signed'): Scale {
   if (kind === 'share') return makeScale('linear', 0, 1, 0, 1);
   const [low, high] = extent(values, kind === 'log');
@@ -20,7 +20,7 @@ export function barScale(values: readonly ArrayLike<number>[], kind: 'log' | 'li
   return makeScale('linear', 0, high > 0 ? high : 1, 0, 1);
 }
 
-/** Start and length of a bar as shares; null where there is no value. */
+/** Start and length of a bar as fractions; null if there is no value. */
 export function bar(scale: Scale, value: number): [number, number] | null {
   if (Number.isNaN(value)) return null;
   const clamp = (share: number) => Math.min(1, Math.max(0, share));

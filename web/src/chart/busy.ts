@@ -1,14 +1,14 @@
 /**
  * Whether charts in sight still wait for data or for their turn to be drawn; `performance.mark('charts-drawn')` when none does.
  *
- * The mark is set a frame late, when nothing more was asked for, and tells the time at which the last chart was shown.
+ * The mark is set one frame later, if nothing more was requested, with the time at which the last chart was shown.
  */
 
 let pending = 0;
 let drawn = 0;
 let wait = 0;
 
-/** Something is under way; call what comes back when it is done (more often does no harm). */
+/** Something is in progress; call the returned function when it is done (calling it again does no harm). */
 export function begin(): () => void {
   pending++;
   cancelAnimationFrame(wait);
@@ -25,7 +25,7 @@ export function count(): void {
   drawn++;
 }
 
-// Replies make components draw in the next frame; when that has come, what was drawn before is shown.
+// Replies make components draw in the next frame; once it has come, earlier drawings are on screen.
 function settle(): void {
   cancelAnimationFrame(wait);
   wait = requestAnimationFrame(() => {
@@ -39,11 +39,11 @@ function settle(): void {
   });
 }
 
-/** Beside slow charts what comes second is there soon all the same. */
+/** If charts are slow, secondary work does not wait longer than this. */
 const SECOND_MS = 300;
 const second = new Set<() => void>();
 
-/** Do what comes second when no chart is waited for any more, or soon all the same; the return value calls it off. */
+/** Do secondary work when no chart is pending any more, or after a short time; the return value cancels it. */
 export function afterCharts(later: () => void): () => void {
   const stop = () => {
     clearTimeout(timer);
@@ -58,7 +58,7 @@ export function afterCharts(later: () => void): () => void {
   return stop;
 }
 
-/** Do what can wait once no chart is waited for, but not before `ms` have passed; the return value calls it off. */
+/** Do work that can wait once no chart is pending, but not before `ms` have passed; the return value cancels it. */
 export function afterwards(ms: number, later: () => void): () => void {
   let timer = setTimeout(function look() {
     if (pending > 0) timer = setTimeout(look, 200);
@@ -71,7 +71,7 @@ type Job = () => void;
 const queue = new Map<object, { job: Job; done: () => void }>();
 let frame = 0;
 const BUDGET_MS = 24;
-/** Before anything was ever shown there is nothing to keep smooth, and each frame costs. */
+/** Before anything is shown there is nothing to keep smooth, and each frame costs time. */
 let budgetMs = 100;
 
 /** Draw in the next animation frame; a later job of the same owner replaces the earlier one. Long work is spread over frames. */
@@ -81,7 +81,7 @@ export function draw(owner: object, job: Job): void {
   frame ||= requestAnimationFrame(run);
 }
 
-/** Take back what an owner still wanted to draw. */
+/** Cancel what an owner still wanted to draw. */
 export function forget(owner: object): void {
   queue.get(owner)?.done();
   queue.delete(owner);

@@ -1,4 +1,4 @@
-/** A box that a canvas fills: its size, whether it is in sight, and drawing that takes turns with the other charts. */
+/** A box filled by a canvas: its size, whether it is in sight, and drawing in turn with the other charts. */
 import { draw, forget } from './busy';
 import { fit, watchSight, watchSize } from './sight';
 
@@ -8,7 +8,7 @@ export class CanvasBox {
   height = $state(0);
   inSight = $state(false);
 
-  /** Follow the box; the return value ends that. Call in an `$effect`. */
+  /** Follow the box; the return value stops it. Call in an `$effect`. */
   watch(box: Element): () => void {
     const stop = [
       watchSight(box, (now) => (this.inSight = now)),
@@ -23,7 +23,7 @@ export class CanvasBox {
     };
   }
 
-  /** Draw in one of the next frames, on a canvas as large as the box; replaces what was still waiting to be drawn. */
+  /** Draw in one of the next frames, on a canvas as large as the box; replaces a drawing that is still pending. */
   draw(canvas: HTMLCanvasElement, paint: (context: CanvasRenderingContext2D, width: number, height: number) => void): void {
     const { width, height } = this;
     draw(this, () => paint(fit(canvas, width, height), width, height));

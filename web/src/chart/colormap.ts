@@ -1,9 +1,9 @@
-/** From a share to a colour: one scale from little to much, one from below to above; both can be told apart by everyone. */
+/** Colour maps for values from 0 to 1, one sequential and one diverging; both are safe for colour-blind people. */
 import { packed, type Rgb } from './raster';
 
-// Viridis (Smith, van der Walt): even steps of lightness, also without red and green.
+// Viridis (Smith, van der Walt): even steps of lightness, for colour-blind people, too.
 const VIRIDIS = ['#440154', '#482878', '#3e4a89', '#31688e', '#26828e', '#1f9e89', '#35b779', '#6ece58', '#b5de2b', '#fde725'];
-// Blue to orange over grey: the two ends differ in hue and the middle is the page.
+// Blue to orange through grey: the two ends differ in hue and the middle is the colour of the page.
 const BELOW_ABOVE = {
   light: ['#123c7c', '#2f6fc0', '#86b3e6', '#dfddd7', '#f2b374', '#d9700a', '#8a3a00'],
   dark: ['#8fc1ff', '#4a8be0', '#2a4f84', '#3c3d42', '#85501c', '#e08a32', '#ffc98f'],
@@ -21,7 +21,7 @@ function table(stops: readonly string[]): Rgb[] {
 }
 
 export interface ColorMap {
-  /** Colour of a share from 0 to 1, as ImageData keeps it. */
+  /** Colour of a value from 0 to 1, as ImageData stores it. */
   at: (share: number) => number;
   css: (share: number) => string;
 }

@@ -1,4 +1,4 @@
-/** A chart as a file: PNG as on screen but larger, SVG with real lines and texts for papers. */
+/** A chart as a file: PNG as on screen but larger, SVG with real lines and text for papers. */
 import type { Ink } from './ink';
 import { drawPlot, frameOf, GHOST_ALPHA, GHOST_DASH, PARTIAL_DASH, partsOf, rawLines, type Axes, type Curve, type Frame } from './plot';
 import { lineName } from './readings';
@@ -136,7 +136,7 @@ export function toSvg({ title, curves, axes, ink, width, height }: Picture): str
   ].join('\n');
 }
 
-/** Hand a file to the browser's downloads. */
+/** Save a file through the browser. */
 export function save(blob: Blob | string, name: string): void {
   const link = document.createElement('a');
   const url = typeof blob === 'string' ? blob : URL.createObjectURL(blob);
@@ -146,7 +146,7 @@ export function save(blob: Blob | string, name: string): void {
   if (typeof blob !== 'string') setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** A key as a file name: letters, digits, dots and dashes. */
+/** A file name for a key: letters, digits, dots and dashes. */
 export function fileName(key: string, suffix: string): string {
   return `${key.replace(/[^\p{L}\p{N}.-]+/gu, '-').replace(/^[-.]+|-+$/g, '').slice(0, 80) || 'chart'}.${suffix}`;
 }

@@ -1,4 +1,4 @@
-/** A matrix as colours: rows x columns over an axis of steps that need not be even. */
+/** A matrix as colours: rows x columns over an axis of steps that need not be evenly spaced. */
 import { nearest } from './nearest';
 
 export interface Heat {
@@ -11,7 +11,7 @@ export interface Heat {
   color: (value: number, row: number, column: number) => number;
 }
 
-/** Which column each pixel shows: the nearest one. */
+/** The column that each pixel shows: the nearest one. */
 export function columnOf(xs: Float64Array, low: number, high: number, width: number): Int32Array {
   const out = new Int32Array(width);
   for (let px = 0; px < width; px++) out[px] = nearest(xs, low + ((px + 0.5) / width) * (high - low));

@@ -1,4 +1,4 @@
-/** What is drawn of a histogram: density in the axis' own space, the range that holds nearly all, quantiles. */
+/** Arithmetic for drawing histograms: density in the space of the axis, the range that holds nearly all values, quantiles. */
 import { lowerBound } from './nearest';
 
 export interface Histogram {
@@ -10,7 +10,7 @@ export interface Histogram {
   zeros: Float32Array;
   nonfinite: Float32Array;
   steps: Float64Array;
-  /** Bins of the user's own: as fine as they were made, and 0 is a value as any other. */
+  /** Bins chosen by the user: kept as fine as they are, and 0 is a value like any other. */
   own?: boolean;
 }
 
@@ -21,7 +21,7 @@ export function rowOf(h: Histogram, step: number): Float32Array {
   return h.counts.subarray(step * n, (step + 1) * n);
 }
 
-/** The bin a value lies in; the first or the last where it lies beyond. */
+/** The bin that holds a value; the first or the last if it lies beyond. */
 export function binAt(h: Histogram, value: number): number {
   const above = lowerBound(h.edges, value);
   return Math.max(0, Math.min(binsOf(h) - 1, h.edges[above] === value ? above : above - 1));
@@ -33,13 +33,13 @@ function sum(row: ArrayLike<number>): number {
   return total;
 }
 
-/** Value below which `share` of the mass lies, in proportion within its bin. `zero`: mass that sits exactly at 0. */
+/** Value below which `share` of the mass lies, interpolated within its bin. `zero`: the mass exactly at 0. */
 export function quantileOf(edges: ArrayLike<number>, row: ArrayLike<number>, share: number, zero = 0): number {
   const goal = share * (sum(row) + zero);
   let seen = 0;
   for (let i = 0; i < row.length; i++) {
     const [low, high, mass] = [edges[i]!, edges[i + 1]!, row[i]!];
-    // Zeros come where the axis passes 0: halfway through the bin around it, or between two bins.
+    // Zeros are counted where the axis passes 0: halfway through the bin around it, or between two bins.
     const passes = zero > 0 && low <= 0 && high > 0;
     if (passes) {
       const below = low < 0 ? (mass * -low) / (high - low) : 0;
@@ -55,7 +55,7 @@ export function quantileOf(edges: ArrayLike<number>, row: ArrayLike<number>, sha
   return edges[edges.length - 1] ?? 0;
 }
 
-/** Values that would fill less of the range from zero on than this are shown without zero. */
+/** If values would fill less than this share of a range that includes zero, zero is left out. */
 const NEEDLE = 0.25;
 
 /** The range that holds `share` of all values of all steps; a few strays would make the rest a needle. */
@@ -83,9 +83,9 @@ export function trimmed(h: Histogram, share = 0.999): [number, number] {
 /**
  * Shares of values in `n` columns of equal width on the axis (`bend` of a scale) from `low` to `high`.
  *
- * Bins are evenly wide in their logarithm: on a linear axis those around zero are needles, those far out are slabs. Each
- * gives its count to the columns it lies over, by how far; so an area is still a share of all values. Exact zeros have no width:
- * they count in the whole and are told in words.
+ * Bins have equal widths in the logarithm: on a linear axis those around zero are very narrow, those far out very wide. Each
+ * distributes its count over the columns it covers by overlap, so an area is still a fraction of all values. Exact zeros have no width:
+ * they count in the total and are reported in words.
  */
 export function columns(h: Histogram, step: number, bend: (value: number) => number, low: number, high: number, n: number): Float64Array {
   const row = rowOf(h, step);
@@ -104,7 +104,7 @@ export function columns(h: Histogram, step: number, bend: (value: number) => num
   return out;
 }
 
-/** How many columns suit so many values: few values in many columns are all noise. */
+/** How many columns suit this many values: few values in many columns would only show noise. */
 export function columnsFor(h: Histogram): number {
   if (h.own) return Math.min(200, Math.max(60, 2 * binsOf(h)));
   let most = 0;
@@ -122,7 +122,7 @@ export function fan(h: Histogram, shares: readonly number[]): Float32Array[] {
   );
 }
 
-/** Height that the tallest of most steps has: a step that is all in one bin must not flatten the others. */
+/** The usual height of the tallest column of a step, so that a step with everything in one bin does not flatten the others. */
 export function commonHeight(densities: readonly Float64Array[]): number {
   const tops = densities.map((row) => row.reduce((a, b) => Math.max(a, b), 0)).filter((top) => top > 0).sort((a, b) => a - b);
   return tops.length ? Math.min(tops[tops.length - 1]!, tops[Math.floor(tops.length / 2)]! * 2.5) : 1;

@@ -1,4 +1,4 @@
-/** The colours of the page as charts need them: read once a theme, as text for canvases and as numbers for pixels. */
+/** The colours of the page as charts need them: read once per theme, as text for canvases and as numbers for pixels. */
 import type { Rgb } from './raster';
 
 export interface Ink {
@@ -16,7 +16,7 @@ export interface Ink {
   dark: boolean;
 }
 
-/** #rgb, #rrggbb or rgb(…) to numbers; black when it is neither. */
+/** Parse #rgb, #rrggbb or rgb(…) into numbers; black if it is none of these. */
 export function parseColor(text: string): Rgb {
   const hex = /^#([0-9a-f]{6})/i.exec(text)?.[1] ?? /^#([0-9a-f]{3})$/i.exec(text)?.[1]?.replace(/./g, '$&$&');
   if (hex) return [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16)) as unknown as Rgb;
@@ -26,10 +26,10 @@ export function parseColor(text: string): Rgb {
 
 let known: { theme: string; ink: Ink } | null = null;
 
-/** Inks of the theme on screen; `theme` only tells when to read them again. */
+/** Colours of the theme on screen; `theme` only says when to read them again. */
 export function readInk(theme: string): Ink {
   if (known?.theme === theme) return known.ink;
-  // A token is the text of both themes; as the colour of an element it is the one that is shown.
+  // A token contains the colours of both themes; computed as the colour of an element, it is the one on screen.
   const probe = document.body.appendChild(document.createElement('i'));
   const style = getComputedStyle(probe);
   const get = (name: string) => {

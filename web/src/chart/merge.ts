@@ -1,4 +1,4 @@
-/** Two thinnings of one series into one: the overview outside of a window, the detail inside it. */
+/** Merges two thinned versions of one series: the overview outside a window, the detail inside it. */
 
 import type { Xs } from '../api/client';
 
@@ -8,11 +8,11 @@ export interface Points {
   x: Xs;
   /** As logged. */
   y: Ys;
-  /** The running mean; the same array as `y` where the values did not come with it; null where there is no smoothing. */
+  /** The moving average; the same array as `y` if the values did not come with it; null without smoothing. */
   smoothed: Ys | null;
 }
 
-/** The overview's points before and after the detail's, and the detail's in between: what is beside a window is there when it moves. */
+/** The overview's points before and after the detail's, and the detail's in between, so that the surroundings are there when the window moves. */
 export function mergeDetail(overview: Points, detail: Points): Points {
   const n = detail.x.length;
   if (n === 0) return overview;

@@ -1,4 +1,4 @@
-/** Which point of an ascending column lies nearest to x, and what a line's value is there. */
+/** Finds the point of an ascending column nearest to x. */
 
 /** Index of the first value that is not below `x`, in [start, end). */
 export function lowerBound(xs: ArrayLike<number>, x: number, start = 0, end = xs.length): number {
@@ -21,7 +21,7 @@ export function nearest(xs: ArrayLike<number>, x: number, start = 0, end = xs.le
   return x - xs[at - 1]! <= xs[at]! - x ? at - 1 : at;
 }
 
-/** Index of the step to show for a wished one: the last at or before it, the first where there is none; the last of all for null; -1 without steps. */
+/** Index of the step to show for a selected one: the last at or before it, otherwise the first; the last of all for null; -1 without steps. */
 export function shownStep(steps: ArrayLike<number>, wish: number | null): number {
   if (wish === null || !steps.length) return steps.length - 1;
   const at = lowerBound(steps, wish);

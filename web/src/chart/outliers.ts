@@ -1,11 +1,11 @@
-/** The range of y that a chart shows: all finite values, or the ordinary ones where the others would flatten them. */
+/** The range of y that a chart shows: all finite values, or only the ordinary ones if the others would flatten them. */
 
 const ENOUGH = 20_000; // values looked at for quantiles; more do not move them by a pixel
-/** Of a line, this much at either end of its values is not ordinary. */
+/** This fraction of the values at either end of a line is not ordinary. */
 const TAIL = 0.02;
-/** What is ordinary fills at least this share of an axis that shows everything. */
+/** Nothing is clipped if the ordinary values fill at least this fraction of an axis that shows everything. */
 const FLAT = 0.1;
-/** A line is not ordinary if it is so many times as large as the others of its key; of two lines nobody knows which is the odd one. */
+/** A line is not ordinary if it is this many times as large as the others of its key; with two lines, it is unclear which is the odd one. */
 const TIMES = 10;
 const TIMES_OF_TWO = 100;
 
@@ -35,16 +35,16 @@ export interface Span {
 export interface Range {
   low: number;
   high: number;
-  /** Runs or groups with values beyond. */
+  /** Runs or groups with values beyond the range. */
   beyond: ReadonlySet<string>;
 }
 
 /**
- * The range that shows what is ordinary. It is that of all values, unless those beyond would squeeze the ordinary ones into less than a
+ * The range of the ordinary values. It is that of all values, unless the others would squeeze the ordinary ones into less than a
  * tenth of the axis.
  *
- * Ordinary is the middle 96 % of each line, except of lines that are ten times as large as the median line of their key: runs that
- * diverged. Of two lines one must be a hundred times as large. Of a logarithmic axis (`positive`) shares are those of its decades.
+ * The middle 96 % of each line are ordinary, except in lines that are ten times as large as the median line of their key: runs that
+ * diverged. With two lines, one must be a hundred times as large. On a logarithmic axis (`positive`), fractions are of its decades.
  */
 export function ordinaryRange(spans: readonly Span[], positive = false): Range {
   const bend = positive ? Math.log10 : (value: number) => value;
@@ -57,9 +57,9 @@ export function ordinaryRange(spans: readonly Span[], positive = false): Range {
   const ordinary = middles.filter(({ key, middle }) => sizeOf(middle) <= limits.get(key)!).map(({ middle }) => middle);
   const [low, high] = [Math.min(...ordinary.map(([from]) => from)), Math.max(...ordinary.map(([, to]) => to))];
   const [height, whole] = [bend(high) - bend(low), bend(most) - bend(least)];
-  // A series that is nearly always the same tells by what it seldom is.
+  // If a series is nearly always the same, its rare values are what matters.
   if (!(height > 0) || height >= whole * FLAT) return { low: least, high: most, beyond: new Set() };
-  // A tenth more on either side: what lies just beyond is no outlier.
+  // A tenth more on either side, so that values just beyond are not clipped.
   const room = positive ? (high / low) ** 0.1 : (high - low) * 0.1;
   const from = Math.max(least, positive ? low / room : low - room);
   const to = Math.min(most, positive ? high * room : high + room);
@@ -69,7 +69,7 @@ export function ordinaryRange(spans: readonly Span[], positive = false): Range {
 /** The largest absolute value of a range. */
 const sizeOf = ([low, high]: readonly [number, number]) => Math.max(Math.abs(low), Math.abs(high));
 
-/** Up to which size the lines of each key are ordinary. */
+/** The size up to which the lines of each key are ordinary. */
 function sizeLimits(middles: readonly { key: string; middle: readonly [number, number] }[]): Map<string, number> {
   const sizes = new Map<string, number[]>();
   for (const { key, middle } of middles) {
@@ -85,10 +85,10 @@ function sizeLimits(middles: readonly { key: string; middle: readonly [number, n
   );
 }
 
-/** Shared by all lines: a thousand of them would leave a thousand arrays behind. */
+/** Shared by all lines, so that a thousand of them do not allocate a thousand arrays. */
 let scratch = new Float64Array(1024);
 
-/** The middle of a line's finite values (above 0 where `positive`), of an even sample where there are many. */
+/** The middle of a line's finite values (above 0 if `positive`), from an evenly spaced sample if there are many. */
 function middleOf(values: ArrayLike<number>, positive: boolean, most: number): [number, number] {
   const stride = Math.max(1, Math.ceil(values.length / most));
   const size = Math.ceil(values.length / stride);
@@ -99,13 +99,13 @@ function middleOf(values: ArrayLike<number>, positive: boolean, most: number): [
     const value = values[i]!;
     if (value - value === 0 && !(positive && value <= 0)) kept[n++] = value;
   }
-  // Of a line with few finite values the sample may have missed all.
+  // The sample may have missed the few finite values of a line.
   if (n === 0) return extent([values], positive);
   const sorted = kept.subarray(0, n).sort();
   return [quantile(sorted, TAIL), quantile(sorted, 1 - TAIL)];
 }
 
-/** Quantile of an ascending column, between neighbours in proportion. */
+/** Quantile of an ascending column, with linear interpolation. */
 export function quantile(sorted: ArrayLike<number>, share: number): number {
   const place = share * (sorted.length - 1);
   const below = Math.floor(place);

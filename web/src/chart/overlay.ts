@@ -1,4 +1,4 @@
-/** What lies above the lines of a chart: the crosshair with its dots, and the frame of a drag. */
+/** Draws above the lines of a chart: the crosshair with its dots, and the frame of a drag. */
 import type { Ink } from './ink';
 import type { Frame } from './plot';
 import type { Reading } from './readings';
@@ -16,7 +16,7 @@ export interface Drag {
 export interface Crosshair {
   /** In units of x. */
   at: number;
-  /** By this chart's own pointer, not by another's. */
+  /** Held by the pointer in this chart, not in another one. */
   held: boolean;
   readings: readonly Reading[];
   nearest: Reading | null;
@@ -24,7 +24,7 @@ export interface Crosshair {
 
 const MOST_DOTS = 40;
 
-/** The range that would be zoomed to if the pointer were let go now. */
+/** The range to zoom to if the pointer were released now. */
 export function drawDrag(context: CanvasRenderingContext2D, frame: Frame, { x0, y0, x1, y1, both }: Drag, look: Ink): void {
   const kind = dragKind(x1 - x0, y1 - y0, both);
   if (kind === 'none') return;

@@ -1,4 +1,4 @@
-/** One chart of lines: from curves and a window to pixels, and to the scales that the crosshair needs. */
+/** A chart of lines: from curves and a window to pixels, and to the scales that the crosshair needs. */
 import type { Ink } from './ink';
 import { parseColor } from './ink';
 import type { Xs } from '../api/client';
@@ -11,24 +11,24 @@ import { pixelRatio } from './sight';
 
 /** A line of a chart: points ascending in x. */
 export interface Curve {
-  /** The run (or group) it belongs to: what hovering and clicking tell. */
+  /** The run (or group) it belongs to, which hovering and clicking report. */
   id: string;
-  /** What was logged, where a chart has several keys. */
+  /** The key, if the chart has several. */
   key: string;
-  /** Pieces drawn and left out in turn, CSS pixels; null: solid. */
+  /** Dash pattern in CSS pixels; null: solid. */
   dash: readonly number[] | null;
   name: string;
   color: string;
   x: Xs;
   y: Ys;
-  /** The running mean, drawn in its place, with `y` faint behind; null: draw `y`; `y` itself: what was logged is not known. */
+  /** The moving average, drawn with `y` faintly behind it; null: draw `y`; `y` itself: the logged values are not known. */
   smoothed: Ys | null;
   /** The tail of an attempt that a later one replaced. */
   ghost: boolean;
   /** Lower and upper edge of a band around `y`. */
   low?: Ys;
   high?: Ys;
-  /** Of a group: how many of its runs count at each point, and how many there are. */
+  /** For a group: how many of its runs have a value at each point, and how many runs there are. */
   runs?: ArrayLike<number>;
   nRuns?: number;
 }
@@ -41,9 +41,9 @@ export interface Axes {
   /** Shown range of x; null: all of it. */
   xWindow: readonly [number, number] | null;
   yWindow: readonly [number, number] | null;
-  /** Ends of y that a person fixed, where it is not zoomed; null: by the values. */
+  /** Limits of y set by the user, used when not zoomed; null: from the values. */
   yLimits?: readonly [number | null, number | null];
-  /** Leave values beyond the axis that would flatten all others. */
+  /** Clip values that would flatten all others. */
   clipsOutliers: boolean;
   /** Show 0 although no value is near it: for amounts and percentages. */
   fromZero?: boolean;
@@ -59,16 +59,16 @@ export interface Frame {
   height: number;
   xTicks: Tick[];
   yTicks: Tick[];
-  /** How many runs or groups have values that were left beyond the axis as outliers. */
+  /** How many runs or groups have values that were clipped as outliers. */
   nBeyond: number;
 }
 
-/** Above so many curves the raw lines behind smoothed ones would only be fog. */
+/** With more curves, the raw lines behind smoothed ones would only be fog. */
 export const MOST_RAW = 40;
-/** Of attempts that were replaced: fine dots, unlike the dashes of keys, dark enough to be followed on either theme. */
+/** For replaced attempts: fine dots, unlike the dashes of keys, dark enough to follow in both themes. */
 export const GHOST_DASH = [2, 2];
 export const GHOST_ALPHA = 0.7;
-/** Of groups where runs are missing. */
+/** For groups where runs are missing. */
 export const PARTIAL_DASH = [4, 3];
 const GAP = 6;
 const BOTTOM = 20;
@@ -77,7 +77,7 @@ const RIGHT = 8;
 
 export const showsRaw = (curves: readonly Curve[]) => curves.length <= MOST_RAW;
 
-/** What is drawn as a curve's line. */
+/** The values drawn as a curve's line. */
 export const shown = (curve: Curve) => curve.smoothed ?? curve.y;
 
 /** Whether there is something to draw faintly behind the line. */
@@ -86,7 +86,7 @@ const hasRaw = (curve: Curve) => curve.smoothed !== null && curve.smoothed !== c
 /** Raw lines behind smoothed ones, from the back to the front. */
 export const rawLines = (curves: readonly Curve[]) => (showsRaw(curves) ? curves.filter(hasRaw) : []);
 
-/** A curve's line in two: where it is whole, and where runs are missing of a group (dashed). The line is NaN where it is the other. */
+/** Split a curve's line in two: where it is complete, and where runs of a group are missing (dashed). Each is NaN where the other is drawn. */
 export function partsOf(curve: Curve): { whole: Ys; partial: Ys | null } {
   const line = shown(curve);
   const { runs, nRuns = 1 } = curve;
@@ -99,7 +99,7 @@ export function partsOf(curve: Curve): { whole: Ys; partial: Ys | null } {
   return partial.every(Number.isNaN) ? { whole: line, partial: null } : { whole, partial };
 }
 
-/** Full range of x over all curves; [NaN, NaN] when there is no point. */
+/** Full range of x over all curves; [NaN, NaN] if there are no points. */
 export function xExtent(curves: readonly Curve[], positive = false): [number, number] {
   let low = Infinity;
   let high = -Infinity;
@@ -112,7 +112,7 @@ export function xExtent(curves: readonly Curve[], positive = false): [number, nu
   return low <= high ? [low, high] : [NaN, NaN];
 }
 
-/** Of a value: what an f32 tells apart, four times over; and an f64 after some arithmetic. */
+/** Relative differences that are only rounding: four times the resolution of an f32, and of an f64 after some arithmetic. */
 const F32_STEP = 2 ** -22;
 const F64_STEP = 2 ** -44;
 
@@ -148,7 +148,7 @@ function drawnRange(curves: readonly Curve[], axes: Axes): Range {
   return { low, high, beyond: new Set() };
 }
 
-/** The range with the ends that a person fixed. What would be no range, or none that the axis can show, is left out. */
+/** Apply the limits set by the user; limits that make no valid range on this axis are ignored. */
 function limited(axes: Axes, [low, high]: [number, number]): [number, number] {
   const usable = (end: number | null | undefined) => typeof end === 'number' && !(axes.y === 'log' && end <= 0);
   const [from, to] = axes.yLimits ?? [null, null];
@@ -176,7 +176,7 @@ export function frameOf(
   const [y0, y1] = axes.yWindow ?? limited(axes, padded(axes, range));
   const plotHeight = Math.max(10, height - TOP - BOTTOM);
   const y = makeScale(axes.y, y0, y1, TOP + plotHeight, TOP);
-  // Where nothing that was logged is a number, no number beside the axis would mean anything.
+  // If no logged value is finite, labels on the axis would be meaningless.
   const isEmpty = curves.length > 0 && !axes.yWindow && Number.isNaN(range.low);
   const yTicks = isEmpty ? [] : y.ticks(Math.max(3, Math.min(9, Math.round(plotHeight / 38))));
   const left = Math.ceil(Math.max(16, ...yTicks.map((tick) => measure(tick.text)))) + GAP;
@@ -187,7 +187,7 @@ export function frameOf(
   return { x, y, left, top: TOP, width: plotWidth, height: plotHeight, xTicks, yTicks, nBeyond: axes.yWindow ? 0 : range.beyond.size };
 }
 
-// Charts are drawn one after the other and mostly have one size, so they share their pixels.
+// Charts are drawn one after the other and mostly have the same size, so they share one pixel buffer.
 let canvasPixels: Raster | null = null;
 
 function rasterOf(width: number, height: number): Raster {
@@ -195,7 +195,7 @@ function rasterOf(width: number, height: number): Raster {
   return canvasPixels;
 }
 
-/** Draw all but the crosshair. `lit`: the one curve that stands out; `mark`: x of the selected step. */
+/** Draw everything except the crosshair. `lit`: the highlighted curve; `mark`: x of the selected step. */
 export function drawPlot(
   context: CanvasRenderingContext2D,
   curves: readonly Curve[],
@@ -227,7 +227,7 @@ export function drawPlot(
   drawLone(context, curves, frame);
 }
 
-/** A series of one point has no line: it is a dot that can be seen. */
+/** A series of one point has no line; draw a visible dot. */
 function drawLone(context: CanvasRenderingContext2D, curves: readonly Curve[], frame: Frame): void {
   for (const curve of curves) {
     if (curve.x.length !== 1) continue;
@@ -295,7 +295,7 @@ function drawTexts(context: CanvasRenderingContext2D, frame: Frame, ink: Ink): v
   for (const tick of frame.xTicks) {
     const at = frame.x.at(tick.value);
     const half = context.measureText(tick.text).width / 2;
-    // At the edges the text is moved inwards, not cut.
+    // At the edges the text is moved inwards rather than cut.
     const middle = Math.min(Math.max(at, half), frame.left + frame.width + RIGHT - half);
     if (middle - half < free) continue;
     context.textAlign = 'center';
@@ -305,7 +305,7 @@ function drawTexts(context: CanvasRenderingContext2D, frame: Frame, ink: Ink): v
   }
 }
 
-/** Where NaN and infinities are: triangles at the edge that they left through, at most one every few pixels. */
+/** Mark NaN and infinities with triangles at the edge, at most one every few pixels. */
 function drawMarkers(context: CanvasRenderingContext2D, curves: readonly Curve[], frame: Frame): void {
   const taken = new Set<number>();
   for (const curve of curves) {

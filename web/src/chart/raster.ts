@@ -1,4 +1,4 @@
-/** Lines and bands painted straight into pixels: a thousand series of a thousand points in tens of milliseconds. */
+/** Lines and bands painted directly into pixels: a thousand series of a thousand points in tens of milliseconds. */
 
 import type { Scale } from './scale';
 
@@ -13,7 +13,7 @@ export interface Raster {
   /** RGBA, opaque. */
   readonly pixels: Uint32Array;
   readonly image: ImageData;
-  /** Per column: the highest and lowest y of the line now painted, and its steepness. */
+  /** Per column: the highest and lowest y of the current line, and its slope. */
   readonly top: Float32Array;
   readonly bottom: Float32Array;
   readonly steep: Float32Array;
@@ -27,7 +27,7 @@ export interface Stroke {
   /** In device pixels. */
   width: number;
   alpha: number;
-  /** Device pixels of x drawn and left out in turn. */
+  /** Device pixels of x drawn and left out alternately. */
   dash?: readonly number[] | null;
 }
 
@@ -80,14 +80,14 @@ export function vertical(raster: Raster, x: number, color: Rgb): void {
 /** Mix a colour over one pixel; `share` from 0 to 256. */
 function blend(pixels: Uint32Array, at: number, redBlue: number, green: number, share: number): void {
   const old = pixels[at]!;
-  // Two channels share one multiplication. A whole number, or blue's fraction would spill into red.
+  // Two channels share one multiplication. It must be an integer, or the fraction of blue would spill into red.
   const cover = share | 0;
   const mixedRedBlue = ((old & 0xff00ff) * (256 - cover) + redBlue * cover) >>> 8;
   const mixedGreen = ((old & 0x00ff00) * (256 - cover) + green * cover) >>> 8;
   pixels[at] = (0xff000000 | (mixedRedBlue & 0xff00ff) | (mixedGreen & 0x00ff00)) >>> 0;
 }
 
-/** Paint a line; gaps (NaN, infinities, what the axis cannot show) split it, a point between two gaps becomes a dot. */
+/** Paint a line; gaps (NaN, infinities, values that the axis cannot show) split it, and a point between two gaps becomes a dot. */
 export function strokeLine(raster: Raster, line: Line, xScale: Scale, yScale: Scale, stroke: Stroke): void {
   const { width, top, bottom, steep } = raster;
   const { x, y, start, n } = line;
@@ -132,7 +132,7 @@ export function strokeLine(raster: Raster, line: Line, xScale: Scale, yScale: Sc
         if (column > last) {
           top[column] = a;
           bottom[column] = b;
-          // A piece that only starts in this column says little of its slope; the line's own is the better measure.
+          // A piece that only starts in this column says little about its slope; the slope of the line is a better measure.
           steep[column] = rise;
           if (column < first) first = column;
           last = column;
@@ -162,7 +162,7 @@ function paintSpans(raster: Raster, first: number, last: number, { color, width,
     if (gaps && gaps[column % gaps.length]) continue;
     const rise = bottom[column]! - top[column]!;
     const gentle = rise < 1 ? rise : 1;
-    // Half the height of a slanted line, and how far its edge is spread over the column.
+    // Half the height of a slanted line, and how far its edge spreads over the column.
     const half = 0.5 * width * Math.sqrt(1 + gentle * gentle);
     const spread = rise < 2 ? rise : 2;
     const ramp = spread > 1 ? spread : 1;
@@ -172,7 +172,7 @@ function paintSpans(raster: Raster, first: number, last: number, { color, width,
     let end = Math.ceil(lower + ramp / 2);
     if (row < 0) row = 0;
     if (end > height) end = height;
-    // Between its edges a line covers its pixels wholly.
+    // Between its edges a line covers its pixels completely.
     const inner = Math.max(row, Math.ceil(upper + ramp / 2 - 0.5));
     const rim = Math.min(end, Math.floor(lower - ramp / 2 + 0.5));
     for (let at = row * columns + column; row < end; row++, at += columns) {

@@ -1,4 +1,4 @@
-/** What the curves say at one x: the rows of a tooltip, sorted, with the one nearest to the pointer. */
+/** The values of the curves at one x: the rows of a tooltip, sorted, with the one nearest to the pointer. */
 import { nearest } from './nearest';
 import { shown, type Curve, type Frame } from './plot';
 
@@ -7,27 +7,27 @@ export interface Reading {
   /** Index of the point in the curve. */
   at: number;
   x: number;
-  /** As logged; null where only the running mean is known. */
+  /** As logged; null if only the moving average is known. */
   value: number | null;
-  /** As drawn: the running mean where there is one. */
+  /** As drawn: the moving average if there is one. */
   smoothed: number;
-  /** How many of a group's runs it is of, and of how many, where some are missing. */
+  /** If runs of a group are missing: how many have a value, and how many there are. */
   of: readonly [number, number] | null;
   /** CSS pixels. */
   px: number;
   py: number;
 }
 
-/** Names a line among all of a chart. */
+/** Identifies a line among all of a chart. */
 export const lineName = (id: string, key: string) => `${id}\n${key}`;
 
 export type TooltipSort = 'default' | 'descending' | 'ascending' | 'nearest' | 'name';
 export const TOOLTIP_SORTS: readonly TooltipSort[] = ['descending', 'ascending', 'nearest', 'name', 'default'];
 
-/** How far, in pixels, a curve's end may be from x and still be told of. */
+/** A curve is listed if its end is within this many pixels of x. */
 const REACH_PX = 24;
 
-/** The value of every curve near `x`; curves that end before or begin after it are left out. Ghosts tell nothing. */
+/** The value of every curve near `x`; curves that end before or begin after it are left out, and so are ghosts. */
 export function readingsAt(curves: readonly Curve[], x: number, frame: Frame): Reading[] {
   const found: Reading[] = [];
   const px = frame.x.at(x);
@@ -46,7 +46,7 @@ export function readingsAt(curves: readonly Curve[], x: number, frame: Frame): R
   return found;
 }
 
-/** The reading whose point is nearest to a height; null when there is none. */
+/** The reading whose point is nearest to a height; null if there is none. */
 export function nearestReading(readings: readonly Reading[], py: number): Reading | null {
   let best: Reading | null = null;
   let distance = Infinity;

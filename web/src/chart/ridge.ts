@@ -1,4 +1,4 @@
-/** Histograms over steps as ridge lines: one behind the other, the newest in front. */
+/** Histograms over steps as ridge lines, one behind the other, the newest in front. */
 import type { Ink } from './ink';
 import { columns, columnsFor, commonHeight, type Histogram } from './histogram';
 import { makeScale, type Scale, type ScaleKind } from './scale';
@@ -21,7 +21,7 @@ const RIGHT = 52;
 const BOTTOM = 20;
 const SPARE = 3;
 
-/** Height of a ridge as a share of what most have: the few that are much taller grow ever slower, to at most twice that. */
+/** Height of a ridge relative to the usual one; the few that are much taller are compressed, to at most twice that. */
 const tamed = (share: number) => (share <= 1 ? share : 2 - 1 / share);
 
 export function ridgeFrame(h: Histogram, kind: ScaleKind, range: readonly [number, number], width: number, height: number): RidgeFrame {
@@ -31,7 +31,7 @@ export function ridgeFrame(h: Histogram, kind: ScaleKind, range: readonly [numbe
   const x = makeScale(kind, range[0], range[1], LEFT, LEFT + w);
   const shares = Array.from(h.steps, (_, step) => columns(h, step, x.bend, range[0], range[1], columnsFor(h)));
   const most = commonHeight(shares);
-  // Ridges overlap: each is as tall as four of their distances, but no more than a third of the chart.
+  // Ridges overlap: each may be four times as tall as their spacing, but at most a third of the chart.
   const rise = Math.min(room / 3, Math.max(18, (4 * room) / Math.max(n, 4)));
   const outlines = shares.map((row) => row.map((share) => tamed(share / most) * rise));
   const first = firstBaseline(outlines.map((row) => row.reduce((a, b) => Math.max(a, b), 0)), room);
@@ -39,7 +39,7 @@ export function ridgeFrame(h: Histogram, kind: ScaleKind, range: readonly [numbe
   return { x, left: LEFT, top: 0, width: w, height: room, baselines: outlines.map((_, i) => first + i * gap), outlines };
 }
 
-/** The highest place of the first baseline at which no ridge reaches beyond the top; the last baseline is the floor. */
+/** The highest position of the first baseline at which no ridge reaches beyond the top; the last baseline is the bottom. */
 export function firstBaseline(heights: readonly number[], room: number): number {
   const last = heights.length - 1;
   if (last < 1) return room;
@@ -47,7 +47,7 @@ export function firstBaseline(heights: readonly number[], room: number): number 
   return Math.min(room, Math.max(SPARE, ...wants));
 }
 
-/** Which step a height points at: the ridge whose baseline is nearest, a little below. */
+/** The step that a height points at: the ridge whose baseline is nearest, slightly below. */
 export function ridgeAt(frame: RidgeFrame, y: number): number {
   const { baselines } = frame;
   if (!baselines.length) return -1;
@@ -60,7 +60,7 @@ export function ridgeColor(share: number, isDark: boolean): string {
   return sequential.css(isDark ? 0.45 + 0.5 * share : 0.55 - 0.5 * share);
 }
 
-/** `lit`: the step that stands out. */
+/** `lit`: the highlighted step. */
 export function drawRidges(context: CanvasRenderingContext2D, frame: RidgeFrame, ink: Ink, lit: number): void {
   const surface = `rgb(${ink.surface.join(' ')})`;
   context.lineJoin = 'round';

@@ -6,7 +6,7 @@ export type ScaleKind = 'linear' | 'log' | 'symlog' | 'time';
 
 export interface Scale {
   readonly kind: ScaleKind;
-  /** Values at the two ends. */
+  /** Values at both ends. */
   readonly low: number;
   readonly high: number;
   /** Value to pixel. Values that the axis cannot show (0 on a logarithmic one) give NaN. */
@@ -47,7 +47,7 @@ function bends(kind: ScaleKind, low: number, high: number): [(v: number) => numb
 export function makeScale(kind: ScaleKind, low: number, high: number, from: number, to: number): Scale {
   const [bend, unbend] = bends(kind, low, high);
   const start = bend(low);
-  // Halves, because the distance between the largest floats is none.
+  // Halves, because the difference of the largest floats would overflow.
   const factor = (to - from) / 2 / (bend(high) / 2 - start / 2);
   const offset = from - factor * start;
   return {
@@ -70,10 +70,10 @@ function ticksOf(kind: ScaleKind, low: number, high: number, count: number): Tic
   return evenTicks(low, high, count);
 }
 
-/** More digits than this are not read but compared. */
+/** Longer numbers are too long to read; only their difference is shown. */
 const MOST_DIGITS = 6;
 
-/** Evenly spread ticks: where their texts would be long, the roundest is told in full and the others by their distance from it. */
+/** Evenly spaced ticks: if their labels would be long, the roundest is written in full and the others as differences from it. */
 function evenTicks(low: number, high: number, count: number): Tick[] {
   const values = linearTicks(low, high, count);
   const step = values.length > 1 ? niceStep(high - low, count) : high - low;

@@ -8,7 +8,7 @@ const sized = new Map<Element, Sized>();
 let eyes: IntersectionObserver | undefined;
 let rulers: ResizeObserver | undefined;
 
-/** Be told whether an element is in sight (or within a little of it): now, not a frame later, and whenever that changes. */
+/** Report whether an element is in sight or nearly so: at once, not a frame later, and whenever it changes. */
 export function watchSight(element: Element, tell: Seen): () => void {
   eyes ??= new IntersectionObserver(
     (entries) => {
@@ -26,14 +26,14 @@ export function watchSight(element: Element, tell: Seen): () => void {
   };
 }
 
-/** Be told the inner size, in CSS pixels, of an element without padding: now, not a frame later, and whenever it changes. */
+/** Report the inner size, in CSS pixels, of an element without padding: at once, not a frame later, and whenever it changes. */
 export function watchSize(element: Element, tell: Sized): () => void {
   rulers ??= new ResizeObserver((entries) => {
     for (const entry of entries) sized.get(entry.target)?.(entry.contentRect.width, entry.contentRect.height);
   });
   sized.set(element, tell);
   rulers.observe(element);
-  // Of these one is without scrollbars, the other not rounded up.
+  // clientWidth excludes scrollbars, getBoundingClientRect is not rounded up.
   const box = element.getBoundingClientRect();
   tell(Math.min(element.clientWidth, box.width), Math.min(element.clientHeight, box.height));
   return () => {
@@ -42,7 +42,7 @@ export function watchSize(element: Element, tell: Sized): () => void {
   };
 }
 
-/** Make a canvas `width` x `height` CSS pixels large at the screen's resolution; its context, scaled to CSS pixels. */
+/** Size a canvas to `width` x `height` CSS pixels at the screen's resolution; returns its context, scaled to CSS pixels. */
 export function fit(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
   const ratio = pixelRatio();
   const [w, h] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];

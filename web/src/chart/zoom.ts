@@ -3,7 +3,7 @@ import type { Scale } from './scale';
 
 export type Window = readonly [number, number] | null;
 
-/** A drag from one corner to the other: sideways zooms x, upright zooms y, with Shift or both ways long both. */
+/** A drag from one corner to the other: horizontally zooms x, vertically y, with Shift or if long in both directions both. */
 export function dragKind(dx: number, dy: number, both: boolean): 'none' | 'x' | 'y' | 'box' {
   const [across, down] = [Math.abs(dx), Math.abs(dy)];
   if (Math.max(across, down) < 5) return 'none';
@@ -44,6 +44,6 @@ function inside(low: number, high: number, whole: readonly [number, number]): Wi
   const to = Math.min(high, whole[1]);
   const span = whole[1] - whole[0];
   if (from <= whole[0] + span * 1e-9 && to >= whole[1] - span * 1e-9) return null;
-  // Closer than the numbers can tell apart, or outside of everything: back to the whole.
+  // Closer than the numbers can resolve, or outside of everything: back to the whole extent.
   return to - from > Math.max(Math.abs(to), Math.abs(from)) * 1e-12 ? [from, to] : null;
 }

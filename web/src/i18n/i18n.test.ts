@@ -9,7 +9,7 @@ function leaves(value: unknown, path = ''): Leaf[] {
   return Object.entries(value).flatMap(([name, inner]) => leaves(inner, `${path}.${name}`));
 }
 
-/** A message as text, whatever it wants to be told. */
+/** A message as text, whatever arguments it takes. */
 function spoken(value: unknown): string {
   return typeof value === 'function' ? String((value as (...a: unknown[]) => unknown)('7', '9', '5', '4')) : String(value);
 }

@@ -4,7 +4,7 @@ import type { Messages } from './languages/en';
 export type { Messages };
 
 export interface Language {
-  /** As its speakers call it. */
+  /** Its name in the language itself. */
   name: string;
   /** For dates and for the browser: `zh-CN`. */
   locale: string;
@@ -18,7 +18,7 @@ export const LANGUAGES: ReadonlyMap<string, Language> = new Map(Object.entries(f
 
 export const ENGLISH = 'en';
 
-/** The first of the browser's languages that the page has. */
+/** The first of the browser's languages that the page supports. */
 export function preferred(wishes: readonly string[]): string {
   return wishes.map((wish) => wish.toLowerCase().split('-')[0]!).find((code) => LANGUAGES.has(code)) ?? ENGLISH;
 }

@@ -1,19 +1,19 @@
-/** Every number of the page as people read it: measured, counted, set, beside an axis, lengths of time, sizes. */
+/** Formats every number of the page: measured, counted, set by the user, on an axis, durations, sizes. */
 
-/** 1,234,567. The browser's own way loads the customs of all languages first, which takes longer than drawing a chart. */
+/** 1,234,567. The browser's formatter first loads the rules of all languages, which takes longer than drawing a chart. */
 export function thousands(whole: number | bigint | string): string {
   return String(whole).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
-/** A whole number that counts something: 1,234,567. */
+/** A count: 1,234,567. */
 export function count(value: number | bigint): string {
   return minus(thousands(value));
 }
 
 /**
- * A measured number: whole numbers whole, others with `digits` significant digits, of very large and small ones with an exponent.
+ * A measured number: integers in full, others with `digits` significant digits, very large and small ones with an exponent.
  *
- * Zeros at the end are digits that were measured: 0.5 stays 0.5, 0.50004 is 0.5000.
+ * Trailing zeros are kept only if digits were rounded away: 0.5 stays 0.5, 0.50004 is 0.5000.
  */
 export function number(value: number | bigint, digits = 4): string {
   if (typeof value === 'bigint' || Number.isSafeInteger(value)) return count(value);
@@ -26,12 +26,12 @@ export function number(value: number | bigint, digits = 4): string {
   return minus(Math.fround(Number(text)) === Math.fround(value) ? String(Number(text)) : text);
 }
 
-/** With a true minus sign. */
+/** Replace hyphens by minus signs. */
 export function minus(text: string): string {
   return text.replaceAll('-', '−');
 }
 
-/** A number that somebody set: every digit and nothing else, as seeds and learning rates are written. */
+/** A number that somebody set, such as a seed or a learning rate: every digit, without separators. */
 export function setting(value: number | bigint): string {
   if (typeof value === 'bigint' || Number.isSafeInteger(value)) return minus(String(value));
   if (!Number.isFinite(value)) return number(value);
@@ -39,7 +39,7 @@ export function setting(value: number | bigint): string {
   return minus(size >= 1e-4 && size < 1e15 ? String(value) : value.toExponential().replace('e+', 'e'));
 }
 
-/** What tells neighbours `step` apart: as many decimals as needed, large numbers with k, M, G, T. */
+/** A tick label: as many decimals as needed to distinguish neighbours at a distance of `step`, large numbers with k, M, G, T. */
 export function tickText(value: number, step: number): string {
   if (value === 0) return '0';
   const size = Math.abs(value);
@@ -63,7 +63,7 @@ function decimals(step: number): number {
   return Math.max(0, Math.min(8, Math.ceil(-Math.log10(Math.abs(step)) - 1e-9)));
 }
 
-/** How many digits of a value are in front of those that a step changes. */
+/** How many leading digits of a value a step does not change. */
 export function digitsBetween(size: number, step: number): number {
   return Math.ceil(Math.log10(size) - Math.log10(Math.abs(step)) - 1e-9);
 }
@@ -82,7 +82,7 @@ const DAY = 86_400;
 const two = (n: number) => String(n).padStart(2, '0');
 
 /**
- * A rounded length of time: "46 ms", "4.2 s", "3 min 05", "2 h 10", "3 d 4 h".
+ * A rounded duration: "46 ms", "4.2 s", "3 min 05", "2 h 10", "3 d 4 h".
  *
  * The twin of `duration` in text.py; tests/data/durations.json holds both to the same answers.
  */
@@ -100,7 +100,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** A length of time to the second, or in three digits where it is shorter: "42.1 ms", "3 min 05", "1 h 02 min 45"; what is 0 at the end is left out. */
+/** A duration to the second, or with three digits if it is shorter: "42.1 ms", "3 min 05", "1 h 02 min 45"; trailing zero parts are left out. */
 export function exactDuration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '';
   const size = Math.abs(seconds);
@@ -115,7 +115,7 @@ export function exactDuration(seconds: number): string {
   return `${sign}${minutes} min${rest ? ` ${two(rest)}` : ''}`;
 }
 
-/** Local clock time of Unix seconds, or the day where a day or more is the `step` to the next. */
+/** Local clock time of Unix seconds, or the date if the `step` is a day or more. */
 export function clockTime(seconds: number, step: number): string {
   const date = new Date(seconds * 1000);
   if (step >= DAY) return `${two(date.getMonth() + 1)}-${two(date.getDate())}`;

@@ -1,5 +1,5 @@
 /**
- * Names as people read them: in natural order, and with what is invisible in them made visible.
+ * Names for people to read: in natural order, with invisible characters made visible.
  *
  * The twin of text.py; tests/data/names.json holds both to the same answers.
  */
@@ -26,7 +26,7 @@ const HIDDEN =
 const PIECES = new RegExp(`(${SHOWN})|[${HIDDEN}]`, 'gu');
 const PLAIN = /^[ -~]*$/;
 
-/** Text in which controls, overrides of its direction and what has no width can be seen, and do nothing. */
+/** Text in which control characters, direction overrides and characters without width are shown and have no effect. */
 export function visible(text: string): string {
   if (PLAIN.test(text)) return text;
   return text.replace(PIECES, (piece: string, kept: string | undefined) => kept ?? `⟨U+${piece.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}⟩`);
@@ -34,30 +34,30 @@ export function visible(text: string): string {
 
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
-/** A name within other text: what is invisible is shown, and Hebrew or Arabic turns round nothing beside it. */
+/** A name within other text: invisible characters are shown, and Hebrew or Arabic does not reorder its surroundings. */
 export function legible(text: string): string {
   if (PLAIN.test(text)) return text;
   const told = visible(text);
   return RIGHT_TO_LEFT.test(told) ? `\u2068${told}\u2069` : told;
 }
 
-/** Text of several lines, of which none turns the direction of another; line breaks, tabs and plots of Braille dots stay. */
+/** Text of several lines, none of which affects the direction of another; line breaks, tabs and Braille plots are kept. */
 export function visibleLines(text: string): string {
   return PLAIN.test(text) ? text : text.replace(/[^\r\n\t\u2800]+/g, visible);
 }
 
-/** Text of several lines in one: a note in a cell. */
+/** Text of several lines joined into one, for a note in a cell. */
 export function oneLine(text: string): string {
   return legible(text.replace(/\s+/g, ' ').trim());
 }
 
-/** Sorts like a person: numbers by their size, whatever the case, letters with accents beside those without. */
+/** Compare in natural order: numbers by size, ignoring case, letters with accents beside those without. */
 export function byName(a: string, b: string): number {
   if (a === b) return 0;
   const [parts, others] = [partsOf(a), partsOf(b)];
   for (let i = 0; i < parts.length && i < others.length; i++) {
     const [one, other] = [parts[i]!, others[i]!];
-    // Every other part is a number, without its leading zeros.
+    // Every other part is a number without leading zeros.
     const order = (i % 2 && one.length - other.length) || compare(one, other);
     if (order) return order;
   }
@@ -83,7 +83,7 @@ function folded(text: string): string {
 
 const HIGH = /[\ud800-\uffff]/;
 
-/** By code points, as Python compares. */
+/** Compare by code points, as Python does. */
 function compare(a: string, b: string): number {
   if (a === b) return 0;
   if (!HIGH.test(a) || !HIGH.test(b)) return a < b ? -1 : 1;

@@ -1,4 +1,4 @@
-/** What a person does to runs: done at once, told in a toast, undone from there or with Ctrl+Z. Only deleting for good asks. */
+/** What the user does to runs: done at once, reported in a toast, undone from there or with Ctrl+Z. Only deleting for good asks first. */
 import { api, ApiError } from '../api/client';
 import type { EditRequest, Run } from '../api/schema.gen';
 import { i18n } from './i18n.svelte';
@@ -19,7 +19,7 @@ function forget(way: WayBack): void {
   if (at >= 0) waysBack.splice(at, 1);
 }
 
-/** Say that something was done, and offer to undo it. */
+/** Report that something was done, with a button to undo it. */
 function undoable(text: string, run: () => void): void {
   const way: WayBack = { toast: -1, run };
   const taken = () => {
@@ -34,7 +34,7 @@ export function canUndo(): boolean {
   return waysBack.length > 0;
 }
 
-/** Undo the latest thing that was done. */
+/** Undo the latest action. */
 export function undo(): void {
   const way = waysBack.pop();
   if (!way) return;
@@ -42,7 +42,7 @@ export function undo(): void {
   way.run();
 }
 
-/** Text of a failure for people; no reply at all has its own sentence. */
+/** The message of a failure; no reply at all has its own message. */
 export function sentence(error: unknown): string {
   if (error instanceof ApiError && error.message) return error.message;
   if (error instanceof ApiError) return i18n.t.shell.unreachable;
@@ -76,7 +76,7 @@ export async function archive(ids: readonly string[], on: boolean): Promise<void
   undoable(on ? t.runs.archivedDone(list.length) : t.runs.unarchivedDone(list.length), () => void edit({ runs: list, archived: !on }));
 }
 
-/** One note for all of them; the way back gives each its own again. */
+/** Give all of them one note; undoing restores each run's own. */
 export async function annotate(list: readonly Run[], notes: string): Promise<void> {
   const ids = list.map((run) => run.id);
   if (!(await edit({ runs: ids, notes })) || ids.length < 2) return;
@@ -85,11 +85,11 @@ export async function annotate(list: readonly Run[], notes: string): Promise<voi
   undoable(i18n.t.runs.annotated(ids.length), () => before.forEach((runs, old) => void edit({ runs, notes: old })));
 }
 
-/** Move runs to the trash; those that may still be written are only offered to be. */
+/** Move runs to the trash; for those that may still be written, ask first. */
 export async function remove(ids: readonly string[], force = false): Promise<void> {
   const list = [...ids];
   if (!list.length) return;
-  // The runs are out of sight already: undoing that waits until the server has deleted them.
+  // The runs are hidden already; undoing waits until the server has deleted them.
   let isUndone = false;
   const early = { toast: -1, run: () => (isUndone = true) };
   waysBack.push(early);
@@ -129,7 +129,7 @@ export async function copy(text: string): Promise<void> {
   }
 }
 
-/** Hand a text to the browser as a file. */
+/** Save a text as a file through the browser. */
 export function download(name: string, text: string, type: string): void {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(new Blob([text], { type }));

@@ -1,6 +1,6 @@
-/** Writes the selection as an address and reads it back, so that a link restores exactly what was shown. */
+/** Writes the selection into an address and reads it back, so that a link restores exactly what was shown. */
 
-/** Which runs are shown in charts: the newest few until someone chooses, a list, or all that match the filter; without those hidden by hand. */
+/** Which runs are shown in charts: the newest few until the user chooses, a list, or all that match the filter, except those hidden by hand. */
 export interface Shown {
   of: 'newest' | 'all' | readonly string[];
   except: readonly string[];
@@ -8,10 +8,10 @@ export interface Shown {
 
 export const NEWEST: Shown = { of: 'newest', except: [] };
 
-/** How the selected one of a kind is written into the query of an address, under the name of the kind. */
+/** How the selected thing of a kind is written into the query of an address, under the name of the kind. */
 interface Codec<T> {
   write: (value: T) => string;
-  /** Null where the text cannot be understood: then nothing of the kind is selected. */
+  /** Null if the text cannot be parsed: then nothing of the kind is selected. */
   read: (text: string) => T | null;
 }
 
@@ -21,11 +21,11 @@ const whole: Codec<number> = {
   read: (text) => (/^-?\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : null),
 };
 
-/** What can be selected, one row a kind. Null always means that nobody chose. */
+/** What can be selected, one row per kind. Null always means that nothing was chosen. */
 const KINDS = {
   /** The current run, which Overview, Console and Layers are about; null: the first shown one. */
   run: name,
-  /** Step that all views show; null: the latest there is. */
+  /** Step that all views show; null: the latest. */
   step: whole,
   /** Dotted path of a layer. */
   layer: name,
@@ -35,10 +35,10 @@ type Kind = keyof typeof KINDS;
 type Chosen = { [kind in Kind]: NonNullable<ReturnType<(typeof KINDS)[kind]['read']>> | null };
 
 export interface Selection extends Chosen {
-  /** Id of the view, as `views/registry.ts` has it; '' while nobody chose one: `home.ts` does, once the runs are known. */
+  /** Id of the view in `views/registry.ts`; '' until one is chosen, which `home.ts` does once the runs are known. */
   view: string;
   shown: Shown;
-  /** What else is in the address, by name: the filter of the runs, and what one view alone wants. */
+  /** Everything else in the address, by name: the filter of the runs and the settings of single views. */
   more: Readonly<Record<string, string>>;
 }
 
@@ -56,7 +56,7 @@ export function encode(s: Selection): string {
   return s.view + (text && `?${text}`) + fragment(s.shown);
 }
 
-// In the fragment, because a thousand ids make a line that servers and proxies refuse; the fragment never leaves the page.
+// In the fragment, because servers and proxies refuse a line with a thousand ids; the fragment never leaves the page.
 function fragment({ of, except }: Shown): string {
   const parts: string[] = [];
   if (of !== 'newest') parts.push(`show=${of === 'all' ? '*' : of.map(escaped).join(',')}`);
@@ -64,12 +64,12 @@ function fragment({ of, except }: Shown): string {
   return parts.length ? `#${parts.join('&')}` : '';
 }
 
-/** An id as part of the list: no comma, and not the star that stands for all. */
+/** Escape an id for the list: no comma, and not the star that stands for all. */
 function escaped(id: string): string {
   return encodeURIComponent(id).replaceAll('*', '%2A');
 }
 
-/** Read an address; what cannot be understood is left out. */
+/** Read an address; parts that cannot be parsed are ignored. */
 export function decode(url: URL, base: string): Selection {
   const path = url.pathname.startsWith(base) ? url.pathname.slice(base.length) : '';
   const isBare = !path && !url.hash && !url.searchParams.size;
@@ -93,7 +93,7 @@ function shownOf(hash: string): Shown {
     const ids = list.split(',').filter(Boolean);
     if (name === 'show') shown.of = list === '*' ? 'all' : ids.map(plain);
     else if (name === 'hide') shown.except = ids.map(plain);
-    // In links of older versions "#compare=*,a" is all but a.
+    // In links from older versions "#compare=*,a" means all but a.
     else if (name === 'compare' && ids[0] === '*') return { of: 'all', except: ids.slice(1).map(plain) };
     else if (name === 'compare') shown.of = ids.map(plain);
   }

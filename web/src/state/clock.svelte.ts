@@ -1,4 +1,4 @@
-/** The time as the page shows it: "3 minutes ago" moves on by itself. */
+/** The current time, updated so that "3 minutes ago" stays correct. */
 
 class Clock {
   /** Unix seconds. */

@@ -11,9 +11,9 @@ import { theme } from './theme.svelte';
 const MOST_KEPT = 3000;
 
 class Colours {
-  /** What runs are coloured by; null: each its own. */
+  /** What runs are coloured by; null: one colour per run. */
   by = $state<Field | null>(recall('colourBy', null));
-  /** Colours chosen by hand, by run. */
+  /** Colours chosen by the user, by run. */
   #chosen = $state.raw<Readonly<Record<string, string>>>(recall('ownColours', {}));
   /** The slot that a run had when it was last shown, so that it gets it back if it is free. */
   #last: ReadonlyMap<string, number> = new Map(recall<[string, number][]>('colours', []));
@@ -42,7 +42,7 @@ class Colours {
     return slot === undefined ? NO_COLOUR : ink(slot, theme.shown);
   }
 
-  /** That of its first run. */
+  /** The colour of its first run. */
   ofGroup(group: Group): string {
     return this.of(group.runs[0]?.id ?? '');
   }
@@ -61,7 +61,7 @@ class Colours {
   }
 }
 
-/** A colour for each run by its value of a field: a scale for many numbers, else one for each value. */
+/** A colour for each run by its value of a field: a scale for many numbers, otherwise one colour per value. */
 function colourBy(field: Field): ReadonlyMap<string, string> {
   const list = sortRuns([...runs.all.values()], [{ field, descending: false }]);
   const values = list.map((run) => valueOf(run, field));
@@ -69,7 +69,7 @@ function colourBy(field: Field): ReadonlyMap<string, string> {
   const order = new Map([...new Set(values.filter((v) => v !== undefined && v !== null))].map((v, i) => [v, i]));
   const low = numbers[0] ?? 0;
   const high = numbers.at(-1) ?? low;
-  // A handful of numbers are names (batch sizes); many are a scale.
+  // A handful of numbers are treated as names (batch sizes), many as a scale.
   const isScale = numbers.length > 0 && order.size > 6;
   return new Map(
     list.map((run, i) => {

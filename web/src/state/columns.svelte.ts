@@ -5,15 +5,15 @@ import { parseField } from './fields';
 import { i18n } from './i18n.svelte';
 import { keep, recall } from './stored';
 
-/** Shows the beginning of a title beside the arrow and the place of a sort. */
+/** Wide enough for the beginning of a title beside the arrow and the rank of a sort. */
 const LEAST_PX = 64;
 
 class Columns {
-  /** The chosen ones; null until someone chooses. */
+  /** The chosen columns; null until the user chooses. */
   chosen = $state.raw<readonly Field[] | null>(recall('columns', null));
   widths = $state.raw<Readonly<Record<Field, number>>>(recall('widths', {}));
   diffOnly = $state(recall('diffOnly', false));
-  /** Whether a run is shown beside the table where there is room. */
+  /** Whether a run is previewed beside the table if there is room. */
   preview = $state(recall('preview', true));
 
   set(fields: readonly Field[] | null): void {

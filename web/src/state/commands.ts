@@ -1,25 +1,25 @@
-/** Everything a person can do by name or key: the palette and the `?` overlay show this list, the keyboard runs it. */
+/** Every command with a name or a key: the palette and the `?` overlay list them, the keyboard runs them. */
 
 export interface Command {
   id: string;
-  /** Asked each time it is shown, so that it follows the language and the state. */
+  /** Called each time it is shown, so that it follows the language and the state. */
   title: () => string;
   /** Heading in the palette and the overlay. */
   section: () => string;
   /** "j", "shift+e", "mod+k" (mod: Ctrl, or Cmd on a Mac), "g c" (one after the other). */
   keys?: readonly string[];
-  /** What is done by mouse instead, as the `?` overlay tells it. */
+  /** The mouse gesture that does it instead, for the `?` overlay. */
   gesture?: () => string;
   run: () => void;
-  /** Whether it can be run now; always when absent. */
+  /** Whether it can be run now; always if missing. */
   when?: () => boolean;
-  /** False: a key only, not worth a line in the palette. */
+  /** False: only a key, not listed in the palette. */
   palette?: boolean;
 }
 
 const commands = new Map<string, Command>();
 
-/** Add commands; the return value takes them away again (give it back from an `$effect`). */
+/** Add commands; the return value removes them again (return it from an `$effect`). */
 export function register(...added: Command[]): () => void {
   for (const command of added) commands.set(command.id, command);
   return () => {
@@ -41,7 +41,7 @@ export function spell(event: KeyboardEvent): string {
   return `${mod ? 'mod+' : ''}${event.altKey ? 'alt+' : ''}${shift ? 'shift+' : ''}${key}`;
 }
 
-/** How a key is printed: "⌘K", "Ctrl K", "⇧E", "g c". */
+/** A key as text: "⌘K", "Ctrl K", "⇧E", "g c". */
 export function print(keys: string): string {
   const names: Record<string, string> = {
     mod: isMac ? '⌘' : 'Ctrl',
@@ -68,7 +68,7 @@ export function print(keys: string): string {
     .join(' ');
 }
 
-/** Whether a key press belongs to a field that is being typed in. */
+/** Whether a key press belongs to a text field. */
 export function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
@@ -78,7 +78,7 @@ export function isTyping(target: EventTarget | null): boolean {
 let started = '';
 let startedAt = 0;
 
-/** Run the command of a key press; true when there was one. */
+/** Run the command of a key press; true if there was one. */
 export function press(event: KeyboardEvent, now = performance.now()): boolean {
   if (event.defaultPrevented || event.isComposing) return false;
   const key = spell(event);

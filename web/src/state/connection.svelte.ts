@@ -1,4 +1,4 @@
-/** The connection to the server: what it serves, whether it answers, and the messages that keep the runs up to date. */
+/** The connection to the server: what it serves, whether it responds, and the messages that keep the runs up to date. */
 import { api } from '../api/client';
 import { listen, type Link } from '../api/live';
 import type { About } from '../api/schema.gen';
@@ -12,13 +12,13 @@ class Connection {
   /** Load the runs, which every view waits for, then follow their changes. */
   async start(): Promise<void> {
     await runs.refresh();
-    // After the requests of what waited for the runs.
+    // After the requests of components that waited for the runs.
     setTimeout(() => {
       void api.about().then((about) => (this.about = about), () => undefined);
       listen({
         link: (link) => {
           this.link = link;
-          // Whatever happened while the connection was lost is loaded now, not with the next message.
+          // Load what happened while the connection was lost now rather than with the next message.
           if (link === 'recovered' || runs.problem) void runs.refresh();
           if (link === 'connected' || link === 'recovered') void jobs.refresh().catch(() => undefined);
         },

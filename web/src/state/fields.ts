@@ -1,4 +1,4 @@
-/** What a run can be sorted, grouped and coloured by, and shown as a column: its own fields, a config key, a summary or the curve of a key. */
+/** What runs can be sorted, grouped and coloured by, and what a column can show: a field of the run, a config key, a summary or the curve of a key. */
 import { setting } from '../i18n/numbers';
 import { own } from '../api/own';
 import type { Run, Scalar } from '../api/schema.gen';
@@ -30,13 +30,13 @@ export function summaryField(key: string, part: Part = 'value'): Field {
   return part === 'value' ? `summary:${key}` : `summary.${part}:${key}`;
 }
 
-/** A value that somebody set, as people read it. */
+/** Format a value that somebody set. */
 export function valueText(value: Scalar | undefined, missing = '–'): string {
   if (value === undefined || value === null) return missing;
   return isNumeric(value) ? setting(value) : legible(String(value));
 }
 
-/** The value of a field, of a curve the headline number of its key; undefined where the run has none. */
+/** The value of a field (for a curve, the headline number of its key); undefined if the run has none. */
 export function valueOf(run: Run, field: Field): Scalar | undefined {
   const parsed = parseField(field);
   if (!parsed) return undefined;
@@ -68,7 +68,7 @@ export interface Sort {
   descending: boolean;
 }
 
-/** Numbers before texts, these in natural order; what is missing or NaN is last in either direction. */
+/** Numbers before strings, strings in natural order; missing values and NaN last in either direction. */
 export function compareValues(a: Scalar | undefined, b: Scalar | undefined, descending: boolean): number {
   const [emptyA, emptyB] = [isEmpty(a), isEmpty(b)];
   if (emptyA || emptyB) return Number(emptyA) - Number(emptyB);
@@ -79,7 +79,7 @@ export function compareValues(a: Scalar | undefined, b: Scalar | undefined, desc
   return descending ? -order : order;
 }
 
-/** A truth value is 0 or 1. */
+/** Booleans count as 0 or 1. */
 function ordinal(value: Scalar | undefined): number | bigint {
   return isNumeric(value) ? value : Number(value);
 }
@@ -101,7 +101,7 @@ export function sortRuns(runs: readonly Run[], sorts: readonly Sort[]): Run[] {
 }
 
 export interface Group {
-  /** The values that its runs share, as one text: unique, and the key of what is folded. */
+  /** The values that its runs share, as one string: unique, and the key under which folding is remembered. */
   id: string;
   values: (Scalar | undefined)[];
   runs: Run[];

@@ -2,7 +2,7 @@
 import type { Run } from '../api/schema.gen';
 import type { Selection } from './address';
 
-/** The overview of the run that is running, or of the only one there is; else the table of runs. */
+/** The overview of the only running run, or of the only run; otherwise the table of runs. */
 export function homeOf(all: Iterable<Run>): Partial<Selection> {
   const kept = [...all].filter((run) => !run.archived);
   const running = kept.filter((run) => run.state === 'running');

@@ -1,4 +1,4 @@
-/** The language of the page: the browser's, unless the person chose one. */
+/** The language of the page: the browser's, unless the user chose one. */
 import { ENGLISH, LANGUAGES, preferred, type Language, type Messages } from '../i18n/languages';
 import { keep, recall } from './stored';
 
@@ -15,7 +15,7 @@ class I18n {
   /** The messages: `i18n.t.runs.title`. */
   readonly t: Messages = $derived(this.language.messages);
   readonly locale: string = $derived(this.language.locale);
-  /** The code of the language after this one, which the button chooses. */
+  /** The code of the next language, which the button switches to. */
   readonly next: string = $derived.by(() => {
     const codes = [...LANGUAGES.keys()];
     return codes[(codes.indexOf(this.code) + 1) % codes.length]!;

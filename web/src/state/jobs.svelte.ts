@@ -1,4 +1,4 @@
-/** Long work of the server: what there is and how far it is. The live channel tells of every change. */
+/** Long-running jobs on the server and their progress. The live channel reports every change. */
 import { api } from '../api/client';
 import type { ExportRequest, Job } from '../api/schema.gen';
 import { legible } from '../i18n/text';
@@ -7,13 +7,13 @@ import { complain, toast } from './toasts.svelte';
 
 class JobsState {
   #all = $state.raw<ReadonlyMap<string, Job>>(new Map());
-  /** Begun from this page, whose end is worth a message. */
+  /** Started from this page, so that their end is worth a message. */
   readonly #ours = new Set<string>();
 
   /** Newest first. */
   list = $derived([...this.#all.values()].sort((a, b) => b.created - a.created));
   running = $derived(this.list.filter(isRunning));
-  /** How much of what runs is done, from 0 to 1; null while nobody knows. */
+  /** Progress of all running jobs, from 0 to 1; null if unknown. */
   share = $derived.by(() => {
     const known = this.running.filter((job) => job.total > 0);
     return known.length ? known.reduce((sum, job) => sum + job.done / job.total, 0) / this.running.length : null;
@@ -32,7 +32,7 @@ class JobsState {
     if (job.state === 'failed') complain(i18n.t.jobs.failed(legible(job.error)));
   }
 
-  /** Ask for all: after the page was opened, or the server was out of reach. */
+  /** Load all jobs: when the page opens, or after the server could not be reached. */
   async refresh(): Promise<void> {
     const { jobs } = await api.jobs();
     this.#all = new Map(jobs.map((job) => [job.id, job]));
@@ -41,7 +41,7 @@ class JobsState {
   async export(request: ExportRequest): Promise<Job> {
     const job = await api.export(request);
     this.#ours.add(job.id);
-    this.hear(this.#all.get(job.id) ?? job); // its end may have been told before its beginning came back
+    this.hear(this.#all.get(job.id) ?? job); // its end may have been reported before its beginning
     return job;
   }
 
@@ -54,7 +54,7 @@ export function isRunning(job: Job): boolean {
   return job.state === 'waiting' || job.state === 'running';
 }
 
-/** Save the file that a job made. */
+/** Save the file that a job wrote. */
 export function save(job: Job): void {
   const link = document.createElement('a');
   link.href = api.jobFile(job.id);

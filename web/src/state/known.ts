@@ -1,4 +1,4 @@
-/** The keys that runs have, and which of them a name in a filter stands for. The twin of store/query/known.py. */
+/** The keys of the runs, and which of them a name in a filter stands for. The twin of store/query/known_keys.py. */
 
 /** In the order of `Summary`. */
 export const PARTS = ['last', 'min', 'max', 'value'];
@@ -16,9 +16,9 @@ export function partOf(name: string): [string, number] | null {
 }
 
 /**
- * The keys that a name may stand for: the key of that name, else those that end with it.
+ * The keys that a name may stand for: the key with that name, otherwise those that end with it.
  *
- * `lr` is the key `lr`, else `optimizer.lr` and `train/lr`. `loss.min` is the key of that name, else the smallest value of what
+ * `lr` is the key `lr`, otherwise `optimizer.lr` and `train/lr`. `loss.min` is the key with that name, otherwise the smallest value of what
  * `loss` stands for.
  */
 export function findKeys({ config, series }: Known, name: string): string[] {

@@ -1,4 +1,4 @@
-/** Which runs are listed, in the table and beside the views, and in what order: filter, sorting, grouping, pins. */
+/** Which runs are listed in the table and in the list beside the views, and in what order: filter, sorting, grouping, pins. */
 import type { Run } from '../api/schema.gen';
 import { sortRuns, summaryKeys, type Field, type Sort } from './fields';
 import type { Known } from './known';
@@ -13,11 +13,11 @@ class Listing {
   pinned = $state.raw<ReadonlySet<string>>(new Set(recall<string[]>('pinned', [])));
   withArchived = $state(false);
 
-  /** The keys that names in the filter may stand for; null until they have come. */
+  /** The keys that names in the filter may stand for; null until they are loaded. */
   readonly #known: Known | null = $derived.by(() => {
     if (!runs.keys.length) return null;
     const config = new Set([...runs.all.values()].flatMap((run) => Object.keys(run.config)));
-    // Of a headline number that was set by hand there need be no series.
+    // A headline number that was set directly may have no series.
     const series = [...runs.keys.map((key) => key.key), ...[...runs.all.values()].flatMap((run) => Object.keys(run.rules))];
     return { config, series: new Set(series) };
   });

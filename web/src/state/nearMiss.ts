@@ -1,5 +1,5 @@
 /**
- * What was meant by a filter that cannot be read: the same question as it is written in the filter language.
+ * Guesses what was meant by a filter that cannot be parsed, and writes it in the filter language.
  *
  * The twin of store/query/near_miss.py; the `near` cases of tests/data/queries.json hold both to the same answers.
  */
@@ -11,12 +11,12 @@ const KEYWORDS = ['and', 'or', 'not', 'in', 'is', 'missing'];
 const CONSTANTS = ['True', 'true', 'False', 'false', 'None', 'null', 'nan', 'inf'];
 const LETTER = '\\p{L}\\p{N}_';
 const WORD = `[${LETTER}.\\/@\\-]+`;
-// A quoted text is one character of the private use area while the rest is rewritten.
+// While the rest is rewritten, each quoted string is replaced by one character of the private use area.
 const MASKS = '\\uE000-\\uF8FF';
 const VALUE = `[${MASKS}]|${WORD}`;
 const QUOTED = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g;
 const STATE = STATES.join('|');
-/** The border of a word, of letters of any script. */
+/** A word boundary for letters of any script. */
 const EDGE = `(?:(?<![${LETTER}])(?=[${LETTER}])|(?<=[${LETTER}])(?![${LETTER}]))`;
 
 const re = (pattern: string, flags = 'gu') => new RegExp(pattern.replaceAll('\\b', EDGE), flags);
@@ -41,14 +41,14 @@ const SYMBOLS: readonly (readonly [RegExp, string])[] = [
   [re(`\\b(config|summary)\\[\\s*([${LETTER}.\\/@\\-]*[A-Za-z_][${LETTER}.\\/@\\-]*)\\s*\\]`), '$1["$2"]'],
 ];
 
-/** Whether a text without signs of the filter language looks like a filter of another one: `name: x`, `a && b`. */
+/** Whether a text without operators of the filter language looks like a filter in another one: `name: x`, `a && b`. */
 export function isAttempt(text: string, known: Known | null): boolean {
   const name = FIELD_COLON.exec(text)?.[1];
   const isJoined = re('\\b(and|or|not)\\b', 'u').test(text) && JOINED.test(text);
   return ATTEMPT.test(text) || isJoined || Boolean(name && known && findKeys(known, name).length);
 }
 
-/** The text with what other languages write replaced; whether it can be read now is for the caller to find out. */
+/** Replace the notation of other languages. Whether the result can be parsed is up to the caller. */
 export function corrected(typed: string, known: Known | null): string {
   let text = typed.replace(/[“”„«»]/g, '"').replace(/[‘’‚]/g, "'");
   const rest = text.replace(QUOTED, '');
@@ -59,7 +59,7 @@ export function corrected(typed: string, known: Known | null): string {
   if (!/[[(]/.test(masked)) masked = masked.replace(/(?<=\d),(?=\d)/g, '.');
   masked = masked.replace(re('\\b(AND|OR|NOT|IN|IS|And|Or|Not|In|Is)\\b'), (word) => word.toLowerCase());
   for (const [pattern, by] of SYMBOLS) {
-    // What a rewrite quotes is masked from the next one.
+    // What one rewrite quotes is masked for the next one.
     masked = masked.replace(pattern, by).replace(QUOTED, mask);
   }
   masked = membership(masked);
@@ -82,7 +82,7 @@ function membership(text: string): string {
     .replace(re(`(${WORD})\\s*:\\s*(?=${VALUE})`), '$1 == ');
 }
 
-/** Names before a comparison that no run has, replaced by the one that looks like them. */
+/** Replace names before a comparison that no run has by the known name that looks most like them. */
 function nearNames(text: string, known: Known | null): string {
   if (!known) return text;
   const names = [...FIELDS, ...known.config, ...known.series];
@@ -94,7 +94,7 @@ function nearNames(text: string, known: Known | null): string {
   });
 }
 
-/** Words that stand where a text is expected, in quotes. */
+/** Put quotes around words where a string is expected. */
 function quotedValues(text: string, known: Known | null): string {
   const bare = (given: string) => {
     const word = given.trim();
@@ -107,7 +107,7 @@ function quotedValues(text: string, known: Known | null): string {
     .replace(re('\\bin\\s*([\\[(])([^\\])]*)'), (_, opening: string, list: string) => `in ${opening}${list.split(',').map(bare).join(', ')}`);
 }
 
-/** Whether a word means something where it stands: a number, a constant, a name. */
+/** Whether a word already has a meaning: a number, a constant, a name. */
 function isValue(word: string, known: Known | null): boolean {
   if (/^[+-]?\.?\d/.test(word) || [CONSTANTS, FIELDS, KEYWORDS].some((list) => list.includes(word))) return true;
   return /^(config|summary)\./.test(word) || Boolean(known && findKeys(known, word).length);
@@ -117,7 +117,7 @@ function quote(value: string): string {
   return re(`^[${MASKS}]$`, 'u').test(value) ? value : `"${value}"`;
 }
 
-/** The name with the fewest letters to change, in any case; null where more than a third of them differ. */
+/** The name with the fewest different letters, ignoring case; null if more than a third of them differ. */
 export function nearest(name: string, names: Iterable<string>): string | null {
   let best: string | null = null;
   let least = Math.floor(name.length / 3);
@@ -131,7 +131,7 @@ export function nearest(name: string, names: Iterable<string>): string | null {
   return best;
 }
 
-/** Letters to insert, delete or replace, and neighbours to exchange (the optimal string alignment distance). */
+/** The number of letters to insert, delete or replace and of neighbours to swap (the optimal string alignment distance). */
 function distance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, i) => i)];
   for (let i = 1; i <= a.length; i++) {

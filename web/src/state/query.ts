@@ -11,11 +11,11 @@ import { corrected, FIELDS, isAttempt } from './nearMiss';
 
 export interface Query {
   test: (run: Run) => boolean;
-  /** Series whose summary the question needs. */
+  /** Series whose summary the filter needs. */
   keys: readonly string[];
-  /** Whether there are names that stand for one of all keys, which the caller should know then. */
+  /** Whether the filter has names that can only be resolved with the keys of all runs. */
   usesNames: boolean;
-  /** What could not be understood, and where; null when all was. */
+  /** What could not be parsed, and where; null if everything could. */
   problem: Misread | null;
   kind: 'all' | 'words' | 'regex' | 'filter';
 }
@@ -23,15 +23,15 @@ export interface Query {
 export class Misread extends Error {
   constructor(
     readonly reason: 'end' | 'unexpected' | 'name' | 'several' | 'regex' | 'quote',
-    /** The piece of text that was not expected. */
+    /** The unexpected piece of text. */
     readonly piece: string,
     readonly at: number,
-    /** The keys that a name may stand for, where there are several. */
+    /** The keys that a name may stand for, if there are several. */
     readonly keys: readonly string[] = [],
   ) {
     super(`${reason}: ${piece} at ${at}`);
   }
-  /** The whole filter as it was probably meant; several where a name may stand for several keys. */
+  /** The whole filter as it was probably meant; several if a name may stand for several keys. */
   instead: readonly string[] = [];
 }
 
@@ -42,7 +42,7 @@ const VALUE = PARTS.indexOf('value');
 
 const NOTHING: Query = { test: () => true, keys: [], usesNames: false, problem: null, kind: 'all' };
 
-/** Understand what was typed; never throws. Where there is a problem, every run passes. Names are looked for among the `known` keys. */
+/** Parse what was typed; never throws. If there is a problem, every run matches. Names are resolved among the `known` keys. */
 export function understand(typed: string, known: Known | null = null): Query {
   const text = typed.trim();
   if (!text) return NOTHING;
@@ -306,7 +306,7 @@ class Parser {
     return (run) => run[field] as Value;
   }
 
-  /** A name of the configuration, else of a series, `.min` or `.max` of one. */
+  /** A config key, otherwise a series or its `.last`, `.min` or `.max`. */
   #alone(token: Token): Node {
     let name = token.text;
     while (this.#take('.') !== null) name += '.' + this.#word();
@@ -364,7 +364,7 @@ function unquote(text: string): string {
   return text.slice(1, -1).replace(/\\(.)/g, (_, c: string) => ({ n: '\n', t: '\t' })[c] ?? c);
 }
 
-/** Nothing, an empty text or an empty list. */
+/** Missing, an empty string or an empty list. */
 function isMissing(value: Value): boolean {
   return value === undefined || value === null || value === '' || (Array.isArray(value) && !value.length);
 }
@@ -409,7 +409,7 @@ const BLANK: Run = {
   rules: {},
 };
 
-/** What is missing equals only None and is neither smaller nor larger than anything; NaN equals NaN. */
+/** A missing value equals only None and is neither smaller nor larger than anything; NaN equals NaN. */
 function compare(word: string, a: Value, b: Value): boolean {
   switch (word) {
     case '==':

@@ -1,24 +1,24 @@
-/** Fetches something, and fetches it again when it grows: one request at a time, keeping the last answer until the next has come. */
+/** Fetches something, and fetches it again when it grows: one request at a time, keeping the last answer until the next has arrived. */
 import { untrack } from 'svelte';
 import { ApiError } from '../api/client';
 import { begin } from '../chart/busy';
 
-/** Thrown by a question whose answer is not needed any more: what is on screen stays. */
+/** Thrown by a request whose answer is no longer needed; what is on screen stays. */
 export class Outdated extends Error {}
 
-/** For the `catch` of a question about runs: one that was deleted a moment ago is no problem, the list of runs will say so. */
+/** For the `catch` of a request about runs: one that was deleted a moment ago is no problem, since the list of runs will say so. */
 export function unlessGone(error: unknown): never {
   throw error instanceof ApiError && error.status === 404 ? new Outdated() : error;
 }
 
 export interface Pace {
-  /** What grew is asked for no more often than this. */
+  /** Something that grew is requested no more often than this. */
   calmMs?: number;
-  /** All resources with this pace ask at the same moments, so that their questions can travel together. */
+  /** All resources with this pace send their requests at the same moments, so that these can be combined. */
   isOnBeat?: boolean;
-  /** Another subject waits this long: while it is being dragged, it is not asked for at every pixel. */
+  /** A new subject waits this long, so that a drag does not cause a request at every pixel. */
   delayMs?: number;
-  /** The answer about another subject stays until the new one has come. */
+  /** The answer about the previous subject stays until the new one has arrived. */
   keepsOthers?: boolean;
 }
 
@@ -40,9 +40,9 @@ export class Resource<T> {
   #underWay: { wish: Wish<T>; stop: AbortController } | null = null;
   #askedAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The next question does not wait for its turn. */
+  /** The next request does not wait for its turn. */
   #isUrgent = false;
-  /** Tells `chart/busy` that nobody waits for an urgent answer any more. */
+  /** Tells `chart/busy` that no urgent answer is awaited any more. */
   #waits: (() => void) | null = null;
 
   constructor(pace: Pace = {}) {
@@ -50,10 +50,10 @@ export class Resource<T> {
   }
 
   /**
-   * Call again whenever something changed; cheap when nothing did. Done when what is asked at once has been answered.
+   * Call again whenever something changed; cheap if nothing did. Resolves when a request that was sent at once is answered.
    *
-   * `subject` is what is asked about: when it changes, the question under way is aborted and the new one sent.
-   * `revision` changes when there may be more: the question under way may finish, else what grows fast would never be
+   * `subject` is what the request is about: when it changes, the request in flight is aborted and the new one sent.
+   * `revision` changes when there may be more: the request in flight may finish, otherwise something that grows fast would never be
    * shown, and the next waits for its turn unless it `isUrgent`.
    */
   ask(subject: string, revision: string | number, question: Question<T>, isUrgent = false): Promise<void> {
@@ -76,12 +76,12 @@ export class Resource<T> {
     });
   }
 
-  /** Ask again what failed. */
+  /** Repeat a failed request. */
   retry(): void {
     if (this.#wish && !this.#underWay) void this.#send();
   }
 
-  /** Nothing is wanted any more; what is there stays. */
+  /** Stop fetching; the last answer stays. */
   rest(): void {
     clearTimeout(this.#timer);
     this.#wish = null;
@@ -89,7 +89,7 @@ export class Resource<T> {
     this.#settle();
   }
 
-  /** Rest, and forget what is there. */
+  /** Stop fetching, and forget the last answer. */
   clear(): void {
     this.rest();
     this.#subject = this.#underWay = null;
@@ -105,7 +105,7 @@ export class Resource<T> {
     return Promise.resolve();
   }
 
-  /** Milliseconds until what grew may be asked for. */
+  /** Milliseconds until something that grew may be requested. */
   #calm(): number {
     const { calmMs = 0, isOnBeat } = this.#pace;
     const now = performance.now();

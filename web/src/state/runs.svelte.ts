@@ -1,16 +1,16 @@
-/** All runs of the store, as the server has them and as they were just edited here. */
+/** All runs of the store, with the edits made here applied at once. */
 import { api, ApiError } from '../api/client';
 import type { Deleted, EditRequest, Key, Run } from '../api/schema.gen';
 
-/** An edit or a deletion that was asked for and not confirmed yet. */
+/** An edit or deletion that the server has not confirmed yet. */
 interface Pending {
   runs: readonly string[];
-  /** Without it the runs are deleted. */
+  /** Missing: the runs are deleted. */
   edit?: EditRequest;
 }
 
 const KEYS_MS = 10_000;
-/** While there are none yet: a run that has just begun. */
+/** Summaries of a run that has just begun. */
 const NO_KEYS_MS = 1_000;
 
 class Runs {
@@ -30,22 +30,22 @@ class Runs {
     }
     return runs;
   });
-  /** False until the first table has come. */
+  /** False until the first table has arrived. */
   loaded = $state(false);
   problem = $state.raw<ApiError | null>(null);
   /** Scalar keys of all runs, for columns, choices and names in filters; loaded by `loadKeys`. */
   keys = $state.raw<readonly Key[]>([]);
 
   #revision = 0;
-  /** Keys whose summaries are wanted, and those that the table at hand has. */
+  /** Keys whose summaries are wanted, and those that the loaded table has. */
   readonly #wanted = new Set<string>();
   #asked: readonly string[] = [];
-  /** The request under way. */
+  /** The request in flight. */
   #question: Promise<unknown> | null = null;
   #again = false;
   #keysAt = 0;
 
-  /** Load what changed since our revision; calls during a request become one more request at its end. */
+  /** Load the changes since our revision; calls during a request become one more request after it. */
   async refresh(): Promise<void> {
     if (this.#question) {
       this.#again = true;
@@ -61,7 +61,7 @@ class Runs {
       const table = await question;
       this.#asked = wanted;
       this.#take(table.runs, table.removed, whole);
-      // Set to 0 meanwhile: the whole table is wanted.
+      // Set to 0 meanwhile: the whole table is needed.
       if (this.#revision === before) this.#revision = table.revision;
       this.problem = null;
       this.loaded = true;
@@ -77,18 +77,18 @@ class Runs {
     }
   }
 
-  /** Load what changed, unless `revision` is the one at hand. */
+  /** Load the changes, unless `revision` is already loaded. */
   async follow(revision: number): Promise<void> {
     if (revision !== this.#revision) await this.refresh();
   }
 
-  /** Have the summaries of these keys, from the next table on; loads it again when it has come without them. */
+  /** Include the summaries of these keys from the next table on; reloads a table that arrived without them. */
   async need(keys: Iterable<string>): Promise<void> {
     for (const key of keys) this.#wanted.add(key);
     if (this.#wanted.size > this.#asked.length && (this.loaded || this.#question)) await this.refresh();
   }
 
-  /** New keys are rare and the request names every run, so it is sent again now and then only. */
+  /** New keys are rare and the request names every run, so it is repeated only occasionally. */
   async loadKeys(): Promise<void> {
     const ids = [...this.all.keys()];
     if (!ids.length || Date.now() - this.#keysAt < (this.keys.length ? KEYS_MS : NO_KEYS_MS)) return;
@@ -96,21 +96,21 @@ class Runs {
     try {
       this.keys = (await api.keys(ids)).keys.filter((key) => key.kind === 'scalar');
     } catch {
-      // Asked for again when a run grows.
+      // Requested again when a run grows.
     }
   }
 
-  /** Edit runs: shown at once, taken back when the server refuses. */
+  /** Edit runs: applied at once, reverted if the server refuses. */
   edit(request: EditRequest): Promise<void> {
     return this.#act({ runs: request.runs, edit: request }, async () => {
       const runs = await api.edit(request);
-      // The reply has no summaries; those we have stay.
+      // The reply has no summaries; the loaded ones stay.
       const whole = runs.map((run) => ({ ...run, summary: { ...this.#received.get(run.id)?.summary, ...run.summary } }));
       return () => this.#take(whole, []);
     });
   }
 
-  /** Delete runs: gone at once, back again where the server refuses. */
+  /** Delete runs: removed at once, restored if the server refuses. */
   async delete(ids: readonly string[], force = false): Promise<Deleted> {
     let reply: Deleted = { runs: [], problems: [], written: [] };
     await this.#act({ runs: ids }, async () => {
@@ -127,7 +127,7 @@ class Runs {
     return reply.problems;
   }
 
-  /** Show the change at once; a table that was requested before the server made it is waited for, since it lacks the change. */
+  /** Apply a change at once, and keep it until a table that was requested after it has arrived: an earlier one lacks the change. */
   async #act(pending: Pending, ask: () => Promise<() => void>): Promise<void> {
     this.#pending = [...this.#pending, pending];
     try {

@@ -14,8 +14,8 @@ class SelectionState {
   readonly filter: string = $derived(this.#now.more['filter'] ?? '');
 
   constructor() {
-    // Each part is followed by itself: who reads the step is not told of another layer. Through `now`, because what is
-    // read in a constructor straight from a private field is not followed.
+    // Each part is tracked separately, so reading the step does not depend on the layer. Through `now`, because what is
+    // read directly from a private field in a constructor is not tracked.
     for (const part of Object.keys(NOTHING) as (keyof Selection)[]) {
       const value = $derived(this.now[part]);
       Object.defineProperty(this, part, { get: () => value });
@@ -41,20 +41,20 @@ class SelectionState {
     history.pushState(null, '', BASE + address);
   }
 
-  /** A drag, a tick or a default: the current entry is rewritten. */
+  /** A drag, a playing step or a default: replaces the current entry of the history. */
   replace(change: Partial<Selection>): void {
     this.#now = { ...this.#now, ...change };
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#flush(), WRITE_MS);
   }
 
-  /** A value of one view alone; null or '' removes it. */
+  /** A setting of one view; null or '' removes it. */
   setMore(name: string, value: string | null, how: 'set' | 'replace' = 'replace'): void {
     const { [name]: _old, ...rest } = this.#now.more;
     this[how]({ more: value ? { ...rest, [name]: value } : rest });
   }
 
-  /** Address of another selection, for links that can be opened in a new tab. */
+  /** Address of a changed selection, for links that can be opened in a new tab. */
   href(change: Partial<Selection>): string {
     return BASE + encode({ ...this.#now, ...change });
   }

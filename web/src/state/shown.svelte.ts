@@ -1,4 +1,4 @@
-/** The shown runs: those with an open eye, which are in every chart. */
+/** The shown runs: those with an open eye, which every chart draws. */
 import type { Run } from '../api/schema.gen';
 import { groupRuns, sortRuns, type Group } from './fields';
 import { listing } from './listing.svelte';
@@ -6,7 +6,7 @@ import { runs } from './runs.svelte';
 import { selection } from './selection.svelte';
 import type { Shown } from './address';
 
-/** How many of the newest runs are shown until someone chooses. */
+/** How many of the newest runs are shown until the user chooses. */
 export const N_NEWEST = 10;
 
 class ShownRuns {
@@ -17,7 +17,7 @@ class ShownRuns {
       .slice(0, N_NEWEST)
       .map((run) => run.id),
   );
-  /** Ids of the shown runs: those of the rule in the address, and the current one unless it was hidden. */
+  /** Ids of the shown runs: those given by the address, and the current one unless it was hidden. */
   readonly #set: ReadonlySet<string> = $derived(this.#follow(selection.shown));
   /** Their ids in the order of the table. */
   readonly ids: readonly string[] = $derived(
@@ -28,7 +28,7 @@ class ShownRuns {
     const listed = new Set(listing.runs.map((run) => run.id));
     return this.ids.flatMap((id) => (listed.has(id) ? [] : (runs.all.get(id) ?? [])));
   });
-  /** The shown runs by the fields of `groupBy`; a group each when nothing is grouped. */
+  /** The shown runs by the fields of `groupBy`; one group per run if nothing is grouped. */
   readonly groups: readonly Group[] = $derived.by(() => {
     const list = this.ids.flatMap((id) => runs.all.get(id) ?? []);
     if (listing.groupBy.length) return groupRuns(list, listing.groupBy);
@@ -46,7 +46,7 @@ class ShownRuns {
     return this.#set.has(id);
   }
 
-  /** Show these runs beside those that are. */
+  /** Show these runs in addition. */
   show(ids: readonly string[], how: 'set' | 'replace' = 'replace'): void {
     const { of, except } = selection.shown;
     const rule = { of, except: without(except, ids) };
@@ -57,7 +57,7 @@ class ShownRuns {
 
   hide(ids: readonly string[], how: 'set' | 'replace' = 'replace'): void {
     const { of, except } = selection.shown;
-    // A list just loses them; elsewhere, and for the current run, it must be said that they are hidden.
+    // A list simply loses them; otherwise, and for the current run, the address must say that they are hidden.
     const isList = typeof of !== 'string';
     const kept = without(except, ids);
     selection[how]({
@@ -70,19 +70,19 @@ class ShownRuns {
     else this.hide(ids, how);
   }
 
-  /** Hide the listed runs where any of them is shown, else show them and no others. */
+  /** Hide the listed runs if any of them is shown, otherwise show only them. */
   toggleListed(): void {
     const ids = listing.runs.map((run) => run.id);
     if (ids.some((id) => this.has(id))) this.hide(ids, 'set');
     else this.showListed();
   }
 
-  /** Show these and no others; the current run is one of them. */
+  /** Show only these; the current run becomes one of them. */
   showOnly(ids: readonly string[]): void {
     this.#replaceAll({ of: ids, except: [] }, ids);
   }
 
-  /** Show the listed runs and no others. Without a filter that includes runs to come, and with one set later those that match it. */
+  /** Show only the listed runs. Without a filter this includes future runs; if a filter is set later, it decides which runs are shown. */
   showListed(): void {
     const ids = listing.runs.map((run) => run.id);
     if (listing.query.kind === 'all') this.#replaceAll({ of: 'all', except: [] }, ids);

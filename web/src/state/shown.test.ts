@@ -12,7 +12,7 @@ const run = (id: string, created: number) =>
   ({ id, name: id, state: 'finished', created, config: {}, summary: {}, tags: [], notes: '', archived: id === 'run0', revision: 1 }) as unknown as Run;
 const reply = (body: unknown) => new Response(JSON.stringify(body), { headers: { 'Content-Type': 'application/json' } });
 
-/** As if this address had been typed. */
+/** Act as if this address had been typed. */
 function go(address: string): void {
   history.replaceState(null, '', address);
   dispatchEvent(new PopStateEvent('popstate'));

@@ -1,4 +1,4 @@
-/** What the browser keeps between visits; a browser that forbids it costs nothing but the memory. */
+/** Settings that the browser keeps between visits; if it forbids that, they are only lost at the end of the visit. */
 
 const PREFIX = 'netscope.';
 
@@ -15,6 +15,6 @@ export function keep(name: string, value: unknown): void {
   try {
     localStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch {
-    // Full or forbidden: the page goes on without memory.
+    // Full or forbidden: settings are not remembered.
   }
 }

@@ -1,4 +1,4 @@
-/** Light or dark: the system's wish unless the person said otherwise. */
+/** Light or dark: the system's setting unless the user chose one. */
 import type { Theme } from '../ui/colours';
 import { keep, recall } from './stored';
 
@@ -7,7 +7,7 @@ export type Wish = 'system' | Theme;
 class ThemeState {
   wish = $state<Wish>(recall<Wish>('theme', 'system'));
   #system = $state<Theme>('light');
-  /** What is on screen; canvases read their colours again when it changes. */
+  /** The theme on screen; canvases read their colours again when it changes. */
   readonly shown = $derived<Theme>(this.wish === 'system' ? this.#system : this.wish);
 
   constructor() {

@@ -1,4 +1,4 @@
-/** Short news at the edge of the page, each with a way back where there is one. */
+/** Short messages at the edge of the page, with a button to undo if there is a way back. */
 
 export interface Toast {
   id: number;
@@ -8,14 +8,14 @@ export interface Toast {
 }
 
 const SHORT_MS = 4_000;
-/** Time to change one's mind. */
+/** How long a message with a button stays. */
 const LONG_MS = 9_000;
 
 class Toasts {
   list = $state.raw<readonly Toast[]>([]);
   #next = 0;
 
-  /** Returns the id by which it is dropped. */
+  /** Returns the id by which it can be removed. */
   add(text: string, action: Toast['action'] = null, bad = false): number {
     const toast: Toast = { id: this.#next++, text, bad, action };
     this.list = [...this.list.slice(-2), toast];
@@ -30,12 +30,12 @@ class Toasts {
 
 export const toasts = new Toasts();
 
-/** Say that something happened, with a way back. */
+/** Show a message, with an optional button. */
 export function toast(text: string, action?: Toast['action']): number {
   return toasts.add(text, action ?? null);
 }
 
-/** Say that something did not work, with a way on where there is one. */
+/** Show an error, with an optional button. */
 export function complain(text: string, action: Toast['action'] = null): void {
   toasts.add(text, action, true);
 }

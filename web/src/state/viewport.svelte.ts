@@ -1,10 +1,10 @@
-/** How large the window is, where that is more than a matter of style. */
+/** The size of the window, where scripts depend on it. */
 import breakpoints from '../ui/breakpoints.json';
 
 const narrow = globalThis.matchMedia?.(breakpoints['--narrow']);
 
 class Viewport {
-  /** As on a phone; in styles `@media (--narrow)`. */
+  /** The width of a phone; in styles `@media (--narrow)`. */
   isNarrow = $state(narrow?.matches ?? false);
 
   constructor() {

@@ -27,7 +27,7 @@ const SIGHT: Record<string, number[][]> = {
   ],
 };
 
-/** OKLab of a colour as an eye of that kind sees it. */
+/** OKLab of a colour as seen with that colour vision. */
 function seen(hex: string, kind: string): [number, number, number] {
   const own = rgb(hex).map(linear);
   const [r, g, b] = (SIGHT[kind] ?? [[1, 0, 0], [0, 1, 0], [0, 0, 1]]).map((row) =>

@@ -1,4 +1,4 @@
-/** The palette, and which of its colours the shown runs get. */
+/** The palette, and the assignment of its colours to shown runs. */
 
 export type Theme = 'light' | 'dark';
 
@@ -7,7 +7,7 @@ interface Ink {
   dark: string;
 }
 
-// Neighbouring entries differ in lightness as well as hue, so that they stay apart without red and green.
+// Neighbouring entries differ in lightness as well as hue, so that colour-blind people can distinguish them.
 // Each has 3:1 against its theme's surface; a test computes both claims.
 export const PALETTE: readonly Ink[] = [
   { light: '#2368dd', dark: '#6ea0ff' },
@@ -28,11 +28,11 @@ export const PALETTE: readonly Ink[] = [
 const VARIANTS = 3;
 export const SLOTS = PALETTE.length * VARIANTS;
 
-/** Of runs that are not shown, and of those without the value that runs are coloured by; 3:1 against both surfaces. */
+/** For runs that are not shown, and those without the value that runs are coloured by; 3:1 against both surfaces. */
 export const NO_COLOUR = '#8b8e95';
 
 /**
- * A slot for each shown run, no two alike while there are enough, else shared evenly.
+ * Assign a slot to each shown run, all different while there are enough, otherwise shared evenly.
  *
  * Runs that were shown `before` keep theirs. The others get the one that they had `last`, if no other run has it, else the first
  * of the least used; those in `avoided` count as used.
@@ -62,7 +62,7 @@ export function distinct(
   return slots;
 }
 
-/** In RGB: closer colours are hard to tell apart as lines. */
+/** Distance in RGB below which the colours of lines are hard to distinguish. */
 const NEAR = 48;
 
 /** The slots that look like one of these colours, in either theme. */
@@ -80,7 +80,7 @@ export function ink(slot: number, theme: Theme): string {
   return variant === 0 ? base : mix(base, variant === 1 ? '#000000' : '#ffffff', 0.28);
 }
 
-/** Colours for the groups of a field, in the order of first appearance; beyond the palette they vary in lightness. */
+/** Colours for the groups of a field, in order of first appearance; beyond the palette they vary in lightness. */
 export function groupInk(index: number, theme: Theme): string {
   return ink(index % SLOTS, theme);
 }

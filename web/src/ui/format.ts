@@ -8,7 +8,7 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60],
 ];
 
-// Making a format costs a hundred times more than using it.
+// Creating a format costs a hundred times more than using it.
 const relative = new Map<string, Intl.RelativeTimeFormat>();
 const absolute = new Map<string, Intl.DateTimeFormat>();
 
@@ -21,7 +21,7 @@ export function ago(time: number, now: number, locale: string): string {
   return format.format(0, 'second');
 }
 
-/** The whole date and time, for titles. */
+/** The full date and time, for tooltips. */
 export function moment(time: number, locale: string): string {
   let format = absolute.get(locale);
   if (!format) absolute.set(locale, (format = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' })));

@@ -17,7 +17,7 @@ test('ten million rows are no taller than a browser allows, and the last can be 
   const end = sight(TALLEST - 600, 600, 19, n, 0);
   expect(end.height).toBe(TALLEST);
   expect(end.last).toBe(n);
-  // What is drawn lies where the box is.
+  // The rows that are drawn lie where the box is.
   expect(end.top + (end.last - end.first) * 19).toBeCloseTo(TALLEST, 0);
   const middle = sight(TALLEST / 2, 600, 19, n, 0);
   expect(middle.top).toBeGreaterThan(TALLEST / 2 - 20);

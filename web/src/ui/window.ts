@@ -1,4 +1,4 @@
-/** Which rows of a long list are in sight: arithmetic only. */
+/** Which rows of a long list are in sight. */
 
 export interface Sight {
   /** Rows first to last - 1 are drawn. */
@@ -13,7 +13,7 @@ export interface Sight {
 /** Browsers lay out nothing taller than about 17 to 33 million px. */
 export const TALLEST = 15_000_000;
 
-/** The rows to draw of `n`, each `row` px high, in a box `box` px high that is scrolled to `scroll`, and some more on either side. */
+/** The rows to draw of `n`, each `row` px high, in a box `box` px high that is scrolled to `scroll`, with some more on either side. */
 export function sight(scroll: number, box: number, row: number, n: number, spare = 8): Sight {
   const real = n * row;
   const height = Math.min(real, TALLEST);
@@ -26,7 +26,7 @@ export function sight(scroll: number, box: number, row: number, n: number, spare
   return { first, last, top: first * row - shift, height };
 }
 
-/** Where to scroll so that row `index` is in sight; `scroll` itself when it is already. */
+/** Where to scroll so that row `index` is in sight; `scroll` itself if it already is. */
 export function reveal(index: number, scroll: number, box: number, row: number, n: number): number {
   const height = Math.min(n * row, TALLEST);
   if (n * row > TALLEST) {
