@@ -1,6 +1,6 @@
-/** How well a name fits what was typed: words in any order, starts of words before middles. */
+/** How well a name matches what was typed: words in any order, starts of words before middles. */
 
-/** The items that fit, best first; ties keep their order. */
+/** The matching items, best first; ties keep their order. */
 export function rank<T>(typed: string, items: readonly T[], name: (item: T) => string, also: (item: T) => string): T[] {
   const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length) return [...items];

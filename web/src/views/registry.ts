@@ -9,7 +9,7 @@ import { selection } from '../state/selection.svelte';
 import { prepare as prepareCurves } from './curves/early';
 import Curves from './curves/Curves.svelte';
 
-/** A view takes `whenEmpty` if it has something to say then, else nothing. */
+/** A view may take the prop `whenEmpty`. */
 export type ViewComponent = Component<never>;
 
 /** Logged values, what `watch` measured, or media and histograms. */
@@ -24,21 +24,21 @@ export interface View {
   /** Pressed after `g`. */
   key: string;
   title: () => string;
-  /** Which runs it is about: all of the folder, the shown ones, or the current one. The latter two have the list of runs beside them. */
+  /** Which runs it shows: all of the folder, the shown ones, or the current one. The latter two have the list of runs beside them. */
   of: 'folder' | 'shown' | 'current';
-  /** Where the steps come from that can be selected in it; the scrubber is below it then. */
+  /** Source of the steps that can be selected in it; if given, the scrubber is below it. */
   scrubber?: StepSource;
   /** Whether it draws a heading of its own. */
   hasHeading?: boolean;
   /** Its component, or the download of it. */
   load: () => ViewComponent | Promise<{ default: ViewComponent }>;
-  /** What can be asked of the server before the page is built, when the page opens with this view. */
+  /** Requests that can be sent before the page is built, if the page opens with this view. */
   prepare?: () => Promise<void>;
-  /** Cards that it offers to the overview of a run, by kind: each is a small live part of it, and opens it. */
+  /** Cards for the Overview, by kind: each is a small live part of the view, and opens it. */
   cards?: Cards;
-  /** What else its component is given. */
+  /** Further props for its component. */
   props?: () => object;
-  /** What it says when there is nothing to show, and what to type so that there is. */
+  /** What it says if there is nothing to show, and what to type to change that. */
   whenEmpty?: () => WhenEmpty;
 }
 

@@ -1,28 +1,28 @@
-/** Which keys are drawn together: training and validation of one metric by themselves, any keys in a chart that a person made. */
+/** Which keys are drawn together: training and validation of one metric automatically, any keys in handmade charts. */
 import { byName, legible } from '../../i18n/text';
 
 export interface Chart {
-  /** Its first key, or OWN and a number for a chart that a person made. */
+  /** Its first key, or OWN and a number for a handmade chart. */
   id: string;
   keys: readonly string[];
-  /** What the chart is called in full; '' for a chart by hand without a name. */
+  /** Full name; '' for a handmade chart without a name. */
   name: string;
 }
 
-/** A chart made by hand. */
+/** A chart made by the user. */
 export interface OwnChart {
-  /** Tells it from the others of the project. */
+  /** Its number in the project. */
   n: number;
   name: string;
   keys: readonly string[];
 }
 
-/** As words of a link: "[[1,"loss and accuracy","val/loss","val/accuracy"]]". */
+/** Written into a link: "[[1,"loss and accuracy","val/loss","val/accuracy"]]". */
 export function ownText(charts: readonly OwnChart[]): string {
   return charts.length ? JSON.stringify(charts.map(({ n, name, keys }) => [n, name, ...keys])) : '';
 }
 
-/** What cannot be understood is left out. */
+/** Parts that cannot be parsed are ignored. */
 export function ownOf(text: string): OwnChart[] {
   let said: unknown;
   try {
@@ -53,14 +53,14 @@ export function chartOfOwn({ n, name, keys }: OwnChart): Chart {
   return { id: ownId(n), keys, name };
 }
 
-/** A key is in one chart of its own and in any made by hand: each of those has its own axes, so its own points. */
+/** A key is in one automatic chart and in any number of handmade ones; each of those has its own axes, and so its own points. */
 export const holderOf = ({ id }: Chart) => (isOwn(id) ? id : '');
 
 const SPLITS = ['train', 'training', 'val', 'valid', 'validation', 'dev', 'eval', 'evaluation', 'test', 'testing', 'holdout'];
 const FIRST = new RegExp(`^(${SPLITS.join('|')})[/_.](.+)$`, 'i');
 const LAST = new RegExp(`^(.+)[/_.](${SPLITS.join('|')})$`, 'i');
 
-/** The part of the data that a key is of, and what was measured: "val/loss", "val_loss" and "loss/val" are `loss` of `val`. */
+/** The split and the metric of a key: "val/loss", "val_loss" and "loss/val" are `loss` of `val`. */
 export function splitOf(key: string): { split: string; metric: string } | null {
   const first = FIRST.exec(key);
   if (first) return { split: first[1]!, metric: first[2]! };
@@ -68,7 +68,7 @@ export function splitOf(key: string): { split: string; metric: string } | null {
   return last ? { split: last[2]!, metric: last[1]! } : null;
 }
 
-/** Training first, a key that names no split counts as such. */
+/** Training first; a key without a split counts as training. */
 function rank(key: string): number {
   const found = splitOf(key);
   return found ? SPLITS.indexOf(found.split.toLowerCase()) : 0;
@@ -92,12 +92,12 @@ export function chartsOf(keys: readonly string[], isTogether: boolean, apart: re
     const all = byMetric.get(metric) ?? [];
     if (all.length < 2) return [chartOf(key)];
     const inOrder = [...all].sort((a, b) => rank(a) - rank(b) || byName(a, b));
-    // Where its first key stands, once.
+    // Only at the position of its first key.
     return key === inOrder[0] ? [{ id: key, keys: inOrder, name: metric }] : [];
   });
 }
 
-/** What tells the keys of a chart apart, in their order: the splits, or what is left without the part that all have in front. */
+/** Short names of the keys of a chart: the splits, or the rest after their common prefix. */
 export function labelsOf({ keys, name }: Chart): string[] {
   const splits = keys.map((key) => {
     const found = splitOf(key);
@@ -116,18 +116,18 @@ function shortened(keys: readonly string[]): readonly string[] {
   return parts.map((part) => part.slice(same).join('/'));
 }
 
-/** What a chart is called where nothing beside it tells of its keys. */
+/** Title of a chart outside its section. */
 export function titleOf(chart: Chart): string {
   return legible(chart.name || labelsOf(chart).join(', '));
 }
 
-/** Pieces drawn and left out in turn, CSS pixels, by the place of a key in its chart. */
+/** Dash patterns in CSS pixels, by the position of a key in its chart. */
 const DASHES: readonly (readonly number[] | null)[] = [null, [6, 4], [9, 3, 2, 3], [2, 3]];
 
 export const dashOf = (place: number) => DASHES[place % DASHES.length]!;
 
-/** With one line a key, this many keys have a colour each; fewer are told apart by their dashes alone. */
+/** With one line per key, this many keys get their own colours; fewer are distinguished only by their dashes. */
 const HUED = 3;
 
-/** Whether colours tell keys and not runs: where there is one run only, and more keys than solid and dashed tell apart. */
+/** Whether colours stand for keys rather than runs: if there is only one run, and more keys than solid and dashed can distinguish. */
 export const hasHues = (nPens: number, nKeys: number) => nPens === 1 && nKeys >= HUED;

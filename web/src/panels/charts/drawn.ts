@@ -1,4 +1,4 @@
-/** From points as loaded to curves as drawn: names, colours. */
+/** Turns loaded points into curves with names and colours. */
 import type { AxisKind, Curve } from '../../chart/plot';
 import { clockTime, exactDuration, number, thousands } from '../../i18n/numbers';
 import type { GroupCurve } from './groups.svelte';
@@ -11,12 +11,12 @@ export interface Pen {
   color: string;
 }
 
-/** How the lines of a key of a run are drawn and told of. */
+/** Pen and name for the lines of a key of a run. */
 export type LinePen = Pen & Pick<Curve, 'key' | 'dash'>;
 
 /**
- * The curves of one key of a run: its line and the tails that it replaced. `picksMean`: a series that goes in steps, as a schedule
- * does, is drawn as it was logged.
+ * The curves of one key of a run: its line and the tails that it replaced. `picksMean`: a series that looks like a staircase, such as a schedule,
+ * is drawn as it was logged.
  */
 export function curvesOfRun(pen: LinePen, lines: readonly Points[], picksMean = true): Curve[] {
   return lines
@@ -28,7 +28,7 @@ export function curvesOfRun(pen: LinePen, lines: readonly Points[], picksMean = 
     });
 }
 
-/** The curve of a group: its mean with a band around what is drawn, and how many of its runs count at each point. */
+/** The curve of a group: its mean with a band, and how many of its runs have a value at each point. */
 export function curveOfGroup(pen: LinePen, { x, mean, smoothed, low, high, runs, nRuns }: GroupCurve): Curve {
   return { ...pen, x, y: mean, smoothed: x.length > 1 ? smoothed : null, low, high, runs, nRuns, ghost: false };
 }
@@ -40,7 +40,7 @@ export function axisOf(x: string, log: boolean): AxisKind {
   return x === 'relative' ? 'duration' : 'linear';
 }
 
-/** An x as a tooltip says it. */
+/** Format x for a tooltip. */
 export function sayX(x: string, value: number, step: (text: string) => string): string {
   if (x === 'step') return step(thousands(Math.round(value)));
   if (x === 'relative') return exactDuration(value);
@@ -48,7 +48,7 @@ export function sayX(x: string, value: number, step: (text: string) => string): 
   return `${x} ${number(value)}`;
 }
 
-/** Names of runs; where two are alike each gets the end of its id. */
+/** Names of runs; if two are equal, each gets the end of its id. */
 export function distinctNames(runs: readonly { id: string; name: string }[]): Map<string, string> {
   const seen = new Map<string, number>();
   for (const { name } of runs) seen.set(name, (seen.get(name) ?? 0) + 1);

@@ -1,4 +1,4 @@
-/** What can be done with a chart by mouse, and whether that was told already. */
+/** Mouse gestures of charts, and whether the hint about them was shown. */
 import { keep, recall } from '../../state/stored';
 
 export type Gesture = 'drag' | 'double' | 'pan' | 'click' | 'wheel';

@@ -14,7 +14,7 @@ export interface GroupWish {
   px: number;
   band: Band;
   window: Window;
-  /** Weight of the running mean of each run; 0: none. */
+  /** Weight of the moving average of each run; 0: none. */
   smooth: number;
 }
 
@@ -25,7 +25,7 @@ export interface GroupCurve {
   low: Float32Array;
   high: Float32Array;
   smoothed: Float32Array | null;
-  /** How many of its runs count at each point, and how many have the key. */
+  /** How many of its runs have a value at each point, and how many have the key. */
   runs: Int32Array;
   nRuns: number;
 }
@@ -39,7 +39,7 @@ export class KeyGroups extends Resource<readonly GroupCurve[]> {
 
   update(wish: GroupWish): void {
     const { revision, smooth, ...subject } = wish;
-    // While the smoothing is being dragged each answer is shown.
+    // While the smoothing slider is being dragged, each answer is shown.
     const isSmoothedAnew = smooth !== this.#smooth;
     this.#smooth = smooth;
     void this.ask(JSON.stringify(subject), `${revision} ${smooth}`, (signal) => ask(wish, signal), isSmoothedAnew);

@@ -1,4 +1,4 @@
-/** The keys of the shown runs, of one kind: fetched again every few seconds while runs grow. */
+/** The keys of one kind of the shown runs, fetched again every few seconds while runs grow. */
 import { api } from '../../api/client';
 import type { Key, Kind } from '../../api/schema.gen';
 import { Resource } from '../../state/resource.svelte';
@@ -14,7 +14,7 @@ export class KeyList extends Resource<readonly Key[]> {
     this.#kind = kind;
   }
 
-  /** Call in an `$effect` with the runs and a text that changes when they grow. Done when what is asked at once has come. */
+  /** Call in an `$effect` with the runs and a text that changes when they grow. Resolves when a request sent at once is answered. */
   update(ids: readonly string[], revision: string): Promise<void> {
     if (ids.length) return this.ask(ids.join(), revision, (signal) => this.#ask(ids, signal));
     this.clear();
@@ -28,5 +28,5 @@ export class KeyList extends Resource<readonly Key[]> {
   }
 }
 
-/** Those of the Curves view; asked for before the page is built. */
+/** The keys of the Curves view, requested before the page is built. */
 export const scalars = new KeyList('scalar');

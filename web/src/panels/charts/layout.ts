@@ -1,13 +1,13 @@
-/** Where each section and card of a page of charts lies, and which of them are in sight: arithmetic, whatever the number of keys. */
+/** Positions of the sections and cards of a page of charts, and which of them are in sight. */
 import type { Chart } from './charts';
 import type { Section } from './sections';
 
 export interface Measures {
   /** Inner width of the page. */
   width: number;
-  /** Height of what is in sight of it; few charts share it. */
+  /** Height of its visible part, which few charts share. */
   height: number;
-  /** Wished columns; null: as many as fit and as their number needs. */
+  /** Number of columns; null: as many as fit and are needed. */
   columns: number | null;
   gap: number;
   head: number;
@@ -18,7 +18,7 @@ export interface Measures {
 export interface Placed {
   section: Section;
   top: number;
-  /** Where its cards begin. */
+  /** Top of its cards. */
   cardsTop: number;
   bottom: number;
   columns: number;
@@ -26,7 +26,7 @@ export interface Placed {
 }
 
 export interface Layout {
-  /** Of the widest card. */
+  /** Width of the widest card. */
   cardWidth: number;
   cardHeight: number;
   sections: Placed[];
@@ -42,39 +42,39 @@ export interface Item {
 }
 
 const GAP = 10;
-/** What may be scrolled before a card has to be there. */
+/** Cards within this distance of the visible part exist already. */
 export const SPARE = 160;
 
-/** Of a page of charts: the inner width, and where its sections and cards lie. */
+/** The inner width of a page of charts, and the positions of its sections and cards. */
 export interface Sheet {
   pad: number;
   layout: Layout;
 }
 
-/** Lay sections out on a page of a size, its padding included. `headless`: a single section of all there is. */
+/** Lay out sections on a page of a size that includes its padding. `headless`: a single section without a heading. */
 export function sheetOf(sections: readonly Section[], [width, height]: readonly [number, number], columns: number | null, headless = false): Sheet {
   const pad = width < 560 ? 10 : 16;
   const inner = Math.max(0, width - 2 * pad);
   return { pad, layout: layOut(sections, { width: inner, height: height - pad, columns, gap: GAP, head: headless ? 14 : 36, space: 6 }) };
 }
 
-/** Cards that are in sight, or no further out of it than `spare`, when a page of a height was scrolled so far. */
+/** Cards in sight, or at most `spare` beyond, for a scroll position and height. */
 export function inSight(layout: Layout, scroll: number, height: number, spare: number): Item[] {
   return layout.cardWidth > 0 ? itemsIn(layout, scroll - spare, scroll + height + spare, GAP) : [];
 }
 
-/** Sections that are. */
+/** Sections in sight. */
 export function sectionsInSight(layout: Layout, scroll: number, height: number): Placed[] {
   return layout.sections.filter((s) => s.bottom > scroll - SPARE && s.top < scroll + height + SPARE);
 }
 
-/** Without a wish there are no more columns than these, and none narrower than that. */
+/** Limits of the automatic number of columns, and their minimum width. */
 const MOST_COLUMNS = 3;
 const NARROWEST_PX = 400;
-/** Nor narrower than this with one. */
+/** Minimum width of columns if their number was chosen. */
 const LEAST_PX = 220;
 
-/** Height of a card of this width: flatter when wide, never too small to read. */
+/** Height of a card of this width: flatter if wide, never too small to read. */
 export function cardHeight(width: number): number {
   return Math.round(Math.min(420, Math.max(190, width * 0.62)));
 }
@@ -88,7 +88,7 @@ export function layOut(sections: readonly Section[], measures: Measures): Layout
   const { width, height, columns: wish, gap, head, space } = measures;
   const most = columnsOf(measures);
   const shapes = sections.map(({ charts, open }) => {
-    // A row of fewer cards is filled by wider ones, and of four none is left alone in a second row.
+    // A row with fewer cards is filled by wider ones, and four cards make two rows of two.
     const columns = wish !== null || !charts.length ? most : charts.length === 4 && most === 3 ? 2 : Math.min(most, charts.length);
     return { columns, rows: open ? Math.ceil(charts.length / columns) : 0, width: Math.floor((width - gap * (columns - 1)) / columns) };
   });
@@ -108,7 +108,7 @@ export function layOut(sections: readonly Section[], measures: Measures): Layout
   return { cardWidth: widest || usual, cardHeight: high, sections: placed, height: top };
 }
 
-/** Height of each card when all of them share what is in sight; little where they are many. */
+/** Height of each card if all of them share the visible part; small if there are many. */
 function roomFor(shapes: readonly { rows: number }[], height: number, { gap, head, space }: Measures): number {
   const rows = shapes.reduce((sum, shape) => sum + shape.rows, 0);
   return rows ? Math.floor((height - shapes.length * (head + space)) / rows) - gap : 0;

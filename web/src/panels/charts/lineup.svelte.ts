@@ -1,4 +1,4 @@
-/** Whose curves are drawn, with which pen: the shown runs, or their groups. */
+/** Which curves are drawn, and with which pens: the shown runs or their groups. */
 import { legible } from '../../i18n/text';
 import { colours } from '../../state/colours.svelte';
 import { valueOf, valueText } from '../../state/fields';
@@ -29,7 +29,7 @@ class RunLineup {
   });
   /** Changes when any shown run grows. */
   readonly revision: string = $derived(shown.growth);
-  /** The run that stands out, because it is pointed at elsewhere. */
+  /** The highlighted run, which is under the pointer elsewhere. */
   lit = $state<string | null>(null);
 }
 

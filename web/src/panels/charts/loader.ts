@@ -1,11 +1,11 @@
-/** Asks for series: what several cards want in one frame goes out in few requests, and no more than three at a time. */
+/** Loads series: what several cards need in one frame is combined into few requests, at most three at a time. */
 import { api, type Curves } from '../../api/client';
 import type { Kind } from '../../api/schema.gen';
 import type { Points as Columns } from '../../chart/merge';
 import type { Window } from '../../chart/zoom';
 import { Outdated } from '../../state/resource.svelte';
 
-/** A stretch of points as it came, thinned by the server. */
+/** Points in a window, as thinned by the server. */
 export interface Points extends Columns {
   nLogged: number;
   ghost: boolean;
@@ -23,7 +23,7 @@ export interface Want {
   window: Window;
   /** Weight of the running mean; 0: none. */
   smooth: number;
-  /** Also the values as logged, where there is a mean. */
+  /** Whether the logged values are needed beside the average. */
   logged: boolean;
 }
 
@@ -34,26 +34,26 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-/** Series in one request: enough to be worth the round trip, few enough that the first charts are there early. */
+/** Series per request: enough to be worth the round trip, few enough that the first charts appear early. */
 const SERIES_A_REQUEST = 800;
 const AT_A_TIME = 3;
-/** Columns over all runs of a chart, by pixel of its width: among a hundred lines nobody sees a single one's finest teeth. */
+/** Columns over all runs of a chart, per pixel of its width: among a hundred lines, the finest detail of one is not visible. */
 const COLUMNS_A_PIXEL = 25;
-/** What of a card's width is not plot. */
+/** Width of a card that is not plot. */
 const MARGIN_PX = 50;
 
-/** A line has at least so many columns, and of more than a thousand lines half as many. */
+/** Minimum number of columns per line, halved with more than a thousand lines. */
 const FEWEST_COLUMNS = 100;
 const CROWD = 1000;
 
-/** Columns to ask for: the plot's width rounded up, so that cards of one size share a request, and less for very many lines. */
+/** Columns to request: the plot's width rounded up, so that cards of one size share a request, and fewer for very many lines. */
 export function columnsFor(width: number, nLines: number): number {
   const wanted = Math.ceil(Math.max(100, width - MARGIN_PX) / 50) * 50;
   const fewest = nLines > CROWD ? FEWEST_COLUMNS / 2 : FEWEST_COLUMNS;
   return Math.max(fewest, Math.min(wanted, Math.floor((COLUMNS_A_PIXEL * width) / Math.max(1, nLines) / 50) * 50));
 }
 
-/** Which of the waiting keys go together: the same runs, axis and window, at most so many series. */
+/** Combine waiting keys with the same runs, axis and window into requests of limited size. */
 export function batches<T extends { want: Want }>(waiting: readonly T[], most = SERIES_A_REQUEST): T[][] {
   const alike = new Map<string, T[]>();
   for (const one of waiting) {
@@ -72,13 +72,13 @@ const ready: Waiting[][] = [];
 let underWay = 0;
 
 /**
- * Points of one key for some runs. Rejects with the server's `ApiError`, or with `Outdated` if that is so before it is sent.
- * `hurry`: together with what is asked in the same task alone.
+ * Points of one key for some runs. Rejects with the server's `ApiError`, or with `Outdated` if it is no longer needed before it is sent.
+ * `hurry`: combine it only with requests from the same task.
  */
 export function ask(want: Want, isOutdated: () => boolean, hurry = false): Promise<ByRun> {
   return new Promise((resolve, reject) => {
     waiting.push({ want, isOutdated, resolve, reject });
-    // Effects of one update are one task, but timers of one moment are not. Not a frame: it must also come in a hidden tab.
+    // Effects of one update run in one task, unlike timers that are due together. Not an animation frame, because those stop in a hidden tab.
     if (hurry) queueMicrotask(gather);
     else setTimeout(gather, 0);
   });
@@ -119,10 +119,10 @@ async function send(batch: Waiting[]): Promise<void> {
   }
 }
 
-/** A reply by key and run. */
+/** Split a reply by key and run. */
 export function split(reply: Curves): Map<string, ByRun> {
   const byKey = new Map<string, ByRun>();
-  // Series that were logged at the same places share their x.
+  // Series that were logged at the same x share one array.
   for (const { key, run, start, x_start: from, n, n_logged: nLogged, ghost } of reply.series) {
     let byRun = byKey.get(key);
     if (!byRun) byKey.set(key, (byRun = new Map()));

@@ -1,13 +1,13 @@
-/** What one chart shows in another way than its page: as words of a link and back, and which keys are smoothed at all. */
+/** Settings of single charts that differ from the page's, written into a link and back, and which keys are smoothed at all. */
 
-/** What is absent is as the page has it. */
+/** Missing settings follow the page. */
 export interface Look {
   x?: string;
   logX?: boolean;
   logY?: boolean;
   smooth?: number;
   outliers?: boolean;
-  /** Fixed ends of y. */
+  /** Fixed limits of y. */
   low?: number;
   high?: number;
 }
@@ -24,13 +24,13 @@ const TYPES: Record<keyof Look, 'string' | 'boolean' | 'number'> = {
   high: 'number',
 };
 
-/** Charts that are as their page are left out; '' when all are. */
+/** Charts without settings of their own are left out; '' if none has any. */
 export function looksText(looks: Looks): string {
   const said = Object.entries(looks).filter(([, look]) => Object.values(look).some((value) => value !== undefined));
   return said.length ? JSON.stringify(said) : '';
 }
 
-/** What cannot be understood is left out. */
+/** Parts that cannot be parsed are ignored. */
 export function looksOf(text: string): Looks {
   let said: unknown;
   try {
@@ -50,18 +50,18 @@ export function looksOf(text: string): Looks {
 const RATE = /^(lr|learning[-_ ]?rate)([-_./].*)?$|[-_.](lr|learning[-_ ]?rate)$/i;
 const COUNTER = /^(global[-_ ]?)?(epochs?|steps?|iters?|iterations?|batch(es)?|batch[-_ ]?size|momentum|weight[-_ ]?decay|beta[-_]?\d?|temperature|progress)$/i;
 
-/** Whether a key is set and not measured, by its name: a learning rate, an epoch. A running mean of it would be wrong, not smooth. */
+/** Whether a key is set rather than measured, judging by its name: a learning rate, an epoch. Smoothing it would show wrong values. */
 export function isSetting(key: string): boolean {
   const parts = key.split('/');
   return parts.some((part) => RATE.test(part)) || COUNTER.test(parts.at(-1)!);
 }
 
-/** Fewer points say nothing of how a series goes. */
+/** With fewer points, the shape of a series cannot be judged. */
 const FEWEST = 12;
-/** In a series of steps no more of the points than this differ from the one before. */
+/** In a staircase, at most this fraction of points differs from the one before. */
 const MOST_CHANGES = 0.1;
 
-/** Whether values stay for long and then jump, as a schedule does. */
+/** Whether values stay constant for long and then jump, like a schedule. */
 export function isStepwise(y: ArrayLike<number>): boolean {
   if (y.length < FEWEST) return false;
   const most = Math.floor(y.length * MOST_CHANGES);

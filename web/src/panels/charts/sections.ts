@@ -6,7 +6,7 @@ import { isSetting } from './looks';
 import { chartOfOwn, chartsOf, type Chart, type OwnChart } from './charts';
 
 export interface Section {
-  /** The prefix before the first slash; '' for charts without one, or alone with theirs; PINNED for those a person put first; HANDMADE. */
+  /** The prefix before the first slash; '' for charts without one or with one they share with no other; PINNED; HANDMADE. */
   name: string;
   charts: readonly Chart[];
   open: boolean;
@@ -15,7 +15,7 @@ export interface Section {
 export const PINNED = '\u0000pinned';
 export const HANDMADE = '\u0000own';
 
-/** With more charts than this, only the first sections begin open. */
+/** With more charts than this, only the first sections start open. */
 const OPEN_CHARTS = 60;
 
 export function prefixOf(key: string): string {
@@ -23,7 +23,7 @@ export function prefixOf(key: string): string {
   return slash > 0 ? key.slice(0, slash) : '';
 }
 
-/** The regular expression a person typed, or null while it is not one. Plain words match anywhere, in either case. */
+/** The typed regular expression, or null if it is invalid. Plain words match anywhere, ignoring case. */
 export function keyFilter(typed: string): RegExp | null {
   try {
     return new RegExp(typed, 'i');
@@ -40,7 +40,7 @@ export interface Arrangement {
   order: Readonly<Record<string, readonly string[]>>;
   /** Draw training and validation of one metric together. */
   together: boolean;
-  /** Metrics that are not. */
+  /** Metrics for which they are drawn separately. */
   apart: readonly string[];
   /** Charts made by hand. */
   own: readonly OwnChart[];
@@ -61,7 +61,7 @@ export function sectionsOf(keys: readonly Key[], { filter, pinned, hidden, folde
     if (group) group.push(chart);
     else groups.set(name, [chart]);
   }
-  // A section of one chart would be a row of one chart: together they are a section.
+  // Sections with a single chart would waste a row each, so they are combined.
   const lone = [...groups].filter(([name, group]) => name === '' || group.length === 1);
   const general = lone.flatMap(([, group]) => group);
   if (general.length > 1) {
@@ -83,7 +83,7 @@ export function sectionsOf(keys: readonly Key[], { filter, pinned, hidden, folde
   return sections;
 }
 
-/** Charts that a person arranged come first in that order, then what was measured, then what was set, by name. */
+/** Charts arranged by the user come first, then measured keys, then keys that were set, by name. */
 function arranged(charts: Chart[], order: readonly string[]): Chart[] {
   const given = new Map(order.map((id, i) => [id, i]));
   const place = new Map(charts.map(({ id, keys }) => [id, given.get(id) ?? order.length + Number(keys.every(isSetting))]));

@@ -1,4 +1,4 @@
-/** The points of one key for all shown runs: asks only for runs that are new or grew, and for the zoomed window in detail. */
+/** The points of one key for all shown runs: requests only runs that are new or grew, and details of the zoomed window. */
 import type { ApiError } from '../../api/client';
 import type { Kind } from '../../api/schema.gen';
 import { mergeDetail } from '../../chart/merge';
@@ -7,14 +7,14 @@ import type { Window } from '../../chart/zoom';
 import { Outdated, Resource, unlessGone } from '../../state/resource.svelte';
 import { ask, columnsFor, type ByRun, type Points } from './loader';
 
-/** How the points of a run were asked for. */
+/** How the points of a run were requested. */
 interface Manner {
   x: string;
   /** Columns of the plot. */
   px: number;
   /** Weight of the running mean; 0: none. */
   smooth: number;
-  /** Also the values as logged, where there is a mean. */
+  /** Whether the logged values are needed beside the average. */
   logged: boolean;
 }
 
@@ -25,7 +25,7 @@ interface Known extends Manner {
 
 export interface Wish {
   runs: readonly string[];
-  /** Lines of the whole chart, if it has more than these runs. */
+  /** Lines in the whole chart, if it has more than these runs. */
   nLines?: number;
   /** Changes when a run grows. */
   revision: (run: string) => number;
@@ -36,13 +36,13 @@ export interface Wish {
   smooth: number;
 }
 
-/** The points of one key, as a card asks for them. */
+/** What a card requests: the points of one key. */
 export type KeyedSeries = Pick<KeySeries, 'problem' | 'loaded' | 'lines' | 'update' | 'rest'>;
 
-/** Where a card finds them. */
+/** Where a card gets its points. */
 export interface SeriesSource {
   readonly kind: Kind;
-  /** `holder`: whose axes they are for; keys of one name but for other axes are asked for apart. */
+  /** `holder`: the chart whose axes they are for; the same key with other axes is requested separately. */
   get(key: string, holder?: string): KeyedSeries;
 }
 
@@ -50,9 +50,9 @@ export class KeySeries {
   readonly key: string;
   readonly kind: Kind;
   readonly #known = new Resource<ReadonlyMap<string, Known>>({ calmMs: 500, isOnBeat: true });
-  /** The window on screen, finer; that of another window stays until it has come. */
+  /** Details of the window on screen; those of the previous window stay until the new ones have arrived. */
   readonly #detail = new Resource<ByRun>({ delayMs: 120, keepsOthers: true });
-  /** Whether there is nothing to ask for. */
+  /** Whether there is nothing to request. */
   #isIdle = $state(false);
   #wish: Wish | null = null;
   #manner: Manner = { x: '', px: 0, smooth: 0, logged: true };
@@ -63,7 +63,7 @@ export class KeySeries {
     this.kind = kind;
   }
 
-  /** False until the first points have come. */
+  /** False until the first points have arrived. */
   get loaded(): boolean {
     return this.#isIdle || this.#known.value !== null;
   }
@@ -72,7 +72,7 @@ export class KeySeries {
     return this.#known.problem;
   }
 
-  /** Overview points of a run, with the window in detail where that has come. */
+  /** Overview points of a run, with details of the window if they have arrived. */
   lines(run: string): readonly Points[] {
     const lines = this.#known.value?.get(run)?.lines ?? [];
     const detail = this.#detail.value?.get(run);
@@ -83,13 +83,13 @@ export class KeySeries {
     });
   }
 
-  /** Call again whenever something of the wish changed; cheap when there is nothing to ask. */
+  /** Call again whenever the request changed; cheap if there is nothing to load. */
   update(wish: Wish): void {
     const before = this.#manner;
-    // A wider card needs finer points; a narrower one has more than it needs. What was drawn stays until the new has come.
+    // A wider card needs finer points; a narrower one has more than it needs. The drawing stays until new points have arrived.
     const nLines = wish.nLines ?? wish.runs.length;
     const px = Math.max(columnsFor(wish.width, nLines), wish.x === before.x ? before.px : 0);
-    // Behind very many means nobody sees what was logged.
+    // Behind very many averages, the logged values would not be visible.
     const logged = !(wish.smooth > 0) || nLines <= MOST_RAW;
     this.#wish = wish;
     this.#manner = { x: wish.x, px, smooth: wish.smooth, logged };
@@ -103,7 +103,7 @@ export class KeySeries {
     this.#zoom(isSmoothedAnew);
   }
 
-  /** Stop what was planned, when the card leaves. */
+  /** Cancel pending requests when the card leaves. */
   rest(): void {
     this.#known.rest();
     this.#detail.rest();
@@ -140,7 +140,7 @@ export class KeySeries {
   }
 
   async #askDetail(signal: AbortSignal, runs: readonly string[], window: Window, manner: Manner): Promise<ByRun> {
-    // Where the overview has every point that was logged there is nothing finer to ask for.
+    // If the overview has every logged point, there are no further details.
     const thinned = runs.filter((id) => this.#known.value?.get(id)?.lines.some((line) => line.nLogged > line.x.length));
     if (!thinned.length) throw new Outdated();
     const isOutdated = () => signal.aborted || manner.smooth !== this.#manner.smooth;
@@ -148,7 +148,7 @@ export class KeySeries {
   }
 }
 
-/** Points stay for a while after a card has left, so that scrolling back is instant. */
+/** Keeps points for a while after a card has left, so that scrolling back is instant. */
 export class SeriesCache {
   readonly #all = new Map<string, KeySeries>();
   readonly #most: number;
@@ -170,5 +170,5 @@ export class SeriesCache {
   }
 }
 
-/** Those of the Curves view. */
+/** The points of the Curves view. */
 export const scalarSeries = new SeriesCache('scalar');

@@ -1,4 +1,4 @@
-/** How a page of charts is shown: what changes the finding travels in the link too, what is only taste stays in the browser. */
+/** Settings of a page of charts: what affects the content is part of the link, mere preferences stay in the browser. */
 import { own as ownValue } from '../../api/own';
 import type { TooltipSort } from '../../chart/readings';
 import type { Window } from '../../chart/zoom';
@@ -12,7 +12,7 @@ import { windowOf, windowText, zoomsOf, zoomsText, type Zooms } from './zoomlink
 export type Band = 'minmax' | 'std' | 'stderr';
 export const BANDS: readonly Band[] = ['minmax', 'std', 'stderr'];
 
-/** What a link says, by the words of the link. */
+/** Settings in a link, by their names there. */
 interface Finding {
   smooth: number;
   x: string;
@@ -22,9 +22,9 @@ interface Finding {
   keys: string;
   band: Band;
   together: boolean;
-  /** Charts made by hand, as `ownText` writes them. */
+  /** Handmade charts, as written by `ownText`. */
   charts: string;
-  /** What single charts show in another way, as `looksText` writes it. */
+  /** Settings of single charts, as written by `looksText`. */
   looks: string;
 }
 
@@ -42,7 +42,7 @@ const NAMES: Record<keyof Finding, string> = {
 };
 
 export class ChartSettings {
-  /** Prefix of what is stored; also tells one page of charts from another in the link. */
+  /** Prefix of stored settings, and of this page of charts in the link. */
   readonly page: string;
   readonly #defaults: Finding;
   #stored = $state.raw<Partial<Finding>>({});
@@ -53,11 +53,11 @@ export class ChartSettings {
   columns = $state<number | null>(null);
   pinned = $state.raw<readonly string[]>([]);
   hidden = $state.raw<readonly string[]>([]);
-  /** Metrics of which training and validation have a chart each, although others share one. */
+  /** Metrics whose training and validation are drawn in separate charts. */
   apart = $state.raw<readonly string[]>([]);
-  /** Sections that were closed, or opened although they begin closed. */
+  /** Sections that were closed, or opened although they start closed. */
   folded = $state.raw<Readonly<Record<string, boolean>>>({});
-  /** Keys in the order that a person gave them, per section. */
+  /** Keys in the order chosen by the user, per section. */
   order = $state.raw<Readonly<Record<string, readonly string[]>>>({});
   /** Crosshair, shared by all charts of one x axis; `id`: the chart that has it. */
   cursor = $state.raw<{ x: number; id: string; axis: string } | null>(null);
@@ -100,13 +100,13 @@ export class ChartSettings {
   readonly looks = $derived(looksOf(String(this.#read('looks'))));
   readonly band = $derived<Band>(BANDS.find((band) => band === this.#read('band')) ?? 'minmax');
 
-  /** Shared window of x, and windows of single cards: the link alone knows them, so that Back undoes a zoom. */
+  /** Shared window of x, and windows of single cards: kept only in the link, so that Back undoes a zoom. */
   readonly #zoomText = $derived(selection.more[this.#name('zoom')]);
   readonly #zoomsText = $derived(selection.more[this.#name('zooms')]);
   readonly zoomX = $derived(windowOf(this.#zoomText));
   readonly zooms = $derived(zoomsOf(this.#zoomsText));
 
-  /** Change what the link says; `save` what only the browser keeps. */
+  /** Change a setting in the link; `save` changes one that only the browser keeps. */
   set<K extends keyof Finding>(name: K, value: Finding[K]): void {
     this.#stored = { ...this.#stored, [name]: value };
     keep(`${this.page}.finding`, this.#stored);
@@ -120,7 +120,7 @@ export class ChartSettings {
     keep(`${this.page}.${name}`, value);
   }
 
-  /** Put what the browser remembers into the link, so that a copied link shows the same. */
+  /** Write the settings that the browser remembers into the link, so that a copied link shows the same. */
   publish(): void {
     for (const name of Object.keys(NAMES) as (keyof Finding)[]) {
       const value = this.#stored[name];
@@ -128,13 +128,13 @@ export class ChartSettings {
     }
   }
 
-  /** What a person did to the order of the charts. */
+  /** Move a chart in the user's order. */
   get arrangement(): Omit<Arrangement, 'filter' | 'flat'> {
     const { pinned, hidden, folded, order, together, apart, own } = this;
     return { pinned, hidden, folded, order, together, apart, own };
   }
 
-  /** Make a chart of any keys, or change the one with this number. */
+  /** Make a chart from any keys, or change the one with this number. */
   saveChart(name: string, keys: readonly string[], n: number = Math.max(0, ...this.own.map((chart) => chart.n)) + 1): void {
     const chart = { n, name, keys };
     const isKnown = this.own.some((one) => one.n === n);
@@ -145,24 +145,24 @@ export class ChartSettings {
     this.set('charts', ownText(this.own.filter((chart) => chart.n !== n)));
   }
 
-  /** What a chart shows in another way than the page. */
+  /** Settings of a chart that differ from the page's. */
   lookOf(id: string): Look {
     return ownValue(this.looks, id) ?? {};
   }
 
-  /** How a chart is shown: in its own way, else as the page. */
+  /** The settings of a chart: its own, otherwise the page's. */
   of(id: string): Pick<Finding, 'x' | 'logX' | 'logY' | 'outliers'> {
     const { x, logX, logY, outliers } = this;
     const look = this.lookOf(id);
     return { x: look.x ?? x, logX: look.logX ?? logX, logY: look.logY ?? logY, outliers: look.outliers ?? outliers };
   }
 
-  /** Weight of the running mean of a key of a chart: none of a setting such as a learning rate, unless the chart says so itself. */
+  /** Weight of the moving average of a key: none for settings such as a learning rate, unless the chart itself has one. */
   smoothOf(id: string, key: string): number {
     return this.lookOf(id).smooth ?? (isSetting(key) ? 0 : this.smooth);
   }
 
-  /** Show a chart in its own way; what is undefined is as the page again. */
+  /** Change settings of a chart; undefined ones follow the page again. */
   setLook(id: string, change: { [K in keyof Look]: Look[K] | undefined }): void {
     if ('x' in change && this.of(id).x !== (change.x ?? this.x)) this.#forgetX(id);
     const look = Object.fromEntries(Object.entries({ ...this.lookOf(id), ...change }).filter(([, value]) => value !== undefined)) as Look;
@@ -193,7 +193,7 @@ export class ChartSettings {
     return ownValue(this.zooms, id)?.y ?? null;
   }
 
-  /** `how`: Back undoes what was set; what is replaced is a part of a movement. */
+  /** `how`: 'set' can be undone with Back; 'replace' is part of a movement. */
   zoom(id: string, { x, y }: { x?: Window; y?: Window }, how: 'set' | 'replace'): void {
     const changed = { ...ownValue(this.zooms, id) };
     const isAlone = this.#hasOwnX(id);
@@ -237,7 +237,7 @@ export class ChartSettings {
   #write(name: keyof Finding, value: unknown): void {
     const same = value === this.#defaults[name];
     const text = typeof value === 'boolean' ? (value ? '1' : '0') : String(value);
-    // A default that differs from what is stored elsewhere is said too, but an empty text has no place in an address.
+    // A default that differs from a stored setting is written, too, but an address cannot hold an empty text.
     selection.setMore(this.#name(NAMES[name]), same && text !== '0' ? null : text);
   }
 }

@@ -1,10 +1,10 @@
-/** Zoomed windows as words of a link and back: what was zoomed to is part of what was found. */
+/** Writes zoomed windows into a link and reads them back. */
 import type { Window } from '../../chart/zoom';
 
 /** Windows of single cards by key. */
 export type Zooms = Readonly<Record<string, { x?: Window; y?: Window }>>;
 
-/** "low..high", with as many digits as place the edges to a thousandth of the window: also around a time of 1.7e9 s. */
+/** "low..high", with enough digits to place the edges to a thousandth of the window, even around a time of 1.7e9 s. */
 export function windowText(window: Window): string | null {
   if (!window) return null;
   const [low, high] = window;
@@ -13,14 +13,14 @@ export function windowText(window: Window): string | null {
   return `${Number(low.toPrecision(digits))}..${Number(high.toPrecision(digits))}`;
 }
 
-/** What cannot be understood is no window. */
+/** Text that cannot be parsed gives no window. */
 export function windowOf(text: string | undefined): Window {
   const parts = (text ?? '').split('..').map((part) => (part.trim() ? Number(part) : NaN));
   const [low, high] = parts;
   return parts.length === 2 && Number.isFinite(low) && Number.isFinite(high) && low! < high! ? [low!, high!] : null;
 }
 
-/** Cards without a window are left out; null when none has one. */
+/** Cards without a window are left out; null if none has one. */
 export function zoomsText(zooms: Zooms): string | null {
   const said = Object.entries(zooms).flatMap(([key, { x, y }]) => {
     const [ofX, ofY] = [windowText(x ?? null), windowText(y ?? null)];

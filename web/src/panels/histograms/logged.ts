@@ -1,9 +1,9 @@
-/** Histograms logged with `run.histogram`, with the user's own bins: their keys, and one of them over the steps. */
+/** Histograms logged with `run.histogram`: their keys, and one of them over the steps. */
 import { byName } from '../../i18n/text';
 import { api } from '../../api/client';
 import type { Histogram } from '../../chart/histogram';
 
-/** As many steps as a card can tell apart. */
+/** A card cannot show more steps. */
 const STEPS = 160;
 
 /** Keys of a run's histograms, in order. */
@@ -22,7 +22,7 @@ export interface Place {
   run: string;
 }
 
-/** What is to be shown, in the order of keys, then of runs. */
+/** The histograms to show, ordered by key, then by run. */
 export function places(keys: ReadonlyMap<string, readonly string[]>, fits: (key: string) => boolean): Place[] {
   const all = [...keys].flatMap(([run, list]) => list.filter(fits).map((key) => ({ key, run })));
   // Sorting keeps the order of the runs.

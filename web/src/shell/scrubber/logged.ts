@@ -4,13 +4,13 @@ import { askOwn, histogramKeys } from '../../panels/histograms/logged';
 import type { StepSource } from '../../views/registry';
 import { union } from './steps';
 
-/** As many as Media shows. */
+/** As many runs as Media shows. */
 const MEDIA_RUNS = 12;
-/** Series that are asked for at once, keys among which the steps are looked for, and points of all of them together. */
+/** Limits: series per request, keys that are searched for steps, and points in total. */
 const MOST_SERIES = 400;
 const MOST_KEYS = 24;
 const MOST_POINTS = 100_000;
-/** Columns of a chart as wide as the screen: a slider cannot tell more steps apart. */
+/** Columns of a chart as wide as the screen: a slider cannot distinguish more steps. */
 const WIDE_PX = 1000;
 
 /** The steps of these runs that can be selected. */
@@ -27,16 +27,16 @@ export async function stepsOf(runs: readonly string[], source: StepSource, signa
   return stepsOfSeries(runs, signal);
 }
 
-/** Steps of a run's first histogram, as its card asks for them. */
+/** Steps of a run's first histogram, as its card requests them. */
 async function stepsOfHistograms(id: string, signal: AbortSignal): Promise<ArrayLike<number>> {
   const [key] = await histogramKeys(id, signal);
   return key === undefined ? [] : (await askOwn(id, key, signal)).steps;
 }
 
 /**
- * Steps of series. Keys may be logged at steps of their own, so those of several count.
+ * Steps of series. Keys may be logged at different steps, so several keys are used.
  *
- * Of so many runs that this would be too much: several keys of some runs, and of all runs the key that has most points.
+ * With too many runs for that: several keys of some runs, and the key with most points of all runs.
  */
 async function stepsOfSeries(runs: readonly string[], signal: AbortSignal): Promise<Float64Array> {
   const scalars = (await api.keys(runs, signal)).keys.filter((one) => one.kind === 'scalar').sort((a, b) => b.n_runs - a.n_runs);
@@ -59,7 +59,7 @@ function ask(runs: readonly string[], keys: readonly string[], signal: AbortSign
   return api.series({ runs: [...runs], keys: [...keys], px, x: 'step', low: null, high: null, kind: 'scalar' }, signal);
 }
 
-/** At most `most` of a list, evenly spread over it, the first among them. */
+/** At most `most` items of a list, evenly spread over it, including the first. */
 export function spread<T>(list: readonly T[], most: number): T[] {
   const n = Math.min(most, list.length);
   return Array.from({ length: n }, (_, i) => list[Math.floor((i * list.length) / n)]!);

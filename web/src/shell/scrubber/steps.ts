@@ -1,4 +1,4 @@
-/** Moving along the steps that were logged: arithmetic of the scrubber. */
+/** Moving along the logged steps: arithmetic of the scrubber. */
 import { shownStep } from '../../chart/nearest';
 
 /** Ascending steps without repetition. */
@@ -12,13 +12,13 @@ export function union(columns: readonly ArrayLike<number>[]): Float64Array {
   return all.slice(0, kept);
 }
 
-/** The step `by` logged steps away, held at the ends; null (the latest) when it is the last one and `follow`. */
+/** The step `by` logged steps away, clamped at the ends; null (the latest) if it is the last one and `follow`. */
 export function along(steps: Float64Array, wish: number | null, by: number, follow: boolean): number | null {
   const at = Math.min(steps.length - 1, Math.max(0, shownStep(steps, wish) + by));
   return follow && at === steps.length - 1 ? null : (steps[at] ?? null);
 }
 
-/** How many logged steps to go in `seconds` of playing: all of them in about 20 s at speed 1, but at least 4 a second. */
+/** How many logged steps to advance in `seconds` of playing: all of them in about 20 s at speed 1, but at least 4 per second. */
 export function stride(n: number, seconds: number, speed: number): number {
   return seconds * Math.max(4, n / 20) * speed;
 }

@@ -6,11 +6,11 @@ import { byName } from '../../i18n/text';
 
 export interface Row {
   key: string;
-  /** One a run; undefined where it has none. */
+  /** One per run; undefined if it has none. */
   values: (Scalar | undefined)[];
-  /** Whether two of the runs that have it differ. */
+  /** Whether the runs that have it differ. */
   differs: boolean;
-  /** Per run whether its value is to be marked: where they differ, all but the one that most have. */
+  /** Whether the value of each run is marked: if they differ, all except the most common one. */
   marked: boolean[];
 }
 
@@ -21,7 +21,7 @@ export function rowOf(key: string, values: (Scalar | undefined)[]): Row {
   const count = (value: Scalar) => there.filter((other) => isSame(other, value)).length;
   const most = Math.max(...there.map(count));
   const usual = there.filter((value) => count(value) === most);
-  // With a tie none of them is the usual one.
+  // With a tie, no value is the most common one.
   const [first] = usual;
   const isTie = usual.some((value) => !isSame(value, first));
   return { key, values, differs, marked: values.map((value) => isThere(value) && (isTie || !isSame(value, first))) };
@@ -37,7 +37,7 @@ export function configRows(runs: readonly Run[]): Row[] {
   return keys.map((key) => rowOf(key, runs.map((run) => own(run.config, key))));
 }
 
-/** Where the runs ran; undefined for those whose environment has not come yet. */
+/** The environments of the runs; undefined for those not loaded yet. */
 export function environmentRows(environments: readonly (Environment | undefined)[]): Row[] {
   const field = (key: string, value: (one: Environment) => Scalar) => rowOf(key, environments.map((one) => one && value(one)));
   return [

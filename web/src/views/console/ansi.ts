@@ -4,7 +4,7 @@ export interface Piece {
   text: string;
   /** Class names: "c1" to "c15" the colour of the text, "b0" to "b15" that behind it, "bold", "dim", "italic", "under", "struck". */
   look: string;
-  /** Colours of the 256 or 16 million, as properties that the class "own" or "behind" reads; '' for none. */
+  /** Colours beyond the first 16, as CSS properties read by the classes "own" and "behind"; '' for none. */
   style: string;
 }
 
@@ -25,7 +25,7 @@ interface Look {
 
 const PLAIN: Look = { colour: null, behind: null, inverse: false, struck: false, bold: false, dim: false, italic: false, under: false };
 
-/** What a carriage return leaves visible: the last thing written over the line. */
+/** What carriage returns leave visible: the last text written over the line. */
 export function overwritten(text: string): string {
   const trimmed = text.replace(/\r+$/, '');
   return trimmed.slice(trimmed.lastIndexOf('\r') + 1);
@@ -45,13 +45,13 @@ export function pieces(line: string): Piece[] {
   return found;
 }
 
-/** The text alone, as it is searched, copied and downloaded. */
+/** The plain text, for searching, copying and downloading. */
 export function plain(line: string): string {
   return overwritten(line).replace(ESCAPE, '');
 }
 
 function piece(text: string, look: Look): Piece {
-  // Text in the colour behind it is seen on a ground of its own.
+  // Text in the colour of its background gets another background.
   const [front, behind] = look.inverse ? [look.behind, look.colour] : [look.colour, look.behind];
   const classes = [
     look.inverse && front === null && behind === null ? 'inverse' : '',
@@ -123,7 +123,7 @@ export interface Hit {
   isHit: boolean;
 }
 
-/** A text cut where a search word stands, without regard to case. */
+/** Split a text at occurrences of the search text, ignoring case. */
 export function marked(text: string, word: string): Hit[] {
   if (!word) return [{ text, isHit: false }];
   const found: Hit[] = [];

@@ -1,12 +1,12 @@
-/** Where in the console another attempt begins. */
+/** Finds where a new attempt begins in the console. */
 import type { Attempt, ConsoleLine } from '../../api/schema.gen';
 
-/** The attempt that printed a line: the last one begun by then. Lines may be told a moment before the attempt's own clock. */
+/** The attempt that printed a line: the last one begun by then. A line may be recorded slightly before the start of its attempt. */
 export function attemptOf(attempts: readonly Attempt[], line: ConsoleLine): Attempt | null {
   return attempts.findLast((attempt) => attempt.created <= line[0]) ?? attempts[0] ?? null;
 }
 
-/** The attempt that begins with a line, or null where the line before is of the same. */
+/** The attempt that begins with a line, or null if the line before belongs to the same. */
 export function beginning(attempts: readonly Attempt[], before: ConsoleLine | undefined, line: ConsoleLine | undefined): Attempt | null {
   if (attempts.length < 2 || !before || !line) return null;
   const own = attemptOf(attempts, line);

@@ -1,12 +1,12 @@
-/** The lines of a console, fetched in pages as they come into sight; growth is followed, nothing is fetched twice. */
+/** The lines of a console, fetched in pages as they come into sight; follows growth without fetching anything twice. */
 import { api, ApiError } from '../../api/client';
 import type { Console, ConsoleLine } from '../../api/schema.gen';
 import { Resource } from '../../state/resource.svelte';
 
 export const PAGE = 500;
-/** Lines at the end that may change: a bar that moves, or a rank that told a line later. */
+/** Lines at the end that may change: a moving progress bar, or a line that a rank reported late. */
 const UNSETTLED = 100;
-/** Pages kept; a long log is scrolled through, not held. */
+/** Pages kept in memory. */
 const MOST = 40;
 
 export class Pages {
@@ -14,7 +14,7 @@ export class Pages {
   /** False until the first answer. */
   loaded = $state(false);
   problem = $state.raw<ApiError | null>(null);
-  /** Who printed, in the whole run. */
+  /** Processes that printed, in the whole run. */
   processes = $state.raw<readonly string[]>([]);
   #pages = $state.raw<ReadonlyMap<number, readonly ConsoleLine[]>>(new Map());
   #asked = new Set<number>();
@@ -26,12 +26,12 @@ export class Pages {
     readonly asked: { search?: string; stream?: string; process?: string },
   ) {}
 
-  /** Line i, if it has come. */
+  /** Line i, if it has arrived. */
   line(i: number): ConsoleLine | undefined {
     return this.#pages.get(Math.floor(i / PAGE))?.[i % PAGE];
   }
 
-  /** Make sure that lines first to last - 1 come. */
+  /** Fetch lines first to last - 1 if they are missing. */
   want(first: number, last: number): void {
     for (let page = Math.floor(Math.max(0, first) / PAGE); page * PAGE < last; page++) {
       const held = this.#pages.get(page);
@@ -40,7 +40,7 @@ export class Pages {
     }
   }
 
-  /** The run grew: the last page comes again, and what may have changed before it. */
+  /** The run grew: fetch the last page again, and earlier lines that may have changed. */
   grow(revision: number): void {
     void this.#growth.ask('', revision, async () => {
       const [first, last] = [this.total - UNSETTLED, this.total - 1].map((line) => Math.max(0, Math.floor(line / PAGE)));

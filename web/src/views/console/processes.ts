@@ -1,4 +1,4 @@
-/** What the processes of a run are called, from the server's words for them: "main", "rank 1", "4711 on host". */
+/** Names of a run's processes, from those that the server uses: "main", "rank 1", "4711 on host". */
 
 interface Words {
   main: string;

@@ -1,4 +1,4 @@
-/** Asks for the points of the first charts while the page is being built. */
+/** Requests the points of the first charts while the page is being built. */
 import { runs } from '../../state/runs.svelte';
 import { shown } from '../../state/shown.svelte';
 import { holderOf } from '../../panels/charts/charts';
@@ -10,7 +10,7 @@ import { keyFilter, sectionsOf } from '../../panels/charts/sections';
 import { scalarSeries } from '../../panels/charts/series.svelte';
 import { settings } from '../../panels/charts/settings.svelte';
 
-/** Asks for the keys of the shown runs, then for the first charts. */
+/** Request the keys of the shown runs, then the points of the first charts. */
 export async function prepare(): Promise<void> {
   await scalars.update(shown.ids, shown.growth);
   askEarly();

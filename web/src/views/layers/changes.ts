@@ -1,15 +1,15 @@
-/** A short list of how layers changed: changes of one kind at one step are one line. */
+/** A short list of changed layers: changes of one kind at one step are one line. */
 import type { LayerChange } from '../../api/schema.gen';
 
 export interface ChangeLine {
   step: number;
   change: LayerChange['change'];
   layers: string[];
-  /** Of the one layer; '' where there are several. */
+  /** Name of the layer; '' if there are several. */
   detail: string;
 }
 
-/** In the order of steps, the newest first. */
+/** Ordered by step, the newest first. */
 export function changeLines(changes: readonly LayerChange[]): ChangeLine[] {
   const lines = new Map<string, ChangeLine>();
   for (const one of changes) {

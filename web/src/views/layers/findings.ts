@@ -1,4 +1,4 @@
-/** Layers that stand out: what is said of one, and where it is seen. */
+/** Layers that stand out: the text about each, and the statistic that shows it. */
 import { toNumber } from '../../api/numbers';
 import type { Finding } from '../../api/schema.gen';
 import type { Messages } from '../../i18n/languages';
@@ -18,7 +18,7 @@ export function kindOf({ quantity, stat }: Finding): string {
   return KINDS.find((kind) => kind.quantity === quantity && kind.stat === stat)?.name ?? `${quantity}/${stat}`;
 }
 
-/** By layer, all that is said of it. */
+/** All findings about each layer, as text. */
 export function marksOf(t: Messages['cards']['problem'], findings: readonly Finding[]): Map<string, string> {
   const marks = new Map<string, string>();
   for (const one of findings) marks.set(one.layer, [marks.get(one.layer) ?? [], sayFinding(t, one)].flat().join(', '));

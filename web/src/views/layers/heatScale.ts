@@ -5,20 +5,20 @@ import { makeScale, type Scale } from '../../chart/scale';
 import type { LayerKind } from './kinds';
 
 export interface HeatScale {
-  /** From a value to a share of the colours. Values beyond its ends have the colours of the ends. */
+  /** From a value to a position in the colour map. Values beyond its ends get the colours of the ends. */
   scale: Scale;
-  /** Whether the middle of the colours means something: zero, or a value that is healthy. */
+  /** Whether the middle of the colours has a meaning: zero, or a healthy value. */
   isDiverging: boolean;
 }
 
-/** Values are around their guide where they come within this factor of it. */
+/** The colours are centred at the guide if values come within this factor of it. */
 const NEAR = 10;
-/** A logarithmic scale from this factor between the ends on. */
+/** The scale is logarithmic if its ends differ by more than this factor. */
 const TWICE = 2;
-/** Signed values whose magnitudes differ by more than this are on a symmetric-logarithmic scale. */
+/** Signed values whose magnitudes differ by more than this get a symmetric-logarithmic scale. */
 const WIDE = 300;
 
-/** Colours follow the middle 96 % of the values, so that a few strays do not leave one colour for all others. */
+/** Colours cover the middle 96 % of the values, so that a few outliers do not leave one colour for all others. */
 export function heatScale({ axis, guide }: Pick<LayerKind, 'axis' | 'guide'>, { most, low, high, small }: LayerScale): HeatScale {
   const plain = (kind: 'linear' | 'log', from: number, to: number) => ({ scale: makeScale(kind, from, to, 0, 1), isDiverging: false });
   if (low === null || high === null || most === null) return plain('linear', 0, 1);
@@ -40,7 +40,7 @@ export function heatScale({ axis, guide }: Pick<LayerKind, 'axis' | 'guide'>, { 
     if (low !== 0) return plain('linear', low - Math.abs(low) / 2, low + Math.abs(low) / 2);
     return plain('linear', 0, most > 0 ? most : 1);
   }
-  // A distance from zero is what is asked for, unless it would leave a few of the colours.
+  // Centre at zero, unless that would use only a few of the colours.
   return low > 0 && high - low > high / 2 ? plain('linear', 0, high) : plain('linear', low, high);
 }
 

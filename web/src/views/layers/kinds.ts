@@ -1,4 +1,4 @@
-/** The questions one asks of layers, and which watched statistic answers each. */
+/** The named views of layers, and the statistic behind each. */
 import type { LayerTensor, Quantity, Stat } from '../../api/schema.gen';
 
 export interface LayerKind {
@@ -6,7 +6,7 @@ export interface LayerKind {
   quantity: Quantity;
   stat: Stat;
   axis: 'log' | 'linear' | 'share' | 'signed';
-  /** A value that a healthy network is near to. */
+  /** A value near which a healthy network is. */
   guide?: number;
 }
 
@@ -47,14 +47,14 @@ export function statsOf(tensors: readonly LayerTensor[]): { quantity: Quantity; 
   });
 }
 
-/** Kinds for which anything was watched. */
+/** Kinds for which there are measurements. */
 export function kindsOf(tensors: readonly LayerTensor[]): LayerKind[] {
   return KINDS.filter((kind) => tensors.some((t) => t.quantity === kind.quantity && t.stats.includes(kind.stat)));
 }
 
 export const nameOf = (tensor: Pick<LayerTensor, 'layer' | 'tensor' | 'quantity'>) => `${tensor.layer}/${tensor.tensor}/${tensor.quantity}`;
 
-/** Places of weights and outputs, or of all tensors where there are none of those or all are asked for. */
+/** Indices of weights and outputs, or of all tensors if there are none or all are requested. */
 export function rowsToShow(rows: readonly LayerTensor[], all: boolean): number[] {
   const every = rows.map((_, i) => i);
   const main = every.filter((i) => /weight|kernel|output|^W/.test(rows[i]!.tensor));

@@ -1,33 +1,33 @@
-/** Rows of the matrix: tensors in forward order, with blocks that repeat folded into one row, and the search. */
+/** Rows of the matrix: tensors in forward order, repeated blocks folded into one row, and the search. */
 import type { LayerTensor } from '../../api/schema.gen';
 
 export interface Row {
   id: string;
-  /** Below how many group rows it stands. */
+  /** Number of group rows above it in the hierarchy. */
   depth: number;
-  /** Within its block: "attn.q", or "encoder.layers 0–11". */
+  /** Name within its block: "attn.q", or "encoder.layers 0–11". */
   name: string;
   /** The whole path. */
   path: string;
-  /** Places of its tensors in the list: one, or all that a group row sums up. */
+  /** Indices of its tensors: one, or all that a group row summarises. */
   members: readonly number[];
-  /** Of a group row: whether its members are shown below it. Null for a tensor. */
+  /** Whether the members of a group row are shown below it; null for a tensor. */
   isOpen: boolean | null;
 }
 
 interface Node {
   path: string;
   children: Map<string, Node>;
-  /** Places of the tensors of the layer itself. */
+  /** Indices of the tensors of the layer itself. */
   own: number[];
 }
 
-/** Leaves that repeat are folded from so many on: three layers of a plain network are no blocks. */
+/** Fewer repeated leaves are not folded: three layers of a plain network are not blocks. */
 const FEWEST_LEAVES = 4;
-/** Share of their layers that blocks must have in common to be repeats: the first of a stage often has one more. */
+/** Fraction of layers that blocks must share to count as repeats: the first block of a stage often has one more. */
 const ALIKE = 0.5;
 
-/** One row a tensor. */
+/** One row per tensor. */
 export function flatRows(tensors: readonly LayerTensor[]): Row[] {
   return tensors.map((tensor, i) => tensorRow(tensor, i, 0, ''));
 }
@@ -78,9 +78,9 @@ export function groupsOf(tensors: readonly LayerTensor[], types: ReadonlyMap<str
 }
 
 /**
- * What a person typed as a test of tensors: all words, anywhere in the name or the class, or a /regular expression/.
+ * Parse a search into a test for tensors: all words must occur in the name or the class, or a /regular expression/ must match.
  *
- * Null while it is no regular expression yet.
+ * Null if the regular expression is invalid.
  */
 export function layerFilter(typed: string, types: ReadonlyMap<string, string>): ((tensor: LayerTensor) => boolean) | null {
   const text = typed.trim();
@@ -98,13 +98,13 @@ export function layerFilter(typed: string, types: ReadonlyMap<string, string>): 
 }
 
 /**
- * Which rows have room for their name, `gapPx` apart, those of high rank first.
+ * Choose the rows that have room for their name, `gapPx` apart, those of high rank first.
  *
- * `rank` of a row: 0 for any. Returns pairs of a row and the middle of its label in px from the top, ascending.
+ * Rank 0 is an ordinary row. Returns pairs of a row and the middle of its label in px from the top, ascending.
  */
 export function placeLabels(n: number, rowPx: number, gapPx: number, rank: (row: number) => number): [row: number, y: number][] {
   const total = n * rowPx;
-  const placed = new Map<number, [number, number]>(); // by slots of gapPx: of any two labels too close, they are in the same or in neighbouring slots
+  const placed = new Map<number, [number, number]>(); // by slots of gapPx: two labels that are too close are in the same or in neighbouring slots
   const fits = (y: number) => {
     const slot = Math.floor(y / gapPx);
     return [slot - 1, slot, slot + 1].every((at) => Math.abs((placed.get(at)?.[1] ?? Infinity) - y) >= gapPx);
@@ -155,7 +155,7 @@ function numbered(name: string): { stem: string; digits: string } | null {
   return found ? { stem: found[1]!, digits: found[2]! } : null;
 }
 
-/** Children in stretches: those that repeat together, each other one alone. */
+/** Split children into repeats, which stay together, and single ones. */
 function repeats(children: [string, Node][], types: ReadonlyMap<string, string>): [string, Node][][] {
   const stretches: [string, Node][][] = [];
   let shape = new Set<string>();

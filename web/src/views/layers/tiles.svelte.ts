@@ -1,17 +1,17 @@
-/** A matrix of many tensors is asked for in tiles: those of the rows in sight. */
+/** Loads the matrix of many tensors in tiles, only those of the rows in sight. */
 import { untrack } from 'svelte';
 import type { ApiError, LayerValues } from '../../api/client';
 import type { LayerTensor, Stat } from '../../api/schema.gen';
 import { Resource } from '../../state/resource.svelte';
 
-/** Tensors of a tile. */
+/** Tensors per tile. */
 export const TILE = 64;
-/** Rows are drawn in stretches of so many. */
+/** Rows are drawn in blocks of this many. */
 const STRETCH = 64;
 /** Most steps of a matrix. */
 export const MATRIX_STEPS = 600;
 
-/** The first row to draw, and the one behind the last, when so many pixels from `top` on are in sight: whole stretches. */
+/** The first row to draw, and one past the last, if this many pixels from `top` on are in sight: whole blocks. */
 export function rowsInSight(top: number, height: number, rowPx: number, nRows: number): [number, number] {
   const n = Math.max(1, Math.ceil(nRows / STRETCH));
   const first = Math.min(n - 1, Math.max(0, Math.floor(top / rowPx / STRETCH)));
@@ -19,7 +19,7 @@ export function rowsInSight(top: number, height: number, rowPx: number, nRows: n
   return [first * STRETCH, Math.min(nRows, end * STRETCH)];
 }
 
-/** Numbers of the tiles that have the tensors at some places. */
+/** Indices of the tiles that hold these tensors. */
 export function tilesOf(members: Iterable<number>): number[] {
   return [...new Set(Array.from(members, (place) => Math.floor(place / TILE)))].sort((a, b) => a - b);
 }
@@ -36,9 +36,9 @@ export interface Assembled {
 }
 
 /**
- * Rows of one or several tensors as one matrix over the steps of the tile that has most: others may be from before the run grew.
+ * Assemble rows of one or several tensors into one matrix over the steps of the longest tile: others may predate the run's growth.
  *
- * A row of several tensors is their median; of a smallest value the smallest, of a largest the largest, of counts the sum.
+ * A row of several tensors is their median; for min the smallest, for max the largest, for counts the sum.
  */
 export function assemble(rows: readonly (readonly number[])[], tensors: readonly LayerTensor[], get: (tile: number) => LayerValues | null, stat: Stat): Assembled {
   const tiles = new Map(tilesOf(rows.flat()).map((number) => [number, get(number)]));
@@ -75,9 +75,9 @@ export function assemble(rows: readonly (readonly number[])[], tensors: readonly
   return found;
 }
 
-/** Where a tile has each of the steps, -1 where it has not; null where it has the same. */
+/** Index of each step in a tile, -1 if it is missing; null if the tile has the same steps. */
 function columnsOf(tile: LayerValues, steps: Float64Array): Int32Array | null {
-  // Of as many steps the same column stands for the same stretch, even where a NaN made a tile take another step of it.
+  // With as many steps, a column covers the same stretch, even if a NaN made a tile choose another step of it.
   if (tile.steps.length === steps.length) return null;
   const places = new Map(Array.from(tile.steps, (step, i) => [step, i]));
   return Int32Array.from(steps, (step) => places.get(step) ?? -1);
@@ -91,12 +91,12 @@ function summary(sorted: Float32Array, stat: Stat): number {
   return sorted[last >> 1]! / 2 + sorted[(last + 1) >> 1]! / 2;
 }
 
-/** A statistic of many tensors in tiles of `TILE`: those in sight are asked for, those that were in sight are kept. */
+/** A statistic of many tensors in tiles of `TILE`: those in sight are requested, those seen before are kept. */
 export class Tiles {
   #asked = $state.raw<ReadonlyMap<number, Resource<LayerValues>>>(new Map());
   #subject = '';
 
-  /** Ask for some tiles that are new or grew; those of another subject are forgotten. */
+  /** Request tiles that are new or grew; those of another subject are dropped. */
   ask(subject: string, revision: number, numbers: readonly number[], question: (tile: number, signal: AbortSignal) => Promise<LayerValues>): void {
     const known = new Map(subject === this.#subject ? untrack(() => this.#asked) : []);
     const fresh = numbers.filter((number) => !known.has(number));

@@ -1,11 +1,11 @@
-/** Large things by key, and which of them is shown at a step. */
+/** Assets by key, and which of them is shown at a step. */
 import type { Asset, AssetKind } from '../../api/schema.gen';
 import { count } from '../../i18n/numbers';
 import { byName, legible } from '../../i18n/text';
 import { i18n } from '../../state/i18n.svelte';
 import { prefixOf } from '../../panels/charts/sections';
 
-/** What one call logged under a key: one thing, or a list of them in its order. */
+/** What one call logged under a key: one asset, or a list of them in order. */
 export interface Logged {
   step: number;
   time: number;
@@ -15,7 +15,7 @@ export interface Logged {
 export interface Shelf {
   key: string;
   kind: AssetKind;
-  /** Per run, what it logged in the order of steps. */
+  /** What each run logged, in order of steps. */
   byRun: Map<string, Logged[]>;
   /** Every step at which any run has something, ascending. */
   steps: number[];
@@ -23,15 +23,15 @@ export interface Shelf {
 
 /** The keys with one prefix. */
 export interface Section {
-  /** The part of the keys before the first slash; '' for keys without one, and for those that are alone with theirs. */
+  /** The part of the keys before the first slash; '' for keys without one, and for those that share theirs with no other. */
   name: string;
   shelves: Shelf[];
 }
 
-/** Pictures are looked at first, tables and texts are read later. */
+/** Images come first, tables and texts later. */
 const ORDER: readonly AssetKind[] = ['image', 'figure', 'array', 'audio', 'text', 'table', 'histogram'];
 
-/** One shelf a key and kind, in the natural order of keys: 2 before 10. */
+/** One shelf per key and kind, in natural order of the keys: 2 before 10. */
 export function shelves(assets: ReadonlyMap<string, readonly Asset[]>): Shelf[] {
   const found = new Map<string, Shelf>();
   for (const [run, list] of assets) {
@@ -52,7 +52,7 @@ export function shelves(assets: ReadonlyMap<string, readonly Asset[]>): Shelf[] 
   return [...found.values()].sort((a, b) => byName(a.key, b.key));
 }
 
-/** The index of the last number that is not above `step`; -1 when all are. */
+/** The index of the last number that is not above `step`; -1 if all are. */
 export function lastUpTo(steps: readonly number[], step: number): number {
   let [low, high] = [0, steps.length];
   while (low < high) {
@@ -63,14 +63,14 @@ export function lastUpTo(steps: readonly number[], step: number): number {
   return low - 1;
 }
 
-/** What a run shows at a step: the latest that was logged by then (of equal steps the later); null: the last of all. */
+/** What a run shows at a step: the latest logged by then (the later one if steps are equal); for null the last of all. */
 export function at(list: readonly Logged[], step: number | null): Logged | null {
   if (step === null) return list.at(-1) ?? null;
   const index = lastUpTo(list.map((logged) => logged.step), step);
   return index < 0 ? null : list[index]!;
 }
 
-/** Keys by their prefix: pictures first, in each section and among the sections. */
+/** Group keys by prefix, images first, within each section and among the sections. */
 export function sectionsOf(list: readonly Shelf[]): Section[] {
   const n = new Map<string, number>();
   for (const { key } of list) n.set(prefixOf(key), (n.get(prefixOf(key)) ?? 0) + 1);
@@ -90,7 +90,7 @@ export function hasLists(shelf: Shelf): boolean {
   return [...shelf.byRun.values()].some((list) => list.some((logged) => logged.items[0]!.item !== null));
 }
 
-/** What a picture is, for those who do not see it: key, place in its list, caption and step. */
+/** Description of an image for screen readers: key, place in its list, caption and step. */
 export function describe(asset: Asset): string {
   return [legible(asset.key), asset.item === null ? '' : String(asset.item), legible(asset.text), i18n.t.media.at(count(asset.step))].filter(Boolean).join(', ');
 }

@@ -1,16 +1,16 @@
-/** How cards fill the width of the page: arithmetic only. */
+/** How cards fill the width of the page. */
 import type { AssetKind } from '../../api/schema.gen';
 
 /** Between cards, in px. */
 export const GAP_PX = 12;
 
-/** Cards grow up to this multiple of the wanted size before room stays empty. */
+/** Cards grow up to this multiple of the desired size before space stays empty. */
 const MOST_GROWTH = 2.4;
 
 /**
- * In how many columns to lay out `n` things that are to be about `size` px wide, so that they fill `width` px.
+ * The number of columns for `n` items of about `size` px, so that they fill `width` px.
  *
- * As many as fit; where there are fewer things than that, they become wider, within limits.
+ * As many as fit; if there are fewer items, they become wider, within limits.
  */
 export function columnsFor(width: number, size: number, n: number, gap = GAP_PX): number {
   const fitting = Math.max(1, Math.floor((width + gap) / (size + gap)));
@@ -20,9 +20,9 @@ export function columnsFor(width: number, size: number, n: number, gap = GAP_PX)
 }
 
 /**
- * In how many columns to lay out blocks that each take so many cells of about `size` px, none broken over two rows.
+ * The number of columns for blocks that each take some cells of about `size` px, none split over two rows.
  *
- * Of the numbers near to what fits, the one that leaves the least room empty.
+ * Of the numbers near what fits, the one that leaves the least space empty.
  */
 export function columnsForBlocks(width: number, size: number, blocks: readonly number[], gap = GAP_PX): number {
   const cells = blocks.reduce((sum, n) => sum + n, 0);
@@ -47,19 +47,19 @@ function rowsOf(blocks: readonly number[], columns: number): number {
   return Math.max(1, rows);
 }
 
-/** How many columns of a section one run's card of this kind takes; 'all': a row of its own for the key. */
+/** How many columns of a section the card of one run takes; 'all': the key has a row of its own. */
 export function spanOf(kind: AssetKind, isList: boolean, columnPx: number): number | 'all' {
   if (isList || kind === 'table') return 'all';
   const least = kind === 'text' ? 340 : kind === 'audio' ? 260 : kind === 'figure' ? 320 : 0;
   return Math.max(1, Math.ceil((least + GAP_PX) / (columnPx + GAP_PX)));
 }
 
-/** The least width in px of a run's card in a key that has a row of its own. */
+/** The minimum width in px of a run's card if the key has a row of its own. */
 export function panelPx(kind: AssetKind, size: number): number {
   return kind === 'table' ? 520 : kind === 'text' ? 340 : kind === 'audio' ? 260 : Math.max(280, size * 1.5);
 }
 
-/** The width in px that an item of a contact sheet is to have. */
+/** The desired width in px of an item of a contact sheet. */
 export function thumbnailPx(kind: AssetKind, size: number, shape: readonly number[]): number {
   if (kind === 'text' || kind === 'audio' || kind === 'table') return panelPx(kind, size);
   const isSmall = kind !== 'figure' && Math.max(...shape.slice(0, 2), 1) <= 64;

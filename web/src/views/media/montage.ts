@@ -14,7 +14,7 @@ export interface Layout {
 const MOST_TILES = 256;
 const MOST_SIDE = 512;
 
-/** The last two axes are a picture, all before them are tiles; one axis is folded to about a square. */
+/** The last two axes are an image, all before them are tiles; a single axis is folded to about a square. */
 export function layoutOf(shape: readonly number[]): Layout {
   const size = shape.reduce((product, n) => product * n, 1);
   if (!size) return { n: 0, h: 0, w: 0, across: 1 };
@@ -35,7 +35,7 @@ export interface Range {
   odd: number;
 }
 
-/** Of the finite values, and how many are not. */
+/** Range of the finite values, and the number of others. */
 export function rangeOf(data: ArrayLike<number | bigint>): Range {
   let [min, max, sum, odd] = [Infinity, -Infinity, 0, 0];
   for (let i = 0; i < data.length; i++) {
@@ -52,7 +52,7 @@ export function rangeOf(data: ArrayLike<number | bigint>): Range {
   return { min: n ? min : NaN, max: n ? max : NaN, mean: n ? sum / n : NaN, odd };
 }
 
-/** Colours from low to high in 256 steps; around zero in two hues when there are values on both sides. */
+/** Colours from low to high in 256 steps; diverging around zero if there are values on both sides. */
 export function shades(range: Range, theme: Theme): { of: (value: number) => [number, number, number] } {
   const isSigned = range.min < 0 && range.max > 0;
   const far = Math.max(-range.min, range.max) || 1;
@@ -74,7 +74,7 @@ export function shades(range: Range, theme: Theme): { of: (value: number) => [nu
   };
 }
 
-/** Paint the tiles, one px a value and one px between tiles. */
+/** Paint the tiles, one px per value and one px between tiles. */
 export function paint(canvas: HTMLCanvasElement, data: ArrayLike<number | bigint>, layout: Layout, range: Range, theme: Theme): void {
   const { n, h, w, across } = layout;
   const down = Math.ceil(n / across);

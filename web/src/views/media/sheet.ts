@@ -1,6 +1,6 @@
-/** How many columns let the pictures of a sheet be as large as its room allows. */
+/** The number of columns with which the images of a contact sheet are as large as possible. */
 
-/** Columns for `n` pictures of one aspect (width over height), each with a caption below, in a room of `width` by `height`; none narrower than `leastPx`. */
+/** Columns for `n` images of the same aspect ratio (width / height), each with a caption below, in `width` x `height` px; none narrower than `leastPx`. */
 export function columnsOf(n: number, width: number, height: number, aspect: number, captionPx: number, gapPx: number, leastPx = 0): number {
   const mostColumns = Math.max(1, Math.min(n, Math.floor((width + gapPx) / (leastPx + gapPx))));
   let [best, most] = [1, -Infinity];

@@ -1,10 +1,10 @@
-/** A logged table as it is read, sorted, filtered and saved: arithmetic only. */
+/** Parsing, sorting, filtering and saving of a logged table. */
 import { number, setting } from '../../i18n/numbers';
 import { isNumeric, parseExact } from '../../api/numbers';
 import type { Asset, AssetKind } from '../../api/schema.gen';
 import { byName } from '../../i18n/text';
 
-/** What a cell holds that is larger than a text. */
+/** A file in a cell. */
 export interface Inside {
   kind: AssetKind;
   blob: string;
@@ -16,7 +16,7 @@ export type Cell = string | number | bigint | boolean | null | Inside;
 export interface Column {
   name: string;
   cells: Cell[];
-  /** All that is there are numbers: they stand to the right, and NaN is one of them. */
+  /** All values are numbers, NaN included; they are aligned right. */
   isNumbers: boolean;
   hasMedia: boolean;
 }
@@ -28,7 +28,7 @@ export interface Sorting {
 
 const NOT_FINITE = new Map<unknown, number>([['NaN', NaN], ['Infinity', Infinity], ['-Infinity', -Infinity]]);
 
-/** A table's JSON; whole numbers that a float would round are kept exactly. */
+/** Parse a table's JSON; integers that a float would round are kept exactly. */
 export function readTable(text: string): Column[] {
   const table = parseExact(text) as { columns: string[]; values: Cell[][] };
   return table.columns.map((name, i) => {
@@ -45,7 +45,7 @@ export function readTable(text: string): Column[] {
 
 const KINDS: readonly unknown[] = ['image', 'figure', 'audio', 'array'];
 
-/** Whether it says all that a cell with a file says: someone else may have written the table. */
+/** Whether it has all fields of a cell with a file: another program may have written the table. */
 function isWhole(cell: Partial<Inside>): boolean {
   return KINDS.includes(cell.kind) && typeof cell.blob === 'string' && typeof cell.text === 'string' && Array.isArray(cell.shape);
 }
@@ -54,12 +54,12 @@ export function isInside(cell: Cell | undefined): cell is Inside {
   return typeof cell === 'object' && cell !== null;
 }
 
-/** A cell's file as an asset, for what shows assets. */
+/** A cell's file as an asset, for components that show assets. */
 export function asAsset(cell: Inside, table: Asset, column: string, row: number): Asset {
   return { ...table, key: `${table.key} / ${column} / ${row}`, kind: cell.kind, blob: cell.blob, text: cell.text, shape: cell.shape, item: null, markdown: false };
 }
 
-/** What is read in a cell: whole numbers whole, others to five digits. */
+/** Text of a cell: integers in full, others with five digits. */
 export function shown(cell: Cell | undefined): string {
   if (cell === null || cell === undefined) return '';
   if (typeof cell === 'bigint' || Number.isInteger(cell)) return setting(cell as number | bigint);
@@ -67,13 +67,13 @@ export function shown(cell: Cell | undefined): string {
   return isInside(cell) ? cell.text : String(cell);
 }
 
-/** A cell with all its digits: what is searched, and what a file gets. */
+/** Text of a cell with all its digits, for searching and saving. */
 export function whole(cell: Cell | undefined): string {
   if (cell === null || cell === undefined) return '';
   return isInside(cell) ? cell.text || cell.blob : String(cell);
 }
 
-/** Numbers by size, texts in natural order; what is empty or NaN is last either way. */
+/** Compare numbers by size, strings in natural order; empty cells and NaN last in either direction. */
 function compare(a: Cell | undefined, b: Cell | undefined, descending: boolean): number {
   const [emptyA, emptyB] = [isEmpty(a), isEmpty(b)];
   if (emptyA || emptyB) return Number(emptyA) - Number(emptyB);
@@ -96,7 +96,7 @@ interface Condition {
   value: string;
 }
 
-/** "loss > 2" as a condition; null where it is a text to be found. Of two columns the one with the longer name is meant. */
+/** Parse "loss > 2" as a condition; null if it is a text to search for. If two columns fit, the longer name wins. */
 function conditionOf(columns: readonly Column[], text: string): Condition | null {
   const named = columns.filter(({ name }) => name && text.toLowerCase().startsWith(name.toLowerCase())).sort((a, b) => b.name.length - a.name.length);
   for (const { name, cells } of named) {
@@ -121,7 +121,7 @@ function fulfils({ cells, operator, value }: Condition, row: number): boolean {
   return operator === '<=' ? order <= 0 : order >= 0;
 }
 
-/** Whether a row is wanted: by conditions on columns joined by `and` ("label = 3 and loss > 2"), else by a text in any column. */
+/** Whether a row matches conditions joined by `and` ("label = 3 and loss > 2"), or otherwise a text in any column. */
 function filterOf(columns: readonly Column[], wanted: string): ((row: number) => boolean) | null {
   const text = wanted.trim();
   if (!text) return null;
@@ -136,7 +136,7 @@ export function conditionFor(column: Column, cell: Cell): string {
   return `${column.name} = ${whole(cell)}`;
 }
 
-/** Values that a column has at most so that its rows can be grouped by it. */
+/** A column with more distinct values is not offered for grouping. */
 const MOST_GROUPS = 1000;
 
 /** Columns that repeat their values. */
@@ -149,12 +149,12 @@ export function groupable(columns: readonly Column[]): number[] {
   });
 }
 
-/** Whether the mean of a column says something: of numbers, and of what is true or false. */
+/** Whether the mean of a column is meaningful: numbers and booleans. */
 function isMeasured({ cells, isNumbers }: Column): boolean {
   return isNumbers || (cells.some((cell) => typeof cell === 'boolean') && cells.every((cell) => cell === null || typeof cell === 'boolean'));
 }
 
-/** A row for each value in a column: how many rows have it, and the means of their finite numbers (of truths: the share that is true). */
+/** One row per value of a column: its number of rows, and the means of their finite numbers (for booleans, the fraction that is true). */
 export function grouped(columns: readonly Column[], rows: readonly number[], by: number, names: { n: string; mean: (column: string) => string }): Column[] {
   const { name, cells, isNumbers } = columns[by]!;
   const groups = new Map<Cell | undefined, number[]>();
@@ -179,7 +179,7 @@ function meanOf(cells: readonly (Cell | undefined)[]): number | null {
   return numbers.length ? numbers.reduce((sum, value) => sum + value, 0) / numbers.length : null;
 }
 
-/** Numbers of the rows that are wanted, in the order asked for. */
+/** Indices of the matching rows, sorted. */
 export function rowsOf(columns: readonly Column[], wanted: string, sorting: Sorting | null): number[] {
   const n = columns[0]?.cells.length ?? 0;
   let rows = Array.from({ length: n }, (_, i) => i);
@@ -189,17 +189,17 @@ export function rowsOf(columns: readonly Column[], wanted: string, sorting: Sort
   return by ? rows.sort((a, b) => compare(by[a], by[b], sorting.descending) || a - b) : rows;
 }
 
-/** Pixels of a digit in a table, a little less than fonts have, so that nothing is cut off. */
+/** Width of a digit in a table in pixels, generous enough that nothing is cut off. */
 const CH = 6.5;
 
-/** Pixels that a cell's file takes, as Thumbnail draws it. */
+/** Pixels that a cell's file needs when drawn by Thumbnail. */
 export function thumbnailWidth({ kind, shape }: Inside): number {
   if (kind === 'audio') return 180;
   const [height, width] = shape;
   return kind === 'array' || !height || !width ? 56 : Math.min(160, Math.max(56, (56 * width) / height));
 }
 
-/** Widths of the columns in characters: of their names and what is in them, of the first rows. */
+/** Widths of the columns in characters, from their names and the first rows. */
 export function widths(columns: readonly Column[], most = 44): number[] {
   return columns.map((column) => {
     const texts = column.cells.slice(0, 300).map((cell) => (isInside(cell) ? Math.ceil(thumbnailWidth(cell) / CH) : shown(cell).length));
@@ -207,7 +207,7 @@ export function widths(columns: readonly Column[], most = 44): number[] {
   });
 }
 
-/** The whole table as CSV, as RFC 4180 has it. */
+/** The whole table as CSV (RFC 4180). */
 export function csv(columns: readonly Column[]): string {
   const quoted = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const lines = [columns.map((column) => quoted(column.name)).join(',')];

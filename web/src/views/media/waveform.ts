@@ -1,6 +1,6 @@
-/** A sound as its outline over time: arithmetic only. */
+/** The outline of a sound over time. */
 
-/** Lowest and highest sample of each of `n` equal parts, over all channels: low and high in turn. */
+/** Lowest and highest sample of each of `n` equal parts over all channels, alternately. */
 export function outline(channels: readonly Float32Array[], n: number): Float32Array {
   const length = Math.max(0, ...channels.map((channel) => channel.length));
   const parts = Math.max(1, Math.min(n, length));
@@ -27,7 +27,7 @@ export function pathOf(outline: Float32Array): string {
   return `M${upper.join(' ')} ${lower.reverse().join(' ')}z`;
 }
 
-/** Seconds as a player shows them: 1:04.5. */
+/** Seconds in the format of a player: 1:04.5. */
 export function playerTime(seconds: number): string {
   const tenths = Math.floor(Math.max(0, Number.isFinite(seconds) ? seconds : 0) * 10 + 1e-6);
   return `${Math.floor(tenths / 600)}:${((tenths % 600) / 10).toFixed(1).padStart(4, '0')}`;

@@ -1,7 +1,7 @@
 /** Which cards are shown, in what order, and how many columns each takes. */
 
 export interface Choices {
-  /** Ids of the cards that a person put first, in order. */
+  /** Ids of the pinned cards, in order. */
   pinned: readonly string[];
   dismissed: readonly string[];
 }
@@ -13,7 +13,7 @@ export interface Arranged<T> {
   dismissed: T[];
 }
 
-/** Pinned cards first, in the person's order; then the others as they come, the most interesting first. */
+/** Pinned cards first, in the user's order; then the others as they come, the most interesting first. */
 export function arrange<T extends { id: string }>(cards: readonly T[], { pinned, dismissed }: Choices): Arranged<T> {
   const gone = cards.filter((card) => dismissed.includes(card.id));
   const first = pinned.flatMap((id) => cards.filter((card) => card.id === id && !gone.includes(card)));
@@ -35,7 +35,7 @@ export function columnsFor(width: number, n: number): number {
   return Math.max(1, Math.min(MOST_COLUMNS, Math.floor(width / LEAST_PX), n));
 }
 
-/** How many columns each card takes: where the last row would have holes some are wide, those that gain by it if that fills the grid. */
+/** How many columns each card takes: if the last row would have gaps, some cards are wide, preferably those that benefit from it. */
 export function spans(gains: readonly boolean[], columns: number): number[] {
   const holes = columns > 1 ? (columns - (gains.length % columns)) % columns : 0;
   const all = gains.map((_, i) => i);
@@ -46,7 +46,7 @@ export function spans(gains: readonly boolean[], columns: number): number[] {
   return choices.find((widths) => isFull(widths, columns)) ?? choices[1]!;
 }
 
-/** Whether cells of these widths leave no hole, laid out as `grid-auto-flow: dense` does. */
+/** Whether cells of these widths leave no gap when laid out like `grid-auto-flow: dense`. */
 export function isFull(widths: readonly number[], columns: number): boolean {
   const rows: boolean[][] = [];
   for (const width of widths) {

@@ -1,4 +1,4 @@
-/** What a person chose of the cards, remembered in the browser for each folder of runs. */
+/** Which cards the user pinned and dismissed, remembered in the browser for each folder of runs. */
 import type { Run } from '../../api/schema.gen';
 import { connection } from '../../state/connection.svelte';
 import { keep, recall } from '../../state/stored';
@@ -8,7 +8,7 @@ export class CardChoices {
   #folder = $state('');
   #now = $state.raw<Choices>(NO_CHOICES);
 
-  /** The choices of the folder that a run is in; call it when another run is opened. */
+  /** Load the choices for the folder of a run; call when another run is opened. */
   of(run: Run): void {
     const folder = run.folder || (connection.about?.folders[0] ?? '');
     if (folder === this.#folder) return;

@@ -36,7 +36,7 @@ export const toneOf = (code: ReasonCode): Tone => TONES[code] ?? 'calm';
 const said = (value: Reason['value']) => number(toNumber(value), 3);
 const times = (value: number) => number(value, value >= 10 ? 2 : 3);
 
-/** A pace as people say it: "7.2 steps a second", or "4.1 s a step" of slow ones. */
+/** A pace as text: "7.2 steps/s", or "4.1 s per step" if it is slow. */
 export function paceText(rate: number, t: Messages['cards']): string {
   return rate > 0 && rate < 1 ? t.secondsAStep(duration(1 / rate)) : t.stepsASecond(number(rate, 3));
 }

@@ -14,7 +14,7 @@ export interface Line {
   n: number;
 }
 
-/** Read the configuration's JSON text; text that is none becomes a single leaf. */
+/** Parse the configuration's JSON; text that is not JSON becomes a single leaf. */
 export function readConfig(text: string): unknown {
   try {
     return parseExact(text || '{}');
@@ -29,7 +29,7 @@ export function linesOf(value: unknown, path = '', depth = 0): Line[] {
   return Object.entries(value).flatMap(([name, inner]) => {
     const whole = path ? `${path}.${name}` : name;
     if (typeof inner === 'object' && inner !== null && Object.keys(inner).length) {
-      // Short lists of plain values read better in one line.
+      // Short lists of plain values are easier to read on one line.
       if (Array.isArray(inner) && inner.length <= 12 && inner.every((v) => typeof v !== 'object' || v === null))
         return [leaf(whole, name, depth, `[${inner.map(spelt).join(', ')}]`, 'text')];
       const below = linesOf(inner, whole, depth + 1);
@@ -48,7 +48,7 @@ function leaf(path: string, name: string, depth: number, value: string, kind: Li
   return { path, name, depth, value, kind, n: 0 };
 }
 
-/** The lines to show: below folded branches none; with a search, what has the words and the branches above it. */
+/** The lines to show: none below folded branches; with a search, matching lines and the branches above them. */
 export function shownLines(lines: readonly Line[], folded: ReadonlySet<string>, search: string): Line[] {
   const word = search.trim().toLowerCase();
   if (word) {

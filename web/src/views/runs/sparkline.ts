@@ -18,7 +18,7 @@ export function pathOf(x: ArrayLike<number>, y: ArrayLike<number>, width: number
       continue;
     }
     const at = `${round((x[i]! - left) * across)} ${round(up ? height - (y[i]! - low) * up : height / 2)}`;
-    // A point alone between two gaps is drawn, too.
+    // A single point between two gaps is drawn, too.
     path += isPen ? `L${at}` : `M${at}h0.01`;
     isPen = true;
   }

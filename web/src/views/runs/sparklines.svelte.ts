@@ -1,4 +1,4 @@
-/** The curves behind the sparklines: asked for in one request for all rows in sight, and again when their runs grew. */
+/** The curves behind the sparklines: one request for all rows in sight, repeated when their runs grow. */
 import { api } from '../../api/client';
 import type { Run } from '../../api/schema.gen';
 
@@ -7,26 +7,26 @@ export interface Line {
   y: Float32Array;
 }
 
-/** Two points a pixel column come back, and a sparkline is about this wide. */
+/** About the width of a sparkline; the reply has two points per pixel column. */
 const PX = 60;
-/** Rows come into sight one by one while someone scrolls; running ones grow all the time. */
+/** Wait a moment, because rows come into sight one by one while scrolling and running ones grow all the time. */
 const WAIT_MS = 60;
 const PAUSE_MS = 2000;
 
 export class Sparklines {
   #lines = $state.raw<ReadonlyMap<string, Line>>(new Map());
-  /** The revision at which a line was asked for, by its name. */
+  /** The revision at which a line was requested, by its name. */
   readonly #revisions = new Map<string, number>();
   #wanted: { keys: readonly string[]; runs: readonly Run[] } = { keys: [], runs: [] };
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asking = false;
 
-  /** Undefined until it has come. */
+  /** Undefined until it has arrived. */
   of(run: string, key: string): Line | undefined {
     return this.#lines.get(nameOf(run, key));
   }
 
-  /** Have the curves of these keys of these runs, in place of those that were wanted before. */
+  /** Request the curves of these keys of these runs, instead of earlier ones. */
   want(keys: readonly string[], runs: readonly Run[]): void {
     this.#wanted = { keys, runs };
     if (this.#asking || this.#timer !== undefined || !this.#missing().length) return;
@@ -60,7 +60,7 @@ export class Sparklines {
       this.#asking = false;
       this.want(this.#wanted.keys, this.#wanted.runs);
     } catch {
-      // Asked for again with the next row in sight, or when a run grows.
+      // Requested again with the next row in sight, or when a run grows.
       this.#asking = false;
     }
   }

@@ -1,4 +1,4 @@
-/** What the table of runs consists of: its rows, its columns, and the numbers of a group. */
+/** Rows and columns of the table of runs, and the summary of a group. */
 import { duration, number, setting } from '../../i18n/numbers';
 import { isNumeric, isSame } from '../../api/numbers';
 import { own } from '../../api/own';
@@ -14,7 +14,7 @@ export type Row =
 /** Id of the row above the shown runs that do not match the filter. */
 export const UNLISTED = 'unlisted';
 
-/** Rows as they are drawn: each group with its runs below unless folded; last the `unlisted` runs, likewise. */
+/** The rows to draw: each group with its runs below unless folded; the `unlisted` runs last, in the same way. */
 export function rowsOf(runs: readonly Run[], groupBy: readonly Field[], folded: ReadonlySet<string>, unlisted: readonly Run[] = []): Row[] {
   const listed = listedRows(runs, groupBy, folded);
   if (!unlisted.length) return listed;
@@ -48,26 +48,26 @@ export function configKeys(runs: Iterable<Run>): Map<string, { n: number; differ
       }
     }
   }
-  // A key that some runs lack is a difference too.
+  // A key that some runs lack is a difference, too.
   for (const known of found.values()) if (known.n < total) known.differs = true;
   return found;
 }
 
 const TELLING = /(^|[/_.])(val|valid|test|eval)?[/_.]?(loss|acc|accuracy|error|f1|auc|bleu|perplexity|reward|score)$/i;
 
-/** The keys that tell how well a run does: losses and scores where there are some, validation and short names first. */
+/** The keys that show how well a run does: losses and scores if there are any, validation and short names first. */
 export function mainKeys(keys: readonly Key[]): string[] {
   const most = keys.reduce((n, key) => Math.max(n, key.n_runs), 0);
   return keys
     .map((key) => ({ key: key.key, worth: (TELLING.test(key.key) ? 2 : 0) + key.n_runs / (most || 1) }))
     .sort((a, b) => b.worth - a.worth || a.key.length - b.key.length)
-    // Where there are losses and scores, timings and learning rates wait in the chooser.
+    // If there are losses and scores, timings and learning rates are only in the chooser.
     .filter(({ worth }, i, all) => worth >= 2 || (all[0]?.worth ?? 0) < 2)
     .slice(0, 4)
     .map(({ key }) => key);
 }
 
-/** Columns before anyone chose: how the run is, the curve of the main key, when, then results and the config that differs. */
+/** Default columns: state, the curve of the main key, times, then results and the config that differs. */
 export function defaultColumns(keys: readonly Key[], config: ReadonlyMap<string, { n: number; differs: boolean }>, hasTags = true, hasFolders = false): Field[] {
   const results = mainKeys(keys);
   const settings = [...config]
@@ -86,12 +86,12 @@ export function differing(columns: readonly Field[], config: ReadonlyMap<string,
 export interface Figures {
   n: number;
   mean: number;
-  /** Whole numbers beyond 2^53 are exact, as in the range. */
+  /** Integers beyond 2^53 are exact. */
   min: number | bigint;
   max: number | bigint;
 }
 
-/** Mean, smallest and largest of a field over the runs where it is a finite number; null where it never is. */
+/** Mean, min and max of a field over the runs where it is a finite number; null if it never is. */
 export function figures(runs: readonly Run[], field: Field): Figures | null {
   let [n, sum] = [0, 0];
   let [min, max]: (number | bigint)[] = [Infinity, -Infinity];
@@ -106,14 +106,14 @@ export function figures(runs: readonly Run[], field: Field): Figures | null {
   return n ? { n, mean: sum / n, min: min!, max: max! } : null;
 }
 
-/** A figure of a column as its cells show theirs: seconds as times, whole numbers of the configuration without commas. */
+/** Format a number like the cells of its column: seconds as times, integers of the configuration without commas. */
 export function figure(field: Field, value: number | bigint, digits?: number): string {
   if (field === 'duration') return duration(Number(value));
   if (field.startsWith('config:') && (typeof value === 'bigint' || Number.isInteger(value))) return setting(value);
   return number(value, digits);
 }
 
-/** The range of a column as wide as there is room for: with fewer digits where it is narrow. */
+/** The range of a column as text, with fewer digits if the column is narrow. */
 export function rangeText(field: Field, { min, max }: Figures, n_characters: number): string {
   for (const digits of [4, 3, 2, 1]) {
     const [low, high] = [figure(field, min, digits), figure(field, max, digits)];
@@ -123,13 +123,13 @@ export function rangeText(field: Field, { min, max }: Figures, n_characters: num
   return '';
 }
 
-/** What the runs of a group share in a column that is no number; null where they differ, undefined where none has it. */
+/** The value that the runs of a group share in a non-numeric column; null if they differ, undefined if none has one. */
 export function sharedValue(runs: readonly Run[], field: Field): Scalar | undefined {
   const first = valueOf(runs[0]!, field);
   return runs.every((run) => isSame(valueOf(run, field), first)) ? first : null;
 }
 
-/** Whether a column is set flush right. */
+/** Whether a column is aligned right. */
 export function isNumberColumn(field: Field, runs: readonly Run[]): boolean {
   const parsed = parseField(field);
   if (!parsed) return false;
@@ -145,7 +145,7 @@ export function isNumberColumn(field: Field, runs: readonly Run[]): boolean {
 
 const MEASURED = 50;
 
-/** Wide enough for its title, and for the numbers of the first runs: seeds that differ in their last digit look different. */
+/** Wide enough for the title and the numbers of the first runs, so that seeds that differ in their last digit look different. */
 export function defaultWidth(field: Field, runs: readonly Run[] = []): number {
   const parsed = parseField(field);
   if (!parsed) return 110;
@@ -161,7 +161,7 @@ export function defaultWidth(field: Field, runs: readonly Run[] = []): number {
   return { name: 240, state: 100, created: 100, updated: 100, duration: 100, tags: 130, notes: 200, folder: 130, id: 190 }[parsed.own];
 }
 
-/** The table as RFC 4180 text: what is shown, every digit. */
+/** The table on screen as CSV (RFC 4180), with every digit. */
 export function toCsv(runs: readonly Run[], columns: readonly Field[], title: (field: Field) => string): string {
   const cell = (value: Scalar | undefined) => {
     const text = value === undefined || value === null ? '' : String(value);
@@ -174,7 +174,7 @@ export function toCsv(runs: readonly Run[], columns: readonly Field[], title: (f
   return lines.map((line) => line.join(',') + '\r\n').join('');
 }
 
-/** Everything that could be a column, in sections; config that differs first. */
+/** All possible columns, in sections; config that differs first. */
 export function choices(keys: readonly Key[], config: ReadonlyMap<string, { differs: boolean }>): { own: Field[]; config: Field[]; summary: Field[] } {
   const settings = [...config].sort((a, b) => Number(b[1].differs) - Number(a[1].differs) || byName(a[0], b[0]));
   return {
@@ -184,7 +184,7 @@ export function choices(keys: readonly Key[], config: ReadonlyMap<string, { diff
   };
 }
 
-/** `list` with `item` moved to stand before `before` (at the end when null). */
+/** `list` with `item` moved before `before` (to the end if null). */
 export function moved<T>(list: readonly T[], item: T, before: T | null): T[] {
   if (item === before) return [...list];
   const rest = list.filter((other) => other !== item);

@@ -1,6 +1,6 @@
-/** What a figure of the machine is called and counted in, from its key: "disk/read_mb_s" is "disk · read" in MB/s. */
+/** Title and unit of a system metric, from its key: "disk/read_mb_s" is "disk · read" in MB/s. */
 
-/** Endings of the keys that netscope.record writes. */
+/** Suffixes of the keys that netscope.record writes. */
 const UNITS: readonly (readonly [RegExp, string])[] = [
   [/(^|_)mb_s$/, 'MB/s'],
   [/(^|_)mb$/, 'MB'],
@@ -11,7 +11,7 @@ const UNITS: readonly (readonly [RegExp, string])[] = [
 
 export interface Figure {
   title: string;
-  /** '' for what is only counted. */
+  /** '' for plain counts. */
   unit: string;
 }
 

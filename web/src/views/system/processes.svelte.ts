@@ -1,4 +1,4 @@
-/** The figures of several processes and machines of a run: one chart a figure, one curve for each that tells of it. */
+/** System metrics of several processes and machines of a run: one chart per metric, one curve per process or machine. */
 import type { Key } from '../../api/schema.gen';
 import { PALETTE } from '../../ui/colours';
 import { byName } from '../../i18n/text';
@@ -9,13 +9,13 @@ import type { KeyedSeries, SeriesCache, SeriesSource, Wish } from '../../panels/
 
 const BETWEEN = '\u0000';
 
-/** "process/threads@rank 1" is the figure "process/threads" of "rank 1"; a run of one process has no such ending. */
+/** "process/threads@rank 1" is the metric "process/threads" of "rank 1"; a run of one process has no such suffix. */
 export function partOf(key: string): { figure: string; part: string } {
   const at = key.indexOf('@');
   return at < 0 ? { figure: key, part: '' } : { figure: key.slice(0, at), part: key.slice(at + 1) };
 }
 
-/** The figures, each once, and how often the runs have it. */
+/** Each metric once, with the number of runs that have it. */
 export function figuresOf(keys: readonly Key[]): Key[] {
   const found = new Map<string, Key>();
   for (const key of keys) {
@@ -26,13 +26,13 @@ export function figuresOf(keys: readonly Key[]): Key[] {
   return [...found.values()];
 }
 
-/** Which processes and machines tell of a figure, in natural order. */
+/** The processes and machines that have a metric, in natural order. */
 export function partsOf(keys: readonly Key[], figure?: string): string[] {
   const all = keys.map((key) => partOf(key.key)).filter((one) => figure === undefined || one.figure === figure);
   return [...new Set(all.map((one) => one.part))].sort(byName);
 }
 
-/** The curves of one figure, asked for together. */
+/** The curves of one metric, requested together. */
 class Together implements KeyedSeries {
   readonly #of: ReadonlyMap<string, KeyedSeries>;
 
@@ -62,7 +62,7 @@ class Together implements KeyedSeries {
   }
 }
 
-/** The series of figures, each of all its processes. */
+/** The series of metrics, each with all its processes. */
 export function together(cache: SeriesCache, keys: () => readonly Key[]): SeriesSource {
   return {
     kind: cache.kind,
@@ -70,7 +70,7 @@ export function together(cache: SeriesCache, keys: () => readonly Key[]): Series
   };
 }
 
-/** A pen for each process of each shown run. With one run each process has a colour of its own. */
+/** A pen for each process of each shown run. With one run, each process has its own colour. */
 export class ProcessLineup implements Lineup {
   readonly #keys: () => readonly Key[];
   lit = $state<string | null>(null);
