@@ -1,4 +1,4 @@
-"""The command line: show, runs, trash, console, export, demo. Results go to stdout, what went wrong to stderr."""
+"""The command line. Results go to stdout, what went wrong to stderr."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ app = App(
     help="See what a neural network is, what it computes and how it learns.",
     version=netscope.__version__,
 )
+app.command(
+    "netscope.model_commands:open_models", name="open", help="Show model files in the browser, as graphs, until Ctrl-C."
+)
+app.command("netscope.model_commands:summary", name="summary", help="Say what a model file holds.")
 app.command("netscope.demo:demo", name="demo", help="Train a real network on real digits while the page shows it.")
 
 Folder = Annotated[Path, Parameter(help="Folder of runs.")]
@@ -59,14 +63,11 @@ def show(
     """
     from netscope.show import server  # noqa: PLC0415  (the other commands need no server)
 
-    if not 0 <= port <= 65535:
-        raise UsageError(f"port is {port}; ports are 1 to 65535, 0 for any")
-
+    check_port(port)
     shown = folders or (Path("runs"),)
 
-    def ready(url: str, others: list[str]) -> None:
-        taken = f"port {port} is taken; " if port and f":{port}/" not in url else ""
-        say(f"{taken}netscope shows {', '.join(map(str, shown))} at {url}  (Ctrl-C to stop)")
+    def ready(url: str, others: list[str], models: list[str]) -> None:
+        say_where(", ".join(map(str, shown)), url, port)
         tell_of_others(host, others)
         if browser and has_screen():
             webbrowser.open(url)
@@ -185,6 +186,22 @@ def console(
     write_data()
     for line in lines:
         sys.stdout.write(f"{coloured(line.text) if is_coloured else visible_line(strip_colours(line.text))}\n")
+
+
+def check_port(port: int) -> None:
+    """Reject what is no port.
+
+    Raises:
+        UsageError: It is out of range.
+    """
+    if not 0 <= port <= 65535:
+        raise UsageError(f"port is {port}; ports are 1 to 65535, 0 for any")
+
+
+def say_where(what: str, url: str, port: int) -> None:
+    """Print what is shown at which address, and that the port that was asked for is taken if it is."""
+    taken = f"port {port} is taken; " if port and f":{port}/" not in url else ""
+    say(f"{taken}netscope shows {what} at {url}  (Ctrl-C to stop)")
 
 
 def tell_of_others(host: str, urls: Sequence[str]) -> None:

@@ -197,7 +197,7 @@ def test_help_names_every_command(capsys):
 def test_help_says_of_every_command_what_it_does(capsys):
     _, out, _ = run(capsys, "--help")
     commands = [line for line in out.splitlines() if line.startswith("│ ") and "--" not in line]
-    assert len(commands) == 6
+    assert len(commands) == 8
     assert all(len(line.strip("│ ").split()) > 3 for line in commands)
 
 

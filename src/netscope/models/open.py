@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
 from netscope.errors import FormatError, NotFoundError, StorageError, UsageError
+from netscope.models.flops import with_flops
 from netscope.models.model import Model
 from netscope.models.readers import READERS, Reader
 
@@ -27,25 +29,35 @@ def open_model(path: str | PathLike[str]) -> Model:
         StorageError: The file cannot be read.
     """
     file = Path(path)
+    check_file(file)
     try:
-        kind = file.stat().st_mode
-        if stat.S_ISDIR(kind):
-            raise UsageError(f"{str(file)!r} is a folder; name the model's file in it")
-        if not stat.S_ISREG(kind):
-            raise UsageError(f"{str(file)!r} is no regular file")
         with file.open("rb") as opened:
             head = opened.read(HEAD_BYTES)
-        return reader_of(head, file).read(file)
-    except FileNotFoundError:
-        raise NotFoundError(f"no file {str(file)!r}") from None
+        model = reader_of(head, file).read(file)
     except OSError as error:
         if isinstance(error, StorageError):
             raise
         raise StorageError(f"{str(file)!r} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        if "null" in str(error) and "\0" in str(file):
-            raise UsageError(f"{str(file)!r} is no path of a file") from None
-        raise
+    return replace(model, graph=with_flops(model.graph))
+
+
+def check_file(path: Path) -> None:
+    """Reject what is no file.
+
+    Raises:
+        NotFoundError: There is nothing of that name.
+        UsageError: It is a folder or a device, or no path.
+    """
+    try:
+        kind = path.stat().st_mode
+    except FileNotFoundError:
+        raise NotFoundError(f"no file {str(path)!r}") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{str(path)!r} cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+    if stat.S_ISDIR(kind):
+        raise UsageError(f"{str(path)!r} is a folder; name the model's file in it")
+    if not stat.S_ISREG(kind):
+        raise UsageError(f"{str(path)!r} is no regular file")
 
 
 def reader_of(head: bytes, path: Path) -> Reader:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from netscope.schema.noun import Noun
 
-AssetKind = Literal["array", "image", "audio", "text", "table", "figure", "histogram"]
+AssetKind = Literal["array", "image", "audio", "text", "table", "figure", "histogram", "graph"]
 
 
 class Asset(Noun):

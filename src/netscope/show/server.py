@@ -144,9 +144,10 @@ def serve(
     *,
     index: str | None = None,
     allow_hosts: Sequence[str] = (),
-    ready: Callable[[str, list[str]], None] = lambda url, others: None,
+    models: Sequence[Path] = (),
+    ready: Callable[[str, list[str], list[str]], None] = lambda url, others, models: None,
 ) -> None:
-    """Show folders of runs until Ctrl-C.
+    """Show folders of runs, and models, until Ctrl-C.
 
     Args:
         folders: Of runs.
@@ -154,10 +155,13 @@ def serve(
         port: Port, or the first of those to try.
         index: Where the index lives, as an address for SQLAlchemy; in each folder unless given.
         allow_hosts: Further names under which browsers may reach it.
-        ready: Called when it listens with the server's address on this machine, and those for other machines.
+        models: Files of models.
+        ready: Called when it listens with the server's address on this machine, those for other machines, and the ids
+            of the models.
 
     Raises:
         StorageError: No port is free.
+        NotFoundError: A folder or a file is not there.
     """
     share_arenas()
     with (
@@ -165,7 +169,7 @@ def serve(
         Workspace.open(folders, index) as workspace,
         _announce(workspace, address(listening)) as word,
     ):
-        ready(address(listening), addresses(listening))
+        ready(address(listening), addresses(listening), [workspace.models.add(path) for path in models])
         server = _server(application(workspace, host, allow_hosts), word.close)
         gc.collect()
         gc.freeze()  # imported modules live as long as the process; each collection would take 50 ms longer

@@ -1,4 +1,4 @@
-"""What one server shows: folders of runs, and the jobs that work on them."""
+"""What one server shows: folders of runs, models, and the jobs that work on them."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ from pathlib import Path
 
 from netscope.errors import UsageError
 from netscope.show.jobs import Jobs
+from netscope.show.models import Shelf
 from netscope.store.several import Runs, Stores, qualified
 from netscope.store.store import Store, open_store
 
 
 class Workspace:
-    """Folders of runs, and jobs."""
+    """Folders of runs, models, and jobs."""
 
-    def __init__(self, stores: Sequence[Store], jobs: Jobs | None = None) -> None:
+    def __init__(self, stores: Sequence[Store], jobs: Jobs | None = None, models: Shelf | None = None) -> None:
         """Show open stores.
 
         Args:
             stores: One or several. Ids of runs are their own if there is one, else they begin with their folder's name.
             jobs: Those of the server; new ones unless given.
+            models: Its shelf of models; an empty one unless given.
         """
         if not stores:
             raise UsageError("expected at least one folder of runs")
         self.stores = list(stores)
         self.runs: Runs = stores[0] if len(stores) == 1 else Stores(stores)
         self.jobs = jobs or Jobs()
+        self.models = models or Shelf()
 
     @classmethod
     def open(cls, folders: Sequence[str | Path], index: str | None = None) -> Workspace:
@@ -61,6 +64,7 @@ class Workspace:
     def close(self) -> None:
         """Stop the jobs and close the stores."""
         self.jobs.close()
+        self.models.close()
         for store in self.stores:
             store.close()
 

@@ -228,7 +228,7 @@ export interface LayerTensor {
   histogram: boolean;
 }
 
-export type AssetKind = 'array' | 'image' | 'audio' | 'text' | 'table' | 'figure' | 'histogram';
+export type AssetKind = 'array' | 'image' | 'audio' | 'text' | 'table' | 'figure' | 'histogram' | 'graph';
 
 /** Something large, logged at a step; its bytes are at /api/runs/{run}/blobs/{blob}. */
 export interface Asset {
@@ -251,6 +251,96 @@ export interface Asset {
 /** Assets of a run, in the order of key, then step, then item. */
 export interface Assets {
   assets: Asset[];
+}
+
+export type ModelState = 'opening' | 'ready' | 'failed';
+
+export type ModelSource = 'file' | 'upload';
+
+/** A model that the server can show. */
+export interface ModelInfo {
+  /** The same after every start of the server, for the same file. */
+  id: string;
+  name: string;
+  state: ModelState;
+  /** "ONNX", "safetensors" and so on; '' until it is read. */
+  format: string;
+  /** What read it: "netscope"; '' until it is read. */
+  reader: string;
+  nodes: number;
+  tensors: number;
+  parameters: number;
+  /** Of the file. */
+  bytes: number;
+  source: ModelSource;
+  /** Why it cannot be shown, or ''. */
+  problem: string;
+}
+
+/** The models that the server can show: those it was started with, then uploads, the newest first. */
+export interface Models {
+  models: ModelInfo[];
+  /** Of a file that POST /api/models takes now. */
+  largest_upload_bytes: number;
+}
+
+/** An input or output. */
+export interface ValueType {
+  name: string;
+  /** As NumPy spells it; '' if unknown. */
+  dtype: string;
+  /** Numbers, names of symbols, null for an unknown size; null alone if the number of axes is unknown. */
+  shape: (number | string | null)[] | null;
+}
+
+/** Nodes that belong together: a module, or an operation with its weights. */
+export interface ModelLayer {
+  /** Path of the module, or name of the node; '' for what belongs to none. */
+  name: string;
+  /** Class of the module, or the operation that costs most. */
+  op: string;
+  nodes: number;
+  /** Of its last result. */
+  shape: (number | string | null)[] | null;
+  parameters: number;
+  /** Of its stored arrays. */
+  bytes: number;
+  /** For one example; null if none of its costs is known. */
+  flops: number | null;
+}
+
+/** What a model is, in numbers. */
+export interface ModelSummary {
+  name: string;
+  format: string;
+  format_version: string;
+  reader: string;
+  producer: string;
+  /** Without those in bodies of control flow and functions. */
+  nodes: number;
+  /** In bodies of control flow and functions, each counted once. */
+  nested_nodes: number;
+  /** Stored arrays. */
+  tensors: number;
+  /** Numbers in all stored arrays. */
+  values: number;
+  /** Of those, the ones that are weights: not 32- and 64-bit integers, Booleans and texts. */
+  parameters: number;
+  /** Of all stored arrays. */
+  bytes: number;
+  /** Floating-point operations for one example, a multiplication with an addition being two; null if none is known. */
+  flops: number | null;
+  /** Nodes whose operations could not be counted. */
+  unknown_flops: number;
+  inputs: ValueType[];
+  outputs: ValueType[];
+  /** How many nodes of each operation, the most frequent first. */
+  ops: Record<string, number>;
+  layers: ModelLayer[];
+  /** What could not be read or is not as it should be, a sentence each. */
+  warnings: string[];
+  /** What the file says about itself. */
+  metadata: Record<string, unknown>;
 }
 
 export type Number = number | 'NaN' | 'Infinity' | '-Infinity';

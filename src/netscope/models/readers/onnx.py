@@ -20,8 +20,9 @@ from netscope.errors import FormatError
 from netscope.models.builder import GraphBuilder
 from netscope.models.graph import NONE
 from netscope.models.model import Model
+from netscope.models.paths import ROOT, Place, common, from_tensor
 from netscope.models.readers import onnx_scopes
-from netscope.models.readers.onnx_scopes import CLASSES, NAME_SCOPES, Place
+from netscope.models.readers.onnx_scopes import CLASSES, NAME_SCOPES
 from netscope.models.readers.onnx_types import DTYPES, MOST_SHOWN, short, some, type_of
 from netscope.models.readers.onnx_wire import AT_KEY, without_arrays
 from netscope.models.shapes import dtype_bytes, n_elements
@@ -105,8 +106,8 @@ def read(path: Path) -> Model:
 
 
 def _lacks_types(graph: Any) -> bool:
-    typed = len(graph.value_info) + len(graph.output)
-    return typed < sum(len(node.output) for node in graph.node)
+    typed = sum(entry.type.tensor_type.HasField("shape") for said in (graph.value_info, graph.output) for entry in said)
+    return bool(typed < sum(len(node.output) for node in graph.node))
 
 
 def _inferred(onnx: Any, proto: Any, warnings: list[str]) -> Any:
@@ -386,7 +387,7 @@ def _place(node: Any) -> Place:
 
 def _by_weights(graph: Any) -> dict[str, Place]:
     """The places that names of weights tell."""
-    places = ((entry.name, onnx_scopes.from_tensor(entry.name)) for entry in graph.initializer)
+    places = ((entry.name, from_tensor(entry.name)) for entry in graph.initializer)
     return {name: place for name, place in places if place.path}
 
 
@@ -402,9 +403,9 @@ def _filled(places: Sequence[Place | None]) -> Iterator[Place]:
             last = place
             yield place
         elif last is not None and after is not None and last.separator == after.separator:
-            yield Place(onnx_scopes.common(last.path, after.path, last.separator), last.separator)
+            yield Place(common(last.path, after.path, last.separator), last.separator)
         else:
-            yield onnx_scopes.ROOT
+            yield ROOT
 
 
 def _joined(*parts: str) -> str:

@@ -712,6 +712,7 @@ export const messages = {
       table: 'Table',
       figure: 'Figure',
       histogram: 'Histogram',
+      graph: 'Graph',
     },
     histograms: 'Histograms',
     nothingCounted: 'The histogram is empty.',

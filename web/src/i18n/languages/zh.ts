@@ -699,6 +699,7 @@ export const messages: Messages = {
       table: '表格',
       figure: '图形',
       histogram: '直方图',
+      graph: '计算图',
     },
     histograms: '直方图',
     nothingCounted: '直方图为空。',

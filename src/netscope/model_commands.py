@@ -1,0 +1,96 @@
+"""The commands about models: open, summary."""
+
+from __future__ import annotations
+
+import tempfile
+import webbrowser
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from netscope.cli import (
+    ListOfText,
+    check_port,
+    has_screen,
+    printable,
+    say,
+    say_where,
+    table,
+    tell_of_others,
+    there,
+    warn,
+    write_data,
+)
+from netscope.errors import UsageError
+from netscope.models import summary_text
+from netscope.models.open import check_file, open_model
+from netscope.models.summary import summary as summary_of
+
+File = Annotated[Path, Parameter(help="File of a model.")]
+
+
+def summary(file: File, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Say what a model file holds: inputs, outputs, counts, parameters, FLOPs, and a table by layer.
+
+    Args:
+        file: File of a model; its weights are not loaded, and nothing in it is executed.
+        json: As JSON for scripts.
+    """
+    found = summary_of(open_model(file))
+    if json:
+        write_data()
+        say(msgspec.json.encode(found).decode())
+        return
+    say(printable(found.name))
+    say(table([("", *pair) for pair in summary_text.heading(found)]))
+    if len(rows := summary_text.rows(found)) > 1:
+        say(f"\n{table(rows)}")
+    for warning in found.warnings:
+        warn(warning)
+
+
+def open_models(
+    *files: Annotated[Path, Parameter(help="Files of models.")],
+    runs: Annotated[Path | None, Parameter(help="Folder of runs to show beside.")] = None,
+    port: int = 6060,
+    host: str = "127.0.0.1",
+    browser: bool = True,
+    allow_host: ListOfText | None = None,
+) -> None:
+    """Show model files in the browser, as graphs, until Ctrl-C. Nothing in them is executed.
+
+    Args:
+        files: Files of models; the page opens at the first one.
+        runs: Folder of runs to show beside; "runs" if there is one.
+        port: Port to listen on; if it is taken, the next free one.
+        host: Address to listen on; 0.0.0.0 for all of this machine, :: for those of IPv6 too. Anyone who can reach it
+            can see the models, and read, edit and delete runs.
+        browser: Open a browser if there is a screen.
+        allow_host: Another name under which browsers reach this server, e.g. behind a proxy.
+    """
+    from netscope.show import server  # noqa: PLC0415  (`summary` needs no server)
+
+    if not files:
+        raise UsageError("name the file of a model: netscope open FILE")
+    check_port(port)
+    for file in files:
+        check_file(file)
+
+    def ready(url: str, others: list[str], models: list[str]) -> None:
+        at = f"{url}graph?model={models[0]}"
+        say_where(", ".join(file.name for file in files), at, port)
+        tell_of_others(host, others)
+        if browser and has_screen():
+            webbrowser.open(at)
+
+    with ExitStack() as stack:
+        if runs is not None:
+            there(runs)
+        elif Path("runs").is_dir():
+            runs = Path("runs")
+        else:  # the server shows a folder of runs, if only an empty one
+            runs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="netscope-")))
+        server.serve([runs], host, port, allow_hosts=allow_host or (), models=files, ready=ready)

@@ -1,0 +1,111 @@
+"""Open a model in a process of its own, so that a server beside a training is neither slowed down nor brought down.
+
+The child (`python -m netscope.models.child FILE`) writes a header as JSON on one line and then the pack. A damaged file
+may then cost its own process at most.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+
+from netscope.errors import FormatError, MissingExtraError, NetscopeError, NotFoundError, StorageError, UsageError
+from netscope.models.open import open_model
+from netscope.models.pack import pack
+from netscope.models.stored import Stored
+from netscope.models.summary import summary
+from netscope.schema.model import ModelSummary
+
+PATIENCE_S = 300
+STOPPED_WITHIN_S = 0.2
+_ERRORS = {kind.__name__: kind for kind in (UsageError, NotFoundError, FormatError, StorageError)}
+
+
+class Opened(msgspec.Struct):
+    """A model that was read."""
+
+    summary: ModelSummary
+    stored: list[Stored | None]
+    """Where each of its tensors lies."""
+    pack: bytes = b""
+
+
+class _Failed(msgspec.Struct, tag="failed"):
+    kind: str
+    said: str
+
+
+class _Read(msgspec.Struct, tag="read"):
+    opened: Opened
+
+
+def open_in_child(path: Path, stopped: threading.Event | None = None) -> Opened:
+    """Open a model in another process.
+
+    Args:
+        path: Its file.
+        stopped: Set to give it up.
+
+    Raises:
+        NetscopeError: As `open_model`; FormatError if the process died or took too long.
+    """
+    command = [sys.executable, "-m", "netscope.models.child", str(path)]
+    try:
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as child:
+            output, errors = _finished(child, path, stopped)
+    except OSError as error:
+        raise StorageError(f"no process could be started to read {path.name!r}: {error.strerror or error}") from error
+    header, _, packed = output.partition(b"\n")
+    try:
+        found = msgspec.json.decode(header, type=_Read | _Failed)
+    except msgspec.DecodeError as error:
+        last = errors.decode(errors="replace").strip().rpartition("\n")[2][:300]
+        raise FormatError(f"reading {path.name!r} failed (exit status {child.returncode}): {last}") from error
+    if isinstance(found, _Failed):
+        raise _ERRORS.get(found.kind, NetscopeError)(found.said)
+    found.opened.pack = packed
+    return found.opened
+
+
+def _finished(child: subprocess.Popen[bytes], path: Path, stopped: threading.Event | None) -> tuple[bytes, bytes]:
+    """What the child wrote to stdout and stderr, once it has ended."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return child.communicate(timeout=STOPPED_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            is_late = time.monotonic() > end
+            if is_late or (stopped is not None and stopped.is_set()):
+                child.kill()
+                why = f"took longer than {PATIENCE_S} s and was given up" if is_late else "was given up"
+                raise FormatError(f"reading {path.name!r} {why}") from None
+
+
+def main(path: str) -> None:
+    """Open one file and write what was read."""
+    answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
+    packed = b""
+    try:
+        model = open_model(path)
+        packed = pack(model)
+        said: _Read | _Failed = _Read(Opened(summary(model), list(model.stored)))
+    except (NetscopeError, MissingExtraError) as error:
+        kind = next((name for name, kind in _ERRORS.items() if isinstance(error, kind)), "FormatError")
+        said = _Failed(kind, str(error))
+    except MemoryError:
+        said = _Failed("FormatError", f"there is not enough memory to read {Path(path).name!r}")
+    with answer:
+        answer.write(msgspec.json.encode(said) + b"\n" + packed)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

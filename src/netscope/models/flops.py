@@ -1,0 +1,219 @@
+"""What a node costs: floating-point operations and bytes moved, from its operation, attributes and shapes.
+
+A multiplication with an addition counts as two operations, so that a network of 4.1 GMACs has 8.2 GFLOPs; an
+elementwise function counts as one for each element, however hard it is; what only moves numbers counts as none.
+A leading axis of unknown size, the batch, counts as one example. Where another size is not known, neither is the cost.
+
+==================  ==========================================================================
+matrix product      2 · elements of the result · length of the axis that is summed over
+convolution         2 · elements of the result · weights of one filter (+ 1 with a bias)
+transposed          2 · elements of the input · weights of one filter
+recurrent layer     2 · steps · batch · (elements of W + elements of R)
+pooling             elements of the result · elements of a window
+reduction           elements of the input
+normalisation       elements · 2 (with stored mean and variance), 5 (layer, instance, group), 3 (RMS)
+softmax             5 · elements
+==================  ==========================================================================
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float64
+
+from netscope.models.graph import Graph
+from netscope.models.rows import Node, Value
+from netscope.models.shapes import Shape, dtype_bytes, n_elements
+
+Cost = Callable[[Node], float]
+
+
+def with_flops(graph: Graph) -> Graph:
+    """The graph with the operations of every node whose cost can be told and was not given."""
+    costs = [_COSTS.get(op.rpartition("::")[2]) for op in graph.text]
+    flops = graph.node_flops.copy()
+    for i in np.flatnonzero(np.isnan(flops)).tolist():
+        cost = costs[graph.node_op[i]]
+        if cost is not None:
+            flops[i] = cost(Node(graph, i))
+    return replace(graph, node_flops=flops)
+
+
+def value_bytes(graph: Graph) -> Float64[np.ndarray, " value"]:
+    """Bytes of each value for one example; NaN where type or shape are not known."""
+    pairs = graph.value_dtype.astype(np.int64) << 32 | (graph.value_shape.astype(np.int64) & 0xFFFFFFFF)
+    distinct, inverse = np.unique(pairs, return_inverse=True)
+    sizes = []
+    for pair in distinct.tolist():
+        dtype, shape = pair >> 32, (pair & 0xFFFFFFFF)
+        known = dtype >= 0 and shape != 0xFFFFFFFF
+        sizes.append(dtype_bytes(graph.text[dtype]) * n_elements(_example(graph.shape(shape))) if known else math.nan)
+    return np.array(sizes, float)[inverse.reshape(-1)] if len(sizes) else np.zeros(0)
+
+
+def node_bytes(graph: Graph) -> Float64[np.ndarray, " node"]:
+    """Bytes that each node reads and writes, weights among them; NaN where one of them is not known."""
+    sizes = np.append(value_bytes(graph), 0.0)  # -1, an input that is left out, is the last
+    total = np.zeros(graph.n_nodes)
+    for ends, values in (
+        (graph.node_input_ends, graph.node_inputs),
+        (graph.node_output_ends, graph.node_outputs),
+    ):
+        nodes = np.repeat(np.arange(graph.n_nodes), np.diff(ends, prepend=0))
+        total += np.bincount(nodes, sizes[values], graph.n_nodes)
+    return total
+
+
+def _example(shape: Shape | None) -> Shape | None:
+    """A shape with a batch of one where the batch is open."""
+    return (1, *shape[1:]) if shape and not isinstance(shape[0], int) else shape
+
+
+def _shape(value: Value | None) -> tuple[float, ...]:
+    shape = _example(value.shape) if value is not None else None
+    return tuple(float(size) if isinstance(size, int) else math.nan for size in shape) if shape is not None else ()
+
+
+def _size(value: Value | None) -> float:
+    shape = _example(value.shape) if value is not None else None
+    return n_elements(shape)
+
+
+def _input(node: Node, at: int) -> Value | None:
+    inputs = node.inputs
+    return inputs[at] if at < len(inputs) else None
+
+
+def _output(node: Node) -> Value | None:
+    return next(iter(node.outputs), None)
+
+
+def _elementwise(factor: float) -> Cost:
+    return lambda node: factor * _size(_output(node))
+
+
+def _reduction(node: Node) -> float:
+    return _size(_input(node, 0))
+
+
+def _convolution(node: Node) -> float:
+    weight = _shape(_input(node, 1))
+    if len(weight) < 2:
+        return math.nan
+    return (2 * math.prod(weight[1:]) + (_input(node, 2) is not None)) * _size(_output(node))
+
+
+def _transposed_convolution(node: Node) -> float:
+    weight, bias = _shape(_input(node, 1)), _input(node, 2) is not None
+    if len(weight) < 2:
+        return math.nan
+    return 2 * math.prod(weight[1:]) * _size(_input(node, 0)) + (_size(_output(node)) if bias else 0)
+
+
+def _quantised_convolution(node: Node) -> float:
+    weight = _shape(_input(node, 3))  # x, its scale and zero point, weight, …
+    return 2 * math.prod(weight[1:]) * _size(_output(node)) if len(weight) > 1 else math.nan
+
+
+def _matrix_product(second: int = 1) -> Cost:
+    def cost(node: Node) -> float:
+        left, right = _shape(_input(node, 0)), _shape(_input(node, second))
+        if not left or not right:
+            return math.nan
+        summed = left[-1] if not math.isnan(left[-1]) else right[-2 if len(right) > 1 else 0]
+        return 2 * summed * _size(_output(node))
+
+    return cost
+
+
+def _gemm(node: Node) -> float:
+    left = _shape(_input(node, 0))
+    if len(left) != 2:
+        return math.nan
+    summed = left[0 if node.attributes.get("transA") else 1]
+    return (2 * summed + (_input(node, 2) is not None)) * _size(_output(node))
+
+
+def _recurrent(node: Node) -> float:
+    steps = _shape(_input(node, 0))
+    weights = _size(_input(node, 1)) + _size(_input(node, 2))
+    directions = _shape(_input(node, 1))[:1]
+    return (
+        2 * steps[0] * (steps[1] if steps[1] == steps[1] else 1) * weights
+        if len(steps) == 3 and directions
+        else math.nan
+    )
+
+
+def _pooling(node: Node) -> float:
+    window = node.attributes.get("kernel_shape")
+    if not isinstance(window, list):
+        return math.nan
+    return float(math.prod(window)) * _size(_output(node))
+
+
+def _einsum(node: Node) -> float:
+    equation = str(node.attributes.get("equation", "")).replace(" ", "")
+    terms = equation.partition("->")[0].split(",")
+    sizes: dict[str, float] = {}
+    for term, value in zip(terms, node.inputs, strict=False):
+        shape = _shape(value)
+        if "." in term or len(term) != len(shape):
+            return math.nan
+        sizes.update(zip(term, shape, strict=True))
+    return (2.0 if len(terms) > 1 else 1.0) * math.prod(sizes.values()) if sizes else math.nan
+
+
+def _none(node: Node) -> float:
+    return 0.0
+
+
+_ELEMENTWISE = """
+    Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Ceil Celu Clip Cos
+    Cosh DequantizeLinear Div DynamicQuantizeLinear Elu Equal Erf Exp FastGelu Floor Gelu Greater
+    GreaterOrEqual HardSigmoid HardSwish Hardmax IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul
+    Neg Not Or PRelu Pow QuickGelu QuantizeLinear Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus
+    Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor CumSum
+"""
+_MOVING = """
+    Cast CastLike Compress Concat Constant ConstantOfShape DepthToSpace Dropout Expand EyeLike Flatten Gather
+    GatherElements GatherND Identity NonZero OneHot Pad Range Reshape ReverseSequence ScatterElements ScatterND Scatter
+    Shape Size Slice SpaceToDepth Split SplitToSequence Squeeze Tile Transpose Unsqueeze If Loop Scan Optional
+    OptionalGetElement OptionalHasElement SequenceAt SequenceConstruct SequenceEmpty SequenceInsert SequenceLength
+    ConcatFromSequence Trilu
+"""
+_REDUCTIONS = """
+    ArgMax ArgMin GlobalAveragePool GlobalMaxPool GlobalLpPool ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax
+    ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare
+"""
+_COSTS: dict[str, Cost] = {
+    **dict.fromkeys(_ELEMENTWISE.split(), _elementwise(1)),
+    **dict.fromkeys(_MOVING.split(), _none),
+    **dict.fromkeys(_REDUCTIONS.split(), _reduction),
+    **dict.fromkeys(("AveragePool", "MaxPool", "LpPool"), _pooling),
+    **dict.fromkeys(("Conv", "FusedConv", "ConvInteger"), _convolution),
+    "QLinearConv": _quantised_convolution,
+    "ConvTranspose": _transposed_convolution,
+    **dict.fromkeys(("MatMul", "FusedMatMul", "MatMulInteger"), _matrix_product()),
+    "QLinearMatMul": _matrix_product(3),
+    "Gemm": _gemm,
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
+    "Einsum": _einsum,
+    "BatchNormalization": _elementwise(2),
+    **dict.fromkeys(("RMSNormalization", "SimplifiedLayerNormalization"), _elementwise(3)),
+    **dict.fromkeys(
+        (
+            "LayerNormalization",
+            "InstanceNormalization",
+            "GroupNormalization",
+            "MeanVarianceNormalization",
+            "LpNormalization",
+        ),
+        _elementwise(5),
+    ),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), _elementwise(5)),
+}

@@ -1,0 +1,93 @@
+"""Models: those that were opened, uploads, and the networks of runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from netscope.errors import NetscopeError, NotFoundError
+from netscope.models.child import Opened
+from netscope.schema.model import Models
+from netscope.show import replies
+from netscope.show.guard import check_token
+from netscope.show.models import Shelf
+from netscope.show.replies import TENSORS, answer, done
+from netscope.show.routes.request import run_of, workspace_of
+
+
+def shelf_of(request: Request) -> Shelf:
+    """The models of this server."""
+    return workspace_of(request).models
+
+
+async def _opened(request: Request) -> Opened:
+    """The model that the address names, once it is read."""
+    opening = await replies.in_thread(shelf_of(request).opened, request.path_params["model"])
+    return await asyncio.shield(asyncio.wrap_future(opening))  # others may wait for it, too
+
+
+async def models(request: Request) -> Response:
+    """GET /api/models: the models that can be shown, and how large an upload may be."""
+    shelf = shelf_of(request)
+    return await done(lambda: Models(shelf.list(), shelf.largest_upload_bytes))
+
+
+async def model(request: Request) -> Response:
+    """GET /api/models/{model}: its summary, once it is read."""
+    opened = await _opened(request)
+    version = shelf_of(request).version(request.path_params["model"])
+    return await answer(request, version, lambda: replies.json(opened.summary))
+
+
+async def graph(request: Request) -> Response:
+    """GET /api/models/{model}/graph: its graph as safetensors, in the form of `netscope.models.pack`."""
+    opened = await _opened(request)
+    version = shelf_of(request).version(request.path_params["model"])
+    return await answer(request, version, lambda: opened.pack, TENSORS)
+
+
+async def upload(request: Request) -> Response:
+    """POST /api/models?name=: the body is a model file; what is known of it once it is read."""
+    check_token(request)
+    shelf, name = shelf_of(request), request.query_params.get("name", "")
+    size, most = request.headers.get("content-length", ""), await replies.in_thread(lambda: shelf.largest_upload_bytes)
+    if size.isdecimal() and int(size) > most:
+        raise HTTPException(413, f"the file has {int(size):,} bytes; there is room for {most:,}")
+    model_id = await shelf.upload(name, request.stream())
+    with contextlib.suppress(NetscopeError):  # the reply says it
+        await asyncio.shield(asyncio.wrap_future(shelf.opened(model_id)))
+    return await done(lambda: shelf.info(model_id))
+
+
+async def run_graph(request: Request) -> Response:
+    """GET /api/runs/{run}/graph?key=: the network that a run trained, in the same form; the newest one it logged."""
+    store, run, _ = run_of(request)
+    key = request.query_params.get("key") or None
+
+    def find() -> str:
+        kept = [
+            asset for asset in store.read.media.assets(run, key).assets if str(asset.kind) == "graph" and asset.blob
+        ]
+        if not kept:
+            raise NotFoundError(
+                f"run {run!r} has no graph; log one with run.graph(model, example_input), or let run.watch(model) do it"
+            )
+        named = [asset for asset in kept if asset.key == "graph"] or kept
+        return max(named, key=lambda asset: asset.step).blob
+
+    blob = await replies.in_thread(find)
+    return await answer(request, blob, lambda: store.blob(run, blob).read_bytes(), TENSORS)
+
+
+ROUTES: list[BaseRoute] = [
+    Route("/models", models, methods=["GET"]),
+    Route("/models", upload, methods=["POST"]),
+    Route("/models/{model}", model),
+    Route("/models/{model}/graph", graph),
+    Route("/runs/{run}/graph", run_graph),
+]
