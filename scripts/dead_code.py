@@ -23,6 +23,9 @@ CALLED_BY_OTHERS = [
     "_repr_html_",  # notebooks
     "_repr_mimebundle_",
     "to_*",  # conversions people call
+    "readable",  # io.RawIOBase
+    "seekable",
+    "readinto",
     "__getattr__",  # of a module
     "__dir__",
 ]

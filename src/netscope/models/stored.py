@@ -18,6 +18,8 @@ class Stored(NamedTuple):
     """"raw": the elements, little-endian, one after the other; else what decodes them ("onnx": a TensorProto)."""
     inline: bytes = b""
     """The bytes themselves, where they are few and no part of a file is just them."""
+    strides: tuple[int, ...] | None = None
+    """Distance of neighbours along each axis, in elements, where they do not lie one after the other."""
 
 
 def within(folder: Path, name: str) -> Path | None:

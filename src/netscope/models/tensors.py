@@ -39,6 +39,8 @@ def read(stored: Stored | None, name: str, dtype: str, shape: Shape | None, rows
     try:
         if stored.encoding == "onnx":
             array = _onnx(_bytes(stored), name)
+        elif stored.strides is not None:
+            array = _strided(stored, stored.strides, name, dtype, sizes)
         elif stored.encoding == "raw":
             return _widened(_raw(stored, name, dtype, sizes, rows), dtype)
         else:
@@ -64,6 +66,23 @@ def _raw(stored: Stored, name: str, dtype: str, shape: tuple[int, ...], rows: sl
         raise UsageError(f"rows: expected a step above 0, got {step}")
     part = _bytes(stored, start * row_bytes, n * row_bytes)
     return np.frombuffer(part, kind).reshape((n, *shape[1:]))[::step]
+
+
+def _strided(stored: Stored, strides: tuple[int, ...], name: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    """A view whose elements do not lie one after the other."""
+    kind = np.dtype("<u2") if dtype == "bfloat16" else _numpy(dtype, name)
+    if 0 in shape:
+        return np.zeros(shape, kind)
+    extent = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+    if extent * kind.itemsize != stored.n_bytes:
+        raise FormatError(
+            f"{name!r} has {stored.n_bytes} bytes; {dtype} {list(shape)} with strides {list(strides)} does not"
+        )
+    if (n_bytes := int(np.prod(shape, dtype=object)) * kind.itemsize) > LARGEST_BYTES:  # a stride of 0 repeats
+        raise UsageError(f"{name!r} has {n_bytes:,} bytes (at most {LARGEST_BYTES >> 30} GiB are read)")
+    flat = np.frombuffer(_bytes(stored), kind)
+    view = np.lib.stride_tricks.as_strided(flat, shape, [stride * kind.itemsize for stride in strides], writeable=False)
+    return _widened(view.copy(), dtype)
 
 
 def _numpy(dtype: str, name: str) -> np.dtype[Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from netscope.models.model import Model
-from netscope.models.readers import onnx
+from netscope.models.readers import onnx, pytorch
 
 
 class Reader(NamedTuple):
@@ -22,4 +22,7 @@ class Reader(NamedTuple):
     read: Callable[[Path], Model]
 
 
-READERS = (Reader("ONNX", (".onnx",), onnx.recognise, onnx.read),)
+READERS = (
+    Reader("ONNX", (".onnx",), onnx.recognise, onnx.read),
+    Reader("PyTorch", (".pt", ".pth", ".bin", ".ckpt", ".pt2", ".index.json"), pytorch.recognise, pytorch.read),
+)
