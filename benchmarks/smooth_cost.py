@@ -3,8 +3,8 @@
     python benchmarks/smooth_cost.py [--quick] [--json FILE]
 
 One chart of 1,000 runs x 1,000 points and one of 1 run x 1,000,000 points, both 400 pixels wide, asked of
-`inspect.curves` as the route does it, without HTTP. Without smoothing a series of far more points than pixels is read
-from the outlines of its chunks; a running mean is of all points, so all are read. *Cold*: the first request of a fresh
+`charts.curves` as the route does it, without HTTP. Without smoothing a series of far more points than pixels is read
+from the outlines of its chunks; a moving average needs all points, so all are read. *Cold*: the first request of a new
 `Store`. *Other weight*: the points are known, the mean is not (someone drags the slider). *Grown*: each run got 10
 more points. *Again*: everything is known, but another window is asked for. *Mean alone*: without the logged values,
 as the page asks where more than 40 runs are compared. Wall milliseconds of one thread, the median of the repeats.

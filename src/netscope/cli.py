@@ -126,14 +126,14 @@ def export(
     """Write every point that a run logged, as CSV or Parquet.
 
     Columns: run, key, step, time (Unix seconds), value, replaced (1: a later attempt went back over it), and with
-    --smooth the running mean, smoothed.
+    --smooth the moving average, smoothed.
 
     Args:
         folder: Folder of runs.
         run: Id or name of a run.
         keys: Only this key; may be given several times, or as a list with commas.
         output: File to write, .csv or .parquet; CSV to stdout unless given.
-        smooth: Also the running mean that the page draws with this weight, from 0 (none) to below 1, such as 0.6.
+        smooth: Also the moving average that the page draws with this weight, from 0 (none) to below 1, such as 0.6.
     """
     from netscope.charts.export import rows, write  # noqa: PLC0415  (loads numpy)
     from netscope.store.series import check_weight  # noqa: PLC0415

@@ -68,7 +68,7 @@ def test_where_no_run_counts_there_is_a_gap_and_no_line_across_it() -> None:
 
 
 @given(st.integers(3, 400))
-def test_running_means_count_with_their_value_at_the_place_whatever_the_width(px: int) -> None:
+def test_moving_averages_count_with_their_value_at_the_place_whatever_the_width(px: int) -> None:
     bent = Curve(np.arange(1000.0), np.abs(np.arange(1000.0) - 300))
     group = mean_and_band([bent], px, 0.0, 999.0, is_smooth=True)
     np.testing.assert_allclose(group.mean, np.interp(group.x, bent.x, bent.y))

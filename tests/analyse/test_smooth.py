@@ -1,4 +1,4 @@
-"""The running mean against a slow loop over all points."""
+"""The moving average against a slow loop over all points."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 
-from netscope.analyse.smooth import BLOCK, SLAB, retention, running_mean, smooth, smooth_ghost
+from netscope.analyse.smooth import BLOCK, SLAB, moving_average, retention, smooth, smooth_ghost
 
 VALUES = st.floats(-1e300, 1e300) | st.floats(-10, 10) | st.sampled_from([math.nan, math.inf, -math.inf, 0.0])
 WEIGHTS = st.floats(0, 0.999) | st.sampled_from([0.0, 0.6, 0.99, 0.999])
@@ -36,11 +36,11 @@ def assert_close(found: np.ndarray, expected: list[float], y: np.ndarray) -> Non
 
 @given(LINES, WEIGHTS, st.sampled_from([np.float32, np.float64]))
 @example(np.full((1, 70), math.nan), 0.5, np.float64)
-def test_a_running_mean_is_what_a_slow_loop_over_all_points_finds(y: np.ndarray, weight: float, kind: type) -> None:
+def test_a_moving_average_is_what_a_slow_loop_over_all_points_finds(y: np.ndarray, weight: float, kind: type) -> None:
     with np.errstate(over="ignore"):
         y = y.astype(kind)
     keep = retention(weight, y.shape[1])
-    for line, mean in zip(y, running_mean(y, keep)[0], strict=True):
+    for line, mean in zip(y, moving_average(y, keep)[0], strict=True):
         assert_close(mean, one_by_one(line, keep), line)
 
 
@@ -55,10 +55,10 @@ def test_long_series_are_no_different(n: int, weight: float) -> None:
 def test_parts_of_a_series_compose_wherever_it_is_cut(y: np.ndarray, weight: float, data: st.DataObject) -> None:
     n = y.shape[1]
     keep = retention(weight, n)
-    whole, end = running_mean(y, keep)
+    whole, end = moving_average(y, keep)
     parts, carry = [], None
     for part in np.split(y, sorted(data.draw(st.lists(st.integers(0, n), max_size=4))), axis=1):
-        mean, carry = running_mean(part, keep, carry)
+        mean, carry = moving_average(part, keep, carry)
         parts.append(mean)
     for line, mean, pieces in zip(y, whole, np.concatenate(parts, axis=1), strict=True):
         assert_close(pieces, mean.tolist(), line)

@@ -279,7 +279,7 @@ def test_ten_thousand_keys_are_listed(write, show):
 
 
 def smoothed(show, **request):
-    """Per series: what is told of it, x, the values as logged and their running mean."""
+    """Per series: what is told of it, x, the values as logged and their moving average."""
     reply = show.client.post("/api/series", json=request)
     assert reply.status_code == 200, reply.text
     arrays, metadata = safetensors.decode(reply.content)
@@ -300,7 +300,7 @@ def mean_one_by_one(values, keep):
     return np.array(found)
 
 
-def test_the_running_mean_at_a_step_is_that_of_all_points_at_every_width_and_zoom(write, show):
+def test_the_moving_average_at_a_step_is_that_of_all_points_at_every_width_and_zoom(write, show):
     won = np.random.default_rng(1).random(6000) < 0.05
     write("a").curve("success", won).end()
     true = mean_one_by_one(won, retention(0.9, 6000))
@@ -397,7 +397,7 @@ def test_a_weight_that_is_none_is_refused(write, show, weight):
         show().store.run("a").series("loss").smoothed(weight)
 
 
-def test_a_group_is_of_the_running_means_of_its_runs_and_tells_how_many_count(write, show):
+def test_a_group_is_of_the_moving_averages_of_its_runs_and_tells_how_many_count(write, show):
     for run, last in (("a", 7.0), ("b", math.nan)):
         write(run).curve("loss", [*np.sin(np.arange(200)), last]).end()
     asked = {"groups": [["a", "b"]], "keys": ["loss"], "smooth": 0.9}
@@ -410,7 +410,7 @@ def test_a_group_is_of_the_running_means_of_its_runs_and_tells_how_many_count(wr
     assert (info.n_runs, arrays["runs"].tolist()) == (2, [2] * 200 + [1])
 
 
-def test_csv_has_the_running_mean_that_is_drawn(write, show):
+def test_csv_has_the_moving_average_that_is_drawn(write, show):
     values = np.random.default_rng(0).normal(size=500)
     write("a").curve("loss", values).end()
     reply = show().client.get("/api/series.csv", params={"run": "a", "key": "loss", "smooth": 0.6})

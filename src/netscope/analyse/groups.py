@@ -45,7 +45,7 @@ def mean_and_band(
         low: Left edge of the chart.
         high: Right edge of the chart.
         band: From the smallest to the largest run, or one sample standard deviation or standard error either side.
-        is_smooth: Whether the curves are running means. Then a run contributes its value at the grid's x instead of
+        is_smooth: Whether the curves are moving averages. Then a run contributes its value at the grid's x instead of
             the mean of the column.
 
     >>> a, b = Curve(np.array([0.0, 2]), np.array([1.0, 3])), Curve(np.array([0.0, 1]), np.array([3.0, 3]))

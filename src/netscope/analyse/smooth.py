@@ -60,7 +60,7 @@ def smooth(y: Float[np.ndarray, " point"], weight: float) -> Float[np.ndarray, "
     >>> smooth(np.repeat([1.0, 2.0], 50), 0.5)[[49, 50, 51]].round(6).tolist()
     [1.0, 1.5, 1.75]
     """
-    means, _ = running_mean(y[None], retention(weight, len(y)))
+    means, _ = moving_average(y[None], retention(weight, len(y)))
     mean: Float[np.ndarray, " point"] = means[0]
     return mean
 
@@ -82,7 +82,7 @@ def smooth_ghost(
     return smooth(np.concatenate((y[:before], ghost)), weight)[before:]
 
 
-def running_mean(
+def moving_average(
     y: Float[np.ndarray, "line point"], keep: float, carry: Carry | None = None
 ) -> tuple[Float[np.ndarray, "line point"], Carry]:
     """The moving averages of several lines, continued from `carry`, and the new state.

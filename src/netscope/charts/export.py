@@ -56,7 +56,7 @@ class Part(NamedTuple):
     points: Points
     replaced: int
     smoothed: np.ndarray | None
-    """The running mean, if requested."""
+    """The moving average, if requested."""
 
 
 def plan(store: Runs, folders: Sequence[Path], request: ExportRequest) -> Plan:
@@ -100,7 +100,7 @@ def write(
         runs: Their ids.
         keys: What they logged.
         path: The file.
-        smooth: Weight of a running mean that is written beside the values; 0: none.
+        smooth: Weight of a moving average that is written beside the values; 0: none.
         report: Told how many series of how many are written.
 
     Raises:
@@ -130,7 +130,7 @@ def rows(
     """Yield a CSV file in pieces: the header, then the runs of each key.
 
     `time` is in Unix seconds. `replaced` is 1 for points of an earlier attempt that a later one went back over. With
-    `smooth` there is a column `smoothed`, the running mean that a chart draws.
+    `smooth` there is a column `smoothed`, the moving average that a chart draws.
 
     Raises:
         NotFoundError: None of the runs is there.

@@ -25,7 +25,7 @@ class Groups(NamedTuple):
 def groups(store: Runs, request: GroupRequest) -> Groups:
     """Mean and band per key and group, in the order of the request. Groups that lack the key are left out.
 
-    With `smooth` each run's running mean is taken over all its points first: `smoothed` is the mean of these and the
+    With `smooth` each run's moving average is taken over all its points first: `smoothed` is the mean of these and the
     band is around it, so that it tells how far the runs are apart and not how noisy each is.
 
     Raises:

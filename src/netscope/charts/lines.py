@@ -14,7 +14,7 @@ from netscope.errors import NotFoundError, UsageError
 from netscope.schema.run import Run
 from netscope.schema.series import GroupRequest, Kind, SeriesRequest
 from netscope.store.journal.points import Points
-from netscope.store.read.running_means import Means
+from netscope.store.read.moving_averages import Means
 from netscope.store.read.series_reader import ChartView, Columns, unknown_run
 from netscope.store.series import check_weight
 from netscope.store.several import Runs
@@ -35,7 +35,7 @@ class Line(NamedTuple):
     points: Points
     """The points of x and y, for their times."""
     smoothed: np.ndarray | None = None
-    """The running mean of y, if requested."""
+    """The moving average of y, if requested."""
 
 
 def check(request: SeriesRequest | GroupRequest) -> None:
@@ -96,7 +96,7 @@ def of_key(
     """The lines of one key, in the order of `runs`, each followed by its ghosts.
 
     With a view (in units of x) a line may be the outline of its series, if nobody can see the difference. With `smooth`
-    it comes with its running mean, which is over all that was logged in the order of its steps, whatever x is.
+    it comes with its moving average, which is over all that was logged in the order of its steps, whatever x is.
     """
     is_axis = x in ("step", "time", "relative")
     if view is not None and x != "step":  # edges that are no steps need every point
@@ -128,7 +128,7 @@ def of_key(
 
 
 def _smoothed(means: Means | None, series: Columns) -> Sequence[np.ndarray | None]:
-    """The running means of a curve and its ghosts."""
+    """The moving averages of a curve and its ghosts."""
     return [None] * (1 + len(series.ghosts)) if means is None else [means.curve, *means.ghosts]
 
 

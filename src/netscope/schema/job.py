@@ -46,4 +46,4 @@ class ExportRequest(Noun):
     """Empty: all that the user logged as numbers."""
     format: Literal["csv", "parquet"] = "csv"
     smooth: float = 0.0
-    """Also the running mean with this weight; 0: none."""
+    """Also the moving average with this weight; 0: none."""

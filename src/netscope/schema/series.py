@@ -42,7 +42,7 @@ class SeriesRequest(Noun):
     times: bool = False
     """Also tell when each point was logged."""
     smooth: float = 0.0
-    """Weight of a running mean over all points that were logged, from 0 (none) to below 1, such as 0.6."""
+    """Weight of a moving average over all points that were logged, from 0 (none) to below 1, such as 0.6."""
     logged: bool = True
     """With `smooth`: also the values as logged, and their extremes. False where only the mean is drawn."""
 
@@ -68,8 +68,9 @@ class SeriesInfo(Noun):
 class SeriesReply(Noun):
     """Metadata of the safetensors reply of POST /api/series; tensors `x`, `y`, on request `smoothed` and `time`.
 
-    x is u16 or i32 where that is exact, else f64; y and `smoothed` are f32 unless that would show (f64). The header of
-    the file tells. `time` is f32, seconds since the run began. `smoothed`, the running mean, and `time` lie beside `y`.
+    x is u16 or i32 if that is exact, otherwise f64; y and `smoothed` are f32 unless the rounding would be visible (f64).
+    The header of the file says which. `time` is f32, seconds since the run began. `smoothed` (the moving average) and
+    `time` have the same length as `y`.
     """
 
     series: list[SeriesInfo]
@@ -86,4 +87,4 @@ class GroupRequest(Noun):
     high: float | None = None
     band: Literal["minmax", "std", "stderr"] = "minmax"
     smooth: float = 0.0
-    """Weight of a running mean over all points of each run, before they are grouped; 0: none."""
+    """Weight of a moving average over all points of each run, before they are grouped; 0: none."""

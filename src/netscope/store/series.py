@@ -40,7 +40,7 @@ class Series:
         return iter((self.steps, self.times, self.values))
 
     def smoothed(self, weight: float) -> Series:
-        """The debiased running mean over all points: exactly the line the page draws at this smoothing.
+        """The debiased moving average over all points: exactly the line the page draws at this smoothing.
 
         NaN and infinities are kept as they are and excluded from the mean. A weight has the same visual effect
         on series of any length from 100 points on; see `netscope.analyse.smooth`.
@@ -84,7 +84,7 @@ class Series:
 
 
 def check_weight(weight: float) -> None:
-    """Check the weight of a running mean.
+    """Check the weight of a moving average.
 
     Raises:
         UsageError: It is not from 0 to below 1.

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from netscope.errors import NotFoundError
 from netscope.schema.run import Deleted, EditRequest, Run, RunTable, Trashed
 from netscope.schema.series import Key, Keys, Kind
-from netscope.store.read.running_means import Means, RunningMeans
+from netscope.store.read.moving_averages import Means, MovingAverages
 from netscope.store.read.series_reader import ChartView, Columns, unknown_run
 from netscope.store.store import FoundRun, Store
 from netscope.text import natural
@@ -48,7 +48,7 @@ class Stores:
     def __init__(self, stores: Sequence[Store]) -> None:
         """Combine open stores; the caller closes them."""
         self.stores = dict(zip(names_of([store.folder for store in stores]), stores, strict=True))
-        self._smoother = RunningMeans()
+        self._smoother = MovingAverages()
 
     @property
     def revision(self) -> int:

@@ -29,8 +29,8 @@ from netscope.store.journal.exact_numbers import json_text
 from netscope.store.journal.memtable import KeySet
 from netscope.store.query import run_filter
 from netscope.store.query.known_keys import KnownKeys
+from netscope.store.read.moving_averages import Means
 from netscope.store.read.readers import Readers
-from netscope.store.read.running_means import Means
 from netscope.store.read.series_reader import ChartView, Columns, unknown_run
 from netscope.store.sources import SOURCES, Sources
 from netscope.store.stored_run import StoredRun

@@ -156,7 +156,7 @@ export interface ExportRequest {
   /** Empty: all that the user logged as numbers. */
   keys: string[];
   format?: 'csv' | 'parquet';
-  /** Also the running mean with this weight; 0: none. */
+  /** Also the moving average with this weight; 0: none. */
   smooth?: number;
 }
 
@@ -551,7 +551,7 @@ export interface SeriesRequest {
   kind?: Kind;
   /** Also tell when each point was logged. */
   times?: boolean;
-  /** Weight of a running mean over all points that were logged, from 0 (none) to below 1, such as 0.6. */
+  /** Weight of a moving average over all points that were logged, from 0 (none) to below 1, such as 0.6. */
   smooth?: number;
   /** With `smooth`: also the values as logged, and their extremes. False where only the mean is drawn. */
   logged?: boolean;
@@ -577,8 +577,9 @@ export interface SeriesInfo {
 /**
  * Metadata of the safetensors reply of POST /api/series; tensors `x`, `y`, on request `smoothed` and `time`.
  *
- * x is u16 or i32 where that is exact, else f64; y and `smoothed` are f32 unless that would show (f64). The header of
- * the file tells. `time` is f32, seconds since the run began. `smoothed`, the running mean, and `time` lie beside `y`.
+ * x is u16 or i32 if that is exact, otherwise f64; y and `smoothed` are f32 unless the rounding would be visible (f64).
+ * The header of the file says which. `time` is f32, seconds since the run began. `smoothed` (the moving average) and
+ * `time` have the same length as `y`.
  */
 export interface SeriesReply {
   series: SeriesInfo[];
@@ -593,7 +594,7 @@ export interface GroupRequest {
   low?: number | null;
   high?: number | null;
   band?: 'minmax' | 'std' | 'stderr';
-  /** Weight of a running mean over all points of each run, before they are grouped; 0: none. */
+  /** Weight of a moving average over all points of each run, before they are grouped; 0: none. */
   smooth?: number;
 }
 

@@ -38,7 +38,7 @@ test('a merge ascends also where detail goes on beyond the overview', () => {
   expect([...merged.x]).toEqual([0, 5, 15]);
 });
 
-test('a running mean is merged beside its values, and stays the values where it came alone', () => {
+test('a moving average is merged beside its values, and stays the values where it came alone', () => {
   const both = { ...points([0, 0], [20, 2]), smoothed: Float32Array.of(7, 8) };
   const detail = { ...points([9, 5]), smoothed: Float32Array.of(9) };
   expect([...mergeDetail(both, detail).smoothed!]).toEqual([7, 9, 8]);

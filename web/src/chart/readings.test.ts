@@ -55,7 +55,7 @@ test('the window of y follows the window of x', () => {
   expect(zoomed.y.high).toBeLessThan(2.2);
 });
 
-test('where only the running mean came the logged value is not known', () => {
+test('where only the moving average came the logged value is not known', () => {
   const mean = Float32Array.of(1, 1.5, 2);
   const reading = readingsAt([curve('s', [0, 50, 100], [0, 0, 0], { y: mean, smoothed: mean })], 50, frame)[0]!;
   expect([reading.value, reading.smoothed]).toEqual([null, 1.5]);

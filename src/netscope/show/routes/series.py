@@ -50,7 +50,7 @@ async def grouped(request: Request) -> Response:
 
 
 async def series_csv(request: Request) -> Response:
-    """GET /api/series.csv?run=…&key=…&smooth=0: every point logged, never thinned, and the running mean."""
+    """GET /api/series.csv?run=…&key=…&smooth=0: every point logged, never thinned, and the moving average."""
     wanted, keys = request.query_params.getlist("run"), request.query_params.getlist("key")
     if not wanted or not keys:
         raise UsageError("name what to export: /api/series.csv?run=…&key=…")

@@ -7,7 +7,7 @@ from netscope.store.read.console_reader import ConsoleReader
 from netscope.store.read.histogram_reader import HistogramReader
 from netscope.store.read.layers_reader import LayersReader
 from netscope.store.read.media_reader import MediaReader
-from netscope.store.read.running_means import RunningMeans
+from netscope.store.read.moving_averages import MovingAverages
 from netscope.store.read.series_reader import SeriesReader
 from netscope.store.read.summary_reader import SummaryReader
 
@@ -18,7 +18,7 @@ class Readers:
     def __init__(self, indexer: Indexer) -> None:
         """Create all readers; nothing is read yet."""
         self.series = SeriesReader(indexer)
-        self.means = RunningMeans()
+        self.means = MovingAverages()
         self.summaries = SummaryReader(self.series)
         self.histograms = HistogramReader(self.series)
         self.media = MediaReader(self.series)

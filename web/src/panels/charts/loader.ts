@@ -21,7 +21,7 @@ export interface Want {
   px: number;
   kind: Kind;
   window: Window;
-  /** Weight of the running mean; 0: none. */
+  /** Weight of the moving average; 0: none. */
   smooth: number;
   /** Whether the logged values are needed beside the average. */
   logged: boolean;

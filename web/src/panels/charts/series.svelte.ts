@@ -12,7 +12,7 @@ interface Manner {
   x: string;
   /** Columns of the plot. */
   px: number;
-  /** Weight of the running mean; 0: none. */
+  /** Weight of the moving average; 0: none. */
   smooth: number;
   /** Whether the logged values are needed beside the average. */
   logged: boolean;
@@ -32,7 +32,7 @@ export interface Wish {
   x: string;
   width: number;
   window: Window;
-  /** Weight of the running mean; 0: none. */
+  /** Weight of the moving average; 0: none. */
   smooth: number;
 }
 

@@ -1,4 +1,4 @@
-"""Cached running means: for a series that grew, only new points are computed, until it is 9 % longer."""
+"""Cached moving averages: for a series that grew, only new points are computed, until it is 9 % longer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netscope.analyse.smooth import Carry, retention, running_mean, smooth_ghost
+from netscope.analyse.smooth import Carry, moving_average, retention, smooth_ghost
 from netscope.store.read.lru_cache import LruCache
 from netscope.store.read.series_reader import Columns
 
@@ -15,7 +15,7 @@ CACHE_BYTES = 128 << 20
 
 
 class Means(NamedTuple):
-    """Running mean of a series at each point, and those of its ghosts; f32 if the values are f32, else f64."""
+    """Moving average of a series at each point, and those of its ghosts; f32 if the values are f32, else f64."""
 
     curve: np.ndarray
     ghosts: list[np.ndarray]
@@ -29,15 +29,15 @@ class _KnownMean(NamedTuple):
     carry: Carry
 
 
-class RunningMeans:
-    """Computes running means over all points of series."""
+class MovingAverages:
+    """Computes moving averages over all points of series."""
 
     def __init__(self) -> None:
         """The cache starts empty."""
         self._known: LruCache[_KnownMean] = LruCache(CACHE_BYTES)
 
     def of(self, columns: Mapping[str, Columns], key: str, kind: str, weight: float) -> dict[str, Means]:
-        """Running means of the series of one key, by run. `columns` must be complete, not outlines."""
+        """Moving averages of the series of one key, by run. `columns` must be complete, not outlines."""
         found: dict[str, np.ndarray] = {}
         waiting: dict[tuple[int, float], list[tuple[str, _KnownMean | None]]] = {}
         for run, series in columns.items():
@@ -53,7 +53,7 @@ class RunningMeans:
             waiting.setdefault((n_new, keep), []).append((run, known))
         for (n_new, keep), some in waiting.items():
             new = np.stack([columns[run].values[len(columns[run].values) - n_new :] for run, _ in some])
-            exact, carry = running_mean(new, keep, _stacked([known for _, known in some]))
+            exact, carry = moving_average(new, keep, _stacked([known for _, known in some]))
             means = exact.astype(new.dtype)  # the precision of the values: half the bytes for f32
             for i, (run, known) in enumerate(some):
                 mean = means[i] if known is None else np.concatenate((known.mean, means[i]))
@@ -79,6 +79,6 @@ def _begins_with(values: np.ndarray, first: np.ndarray) -> bool:
 
 
 def _stacked(known: list[_KnownMean | None]) -> Carry:
-    """The states of several running means as one; a new series starts empty."""
+    """The states of several moving averages as one; a new series starts empty."""
     carries = [Carry(np.zeros(1), np.zeros(1, np.int64)) if one is None else one.carry for one in known]
     return Carry(*(np.concatenate(parts) for parts in zip(*carries, strict=True)))
