@@ -577,7 +577,7 @@ export interface SeriesInfo {
 /**
  * Metadata of the safetensors reply of POST /api/series; tensors `x`, `y`, on request `smoothed` and `time`.
  *
- * x is u16 or i32 if that is exact, otherwise f64; y and `smoothed` are f32 unless the rounding would be visible (f64).
+ * x is u16 or i32 if that is exact, else f64; y and `smoothed` are f32, or f64 if the rounding would be visible.
  * The header of the file says which. `time` is f32, seconds since the run began. `smoothed` (the moving average) and
  * `time` have the same length as `y`.
  */
