@@ -161,18 +161,18 @@ def test_the_norm_is_the_root_of_the_sum_of_squares():
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 1.25, -1.75, 1e-30, -3e38, 1e-42])
-def test_a_value_lies_between_the_edges_of_its_bin(value):
+def test_a_value_is_between_the_edges_of_its_bin(value):
     number = slow_bin(value)
     low, high = bins.lower_edges()[number], bins.lower_edges()[number + 1]
     assert min(low, high) <= value <= max(low, high)
 
 
-def test_bins_that_are_not_finite_are_known():
+def test_nonfinite_bins_are_listed():
     counts = bins.count(np.array([np.nan, -np.nan, np.inf, -np.inf, 3.4e38, -3.4e38], np.float32))
     assert counts[bins.NONFINITE].sum() == 4
 
 
-def test_where_numba_does_not_work_numpy_measures_and_says_so(monkeypatch):
+def test_without_numba_numpy_measures_and_warns(monkeypatch):
     monkeypatch.setattr(measure, "_kernels", None)
     monkeypatch.setitem(sys.modules, "numba", None)  # importing it fails
     monkeypatch.delitem(sys.modules, "netscope.analyse.kernels", raising=False)
@@ -186,7 +186,7 @@ def test_where_numba_does_not_work_numpy_measures_and_says_so(monkeypatch):
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("n", [measure.LARGE, measure.LARGE + 1, 200_000])
-def test_a_sample_is_evenly_spread_and_zeros_and_extremes_are_of_all(way, n, kind):
+def test_a_sample_is_evenly_spaced_but_zeros_and_extremes_cover_all_values(way, n, kind):
     values = np.random.default_rng(n).normal(0.1, 1, n).astype(kind)
     values[1::3] = 0  # seldom those that are looked at
     values[7], values[8] = -77, 99
@@ -202,7 +202,7 @@ def test_a_sample_is_evenly_spread_and_zeros_and_extremes_are_of_all(way, n, kin
 
 @pytest.mark.parametrize("strange", [np.nan, -np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("place", [0, 1, 70_000, -1])
-def test_what_is_not_finite_is_counted_wherever_it_is(way, strange, place):
+def test_nonfinite_values_are_counted_anywhere(way, strange, place):
     values = np.random.default_rng(0).normal(size=100_003).astype(np.float32)
     values[place] = strange
     counts = np.zeros(bins.N_BINS, np.uint32)

@@ -52,7 +52,7 @@ def test_steps_share_their_edges() -> None:
     assert seen.counts.sum(axis=1).tolist() == [2, 1]
 
 
-def test_nearly_nothing_vanishes_around_zero() -> None:
+def test_tiny_values_are_merged_into_zero() -> None:
     values = np.random.default_rng(0).normal(scale=1e-3, size=10_000).astype(np.float32)
     seen = merge_bins(fixed_bins(values))
     middle = seen.counts[0, np.searchsorted(seen.edges, 0) - 1]
@@ -65,13 +65,13 @@ def test_only_zeros_and_nan_leave_no_bins() -> None:
     assert (len(seen.edges), seen.zeros.tolist(), seen.nonfinite.tolist()) == (0, [2], [1])
 
 
-def test_magnitudes_are_four_an_octave() -> None:
+def test_there_are_four_bins_per_octave() -> None:
     size = magnitudes()
     assert len(size) == 1021
     np.testing.assert_allclose(size[8:] / size[4:-4], 2)
 
 
-def test_a_few_strays_do_not_make_the_bins_of_the_others_wider() -> None:
+def test_a_few_outliers_do_not_widen_the_other_bins() -> None:
     values = np.random.default_rng(0).normal(size=100_000).astype(np.float32)
     strays = np.append(values, np.float32([1e30, -1e30]))
     alone, beside = merge_bins(fixed_bins(values)), merge_bins(fixed_bins(strays))

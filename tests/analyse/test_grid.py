@@ -50,7 +50,7 @@ SUBNORMAL = [(np.array([0.0, 2.0, 3.0]), np.array([1e-293, 5e-324])), (np.array(
 @example(NARROW_AND_WIDE)
 @example(SUBNORMAL)
 @given(st.lists(histograms(), min_size=1, max_size=4))
-def test_counts_are_shared_by_overlap_as_a_slow_loop_shares_them(logged: list[tuple[np.ndarray, np.ndarray]]) -> None:
+def test_counts_are_distributed_by_overlap_like_a_slow_loop(logged: list[tuple[np.ndarray, np.ndarray]]) -> None:
     edges, counts = common([edges for edges, _ in logged], [counts for _, counts in logged])
     assert np.isfinite(edges).all()
     assert (np.diff(edges) > 0).all()
@@ -61,7 +61,7 @@ def test_counts_are_shared_by_overlap_as_a_slow_loop_shares_them(logged: list[tu
 
 
 @given(st.lists(st.tuples(st.lists(ANY, min_size=1, max_size=8), st.data()), min_size=1, max_size=3))
-def test_what_nobody_should_have_written_breaks_nothing(logged: list[tuple[list[float], st.DataObject]]) -> None:
+def test_malformed_histograms_are_tolerated(logged: list[tuple[list[float], st.DataObject]]) -> None:
     edges = [np.array(one) for one, _ in logged]
     counts = [np.array(data.draw(st.lists(ANY, min_size=len(one) - 1, max_size=len(one) - 1))) for one, data in logged]
     shared, spread = common(edges, [one.astype(np.float64) for one in counts])
@@ -72,21 +72,21 @@ def test_what_nobody_should_have_written_breaks_nothing(logged: list[tuple[list[
     assert (spread >= 0).all()
 
 
-def test_edges_that_are_equal_are_kept_however_uneven() -> None:
+def test_equal_edges_are_kept_however_uneven() -> None:
     ages, counts = np.array([0.0, 18.0, 99.0]), [np.array([3.0, 5.0]), np.array([0.0, 1.0])]
     edges, kept = common([ages, ages.copy()], counts)
     assert edges.tolist() == [0, 18, 99]
     assert kept.tolist() == [[3, 5], [0, 1]]
 
 
-def test_bins_beyond_number_are_made_few_though_their_edges_are_equal() -> None:
+def test_too_many_bins_are_merged_even_with_equal_edges() -> None:
     fine = np.linspace(0, 1, KEPT_BINS + 2)
     edges, counts = common([fine], [np.ones(KEPT_BINS + 1)])
     assert len(edges) == MOST_BINS + 1
     np.testing.assert_allclose(counts, (KEPT_BINS + 1) / MOST_BINS)
 
 
-def test_the_grid_reaches_as_far_as_anything_was_counted_and_no_farther() -> None:
+def test_the_grid_spans_exactly_the_counted_values() -> None:
     edges, counts = common(
         [np.array([-100.0, 0.0, 1.0, 50.0]), np.array([0.5, 2.0])], [np.array([0.0, 4.0, 0.0]), np.array([3.0])]
     )
@@ -96,20 +96,20 @@ def test_the_grid_reaches_as_far_as_anything_was_counted_and_no_farther() -> Non
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0, -1e-300, sys.float_info.max, 5e-324])
-def test_bins_that_have_no_width_at_all_still_count(value: float) -> None:
+def test_bins_without_width_are_counted(value: float) -> None:
     edges, counts = common([np.array([value, value])], [np.array([7.0])])
     assert len(edges) >= 2
     assert counts.sum() == 7
 
 
-def test_histograms_in_which_nothing_was_counted_have_edges_still() -> None:
+def test_empty_histograms_still_have_edges() -> None:
     edges, counts = common([np.array([0.0, 1.0]), np.array([0.0, 2.0])], [np.zeros(1), np.zeros(1)])
     assert (edges[0], edges[-1]) == (0, 2)
     assert not counts.any()
 
 
 @pytest.mark.parametrize("values", [[], [float("nan")], [1.0] * 5, [-1e308, 1e308], [1e-320, 2e-320], [3, 4, 4]])
-def test_whatever_the_recorder_makes_of_values_can_be_shown_beside_another(values: list[float]) -> None:
+def test_any_two_recorded_histograms_share_a_grid(values: list[float]) -> None:
     one, other = Histogram(values), Histogram([0.5, 0.25], bins=7)
     _, counts = common([one.edges, other.edges], [one.counts, other.counts])
     assert counts.sum(axis=1) == pytest.approx([one.counts.sum(), 2])

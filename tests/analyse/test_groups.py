@@ -36,17 +36,17 @@ def test_a_standard_error_is_the_deviation_over_the_root_of_the_number_of_runs()
     np.testing.assert_allclose(wide.high - wide.mean, 2 * (narrow.high - narrow.mean))
 
 
-def test_a_run_does_not_count_before_its_first_and_after_its_last_point() -> None:
+def test_a_run_counts_only_between_its_first_and_last_point() -> None:
     group = mean_and_band([line(0, 0, 0, 0), line(4, 4, start=1)], px=10, low=0.0, high=3.0)
     assert group.mean.tolist() == [0, 2, 2, 0]
 
 
-def test_where_a_value_is_not_finite_its_run_does_not_count_and_the_group_says_so() -> None:
+def test_a_nonfinite_value_does_not_count_and_lowers_the_number_of_runs() -> None:
     group = mean_and_band([line(1, np.nan, 1), line(3, 3, np.inf)], px=10, low=0.0, high=2.0)
     assert (group.mean.tolist(), group.runs.tolist()) == ([2, 3, 1], [2, 1, 1])
 
 
-def test_a_run_does_not_count_beside_its_nan_where_others_logged_between() -> None:
+def test_a_run_does_not_count_next_to_its_nan() -> None:
     rarely = Curve(np.array([0.0, 2, 4, 6]), np.array([8.0, 8, np.nan, 8]))
     group = mean_and_band([line(*[4.0] * 7), rarely], px=10, low=0.0, high=6.0)
     assert group.runs.tolist() == [2, 2, 2, 1, 1, 1, 2]
@@ -54,21 +54,21 @@ def test_a_run_does_not_count_beside_its_nan_where_others_logged_between() -> No
 
 
 @pytest.mark.parametrize("is_smooth", [False, True])
-def test_a_run_of_nan_alone_leaves_the_others_their_mean_in_every_column(is_smooth: bool) -> None:
+def test_a_run_with_only_nan_does_not_affect_the_mean(is_smooth: bool) -> None:
     lost = np.where(np.arange(1000) < 500, 5.0, np.nan)
     group = mean_and_band([line(*np.ones(1000)), line(*lost)], px=50, low=0.0, high=999.0, is_smooth=is_smooth)
     assert group.runs.tolist() == [2] * 25 + [1] * 25
     assert group.mean.tolist() == [3.0] * 25 + [1.0] * 25
 
 
-def test_where_no_run_counts_there_is_a_gap_and_no_line_across_it() -> None:
+def test_without_any_run_there_is_a_gap() -> None:
     group = mean_and_band([line(1, np.nan, np.nan, 1)], px=10, low=0.0, high=3.0)
     assert np.isnan(group.mean).tolist() == np.isnan(group.low).tolist() == [False, True, True, False]
     assert group.runs.tolist() == [1, 0, 0, 1]
 
 
 @given(st.integers(3, 400))
-def test_moving_averages_count_with_their_value_at_the_place_whatever_the_width(px: int) -> None:
+def test_moving_averages_contribute_their_value_at_the_point_at_any_width(px: int) -> None:
     bent = Curve(np.arange(1000.0), np.abs(np.arange(1000.0) - 300))
     group = mean_and_band([bent], px, 0.0, 999.0, is_smooth=True)
     np.testing.assert_allclose(group.mean, np.interp(group.x, bent.x, bent.y))
@@ -82,7 +82,7 @@ def test_more_points_than_pixels_are_averaged_by_column() -> None:
     np.testing.assert_allclose(group.low, 1, atol=0.05)
 
 
-def test_runs_of_different_rhythm_meet_on_the_grid() -> None:
+def test_runs_with_different_steps_are_averaged_on_a_grid() -> None:
     often, rarely = Curve(np.arange(1000.0), np.arange(1000.0)), Curve(np.array([0.0, 999]), np.array([0.0, 999]))
     group = mean_and_band([often, rarely], px=50, low=0.0, high=999.0)
     np.testing.assert_allclose(group.mean, group.x, atol=11)

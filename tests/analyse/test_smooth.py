@@ -36,7 +36,7 @@ def assert_close(found: np.ndarray, expected: list[float], y: np.ndarray) -> Non
 
 @given(LINES, WEIGHTS, st.sampled_from([np.float32, np.float64]))
 @example(np.full((1, 70), math.nan), 0.5, np.float64)
-def test_a_moving_average_is_what_a_slow_loop_over_all_points_finds(y: np.ndarray, weight: float, kind: type) -> None:
+def test_the_moving_average_equals_a_slow_loop_over_all_points(y: np.ndarray, weight: float, kind: type) -> None:
     with np.errstate(over="ignore"):
         y = y.astype(kind)
     keep = retention(weight, y.shape[1])
@@ -46,13 +46,13 @@ def test_a_moving_average_is_what_a_slow_loop_over_all_points_finds(y: np.ndarra
 
 @pytest.mark.parametrize("n", [1, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK**2, BLOCK**2 + 1, SLAB - 1, SLAB, SLAB + 1])
 @pytest.mark.parametrize("weight", [0.3, 0.999])
-def test_long_series_are_no_different(n: int, weight: float) -> None:
+def test_long_series_are_smoothed_the_same_way(n: int, weight: float) -> None:
     y = np.random.default_rng(0).normal(5, 1, n)
     assert_close(smooth(y, weight), one_by_one(y, retention(weight, n)), y)
 
 
 @given(LINES, WEIGHTS, st.data())
-def test_parts_of_a_series_compose_wherever_it_is_cut(y: np.ndarray, weight: float, data: st.DataObject) -> None:
+def test_smoothing_in_parts_equals_smoothing_the_whole(y: np.ndarray, weight: float, data: st.DataObject) -> None:
     n = y.shape[1]
     keep = retention(weight, n)
     whole, end = moving_average(y, keep)
@@ -67,7 +67,7 @@ def test_parts_of_a_series_compose_wherever_it_is_cut(y: np.ndarray, weight: flo
 
 
 @pytest.mark.parametrize("n", [100, 250, 1000])
-def test_up_to_a_thousand_points_it_is_the_curve_of_tensorboard(n: int) -> None:
+def test_up_to_a_thousand_points_the_curve_is_that_of_tensorboard(n: int) -> None:
     y, expected, last = np.random.default_rng(1).normal(size=n), [], 0.0
     for i, value in enumerate(y.tolist()):  # as its `resmooth` does it
         last = last * 0.9 + 0.1 * value
@@ -75,36 +75,36 @@ def test_up_to_a_thousand_points_it_is_the_curve_of_tensorboard(n: int) -> None:
     np.testing.assert_allclose(smooth(y, 0.9), expected, rtol=1e-12)
 
 
-def test_a_weight_of_nothing_leaves_every_point_as_it_is() -> None:
+def test_weight_zero_leaves_every_point_unchanged() -> None:
     y = np.array([3.0, math.nan, 5.0, -math.inf, 1.0])
     np.testing.assert_array_equal(smooth(y, 0.0), y)
 
 
-def test_a_share_of_successes_is_the_share_and_not_the_middle_between_the_extremes() -> None:
+def test_a_rate_of_successes_is_smoothed_to_the_rate() -> None:
     won = np.random.default_rng(1).random(50_000) < 0.05
     mean = smooth(won.astype(np.float32), 0.9)
     assert np.abs(mean[1000:] - 0.05).max() < 0.05
 
 
 @pytest.mark.parametrize(("short", "long"), [(1000, 10_000), (10_000, 1_000_000)])
-def test_one_weight_forgets_after_the_same_share_of_a_series_of_any_length(short: int, long: int) -> None:
+def test_one_weight_decays_over_the_same_fraction_of_any_series(short: int, long: int) -> None:
     def half(n: int) -> float:
         return math.log(0.5) / math.log(retention(0.9, n)) / n
 
     assert half(long) == pytest.approx(half(short), rel=0.05)
 
 
-def test_a_growing_series_keeps_its_mean_until_it_is_a_tenth_longer() -> None:
+def test_a_growing_series_keeps_its_average_until_it_is_a_tenth_longer() -> None:
     kept = {retention(0.9, n) for n in range(1000, 1_000_000, 97)}
     assert len(kept) <= 8 * math.log2(1000) + 2
 
 
-def test_a_short_validation_curve_does_not_trail_behind() -> None:
+def test_a_short_validation_curve_does_not_lag() -> None:
     assert smooth(np.arange(10.0), 0.9)[-1] == pytest.approx(9, abs=0.6)
 
 
 @given(st.integers(0, 50), st.integers(1, 50))
-def test_a_ghost_goes_on_from_the_curve_before_it(n_before: int, n_ghost: int) -> None:
+def test_a_ghost_continues_the_average_of_the_curve_before_it(n_before: int, n_ghost: int) -> None:
     y = np.sin(np.arange(n_before + n_ghost, dtype=float) ** 2)
     steps = np.arange(len(y))
     later = np.concatenate((y[:n_before], np.full(70, 9.0)))

@@ -54,14 +54,14 @@ def check(found, arrays):
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_table_of_arrays_is_measured_as_each_alone(dtype):
+def test_a_table_of_arrays_equals_measuring_each_alone(dtype):
     arrays = some_arrays(dtype)
     check(table_of(arrays), arrays)
 
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_difference_takes_the_place_of_what_was_before(dtype):
+def test_a_difference_replaces_the_previous_values(dtype):
     now, before = some_arrays(dtype), some_arrays(dtype, seed=1)
     want = [a - b for a, b in zip(now, before, strict=True)]
     check(table_of(now, before), want)
@@ -70,7 +70,7 @@ def test_a_difference_takes_the_place_of_what_was_before(dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_table_grows_as_its_bins_need(dtype):
+def test_a_table_grows_with_its_bins(dtype):
     measure.load_kernels(wait=True)
     rng = np.random.default_rng(3)
     arrays = [(rng.normal(size=3000) * 10.0 ** rng.integers(-30, 30, 3000)).astype(dtype) for _ in range(40)]
@@ -88,7 +88,7 @@ def test_squares_out_of_the_range_of_float64_are_measured_again():
 
 
 @pytest.mark.usefixtures("way")
-def test_arrays_that_come_one_by_one_are_sampled_as_measure_sample_does():
+def test_appended_arrays_are_sampled_like_measure_sample():
     rng = np.random.default_rng(2)
     arrays = [rng.normal(size=size).astype(np.float32) for size in (5, 70_000, 100_000, *range(1, 200))]
     arrays[2][77] = np.inf
@@ -123,7 +123,7 @@ def test_sparse_histograms_are_the_dense_ones(rows, data):
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("inner", [1, 7])
-def test_active_units_are_those_that_are_anywhere_above_zero_or_nan(inner):
+def test_units_are_active_if_any_value_is_above_zero_or_nan(inner):
     rng = np.random.default_rng(3)
     values = -np.abs(rng.normal(size=(20, 50, inner)).astype(np.float32))
     values[rng.random(values.shape) < 0.01] = 1.0

@@ -31,19 +31,19 @@ def picked_one_by_one(y: np.ndarray, starts: list[int]) -> set[int]:
 
 
 @given(CURVES, st.data())
-def test_ragged_columns_keep_what_a_slow_loop_keeps(y: np.ndarray, data: st.DataObject) -> None:
+def test_uneven_columns_keep_the_same_points_as_a_slow_loop(y: np.ndarray, data: st.DataObject) -> None:
     starts = sorted({0, *data.draw(st.lists(st.integers(0, len(y) - 1)))})
     assert set(np.flatnonzero(pick(y[None], np.array(starts))[0])) == picked_one_by_one(y, starts)
 
 
 @given(CURVES, st.integers(1, 70))
-def test_even_columns_keep_what_a_slow_loop_keeps(y: np.ndarray, length: int) -> None:
+def test_even_columns_keep_the_same_points_as_a_slow_loop(y: np.ndarray, length: int) -> None:
     starts = list(range(0, len(y), length))
     assert set(np.flatnonzero(pick(y[None], np.array(starts))[0])) == picked_one_by_one(y, starts)
 
 
 @given(arrays.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 30)), elements=VALUES), st.data())
-def test_lines_that_share_their_x_are_thinned_as_each_would_be_alone(y: np.ndarray, data: st.DataObject) -> None:
+def test_lines_with_shared_x_are_thinned_like_single_ones(y: np.ndarray, data: st.DataObject) -> None:
     n = y.shape[1]
     even = np.arange(0, n, data.draw(st.integers(1, n)))
     ragged = np.array(sorted({0, *data.draw(st.lists(st.integers(0, n - 1)))}))
@@ -66,7 +66,7 @@ def test_columns_begin_at_the_first_point_and_span_at_most_a_pixel(x: np.ndarray
 
 
 @given(st.lists(st.integers(-(2**53), 2**53), min_size=1, max_size=60, unique=True), st.integers(1, 20))
-def test_whole_numbers_as_x_give_columns_of_at_most_a_pixel(steps: list[int], px: int) -> None:
+def test_integer_x_gives_columns_of_at_most_a_pixel(steps: list[int], px: int) -> None:
     x = np.sort(np.array(steps))
     starts = columns(x, px, float(x[0]), float(x[-1]))
     last = np.append(starts[1:], len(x)) - 1
@@ -74,9 +74,7 @@ def test_whole_numbers_as_x_give_columns_of_at_most_a_pixel(steps: list[int], px
 
 
 @given(PLACES, st.data(), st.integers(1, 20))
-def test_thinned_x_ascends_and_extremes_ends_and_strange_values_stay(
-    x: np.ndarray, data: st.DataObject, px: int
-) -> None:
+def test_thinning_keeps_order_extremes_ends_and_nonfinite_values(x: np.ndarray, data: st.DataObject, px: int) -> None:
     y = data.draw(arrays.arrays(np.float64, len(x), elements=VALUES))
     kept = thin(x, y, px)
     assert (np.diff(x[kept]) >= 0).all()
@@ -89,7 +87,7 @@ def test_thinned_x_ascends_and_extremes_ends_and_strange_values_stay(
         assert is_strange(y[kept]).any() == is_strange(y).any()
 
 
-def test_a_million_points_become_two_a_pixel() -> None:
+def test_a_million_points_become_two_per_pixel() -> None:
     y = np.random.default_rng(0).normal(size=1_000_000)
     assert len(thin(np.arange(1_000_000), y, px=400)) <= 802
 
@@ -106,7 +104,7 @@ def test_points_whose_x_is_nan_are_dropped() -> None:
     assert thin(np.array([3.0, np.nan, 2.0]), np.zeros(3), px=10).tolist() == [2, 0]
 
 
-def test_nothing_thins_to_nothing() -> None:
+def test_an_empty_series_stays_empty() -> None:
     assert thin(np.zeros(0), np.zeros(0), px=10).tolist() == []
 
 
@@ -117,7 +115,7 @@ def test_a_spike_between_evenly_spaced_points_survives() -> None:
 
 
 @pytest.mark.parametrize(("n", "most"), [(0, 5), (5, 5), (10, 4), (1000, 7), (3, 1)])
-def test_evenly_chosen_begins_and_ends_where_the_whole_does(n: int, most: int) -> None:
+def test_evenly_chosen_includes_both_ends(n: int, most: int) -> None:
     chosen = evenly(n, most)
     assert len(chosen) == min(n, most)
     assert len(set(chosen)) == len(chosen)

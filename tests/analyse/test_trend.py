@@ -19,23 +19,23 @@ def test_a_falling_noisy_loss_improves():
     assert found.last == pytest.approx(0.2, abs=0.03)
 
 
-def test_an_accuracy_is_read_the_other_way_round():
+def test_for_an_accuracy_higher_is_better():
     assert trend(1 - FALLING / 3 + NOISE, "max").kind == "improving"
     assert trend(1 - FALLING / 3 + NOISE, "min").kind == "worse"
 
 
-def test_what_falls_ever_more_slowly_still_improves():
+def test_a_loss_that_falls_ever_more_slowly_still_improves():
     assert trend(0.96 ** np.arange(200.0), "min").kind == "improving"
     assert trend(1 / (1 + np.arange(20.0)), "min").kind == "improving"
 
 
-def test_a_loss_that_settles_has_stalled_since_it_did():
+def test_a_loss_that_settles_has_stalled_since_then():
     found = trend(np.maximum(2.3 - STEPS * 0.006, 0.5) + NOISE, "min")  # reaches 0.5 at step 300
     assert (found.kind, found.at) == ("stalled", pytest.approx(300, abs=1000 / 24))
 
 
 @pytest.mark.parametrize("times", [5, 12, 1000])
-def test_a_loss_that_rises_is_told_with_the_step_and_both_levels(times):
+def test_a_rising_loss_is_reported_with_step_and_both_levels(times):
     loss = FALLING + NOISE / 10
     loss[700:] = loss[690:700].mean() * times
     found = trend(loss, "min")
@@ -50,7 +50,7 @@ def test_an_accuracy_that_collapses_got_worse():
     assert (found.kind, found.last) == ("worse", pytest.approx(0.1))
 
 
-def test_a_spike_that_passes_is_no_rise():
+def test_a_temporary_spike_is_not_a_rise():
     loss = FALLING + NOISE
     loss[500:503] = 50
     assert trend(loss, "min").kind == "improving"
@@ -62,7 +62,7 @@ def test_noise_alone_is_flat(seed):
     assert trend(noise, "min").kind == trend(noise, "max").kind == "flat"
 
 
-def test_twelve_values_of_chance_are_flat_and_twelve_on_a_slope_are_not():
+def test_twelve_random_values_are_flat_but_twelve_on_a_slope_are_not():
     chance = np.array([0.11, 0.107, 0.1, 0.1, 0.11, 0.113, 0.11, 0.09, 0.1, 0.113, 0.11, 0.1133])
     assert trend(chance, "max").kind == "flat"
     assert trend(np.linspace(0.09, 0.1133, 12), "max").kind == "improving"
@@ -73,7 +73,7 @@ def test_a_slow_slope_below_the_noise_of_single_values_still_improves():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_no_longer_finite_is_told_from_its_first_value_on(bad):
+def test_nonfinite_values_are_reported_from_the_first_one(bad):
     loss = FALLING.copy()
     loss[100] = bad  # passes
     assert trend(loss, "min").kind == "improving"
@@ -88,7 +88,7 @@ def test_twelve_epochs_without_a_better_validation_have_stalled_since_the_best()
     assert (found.kind, found.at, found.before) == ("stalled", 5, 0.1)
 
 
-def test_two_values_and_none_are_too_few():
+def test_fewer_than_three_values_have_no_trend():
     assert trend(np.array([1.0, 2.0]), "min").kind == trend(np.zeros(0), "min").kind == "short"
 
 
@@ -106,6 +106,6 @@ def test_when_both_get_worse_it_is_not_overfitting():
     assert overfits_from(train, VALIDATION, PLACES, "min") is None
 
 
-def test_a_validation_that_only_trembles_does_not_overfit():
+def test_a_noisy_validation_does_not_overfit():
     val = FALLING[::50] + np.random.default_rng(1).normal(0, 0.01, 20)
     assert overfits_from(FALLING + NOISE, val, PLACES, "min") is None

@@ -56,7 +56,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("number", range(examples(4)))
-def test_a_damaged_index_changes_no_answer(tmp_path: Path, original: tuple[Path, dict[str, Any]], number: int) -> None:
+def test_a_damaged_index_does_not_change_results(
+    tmp_path: Path, original: tuple[Path, dict[str, Any]], number: int
+) -> None:
     source, expected = original
     for i in range(TOGETHER):
         folder = tmp_path / str(i)

@@ -24,13 +24,13 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("body", [b'{"time": NaN, "n": 1}', b'{"time": 1e400, "n": 1}'])
-def test_a_body_that_is_no_json_any_more_is_changed_further(body: bytes) -> None:
+def test_mutation_continues_after_a_body_is_no_longer_json(body: bytes) -> None:
     assert len({change_json(body, np.random.default_rng(seed)) for seed in range(20)}) > 5
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("number", range(examples(11)))
-def test_no_mutant_raises_or_harms_its_neighbour(tmp_path: Path, original: Path, number: int) -> None:
+def test_no_mutant_raises_or_affects_its_neighbour(tmp_path: Path, original: Path, number: int) -> None:
     (journal,) = original.glob("*.journal")
     shutil.copytree(original, tmp_path / "healthy")
     for i in range(TOGETHER):

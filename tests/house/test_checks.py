@@ -67,7 +67,7 @@ def test_an_import_against_the_rules_is_found(copy: Path, path: str, text: str, 
     assert broken or (path.startswith("src/netscope/misc") and "misc" in said), said
 
 
-def test_a_circle_inside_a_room_is_found(copy: Path) -> None:
+def test_an_import_cycle_inside_a_package_is_found(copy: Path) -> None:
     plant(copy, "src/netscope/show/one.py", "import netscope.show.two\n")
     plant(copy, "src/netscope/show/two.py", "import netscope.show.one\n")
     code, said = run(copy, LINT_IMPORTS)
@@ -117,7 +117,7 @@ def test_a_missing_type_is_found(copy: Path) -> None:
     assert "[no-untyped-def]" in said
 
 
-def test_a_schema_that_was_not_written_again_is_found(copy: Path, root: Path) -> None:
+def test_an_outdated_generated_schema_is_found(copy: Path, root: Path) -> None:
     shutil.copytree(root / "web/src/api", copy / "web/src/api")
     check = [sys.executable, "scripts/schema_ts.py", "--check"]
     assert run(copy, check)[0] == 0
@@ -127,7 +127,7 @@ def test_a_schema_that_was_not_written_again_is_found(copy: Path, root: Path) ->
     assert "make schema" in said
 
 
-def test_a_function_that_nothing_uses_is_found(copy: Path) -> None:
+def test_an_unused_function_is_found(copy: Path) -> None:
     plant(copy, "src/netscope/store/planted.py", '"""Planted."""\n\n\ndef forgotten() -> None:\n    """Forgotten."""\n')
     code, said = run(copy, [sys.executable, "scripts/dead_code.py"])
     assert code == 1
@@ -146,7 +146,7 @@ def test_a_function_that_nothing_uses_is_found(copy: Path) -> None:
         ),
     ],
 )
-def test_a_fault_of_the_page_is_found(
+def test_an_error_in_the_page_is_found(
     root: Path, tmp_path: Path, path: str, text: str, command: str, said_then: str
 ) -> None:
     code, said = check_page(root, tmp_path, {path: text}, command)
@@ -154,7 +154,7 @@ def test_a_fault_of_the_page_is_found(
     assert said_then in said
 
 
-def test_an_import_of_the_page_that_points_up_or_to_another_view_is_found(root: Path, tmp_path: Path) -> None:
+def test_an_upward_or_sideways_import_in_the_page_is_found(root: Path, tmp_path: Path) -> None:
     planted = {
         "src/views/planted.ts": "export {};\n",
         "src/chart/planted.ts": "import '../views/planted';\n",
@@ -180,7 +180,7 @@ def check_page(root: Path, tmp_path: Path, planted: dict[str, str], command: str
     return run(tmp_path, [sys.executable, "scripts/build_page.py", "npm", "run", command, *extra])
 
 
-def test_every_exception_is_caught_in_one_place_only(root: Path) -> None:
+def test_exception_is_caught_in_one_place_only(root: Path) -> None:
     blind = re.compile(r"except Exception\b|suppress\((Base)?Exception\b|except\s*:")
     source = root / "src/netscope"
     found = [file.relative_to(source) for file in source.rglob("*.py") if blind.search(file.read_text("utf-8"))]

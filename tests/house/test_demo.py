@@ -65,7 +65,7 @@ def test_ctrl_c_while_it_trains_keeps_what_was_logged(tmp_path: Path) -> None:
         assert len(run.series("train/loss").steps) >= 62
 
 
-def test_a_missing_package_is_said_with_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_package_is_reported_with_advice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mlxtend" else found(name))
     with pytest.raises(MissingExtraError, match=r'mlxtend: pip install "netscope\[demo\]"'):
@@ -74,7 +74,7 @@ def test_a_missing_package_is_said_with_the_way_out(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(("asked", "why"), [({"epochs": 0}, "epochs is 0"), ({"trainings": 4}, "trainings is 4")])
-def test_what_trains_nothing_is_refused(tmp_path: Path, asked: dict[str, int], why: str) -> None:
+def test_meaningless_options_are_refused(tmp_path: Path, asked: dict[str, int], why: str) -> None:
     with pytest.raises(UsageError, match=why):
         demo.demo(folder=tmp_path, browser=False, **asked)
 
@@ -86,7 +86,7 @@ def test_the_digits_are_the_real_ones() -> None:
     assert digits.images.min() == 0.0 and digits.images.max() == 1.0
 
 
-def test_the_same_share_of_every_class_is_held_out_and_nothing_is_in_both() -> None:
+def test_the_held_out_set_is_stratified_and_disjoint() -> None:
     labels = np.repeat(np.arange(10), 50)
     images = np.arange(500, dtype=np.float32).reshape(-1, 1, 1, 1)
     learnt, held = demo.hold_out(demo.Digits(images, labels), 0.2, np.random.default_rng(0))

@@ -41,7 +41,7 @@ def name(block: Block) -> str:
 
 
 @pytest.mark.parametrize("page", sorted({block.page for block in blocks("python")}), ids=lambda page: page.name)
-def test_the_examples_of_a_page_run_one_after_the_other(page: Path, tmp_path: Path) -> None:
+def test_the_examples_of_a_page_run_in_order(page: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "MPLBACKEND": "Agg"}
     for block in blocks("python"):
         if block.page == page:
@@ -89,7 +89,7 @@ def test_every_page_is_in_the_navigation() -> None:
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
-def test_a_link_within_the_repository_leads_somewhere(page: Path) -> None:
+def test_a_link_within_the_repository_exists(page: Path) -> None:
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if "://" not in target and not target.startswith("mailto:"):

@@ -15,7 +15,7 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_target_can_be_made_from_nothing(root: Path, tmp_path: Path, target: str) -> None:
+def test_a_target_can_be_made_from_a_fresh_clone(root: Path, tmp_path: Path, target: str) -> None:
     for name in ("Makefile", "pyproject.toml", "constraints.txt", "hatch_build.py"):
         shutil.copy(root / name, tmp_path)
     for name in ("web/package-lock.json", "benchmarks/requirements.txt"):
@@ -27,7 +27,7 @@ def test_a_target_can_be_made_from_nothing(root: Path, tmp_path: Path, target: s
     assert "--constraint constraints.txt" in planned.stdout
 
 
-def test_a_machine_without_a_python_is_told_so(root: Path, tmp_path: Path) -> None:
+def test_without_a_suitable_python_make_says_so(root: Path, tmp_path: Path) -> None:
     for name in ("Makefile", "pyproject.toml", "constraints.txt", "hatch_build.py"):
         shutil.copy(root / name, tmp_path)
     refused = make(tmp_path, "demo", "PYTHON=")
@@ -35,7 +35,7 @@ def test_a_machine_without_a_python_is_told_so(root: Path, tmp_path: Path) -> No
     assert "needs Python 3.11 or newer" in refused.stderr
 
 
-def test_help_names_what_people_type(root: Path) -> None:
+def test_help_lists_the_targets(root: Path) -> None:
     said = make(root, "help").stdout
     assert {"demo", "test", "check", "dev", "bench", "docs"} <= set(re.findall(r"make (\w+)", said))
 

@@ -42,7 +42,7 @@ def test_a_changed_source_makes_the_page_stale(checkout: Path, path: str) -> Non
 
 
 @pytest.mark.parametrize("path", ["src/main.test.ts", "node_modules/a/index.js", "README.md"])
-def test_what_is_not_built_does_not_make_it_stale(checkout: Path, path: str) -> None:
+def test_sources_that_are_not_built_do_not_make_it_stale(checkout: Path, path: str) -> None:
     pretend_to_build(checkout)
     (checkout / "web" / path).parent.mkdir(parents=True, exist_ok=True)
     (checkout / "web" / path).write_text("changed")

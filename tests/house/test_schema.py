@@ -34,7 +34,7 @@ def test_a_struct_becomes_an_interface_with_its_docstrings() -> None:
     """)
 
 
-def test_a_struct_that_travels_as_an_array_becomes_a_tuple() -> None:
+def test_a_struct_sent_as_an_array_becomes_a_tuple() -> None:
     assert "export type Line = [time: number, text: string];" in typescript('''
         class Line(Noun, array_like=True):
             """A line."""
@@ -44,7 +44,7 @@ def test_a_struct_that_travels_as_an_array_becomes_a_tuple() -> None:
     ''')
 
 
-def test_only_a_request_may_leave_out_what_has_a_default() -> None:
+def test_only_a_request_may_omit_fields_with_a_default() -> None:
     written = typescript('''
         class EditRequest(Noun):
             """Asked."""
@@ -64,7 +64,7 @@ def test_an_alias_keeps_its_name_and_its_literals() -> None:
     assert "export type State = 'running' | 'killed';" in typescript('State = Literal["running", "killed"]')
 
 
-def test_an_annotation_without_a_typescript_is_refused() -> None:
+def test_an_annotation_without_a_typescript_equivalent_is_refused() -> None:
     with pytest.raises(schema_ts.UnknownType, match="set"):
         typescript('''
             class Odd(Noun):

@@ -7,7 +7,7 @@ from jaxtyping import TypeCheckError
 from netscope.analyse.bins_view import merge_bins
 
 
-def test_a_right_shape_passes() -> None:
+def test_a_correct_shape_passes() -> None:
     assert merge_bins(np.zeros((3, 2048), int)).counts.shape[0] == 3
 
 

@@ -24,7 +24,7 @@ def table(page: Page, tmp_path: Path) -> Iterator[Page]:
         site.stop()
 
 
-def test_the_menu_of_a_row_deletes_and_undo_brings_back(table: Page) -> None:
+def test_the_menu_of_a_row_deletes_and_undo_restores(table: Page) -> None:
     rows = table.get_by_role("row")
     expect(rows).to_have_count(4)
     rows.nth(2).click(button="right")
@@ -34,7 +34,7 @@ def test_the_menu_of_a_row_deletes_and_undo_brings_back(table: Page) -> None:
     expect(rows).to_have_count(4)
 
 
-def test_a_tag_is_typed_into_its_field_whatever_tags_there_are(table: Page) -> None:
+def test_a_tag_can_be_typed_with_or_without_suggestions(table: Page) -> None:
     row, field = table.get_by_role("row").nth(1), table.get_by_role("combobox", name="Add a tag")
     for word in ("sweep", "archived"):  # the second begins with the key that archives a run
         row.click(button="right")

@@ -77,7 +77,7 @@ def test_a_dragged_card_changes_places_within_its_section(curves: Page) -> None:
     assert cards(curves) == before
 
 
-def test_a_hidden_chart_is_away_until_it_is_shown_again(curves: Page) -> None:
+def test_a_hidden_chart_stays_hidden_until_it_is_shown_again(curves: Page) -> None:
     act(curves, "loss", "Hide")
     expect(card(curves, "loss")).to_have_count(0)
     curves.reload()
@@ -90,7 +90,7 @@ def test_a_hidden_chart_is_away_until_it_is_shown_again(curves: Page) -> None:
     expect(chart(curves, "loss")).to_have_attribute("aria-valuemax", "399")
 
 
-def test_training_and_validation_share_a_chart_until_they_are_parted(curves: Page) -> None:
+def test_training_and_validation_share_a_chart_until_they_are_separated(curves: Page) -> None:
     keys = card(curves, "loss").get_by_role("group", name="Keys in loss").get_by_role("button")
     expect(keys).to_have_text(["train", "val"])
     expect(chart(curves, "loss")).to_have_attribute("aria-label", re.compile("20 curves"))
@@ -108,7 +108,7 @@ def test_training_and_validation_share_a_chart_until_they_are_parted(curves: Pag
     expect(card(curves, "train/accuracy")).to_be_visible()
 
 
-def test_a_chart_of_any_keys_is_kept_and_travels_in_the_link(curves: Page, opened: Opener) -> None:
+def test_a_handmade_chart_is_kept_and_is_part_of_the_link(curves: Page, opened: Opener) -> None:
     curves.get_by_role("button", name="New chart").click()
     editor = curves.get_by_role("dialog", name="New chart")
     editor.get_by_label("Name").fill("rates")
@@ -171,7 +171,7 @@ def top(page: Page, key: str) -> float:
     return float(said.rpartition("–")[2].replace(",", ""))
 
 
-def test_a_diverged_run_is_left_beyond_the_axis_until_all_is_shown(page: Page, diverged: Site) -> None:
+def test_a_diverged_run_is_clipped_until_all_values_are_shown(page: Page, diverged: Site) -> None:
     page.goto(f"{diverged.url}curves")
     ready(page)
     assert top(page, "loss") < 3
@@ -188,7 +188,7 @@ def test_a_diverged_run_is_left_beyond_the_axis_until_all_is_shown(page: Page, d
     expect(card(page, "loss").get_by_role("button", name="1 run beyond the axis")).to_be_visible()
 
 
-def test_one_chart_has_axes_of_its_own(curves: Page) -> None:
+def test_a_chart_can_have_its_own_axes(curves: Page) -> None:
     card(curves, "loss").hover(position={"x": 20, "y": 10})
     curves.get_by_role("button", name="Settings for loss").click()
     panel = curves.get_by_role("dialog", name="Settings for loss")
@@ -204,7 +204,7 @@ def test_one_chart_has_axes_of_its_own(curves: Page) -> None:
     expect(large).to_have_attribute("aria-label", re.compile(r"– 7$"))
 
 
-def test_the_plain_wheel_zooms_a_chart_that_has_the_focus_alone(curves: Page) -> None:
+def test_the_plain_wheel_zooms_only_a_focused_chart(curves: Page) -> None:
     chart(curves, "loss").hover()
     curves.mouse.wheel(0, -300)
     curves.wait_for_timeout(300)
@@ -214,14 +214,14 @@ def test_the_plain_wheel_zooms_a_chart_that_has_the_focus_alone(curves: Page) ->
     expect(chart(curves, "loss")).not_to_have_attribute("aria-valuemax", "399")
 
 
-def test_a_filter_of_keys_that_nothing_passes_says_so(curves: Page) -> None:
+def test_a_key_filter_without_matches_says_so(curves: Page) -> None:
     curves.get_by_role("searchbox", name="Filter keys").fill("no such key")
     expect(curves.get_by_text("No key matches “no such key”.")).to_be_visible()
     curves.get_by_role("button", name="Clear the filter").click()
     expect(card(curves, "loss")).to_be_visible()
 
 
-def test_the_scrubber_knows_the_steps_of_all_shown_runs(page: Page, uneven: Site) -> None:
+def test_the_scrubber_has_the_steps_of_all_shown_runs(page: Page, uneven: Site) -> None:
     page.goto(f"{uneven.url}curves")
     ready(page)
     steps = page.get_by_role("slider", name="Selected step")
@@ -230,7 +230,7 @@ def test_the_scrubber_knows_the_steps_of_all_shown_runs(page: Page, uneven: Site
     expect(steps).to_have_attribute("aria-valuemax", "19")
 
 
-def test_a_series_of_nan_alone_says_so(page: Page, uneven: Site) -> None:
+def test_a_series_of_only_nan_says_so(page: Page, uneven: Site) -> None:
     page.goto(f"{uneven.url}curves")
     ready(page)
     expect(card(page, "broken").get_by_text("all NaN")).to_be_visible()

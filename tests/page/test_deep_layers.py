@@ -33,7 +33,7 @@ def deep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site.stop()
 
 
-def test_rows_are_asked_for_as_they_come_into_sight(deep: Site, page: Page) -> None:
+def test_rows_are_loaded_as_they_come_into_sight(deep: Site, page: Page) -> None:
     asked: list[tuple[int, int]] = []
 
     def note(url: str) -> None:
@@ -61,7 +61,7 @@ def test_rows_are_asked_for_as_they_come_into_sight(deep: Site, page: Page) -> N
     assert matrix.locator(".labels button").first.inner_text().startswith("block.8")
 
 
-def test_the_arrow_keys_walk_out_of_sight_and_the_rows_follow(deep: Site, page: Page) -> None:
+def test_the_arrow_keys_scroll_the_rows(deep: Site, page: Page) -> None:
     page.goto(f"{deep.url}layers?layer=block.063")
     ready(page)
     heat = page.get_by_role("slider").first
@@ -102,7 +102,7 @@ def test_layers_are_found_folded_and_unfolded_by_keyboard(deep: Site, page: Page
     expect(page.locator(".labels button").first).to_contain_text("block.900")
 
 
-def test_a_layer_that_stands_out_is_marked_and_jumped_to(deep: Site, page: Page) -> None:
+def test_a_layer_that_stands_out_is_marked_and_can_be_jumped_to(deep: Site, page: Page) -> None:
     page.goto(f"{deep.url}layers")
     ready(page)
     listed = page.get_by_role("group", name="1 layer stands out")

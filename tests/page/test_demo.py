@@ -36,7 +36,7 @@ def test_the_curve_grows_while_it_trains(page: Page, training: Site) -> None:
     expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible()
 
 
-def test_held_out_digits_appear_with_what_they_were_taken_for(page: Page, demo: Site) -> None:
+def test_held_out_digits_appear_with_their_predictions(page: Page, demo: Site) -> None:
     page.goto(f"{demo.url}media")
     picture = page.locator("img, canvas").filter(visible=True).first
     picture.wait_for(timeout=2 * PATIENCE_MS)
@@ -49,11 +49,11 @@ def test_every_layer_is_shown(page: Page, demo: Site) -> None:
         expect(page.get_by_text(layer, exact=True).first).to_be_visible(timeout=2 * PATIENCE_MS)
 
 
-def test_what_the_training_says_is_in_the_console(page: Page, demo: Site) -> None:
+def test_the_output_of_the_training_is_in_the_console(page: Page, demo: Site) -> None:
     page.goto(f"{demo.url}console")
     expect(page.get_by_text(re.compile(r"epoch 1 of 3: .* right")).first).to_be_visible(timeout=4 * PATIENCE_MS)
 
 
-def test_the_machine_is_shown(page: Page, demo: Site) -> None:
+def test_system_metrics_are_shown(page: Page, demo: Site) -> None:
     page.goto(f"{demo.url}system")
     expect(page.locator('[role="slider"][aria-label*="cpu" i]').first).to_be_visible(timeout=2 * PATIENCE_MS)

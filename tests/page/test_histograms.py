@@ -58,7 +58,7 @@ def test_a_histogram_that_a_run_logged_has_a_card(page: Page, logged: Site) -> N
     expect(card(page, "ages")).to_contain_text("step 290 · 36 values")
 
 
-def test_the_pointer_is_told_step_bin_and_count(page: Page, logged: Site) -> None:
+def test_the_pointer_shows_step_bin_and_count(page: Page, logged: Site) -> None:
     page.goto(f"{logged.url}media")
     ready(page)
     x, y = middle(chart(page, "ages"))
@@ -70,7 +70,7 @@ def test_the_pointer_is_told_step_bin_and_count(page: Page, logged: Site) -> Non
     expect(tip).to_have_count(0)
 
 
-def test_the_step_of_the_scrubber_stands_out(page: Page, logged: Site) -> None:
+def test_the_step_of_the_scrubber_is_highlighted(page: Page, logged: Site) -> None:
     page.goto(f"{logged.url}media")
     ready(page)
     expect(card(page, "weights")).to_contain_text("step 290")
@@ -86,7 +86,7 @@ def test_the_step_of_the_scrubber_stands_out(page: Page, logged: Site) -> None:
     expect(page).to_have_url(re.compile("step=20"))
 
 
-def test_ridge_lines_heat_map_and_quantiles_differ_and_are_kept(page: Page, logged: Site) -> None:
+def test_ridge_lines_heat_map_and_quantiles_differ_and_are_remembered(page: Page, logged: Site) -> None:
     page.goto(f"{logged.url}media")
     ready(page)
     expect(card(page, "weights")).to_contain_text("step 290")
@@ -118,7 +118,7 @@ def test_a_run_that_grows_is_followed(page: Page, tmp_path: Path) -> None:
             site.stop()
 
 
-def test_only_cards_in_sight_ask(page: Page, tmp_path: Path) -> None:
+def test_only_cards_in_sight_load(page: Page, tmp_path: Path) -> None:
     folder = tmp_path / "runs"
     with netscope.init(dir=folder, name="many", watch_system=False, console=False) as run:
         for i in range(60):
@@ -145,7 +145,7 @@ def test_only_cards_in_sight_ask(page: Page, tmp_path: Path) -> None:
         site.stop()
 
 
-def test_a_search_and_a_kind_choose_among_histograms_and_the_rest(page: Page, tmp_path: Path) -> None:
+def test_search_and_kind_filter_histograms_and_other_media(page: Page, tmp_path: Path) -> None:
     folder = tmp_path / "runs"
     with netscope.init(dir=folder, watch_system=False, console=False) as run:
         run.log({"w": netscope.Histogram([1.0, 2.0]), "b": netscope.Histogram([]), "note": "words"}, step=0)
@@ -168,7 +168,7 @@ def test_a_search_and_a_kind_choose_among_histograms_and_the_rest(page: Page, tm
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_cards_fit_and_axe_finds_nothing(opened: Opener, logged: Site, root: Path, width: int, scheme: str) -> None:
+def test_cards_fit_and_axe_finds_no_problem(opened: Opener, logged: Site, root: Path, width: int, scheme: str) -> None:
     page = opened(viewport={"width": width, "height": 844}, color_scheme=scheme)
     page.goto(f"{logged.url}media")
     ready(page)
@@ -180,7 +180,7 @@ def test_cards_fit_and_axe_finds_nothing(opened: Opener, logged: Site, root: Pat
     assert not [f"{found['id']}: {[node['html'][:160] for node in found['nodes'][:3]]}" for found in violations]
 
 
-def test_the_cards_speak_chinese(opened: Opener, logged: Site) -> None:
+def test_the_cards_are_translated_to_chinese(opened: Opener, logged: Site) -> None:
     page = opened(locale="zh-CN")
     page.goto(f"{logged.url}media")
     ready(page)

@@ -26,7 +26,7 @@ def test_back_and_forward_go_through_the_runs_that_were_opened(page: Page, known
     expect(heading).to_have_text(second)
 
 
-def test_runs_layer_step_and_statistic_are_there_after_a_reload_and_elsewhere(
+def test_runs_layer_step_and_statistic_survive_a_reload_and_a_shared_link(
     page: Page, opened: Opener, demo: Site
 ) -> None:
     page.goto(f"{demo.url}layers")
@@ -59,7 +59,7 @@ def test_runs_layer_step_and_statistic_are_there_after_a_reload_and_elsewhere(
     expect(page.get_by_role("button", name="Weight scale")).to_have_attribute("aria-pressed", "true")
 
 
-def test_shown_runs_and_axes_travel_in_the_link(page: Page, opened: Opener, known: Site) -> None:
+def test_shown_runs_and_axes_are_part_of_the_link(page: Page, opened: Opener, known: Site) -> None:
     page.goto(f"{known.url}curves")
     ready(page)
     page.locator("aside li").nth(1).locator("button:has(.eye)").click()
@@ -75,7 +75,7 @@ def test_shown_runs_and_axes_travel_in_the_link(page: Page, opened: Opener, know
     expect(other.get_by_role("button", name="log y")).to_have_attribute("aria-pressed", "true")
 
 
-def test_a_search_of_the_console_is_in_the_link(page: Page, opened: Opener, demo: Site) -> None:
+def test_a_console_search_is_part_of_the_link(page: Page, opened: Opener, demo: Site) -> None:
     page.goto(f"{demo.url}console")
     ready(page)
     page.get_by_role("textbox", name="Search the console").fill("epoch")
@@ -87,7 +87,7 @@ def test_a_search_of_the_console_is_in_the_link(page: Page, opened: Opener, demo
 
 
 @pytest.mark.parametrize("view", ["overview", "console", "layers"])
-def test_a_link_to_a_run_that_is_not_here_says_so(page: Page, known: Site, view: str) -> None:
+def test_a_link_to_a_missing_run_says_so(page: Page, known: Site, view: str) -> None:
     page.goto(f"{known.url}{view}?run=nosuchrun")
     ready(page)
     expect(page.get_by_text("This run is not here")).to_be_visible()
@@ -101,7 +101,7 @@ def test_a_link_to_a_run_that_is_not_here_says_so(page: Page, known: Site, view:
     expect(page.get_by_text("This run is not here")).to_be_hidden()
 
 
-def test_a_link_to_a_run_that_is_not_here_still_shows_the_others(page: Page, known: Site) -> None:
+def test_a_link_to_a_missing_run_still_shows_the_others(page: Page, known: Site) -> None:
     page.goto(f"{known.url}curves?run=nosuchrun")
     ready(page)
     expect(page.get_by_text("10 shown")).to_be_visible()

@@ -33,7 +33,7 @@ FOCUSED = """() => {
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_tab_reaches_every_control_and_shows_where_it_is(page: Page, demo: Site, view: str) -> None:
+def test_tab_reaches_every_control_with_a_visible_focus(page: Page, demo: Site, view: str) -> None:
     page.goto(f"{demo.url}{view}")
     ready(page)
     page.wait_for_timeout(500)
@@ -64,7 +64,7 @@ def has_focus(control: Locator) -> None:
     expect(control).to_be_focused()
 
 
-def test_escape_closes_a_popover_and_gives_the_focus_back(page: Page, known: Site) -> None:
+def test_escape_closes_a_popover_and_restores_the_focus(page: Page, known: Site) -> None:
     page.goto(known.url)
     ready(page)
     for name in ("Group", "Colour", "Columns", "More", "How to search"):
@@ -79,7 +79,7 @@ def test_escape_closes_a_popover_and_gives_the_focus_back(page: Page, known: Sit
         has_focus(opener)
 
 
-def test_escape_closes_the_palette_and_the_list_of_keys_and_gives_the_focus_back(page: Page, known: Site) -> None:
+def test_escape_closes_palette_and_shortcuts_and_restores_the_focus(page: Page, known: Site) -> None:
     page.goto(known.url)
     ready(page)
     for name, dialog in (("Commands", "Commands"), ("Keyboard", "Keyboard")):
@@ -93,7 +93,7 @@ def test_escape_closes_the_palette_and_the_list_of_keys_and_gives_the_focus_back
         has_focus(opener)
 
 
-def test_escape_closes_an_enlarged_chart_and_gives_the_focus_back(page: Page, known: Site) -> None:
+def test_escape_closes_an_enlarged_chart_and_restores_the_focus(page: Page, known: Site) -> None:
     page.goto(f"{known.url}curves")
     ready(page)
     opener = page.get_by_role("button", name="Enlarge: loss")
@@ -105,7 +105,7 @@ def test_escape_closes_an_enlarged_chart_and_gives_the_focus_back(page: Page, kn
     has_focus(opener)
 
 
-def test_runs_are_chosen_and_acted_on_with_keys_alone(page: Page, known: Site) -> None:
+def test_runs_are_selected_and_edited_by_keyboard_alone(page: Page, known: Site) -> None:
     page.goto(known.url)
     ready(page)
     grid = page.get_by_role("grid")
@@ -126,7 +126,7 @@ def test_runs_are_chosen_and_acted_on_with_keys_alone(page: Page, known: Site) -
     assert "/overview" in page.url
 
 
-def test_a_search_is_left_with_escape(page: Page, demo: Site) -> None:
+def test_escape_leaves_a_search(page: Page, demo: Site) -> None:
     page.goto(f"{demo.url}console")
     ready(page)
     page.keyboard.press("/")

@@ -39,7 +39,7 @@ def expect_last_step(page: Page, step: int) -> None:
     expect(page.locator(LOSS).first).to_have_attribute("aria-valuemax", str(step))
 
 
-def test_what_was_logged_while_offline_appears_when_the_network_is_back(page: Page, run: Run, site: Site) -> None:
+def test_points_logged_while_offline_appear_when_the_network_is_back(page: Page, run: Run, site: Site) -> None:
     page.goto(f"{site.url}curves")
     ready(page)
     expect_last_step(page, 10)
@@ -55,7 +55,7 @@ def test_what_was_logged_while_offline_appears_when_the_network_is_back(page: Pa
     expect_last_step(page, 40)
 
 
-def test_a_killed_server_is_told_and_its_successor_brings_the_new_points(page: Page, run: Run, site: Site) -> None:
+def test_a_killed_server_is_reported_and_its_successor_brings_new_points(page: Page, run: Run, site: Site) -> None:
     page.goto(f"{site.url}curves")
     ready(page)
     expect_last_step(page, 10)
@@ -75,7 +75,7 @@ def test_a_killed_server_is_told_and_its_successor_brings_the_new_points(page: P
         again.stop()
 
 
-def test_a_page_that_was_frozen_while_the_server_changed_catches_up(page: Page, run: Run, site: Site) -> None:
+def test_a_frozen_page_catches_up_with_a_restarted_server(page: Page, run: Run, site: Site) -> None:
     page.goto(f"{site.url}curves")
     ready(page)
     expect_last_step(page, 10)
@@ -93,7 +93,7 @@ def test_a_page_that_was_frozen_while_the_server_changed_catches_up(page: Page, 
         again.stop()
 
 
-def test_after_an_hour_of_sleep_the_channel_is_opened_anew(page: Page, run: Run, site: Site) -> None:
+def test_after_an_hour_of_sleep_the_channel_is_reopened(page: Page, run: Run, site: Site) -> None:
     channels: list[str] = []
     page.on("websocket", lambda socket: channels.append(socket.url))
     page.clock.install()
@@ -108,7 +108,7 @@ def test_after_an_hour_of_sleep_the_channel_is_opened_anew(page: Page, run: Run,
     assert len(channels) > 1
 
 
-def test_a_run_that_is_deleted_between_two_questions_is_no_failure(browser: Browser, site: Site) -> None:
+def test_a_run_deleted_between_two_requests_is_not_an_error(browser: Browser, site: Site) -> None:
     page = browser.new_page()  # whose console is not watched: browsers note every 404 there
     try:
         page.goto(f"{site.url}curves")

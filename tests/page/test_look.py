@@ -30,7 +30,9 @@ def picture(page: Page, path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", ["runs", "curves"])
-def test_a_view_looks_as_it_did(opened: Opener, known: Site, tmp_path: Path, view: str, scheme: str) -> None:
+def test_a_view_looks_like_its_reference_picture(
+    opened: Opener, known: Site, tmp_path: Path, view: str, scheme: str
+) -> None:
     page = opened(color_scheme=scheme, timezone_id="UTC")
     if view == "runs":  # says how long ago; charts measure their own time, which a fixed clock would stop
         page.clock.set_fixed_time(NOW_MS)

@@ -50,7 +50,7 @@ def section(page: Page, key: str):
     return found
 
 
-def test_a_list_is_one_grid_in_its_order(media: Page) -> None:
+def test_a_list_is_one_grid_in_order(media: Page) -> None:
     digits = section(media, "digits")
     expect(digits.locator("img")).to_have_count(12)
     expect(digits.locator("img").last).to_be_visible()
@@ -58,7 +58,7 @@ def test_a_list_is_one_grid_in_its_order(media: Page) -> None:
     expect(digits.get_by_text("12 items")).to_be_visible()
 
 
-def test_arrow_keys_walk_over_the_steps_and_the_items(media: Page) -> None:
+def test_arrow_keys_go_through_steps_and_items(media: Page) -> None:
     media.get_by_role("region", name="Media").focus()
     media.keyboard.press("ArrowLeft")
     digits = section(media, "digits")
@@ -75,7 +75,7 @@ def test_arrow_keys_walk_over_the_steps_and_the_items(media: Page) -> None:
     expect(dialog).to_have_count(0)
 
 
-def test_a_text_is_shown_as_it_is_and_markdown_where_asked_for(media: Page) -> None:
+def test_text_is_plain_unless_logged_as_markdown(media: Page) -> None:
     words = section(media, "words")
     expect(words.locator("pre")).to_be_visible()
     assert words.locator("pre").inner_text() == WORDS
@@ -84,7 +84,7 @@ def test_a_text_is_shown_as_it_is_and_markdown_where_asked_for(media: Page) -> N
     expect(report.get_by_text("<b>raw</b>")).to_be_visible()
 
 
-def test_pictures_in_cells_are_thumbnails_that_enlarge(media: Page) -> None:
+def test_images_in_cells_are_thumbnails_that_enlarge(media: Page) -> None:
     worst = section(media, "worst")
     expect(worst.locator("td img")).to_have_count(3)
     worst.get_by_role("button", name="Enlarge digit 1").click()
@@ -95,7 +95,7 @@ def test_pictures_in_cells_are_thumbnails_that_enlarge(media: Page) -> None:
     assert [text.strip() for text in worst.locator("td.num").all_inner_texts()] == ["10", "2.5", "NaN"]
 
 
-def test_a_long_table_draws_the_rows_in_sight_and_finds_and_saves_all(media: Page, tmp_path: Path) -> None:
+def test_a_long_table_draws_only_rows_in_sight_but_searches_and_saves_all(media: Page, tmp_path: Path) -> None:
     many = section(media, "many")
     expect(many.get_by_text(re.compile("^100.000 rows"))).to_be_visible()
     assert many.locator("tbody tr").count() < 60
@@ -110,12 +110,12 @@ def test_a_long_table_draws_the_rows_in_sight_and_finds_and_saves_all(media: Pag
     assert (len(lines), lines[0], lines[-1]) == (100_001, "n,seed", f"99999,{2**60 + 99_999}")
 
 
-def test_a_card_tells_the_step_it_shows_where_that_is_older(media: Page) -> None:
+def test_a_card_names_its_step_if_it_is_older(media: Page) -> None:
     expect(section(media, "early").get_by_text("step 0")).to_be_visible()
     expect(section(media, "digits").get_by_text("step 5", exact=True)).to_have_count(0)
 
 
-def test_an_enlarged_picture_is_zoomed_by_whole_pixels_from_the_keyboard(media: Page) -> None:
+def test_an_enlarged_image_is_zoomed_by_whole_pixels_with_the_keyboard(media: Page) -> None:
     section(media, "early").get_by_role("button", name="Enlarge early").click()
     dialog = media.get_by_role("dialog")
     shown = dialog.get_by_role("group", name="Zoom").locator("output")
@@ -137,7 +137,7 @@ def test_a_table_is_grouped_and_a_group_shows_its_rows(media: Page) -> None:
     expect(predictions.get_by_role("searchbox")).to_have_value("label = dog")
 
 
-def test_a_sound_has_its_length_and_is_positioned_from_the_keyboard(media: Page) -> None:
+def test_a_sound_has_its_length_and_is_positioned_with_the_keyboard(media: Page) -> None:
     tone = section(media, "tone")
     expect(tone.get_by_text("0:00.0 / 0:02.0")).to_be_visible()
     tone.get_by_role("slider").press("End")

@@ -36,7 +36,7 @@ def column(page: Page, title: str) -> list[str]:
     return page.locator(f"[role=row].run > :nth-child({titles.index(title) + 1})").all_inner_texts()
 
 
-def test_seeds_are_told_apart_and_names_obey_nothing(table: Page) -> None:
+def test_seeds_are_distinguishable_and_names_have_no_effect(table: Page) -> None:
     assert shown(table) == ["\u2068נסיון 3\u2069", "⟨U+202E⟩evil", "run2", "run10"]
     assert column(table, "seed") == [str(seed) for seed in reversed(SEEDS)]
     assert column(table, "reward") == ["24,691,349"] * 4
@@ -54,13 +54,13 @@ def test_seeds_are_told_apart_and_names_obey_nothing(table: Page) -> None:
         ("lr is nan", ["run2"]),
     ],
 )
-def test_a_filter_finds_the_very_number(table: Page, typed: str, found: list[str]) -> None:
+def test_a_filter_finds_the_exact_number(table: Page, typed: str, found: list[str]) -> None:
     table.locator("[data-search=runs]").first.fill(typed)
     expect(table.locator("[role=row].run")).to_have_count(len(found))
     assert shown(table) == found
 
 
-def test_a_name_that_no_run_has_is_said(table: Page) -> None:
+def test_an_unknown_name_in_a_filter_is_reported(table: Page) -> None:
     table.locator("[data-search=runs]").first.fill('stat == "running"')
     expect(table.locator(".problem")).to_contain_text("stat")
     expect(table.locator("[role=row].run")).to_have_count(4)

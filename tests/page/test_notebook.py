@@ -36,7 +36,7 @@ def saved(tmp_path: Path) -> Iterator[str]:
     notebook.stop()
 
 
-def test_while_the_kernel_lives_the_cell_shows_the_page(saved: str, opened) -> None:
+def test_a_running_kernel_shows_the_page_in_the_cell(saved: str, opened) -> None:
     page = opened()
     page.goto(saved)
     frame = page.frame_locator("iframe")

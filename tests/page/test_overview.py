@@ -51,7 +51,7 @@ def names(page: Page) -> list[str | None]:
     return [card.get_attribute("aria-label") for card in cards(page).all()]
 
 
-def test_the_only_run_is_opened_with_what_matters_first(overview: Page) -> None:
+def test_the_only_run_is_opened_with_the_most_important_cards_first(overview: Page) -> None:
     expect(overview).to_have_url(re.compile("/overview"))
     expect(overview.get_by_role("heading", name="rises")).to_be_visible()
     expect(overview.get_by_text("step 100 of 200")).to_be_visible()
@@ -72,7 +72,7 @@ def test_a_click_on_a_card_opens_the_view_that_shows_it_at_the_step(overview: Pa
     expect(overview).to_have_url(re.compile(r"/media\?run=[^&]+&step=99"))
 
 
-def test_what_is_pinned_and_dismissed_stays_so_and_comes_back(overview: Page) -> None:
+def test_pinned_and_dismissed_cards_are_remembered_and_restored(overview: Page) -> None:
     overview.get_by_label("Dismiss: Console").click()
     overview.get_by_label("Pin to the front: told").click()
     overview.get_by_label("Pin to the front: digits").click()
@@ -98,7 +98,7 @@ def test_the_line_of_the_demo_is_dismissed_for_good(overview: Page) -> None:
     expect(overview.get_by_text("This is the demo")).to_have_count(0)
 
 
-def test_a_page_on_an_empty_folder_opens_the_first_run_that_comes_and_follows_it(page: Page, tmp_path: Path) -> None:
+def test_a_page_on_an_empty_folder_opens_the_first_run_and_follows_it(page: Page, tmp_path: Path) -> None:
     folder = tmp_path / "runs"
     folder.mkdir()
     site = show(folder)

@@ -35,7 +35,7 @@ def test_the_selection_survives_a_reload(page: Page, known: Site) -> None:
     expect(page).to_have_url(re.compile(r"/curves.*#hide="))
 
 
-def test_an_address_is_a_finding(opened: Opener, known: Site) -> None:
+def test_an_address_restores_what_was_shown(opened: Opener, known: Site) -> None:
     one, two = opened(), opened()
     one.goto(f"{known.url}curves")
     ready(one)
@@ -59,7 +59,7 @@ def test_back_and_forward_go_through_the_views(page: Page, known: Site) -> None:
     expect(page).to_have_url(re.compile("overview"))
 
 
-def test_a_server_that_went_away_and_came_back_is_noticed(page: Page, tmp_path: Path) -> None:
+def test_a_lost_and_recovered_server_is_noticed(page: Page, tmp_path: Path) -> None:
     folder = tmp_path / "runs"
     make_runs.make(folder, 2, 2, 50)
     site = show(folder)
@@ -81,7 +81,7 @@ def test_a_server_that_went_away_and_came_back_is_noticed(page: Page, tmp_path: 
         again.stop()
 
 
-def test_a_run_that_is_deleted_while_it_is_shown_goes_away(page: Page, tmp_path: Path) -> None:
+def test_a_run_deleted_while_shown_disappears(page: Page, tmp_path: Path) -> None:
     folder = tmp_path / "runs"
     places = make_runs.make(folder, 3, 2, 50)
     site = show(folder)
@@ -128,7 +128,7 @@ def test_keys_go_to_the_views(page: Page, known: Site) -> None:
         expect(page).to_have_url(re.compile(view))
 
 
-def test_a_section_opens_with_the_view_that_was_last_shown_there(page: Page, known: Site) -> None:
+def test_a_section_opens_with_its_last_view(page: Page, known: Site) -> None:
     page.goto(f"{known.url}curves")
     ready(page)
     page.get_by_role("link", name="Console").click()
@@ -188,7 +188,7 @@ def test_a_phone_scrolls_only_downwards(opened: Opener, demo: Site, view: str) -
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_axe_finds_nothing(opened: Opener, demo: Site, root: Path, view: str, scheme: str) -> None:
+def test_axe_finds_no_problem(opened: Opener, demo: Site, root: Path, view: str, scheme: str) -> None:
     page = opened(color_scheme=scheme)
     page.goto(f"{demo.url}{view}")
     ready(page)

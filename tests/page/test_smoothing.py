@@ -46,7 +46,7 @@ def told(page: Page) -> dict[str, tuple[int, float]]:
 
 @pytest.mark.parametrize("width", [390, 1280, 1920])
 @pytest.mark.parametrize("zoom", ["", "&zoom=9000..11000", "&zoom=9990..10040"])
-def test_the_mean_in_the_tooltip_is_that_of_all_points_at_every_width_and_zoom(
+def test_the_average_in_the_tooltip_is_the_same_at_every_width_and_zoom(
     opened: Opener, successes: Site, width: int, zoom: str
 ) -> None:
     page = opened(viewport={"width": width, "height": 800})
@@ -57,7 +57,7 @@ def test_the_mean_in_the_tooltip_is_that_of_all_points_at_every_width_and_zoom(
             assert mean == pytest.approx(store.run(name).series("success").smoothed(0.9).values[step], rel=1e-3)
 
 
-def test_when_the_smoothing_is_dragged_the_last_weight_is_drawn(page: Page, successes: Site) -> None:
+def test_after_dragging_the_smoothing_the_last_weight_is_drawn(page: Page, successes: Site) -> None:
     page.goto(f"{successes.url}curves?smooth=0")
     ready(page)
     slider = page.get_by_role("slider", name=re.compile("Smoothing")).first

@@ -64,7 +64,7 @@ def choose(page: Page, *lines: int) -> None:
     expect(page.get_by_text(f"{len(lines)} selected")).to_be_visible()
 
 
-def test_a_dragged_column_stands_where_it_was_dropped_and_stays_there(table: Page) -> None:
+def test_a_dragged_column_stays_where_it_was_dropped(table: Page) -> None:
     before = titles(table)
     assert before.index("val/loss") > before.index("State")
     column(table, "val/loss").locator(".title").drag_to(column(table, "State"))
@@ -84,7 +84,7 @@ def test_a_column_can_be_dropped_behind_the_last_one(table: Page) -> None:
     )
 
 
-def test_the_edge_of_a_column_sets_its_width_and_the_width_stays(table: Page) -> None:
+def test_the_width_of_a_column_is_set_by_its_edge_and_remembered(table: Page) -> None:
     def width() -> float:
         box = column(table, "State").bounding_box()
         assert box
@@ -130,7 +130,7 @@ def test_a_column_is_moved_widened_and_hidden_without_a_mouse(table: Page) -> No
     assert "State" not in titles(table)
 
 
-def test_columns_that_were_chosen_are_there_after_a_reload(table: Page) -> None:
+def test_chosen_columns_survive_a_reload(table: Page) -> None:
     table.get_by_role("button", name="Columns").click()
     table.get_by_placeholder("Find a column").fill("val/loss")
     table.get_by_role("button", name="val/loss min").click()
@@ -142,7 +142,7 @@ def test_columns_that_were_chosen_are_there_after_a_reload(table: Page) -> None:
 
 
 @pytest.mark.parametrize("name", ["lr", "batch", "State"])
-def test_a_click_on_the_word_of_a_column_sorts_however_short_it_is(table: Page, name: str) -> None:
+def test_a_click_on_a_short_column_title_sorts(table: Page, name: str) -> None:
     word = column(table, name).locator(".title span").bounding_box()
     assert word
     table.mouse.move(word["x"] + word["width"] / 2, word["y"] + word["height"] / 2)
@@ -215,7 +215,7 @@ def test_runs_of_one_value_have_one_colour(table: Page) -> None:
     assert len(set.union(*colours.values())) == len(colours) > 1
 
 
-def test_a_filter_says_where_it_is_not_understood(table: Page) -> None:
+def test_a_filter_marks_where_it_is_invalid(table: Page) -> None:
     search = table.get_by_role("textbox", name="Search runs")
     search.fill("config.lr < < 0.01")
     problem = table.get_by_role("alert")
@@ -244,7 +244,7 @@ def test_a_near_miss_is_answered_with_a_filter_that_one_click_sets(table: Page) 
     expect(rows(table)).to_have_count(6)
 
 
-def test_a_filter_keeps_the_runs_that_pass(table: Page) -> None:
+def test_a_filter_keeps_the_matching_runs(table: Page) -> None:
     lrs = values(table, "lr")
     middle = sum(sorted(lrs)[2:4]) / 2
     table.get_by_role("textbox", name="Search runs").fill(f"config.lr < {middle} and state == 'finished'")
@@ -256,7 +256,7 @@ def test_a_filter_keeps_the_runs_that_pass(table: Page) -> None:
     expect(rows(table)).to_have_count(6)
 
 
-def test_what_a_filter_shows_is_the_same_after_a_reload_and_elsewhere(table: Page, opened: Opener) -> None:
+def test_a_filter_survives_a_reload_and_a_shared_link(table: Page, opened: Opener) -> None:
     table.get_by_role("button", name="Hide the listed runs in charts").click()
     expect(table.get_by_text("0 shown")).to_be_visible()
     table.get_by_role("button", name="Show only the listed runs in charts").click()
@@ -282,7 +282,7 @@ def test_what_a_filter_shows_is_the_same_after_a_reload_and_elsewhere(table: Pag
 
 
 @pytest.mark.parametrize("view", ["runs", "curves"])
-def test_the_eye_above_the_runs_shows_those_listed_and_no_others(page: Page, known: Site, view: str) -> None:
+def test_the_eye_above_the_runs_shows_only_listed_runs(page: Page, known: Site, view: str) -> None:
     page.goto(f"{known.url}{view}")
     ready(page)
     expect(page.get_by_text("10 shown", exact=True)).to_be_visible()
@@ -357,7 +357,7 @@ def test_several_runs_get_one_note(table: Page, opened: Opener, site: Site) -> N
     expect(other.locator(".marks [title='seen twice']")).to_have_count(0)
 
 
-def test_archived_runs_are_away_until_they_are_asked_for(table: Page) -> None:
+def test_archived_runs_are_hidden_until_requested(table: Page) -> None:
     first = names(table)[0]
     choose(table, 0, 1)
     table.get_by_role("button", name="Archive", exact=True).click()
@@ -390,7 +390,7 @@ def test_hidden_runs_leave_the_charts_and_come_back(table: Page) -> None:
     expect(table.get_by_text("6 shown")).to_be_visible()
 
 
-def test_what_is_shown_and_what_is_selected_are_two_things(table: Page) -> None:
+def test_shown_and_selected_are_independent(table: Page) -> None:
     first = rows(table).first
     first.get_by_role("checkbox").click()
     expect(table.get_by_text("1 selected")).to_be_visible()
@@ -417,7 +417,7 @@ def test_rows_are_selected_and_shown_by_key(table: Page) -> None:
 
 
 @pytest.mark.parametrize("view", ["runs", "curves"])
-def test_shown_runs_that_do_not_match_the_filter_are_told_and_can_be_seen(page: Page, known: Site, view: str) -> None:
+def test_shown_runs_that_do_not_match_the_filter_are_counted_and_listed(page: Page, known: Site, view: str) -> None:
     page.goto(f"{known.url}{view}")
     ready(page)
     page.locator("[data-search=runs]").fill("/-(7|8|9|10|11)$/")
@@ -441,7 +441,7 @@ def test_an_opened_run_is_shown_in_every_view(page: Page, known: Site) -> None:
     expect(page.get_by_text("0 shown")).to_be_visible()
 
 
-def test_several_runs_are_deleted_and_brought_back(table: Page, site: Site) -> None:
+def test_several_runs_are_deleted_and_restored(table: Page, site: Site) -> None:
     before = names(table)
     choose(table, 1, 2, 4)
     table.get_by_role("button", name="Delete", exact=True).click()
@@ -454,7 +454,7 @@ def test_several_runs_are_deleted_and_brought_back(table: Page, site: Site) -> N
     assert names(table) == before
 
 
-def test_a_name_in_a_message_turns_no_text_round(table: Page, site: Site) -> None:
+def test_a_name_in_a_message_does_not_change_its_direction(table: Page, site: Site) -> None:
     now = time.time()
     Script(name="\u202eevil", created=now).log(0, {"loss": 1.0}, time=now).write(site.folder / "evil")
     expect(rows(table)).to_have_count(7)
@@ -463,7 +463,7 @@ def test_a_name_in_a_message_turns_no_text_round(table: Page, site: Site) -> Non
     expect(table.locator(".toast")).to_contain_text("⟨U+202E⟩evil is still running")
 
 
-def test_a_narrow_column_that_is_sorted_by_shows_how_its_title_begins(table: Page) -> None:
+def test_a_narrow_sorted_column_shows_the_start_of_its_title(table: Page) -> None:
     for place, name in enumerate(("train/loss", "val/loss")):
         grip = column(table, name).locator(".grip").bounding_box()
         assert grip
@@ -478,7 +478,7 @@ def test_a_narrow_column_that_is_sorted_by_shows_how_its_title_begins(table: Pag
         assert box and box["width"] > 16  # a letter and an ellipsis
 
 
-def test_the_curves_of_all_rows_come_in_one_request(page: Page, known: Site) -> None:
+def test_the_curves_of_all_rows_are_loaded_in_one_request(page: Page, known: Site) -> None:
     asked: list[dict[str, list[str]]] = []
     page.on(
         "request",
@@ -507,7 +507,7 @@ def test_a_wide_window_previews_the_run_under_the_cursor(opened: Opener, known: 
     expect(page.get_by_role("button", name="Preview")).to_have_count(0)
 
 
-def test_a_group_tells_the_range_of_its_runs(table: Page) -> None:
+def test_a_group_shows_the_range_of_its_runs(table: Page) -> None:
     table.get_by_role("button", name="Group", exact=True).click()
     table.get_by_role("dialog").get_by_role("button", name="model", exact=True).click()
     table.keyboard.press("Escape")
@@ -517,7 +517,7 @@ def test_a_group_tells_the_range_of_its_runs(table: Page) -> None:
     assert any(" – " in text for text in texts)
 
 
-def test_selected_rows_are_compared_and_only_differences_are_left(table: Page) -> None:
+def test_selected_rows_are_compared_with_only_their_differences(table: Page) -> None:
     chosen = [names(table)[0], names(table)[2]]
     choose(table, 0, 2)
     table.keyboard.press("c")
@@ -531,7 +531,7 @@ def test_selected_rows_are_compared_and_only_differences_are_left(table: Page) -
     expect(lr).to_have_count(2)
 
 
-def test_ctrl_z_brings_deleted_runs_back(table: Page) -> None:
+def test_ctrl_z_restores_deleted_runs(table: Page) -> None:
     choose(table, 0, 1)
     table.keyboard.press("Delete")
     expect(rows(table)).to_have_count(4)

@@ -25,7 +25,7 @@ def begin(folder, name: str, **options) -> netscope.Run:
     return netscope.init(folder, name, **{"watch_system": False, "console": False, **options})
 
 
-def test_a_run_that_nobody_refers_to_is_abandoned_when_another_begins(tmp_path):
+def test_an_unreferenced_run_is_abandoned_when_another_begins(tmp_path):
     begin(tmp_path, "first").log({"a": 1.0})
     assert ends(tmp_path) == {"first": "running"}
     with pytest.warns(RuntimeWarning, match=r"'first' was not finished .* ends as abandoned") as told:
@@ -36,7 +36,7 @@ def test_a_run_that_nobody_refers_to_is_abandoned_when_another_begins(tmp_path):
     assert ends(tmp_path)["second"] == "finished"
 
 
-def test_only_the_console_of_the_new_run_holds_the_warning(tmp_path):
+def test_only_the_console_of_the_new_run_has_the_warning(tmp_path):
     code = (
         "import netscope\n"
         "for name in ('first', 'second'):\n"
@@ -49,7 +49,7 @@ def test_only_the_console_of_the_new_run_holds_the_warning(tmp_path):
     assert "ends as abandoned" in "".join(said["second"])
 
 
-def test_a_variable_that_takes_another_run_abandons_the_one_it_held(tmp_path, monkeypatch):
+def test_assigning_another_run_to_a_variable_abandons_the_first(tmp_path, monkeypatch):
     from netscope.record import heartbeat
 
     monkeypatch.setattr(heartbeat, "BEAT_S", 0.02)
@@ -65,7 +65,7 @@ def test_a_variable_that_takes_another_run_abandons_the_one_it_held(tmp_path, mo
     run.finish()
 
 
-def test_runs_that_are_kept_go_on_side_by_side(tmp_path):
+def test_referenced_runs_continue_side_by_side(tmp_path):
     runs = [begin(tmp_path, name) for name in ("generator", "critic", "third")]
     for run in runs:
         run.log({"a": 1.0})
@@ -75,7 +75,7 @@ def test_runs_that_are_kept_go_on_side_by_side(tmp_path):
     assert set(ends(tmp_path).values()) == {"finished"}
 
 
-def test_a_run_in_a_circle_of_dead_objects_is_abandoned(tmp_path):
+def test_a_run_in_a_reference_cycle_is_abandoned(tmp_path):
     circle = [begin(tmp_path, "first")]
     circle.append(circle)
     del circle
@@ -84,7 +84,7 @@ def test_a_run_in_a_circle_of_dead_objects_is_abandoned(tmp_path):
     assert ends(tmp_path)["first"] == "abandoned"
 
 
-def test_the_last_run_of_a_script_that_let_it_go_is_finished_at_its_end(tmp_path):
+def test_an_unreferenced_last_run_is_finished_at_the_end_of_the_script(tmp_path):
     code = (
         f"import netscope\ndef main():\n"
         f"  netscope.init({str(tmp_path)!r}, 'a', watch_system=False, quiet=True).log({{'x': 1.0}})\n"
@@ -96,7 +96,7 @@ def test_the_last_run_of_a_script_that_let_it_go_is_finished_at_its_end(tmp_path
     assert [text for _, text in read(folder)[0].console] == ["more\n"]
 
 
-def test_what_watched_and_listened_for_an_abandoned_run_stops(tmp_path):
+def test_an_abandoned_run_stops_watching_and_capturing(tmp_path):
     import torch
 
     model = torch.nn.Linear(2, 1)
@@ -155,7 +155,7 @@ BEGIN = "run = netscope.init({0!r}, {1!r}, watch_system=False, console=False); h
 
 
 @pytest.mark.parametrize("ids", [("c", "c"), (None, None), ("c", "d")])
-def test_a_cell_that_runs_again_ends_the_run_it_began_although_outputs_hold_it(shell, tmp_path, ids):
+def test_running_a_cell_again_ends_its_run_even_if_outputs_refer_to_it(shell, tmp_path, ids):
     shell.run("import netscope; outputs = []")
     shell.run(BEGIN.format(str(tmp_path), "first") + "; outputs.append(run)", ids[0])
     with pytest.warns(RuntimeWarning, match="abandoned"):
@@ -172,7 +172,7 @@ def test_two_cells_with_two_variables_record_side_by_side(shell, tmp_path):
     assert ends(tmp_path) == {"first": "running", "second": "running"}
 
 
-def test_runs_of_one_execution_that_a_list_holds_record_side_by_side(shell, tmp_path):
+def test_runs_in_a_list_from_one_cell_record_side_by_side(shell, tmp_path):
     shell.run(
         "import netscope; runs = []\n"
         "for name in 'ab':\n"
@@ -217,7 +217,7 @@ if __name__ == "__main__":
         ("own", {"top": ["loss"], "own": ["x"]}),
     ],
 )
-def test_a_spawned_worker_that_only_imports_the_script_makes_no_run(tmp_path, method, how, found):
+def test_a_spawned_worker_that_only_imports_the_script_creates_no_run(tmp_path, method, how, found):
     (tmp_path / "train.py").write_text(SCRIPT)
     command = [sys.executable, tmp_path / "train.py", tmp_path / "runs", method, how]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)

@@ -29,7 +29,7 @@ def bodies(path: Path) -> list[bytes]:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(40), deadline=None)
 @pytest.mark.parametrize("way", [Mapped, Batched])
 @given(st.lists(st.sampled_from([0, 1, 100, 4000, 4096, 65_000, 70_000, 3 << 20]), max_size=12))
-def test_frames_of_any_size_come_back_and_the_file_ends_with_the_last(tmp_path, way, sizes):
+def test_frames_of_any_size_are_read_back_and_the_file_ends_with_the_last(tmp_path, way, sizes):
     made = begin(way, tmp_path)
     expected = [bytes([i + 1]) * size for i, size in enumerate(sizes)]
     for body in expected:
@@ -41,7 +41,7 @@ def test_frames_of_any_size_come_back_and_the_file_ends_with_the_last(tmp_path, 
 
 
 @pytest.mark.parametrize("way", [Mapped, Batched])
-def test_a_heartbeat_rewrites_the_header_alone(tmp_path, way):
+def test_a_heartbeat_rewrites_only_the_header(tmp_path, way):
     made = begin(way, tmp_path)
     made.append(frames.frame(4, b"x" * 100))
     made.flush()
@@ -88,7 +88,7 @@ def test_without_posix_fallocate_zeros_are_written(tmp_path, monkeypatch, is_mis
     test_space_is_allocated_before_it_is_mapped(tmp_path)
 
 
-def test_zeros_that_are_written_in_part_are_written_to_the_end(tmp_path, monkeypatch):
+def test_partially_written_zeros_are_completed(tmp_path, monkeypatch):
     real = os.pwrite
     monkeypatch.delattr(os, "posix_fallocate")
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: real(fd, data[:1000], at))
@@ -106,7 +106,7 @@ def full_after(n: int):
     return allocate
 
 
-def test_a_full_disk_takes_what_fits_then_refuses_then_takes_the_end(tmp_path, monkeypatch):
+def test_a_full_disk_accepts_what_fits_then_refuses_then_accepts_the_end(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "posix_fallocate", full_after(100_000))
     made = begin(Mapped, tmp_path)
     n = 0
@@ -121,7 +121,7 @@ def test_a_full_disk_takes_what_fits_then_refuses_then_takes_the_end(tmp_path, m
     assert bodies(made.path) == [bytes(1000)] * n + [b"end" * 100]
 
 
-def test_a_disk_that_has_room_again_is_written_again(tmp_path, monkeypatch):
+def test_a_disk_with_space_again_is_written_again(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "posix_fallocate", full_after(65_536))
     monkeypatch.setattr(journal_file, "RETRY_S", 0.0)
     made = begin(Mapped, tmp_path)
@@ -134,7 +134,7 @@ def test_a_disk_that_has_room_again_is_written_again(tmp_path, monkeypatch):
     assert bodies(made.path) == [b"again", bytes(100_000)]
 
 
-def test_what_a_network_disk_refuses_waits_then_is_refused(tmp_path, monkeypatch):
+def test_what_a_network_disk_refuses_is_retried_then_dropped(tmp_path, monkeypatch):
     made = begin(Batched, tmp_path)
     made.flush()
     real = os.pwrite
@@ -157,7 +157,7 @@ def test_what_a_network_disk_refuses_waits_then_is_refused(tmp_path, monkeypatch
     assert 10 < len(found) < 20
 
 
-def test_short_writes_are_gone_on_with(tmp_path, monkeypatch):
+def test_short_writes_are_continued(tmp_path, monkeypatch):
     real = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: real(fd, data[:7], at))
     made = begin(Batched, tmp_path)
@@ -166,14 +166,14 @@ def test_short_writes_are_gone_on_with(tmp_path, monkeypatch):
     assert bodies(made.path) == [b"in sevens " * 9, b"end"]
 
 
-def test_a_journal_appears_whole_or_not_at_all(tmp_path, monkeypatch):
+def test_a_journal_appears_completely_or_not_at_all(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "posix_fallocate", full_after(10))
     with pytest.raises(OSError, match="No space"):
         journal_file.open_journal(tmp_path / "a.journal", frames.frame(1, b"{}"), 1.0)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_log_from_a_signals_handler_during_growth_loses_neither(tmp_path, monkeypatch):
+def test_logging_from_a_signal_handler_while_the_file_grows_loses_nothing(tmp_path, monkeypatch):
     made = begin(Mapped, tmp_path)
     real, calls = os.posix_fallocate, []
 
@@ -190,7 +190,7 @@ def test_a_log_from_a_signals_handler_during_growth_loses_neither(tmp_path, monk
     assert sorted(map(len, bodies(made.path))) == [7, 20_000, 50_000]
 
 
-def test_a_moved_file_is_not_gone_and_a_deleted_one_is(tmp_path):
+def test_a_moved_file_still_exists_but_a_deleted_one_does_not(tmp_path):
     made = begin(Mapped, tmp_path)
     moved = made.path.rename(tmp_path / "moved")
     assert not made.is_gone()

@@ -30,7 +30,7 @@ def no_threads(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", refuse)
 
 
-def test_what_fails_is_warned_of_once_a_kind():
+def test_failures_warn_once_per_kind():
     with pytest.warns(RuntimeWarning) as told:
         assert [beside.attempt("the weather", lambda: 1 / 0, "fine") for _ in range(3)] == ["fine"] * 3
         beside.attempt("the tide", lambda: [][0], None)
@@ -41,7 +41,7 @@ def test_what_fails_is_warned_of_once_a_kind():
     assert told[0].filename == __file__
 
 
-def test_a_call_that_cannot_mean_anything_still_raises():
+def test_a_meaningless_call_still_raises():
     def call():
         raise UsageError("no")
 
@@ -49,7 +49,7 @@ def test_a_call_that_cannot_mean_anything_still_raises():
         beside.attempt("x", call, None)
 
 
-def test_the_background_thread_goes_on_where_warnings_are_errors(monkeypatch):
+def test_the_background_thread_continues_if_warnings_are_errors(monkeypatch):
     told, has_gone_on = [], threading.Event()
     monkeypatch.setattr(threading, "excepthook", told.append)
     thread = Heartbeat("a run", [lambda: 1 / 0, has_gone_on.set], lambda: None, [], 0.01)
@@ -61,7 +61,7 @@ def test_the_background_thread_goes_on_where_warnings_are_errors(monkeypatch):
     assert [one.exc_type for one in told] == [RuntimeWarning]
 
 
-def test_a_process_that_may_have_no_thread_records_all(tmp_path, no_threads, journal_of):
+def test_a_process_without_threads_records_everything(tmp_path, no_threads, journal_of):
     with pytest.warns(RuntimeWarning, match="background thread.*can't start new thread"):
         run = netscope.init(tmp_path, console=False)
     for i in range(100):
@@ -73,7 +73,7 @@ def test_a_process_that_may_have_no_thread_records_all(tmp_path, no_threads, jou
     assert found.event("end")["state"] == "finished"
 
 
-def test_without_a_thread_logging_keeps_the_heart_beating(tmp_path, no_threads, monkeypatch):
+def test_without_a_thread_logging_sends_heartbeats(tmp_path, no_threads, monkeypatch):
     from netscope.record import heartbeat
     from netscope.store.journal import frames
 
@@ -88,7 +88,7 @@ def test_without_a_thread_logging_keeps_the_heart_beating(tmp_path, no_threads, 
     assert any(kind == "system" for kind, *_ in read(run.folder)[0].rows)
 
 
-def test_a_row_for_which_there_is_no_memory_is_counted_as_lost(begin, journal_of, monkeypatch):
+def test_a_row_without_memory_is_counted_as_lost(begin, journal_of, monkeypatch):
     run = begin()
     run.log({"a": 1.0})
     row_writer = run._session.row_writers["a",]
@@ -106,7 +106,7 @@ def test_a_row_for_which_there_is_no_memory_is_counted_as_lost(begin, journal_of
     assert journal_of(run).series("a") == {0: 1.0, 2: 3.0}
 
 
-def test_a_picture_for_which_there_is_no_memory_is_left_out(begin, journal_of, monkeypatch):
+def test_an_image_without_memory_is_dropped(begin, journal_of, monkeypatch):
     from netscope.record.media import types
 
     def refuse(*_, **__):
@@ -121,7 +121,7 @@ def test_a_picture_for_which_there_is_no_memory_is_left_out(begin, journal_of, m
 
 
 @pytest.mark.parametrize("broken", ["virtual_memory", "cpu_percent", "Process", "disk_io_counters"])
-def test_what_psutil_cannot_tell_is_left_out_and_the_rest_told(monkeypatch, broken):
+def test_metrics_that_psutil_lacks_are_omitted(monkeypatch, broken):
     def refuse(*_, **__):
         raise psutil.AccessDenied
 
@@ -131,7 +131,7 @@ def test_what_psutil_cannot_tell_is_left_out_and_the_rest_told(monkeypatch, brok
     assert "network/sent_mb_s" in found
 
 
-def test_a_driver_that_fails_leaves_the_other_figures(monkeypatch):
+def test_a_failing_driver_leaves_the_other_metrics(monkeypatch):
     def refuse(*_):
         raise UnicodeDecodeError("utf-8", b"x", 0, 1, "broken driver")
 
@@ -140,7 +140,7 @@ def test_a_driver_that_fails_leaves_the_other_figures(monkeypatch):
         assert "memory/percent" in system.System().sample()
 
 
-def test_a_folder_that_is_gone_leaves_the_rest_of_the_environment(tmp_path, monkeypatch):
+def test_a_missing_working_directory_leaves_the_rest_of_the_environment(tmp_path, monkeypatch):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
@@ -149,7 +149,7 @@ def test_a_folder_that_is_gone_leaves_the_rest_of_the_environment(tmp_path, monk
     assert found.python
 
 
-def test_a_git_that_fails_tells_nothing(tmp_path, monkeypatch):
+def test_a_failing_git_is_ignored(tmp_path, monkeypatch):
     (tmp_path / "git").write_text("#!/bin/sh\nkill -SEGV $$\n")
     (tmp_path / "git").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
@@ -160,7 +160,7 @@ def script(code: str, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, **options)
 
 
-def test_what_is_logged_after_the_end_of_the_process_began_raises_nothing(tmp_path):
+def test_logging_while_the_process_exits_does_not_raise(tmp_path):
     done = script(
         "import atexit, netscope\n"
         "atexit.register(lambda: run.log({'late': 1.0}))\n"
@@ -176,7 +176,7 @@ def test_what_is_logged_after_the_end_of_the_process_began_raises_nothing(tmp_pa
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 @pytest.mark.parametrize("how", ["sys.{0}.close()", "sys.{0} = None", "sys.{0} = io.StringIO()", "del sys.{0}.write"])
-def test_a_stream_that_is_closed_or_replaced_does_not_matter(tmp_path, stream, how):
+def test_a_closed_or_replaced_stream_is_harmless(tmp_path, stream, how):
     done = script(
         f"import io, netscope, sys\nrun = netscope.init({str(tmp_path)!r}, watch_system=False, quiet=True)\n"
         f"print('x', file=sys.{stream})\n{how.format(stream)}\nrun.log({{'a': 1.0}}); run.finish()"
@@ -187,7 +187,7 @@ def test_a_stream_that_is_closed_or_replaced_does_not_matter(tmp_path, stream, h
 
 
 @pytest.mark.parametrize("address", ["s3://bucket/runs", "gs://b/x", "hdfs:/u", "S3://b", Path("s3://bucket/runs")])
-def test_an_address_is_no_folder_and_the_way_out_is_said(tmp_path, monkeypatch, address):
+def test_an_address_is_refused_as_a_folder_with_advice(tmp_path, monkeypatch, address):
     monkeypatch.chdir(tmp_path)
     for use in (netscope.init, netscope.open):
         with pytest.raises(UsageError, match=r"got the address .*mount it as a folder, or log to a local folder"):
@@ -198,19 +198,19 @@ def test_an_address_is_no_folder_and_the_way_out_is_said(tmp_path, monkeypatch, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_address_of_a_file_says_what_to_leave_out(tmp_path):
+def test_a_file_address_says_what_to_remove(tmp_path):
     with pytest.raises(UsageError, match="leave out the 'file://'"):
         netscope.init(f"file://{tmp_path}")
 
 
 @pytest.mark.parametrize("wrong", ["", "a\0b", 3, Path("a\0b")])
-def test_what_is_no_path_is_refused(wrong):
+def test_a_value_that_is_not_a_path_is_refused(wrong):
     for use in (netscope.init, netscope.open):
         with pytest.raises(UsageError, match="expected the path of a folder, got"):
             use(wrong)
 
 
-def test_a_home_folder_is_found_or_the_whole_path_asked_for(tmp_path, monkeypatch):
+def test_a_home_folder_is_expanded_or_a_full_path_requested(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     run = netscope.init("~/runs", watch_system=False, console=False)
     run.finish()
@@ -219,7 +219,7 @@ def test_a_home_folder_is_found_or_the_whole_path_asked_for(tmp_path, monkeypatc
         netscope.init("~nobody-of-this-name/runs")
 
 
-def test_a_current_folder_that_is_gone_is_said(tmp_path, monkeypatch):
+def test_a_missing_working_directory_is_reported(tmp_path, monkeypatch):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
@@ -227,7 +227,7 @@ def test_a_current_folder_that_is_gone_is_said(tmp_path, monkeypatch):
         netscope.init()
 
 
-def test_runs_of_a_folder_are_read_by_a_user_without_a_home(tmp_path, monkeypatch):
+def test_a_user_without_a_home_can_read_runs(tmp_path, monkeypatch):
     with netscope.init(tmp_path, name="a", watch_system=False, console=False) as run:
         run.log({"x": 1.0})
     from netscope.store.index import database

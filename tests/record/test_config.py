@@ -138,7 +138,7 @@ def read_back(tmp_path: Path) -> Any:
     ],
     ids=str_of,
 )
-def test_a_value_is_read_as_it_was_written(read_back, given, told):
+def test_a_value_is_read_as_it_was_typed(read_back, given, told):
     assert read_back({"value": given})[1] == {"value": told}
 
 
@@ -165,11 +165,11 @@ def test_not_a_number_stays_a_number(read_back):
     ],
     ids=str_of,
 )
-def test_a_configuration_may_be_any_object_with_names_and_values(read_back, given, told):
+def test_a_configuration_may_be_any_object_with_attributes(read_back, given, told):
     assert read_back(given)[1] == told
 
 
-def test_what_omegaconf_cannot_resolve_stays_as_it_is_written(read_back):
+def test_unresolvable_omegaconf_values_stay_as_written(read_back):
     config = omegaconf.OmegaConf.create(
         {"lr": 0.1, "copy": "${lr}", "data": "???", "home": "${oc.env:NOT_THERE}", "sizes": [1, "${nope}"]}
     )
@@ -178,7 +178,7 @@ def test_what_omegaconf_cannot_resolve_stays_as_it_is_written(read_back):
     }  # fmt: skip
 
 
-def test_references_of_a_config_dict_are_followed_and_what_is_missing_is_named(read_back):
+def test_references_in_a_config_dict_are_resolved_and_missing_ones_named(read_back):
     config = ml_collections.ConfigDict({"lr": 0.1, "model": {"width": 2}})
     config.copy, config.needed = config.get_ref("lr"), config_dict.required_placeholder(int)
     assert read_back(config)[1] == {
@@ -186,7 +186,7 @@ def test_references_of_a_config_dict_are_followed_and_what_is_missing_is_named(r
     }  # fmt: skip
 
 
-def test_what_holds_itself_many_times_ends_soon(read_back):
+def test_a_configuration_that_contains_itself_many_times_ends_soon(read_back):
     inner: list[Any] = []
     inner += [inner, {"again": inner}, inner]
     assert read_back({"a": inner})[1] == {"a": ["…", {"again": "…"}, "…"]}
@@ -199,7 +199,7 @@ def test_a_key_with_a_dot_and_a_nested_key_are_both_kept(read_back):
 
 
 @pytest.mark.parametrize("given", [3, "text", [1, 2], len, {1, 2}, lambda: 1, object()])
-def test_what_has_no_names_is_refused(tmp_path, given):
+def test_a_configuration_without_names_is_refused(tmp_path, given):
     with pytest.raises(UsageError, match="config must be a dict"):
         netscope.init(tmp_path, config=given)
 

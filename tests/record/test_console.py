@@ -33,7 +33,7 @@ def told(found) -> list[tuple[int, str]]:
     return [(stream, line) for stream, text in found.console for line in text.splitlines()]
 
 
-def test_what_is_printed_is_shown_and_kept(begin, journal_of, take_streams):
+def test_printed_text_is_shown_and_recorded(begin, journal_of, take_streams):
     out, _ = take_streams()
     run = begin(console=True)
     print("hello", "world")
@@ -45,7 +45,7 @@ def test_what_is_printed_is_shown_and_kept(begin, journal_of, take_streams):
     assert told(journal_of(run)) == [(1, "hello world"), (2, "careful"), (1, "no end")]
 
 
-def test_a_logger_that_holds_the_stream_already_is_heard(begin, journal_of, take_streams):
+def test_a_logger_that_already_has_the_stream_is_recorded(begin, journal_of, take_streams):
     take_streams()
     logger = logging.Logger("early")
     logger.addHandler(logging.StreamHandler(sys.stderr))
@@ -77,7 +77,7 @@ NESTED = (
 
 
 @pytest.mark.parametrize("beats", [False, True])
-def test_bars_one_below_the_other_leave_what_a_terminal_shows(begin, take_streams, beats):
+def test_stacked_bars_leave_what_a_terminal_shows(begin, take_streams, beats):
     take_streams()
     run = begin(console=True)
     (console,) = consoles(run)
@@ -90,7 +90,7 @@ def test_bars_one_below_the_other_leave_what_a_terminal_shows(begin, take_stream
     assert shown(run) == [("out", "before"), ("out", "epoch 100%")]
 
 
-def test_bars_are_seen_while_they_move(begin, take_streams):
+def test_bars_are_visible_while_they_move(begin, take_streams):
     take_streams()
     run = begin(console=True)
     (console,) = consoles(run)
@@ -105,7 +105,7 @@ def test_bars_are_seen_while_they_move(begin, take_streams):
     assert shown(run)[-2:] == [("err", "epoch 20%"), ("err", "batch 20%")]
 
 
-def test_a_line_without_end_is_seen_while_it_waits(begin, take_streams):
+def test_an_incomplete_line_is_visible(begin, take_streams):
     take_streams()
     run = begin(console=True)
     (console,) = consoles(run)
@@ -116,16 +116,14 @@ def test_a_line_without_end_is_seen_while_it_waits(begin, take_streams):
     assert shown(run) == [("out", "downloading… done")]
 
 
-def test_lines_are_kept_as_soon_as_they_are_whole(begin, journal_of, take_streams):
+def test_lines_are_recorded_as_soon_as_they_are_complete(begin, journal_of, take_streams):
     take_streams()
     run = begin(console=True)
     print("the last words")
     assert told(journal_of(run)) == [(1, "the last words")]
 
 
-def test_lines_that_were_printed_over_long_ago_are_as_quick_as_others_again(
-    begin, journal_of, take_streams, monkeypatch
-):
+def test_lines_overwritten_long_ago_are_recorded_quickly_again(begin, journal_of, take_streams, monkeypatch):
     take_streams()
     run = begin(console=True)
     print("a\nb")
@@ -137,7 +135,7 @@ def test_lines_that_were_printed_over_long_ago_are_as_quick_as_others_again(
     assert told(journal_of(run))[-4:] == [(1, "new"), (1, "b"), (1, "while it may change"), (1, "at once")]
 
 
-def test_colours_are_kept_and_read_without_codes(begin, take_streams):
+def test_colours_are_recorded_and_can_be_removed(begin, take_streams):
     take_streams()
     run = begin(console=True)
     print("\x1b[1;32mgood\x1b[0m news")
@@ -177,7 +175,7 @@ def consoles(run) -> list[console.Console]:
     return [one for one in hooks if isinstance(one, console.Console)]
 
 
-def test_a_storm_of_prints_is_bounded_and_said(begin, journal_of, take_streams):
+def test_a_flood_of_output_is_limited_and_reported(begin, journal_of, take_streams):
     take_streams()
     run = begin(console=True)
     for i in range(30_000):
@@ -192,7 +190,7 @@ def test_a_storm_of_prints_is_bounded_and_said(begin, journal_of, take_streams):
     assert journal_of(run).n_bytes < 4 << 20
 
 
-def test_a_line_without_end_does_not_fill_the_memory(begin, take_streams):
+def test_an_endless_line_does_not_fill_the_memory(begin, take_streams):
     take_streams()
     run = begin(console=True)
     for _ in range(1000):
@@ -204,7 +202,7 @@ def test_a_line_without_end_does_not_fill_the_memory(begin, take_streams):
 
 
 @pytest.mark.parametrize("size", [7_777, 16 << 10, 50_000])
-def test_what_is_cut_from_a_long_line_is_said(begin, journal_of, take_streams, size):
+def test_truncation_of_a_long_line_is_reported(begin, journal_of, take_streams, size):
     take_streams()
     run = begin(console=True)
     text = "é" * 49_999 + "\n" + "short\n" + "y" * (16 << 10) + "\n" + "z" * 20_000
@@ -217,7 +215,7 @@ def test_what_is_cut_from_a_long_line_is_said(begin, journal_of, take_streams, s
     assert last.endswith("z… (cut: 3,616 more characters)")
 
 
-def test_streams_are_given_back(begin, take_streams):
+def test_streams_are_restored(begin, take_streams):
     take_streams()
     run = begin(console=True)
     assert "write" in vars(sys.stdout)
@@ -235,7 +233,7 @@ def test_a_stream_that_someone_wraps_later_stays_wrapped(begin, take_streams):
     assert out.getvalue() == "LOUD\n"
 
 
-def test_two_runs_hear_the_same(begin, take_streams):
+def test_two_runs_record_the_same_output(begin, take_streams):
     out, _ = take_streams()
     first, second = begin(console=True), begin(console=True)
     print("both")
@@ -248,7 +246,7 @@ def test_two_runs_hear_the_same(begin, take_streams):
     assert out.getvalue() == "both\none\nnone\n"
 
 
-def test_redirected_output_is_not_the_consoles(begin, journal_of, take_streams):
+def test_redirected_output_is_not_recorded(begin, journal_of, take_streams):
     take_streams()
     run = begin(console=True)
     with contextlib.redirect_stdout(io.StringIO()):
@@ -307,7 +305,7 @@ def test_printing_while_another_thread_holds_the_run_never_hangs(begin, take_str
         assert not thread.is_alive()
 
 
-def test_a_child_forked_while_a_thread_prints_can_print(begin, take_streams):
+def test_a_child_forked_while_a_thread_prints_can_still_print(begin, take_streams):
     take_streams()
     run = begin(console=True)
     (one,) = consoles(run)

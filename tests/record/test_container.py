@@ -38,7 +38,7 @@ def files(*pairs: tuple[str, str]) -> dict[str, str]:
     return dict(pairs)
 
 
-def test_a_container_of_version_2_that_sees_itself_as_the_top(container):
+def test_cgroup_v2_seen_as_the_root(container):
     found = container(
         V2, "0::/",
         **files(("memory.max", str(600 << 20)), ("memory.current", str(500 << 20)),
@@ -49,7 +49,7 @@ def test_a_container_of_version_2_that_sees_itself_as_the_top(container):
     assert (found.cpu_limit(), found.cpu_seconds()) == (0.5, 2.5)
 
 
-def test_the_narrowest_limit_of_nested_groups_holds(container):
+def test_the_tightest_limit_of_nested_groups_applies(container):
     found = container(
         V2, "0::/pod/app",
         **files(("pod/memory.max", str(1 << 30)), ("pod/memory.current", str(700 << 20)),
@@ -60,13 +60,13 @@ def test_the_narrowest_limit_of_nested_groups_holds(container):
     assert found.cpu_limit() == 1.5
 
 
-def test_max_is_no_limit_and_one_above_the_host_is_none(container):
+def test_max_and_limits_above_the_host_are_no_limits(container):
     found = container(V2, "0::/a", **files(("a/memory.max", str(HOST)), ("a/cpu.max", "max 100000")))
     assert found.memory(HOST) is None
     assert found.cpu_limit() is None
 
 
-def test_a_container_of_version_1_whose_group_is_named_as_on_the_host(container):
+def test_cgroup_v1_with_the_path_of_the_host(container):
     found = container(
         V1.format("/docker/abc"), "4:memory:/docker/abc\n2:cpu,cpuacct:/docker/abc",
         **files(("memory/memory.limit_in_bytes", str(600 << 20)), ("memory/memory.usage_in_bytes", str(500 << 20)),
@@ -78,7 +78,7 @@ def test_a_container_of_version_1_whose_group_is_named_as_on_the_host(container)
     assert (found.cpu_limit(), found.cpu_seconds()) == (2.0, 3.0)
 
 
-def test_version_1_without_limits(container):
+def test_cgroup_v1_without_limits(container):
     found = container(
         V1.format("/"), "4:memory:/\n2:cpu,cpuacct:/",
         **files(("memory/memory.limit_in_bytes", "9223372036854771712"), ("cpu,cpuacct/cpu.cfs_quota_us", "-1"),
@@ -88,12 +88,12 @@ def test_version_1_without_limits(container):
     assert found.cpu_limit() is None
 
 
-def test_a_group_that_cannot_be_seen_from_here_is_the_top_that_can(container):
+def test_an_invisible_group_falls_back_to_the_visible_root(container):
     found = container(V2, "0::/../../outside", **files(("memory.max", "1000"), ("memory.current", "10")))
     assert found.memory(HOST) == MemoryLimit(1000, 10)
 
 
-def test_no_proc_and_no_control_groups_mean_no_limits(tmp_path):
+def test_without_proc_and_cgroups_there_are_no_limits(tmp_path):
     found = Container(tmp_path / "none", tmp_path)
     assert found.memory(HOST) is None
     assert found.cpu_limit() is None
@@ -115,7 +115,7 @@ class Half:
         return self.seconds
 
 
-def test_figures_are_shares_of_the_containers_limits(monkeypatch):
+def test_metrics_are_relative_to_the_containers_limits(monkeypatch):
     clock = iter([0.0, 0.0, 4.0])
     monkeypatch.setattr(system.time, "monotonic", lambda: next(clock))
     half = Half()
@@ -126,7 +126,7 @@ def test_figures_are_shares_of_the_containers_limits(monkeypatch):
     assert found["cpu/percent"] == pytest.approx(50)
 
 
-def test_only_the_cpus_count_that_the_process_may_use(monkeypatch):
+def test_only_usable_cpus_count(monkeypatch):
     monkeypatch.setattr(system, "cpus", lambda: [1])
     monkeypatch.setattr(psutil, "cpu_percent", lambda percpu: [10.0, 90.0, 20.0])
     assert system.System(Container(Path("/none"))).sample()["cpu/percent"] == 90.0

@@ -38,7 +38,7 @@ def full(monkeypatch, free: int):
         yield
 
 
-def test_a_full_disk_warns_once_counts_and_is_told_by_finish(settled, journal_of, monkeypatch):
+def test_a_full_disk_warns_once_and_finish_reports_the_loss(settled, journal_of, monkeypatch):
     run = settled
     with full(monkeypatch, 200_000), pytest.warns(RuntimeWarning, match="No space left.*training continues") as told:
         for _ in range(100):
@@ -57,7 +57,7 @@ def test_a_full_disk_warns_once_counts_and_is_told_by_finish(settled, journal_of
     assert found.event("end")["state"] == "finished"
 
 
-def test_room_again_is_used_again(settled, journal_of, monkeypatch):
+def test_freed_space_is_used_again(settled, journal_of, monkeypatch):
     monkeypatch.setattr(journal_file, "RETRY_S", 0.0)
     run = settled
     with full(monkeypatch, 100_000), pytest.warns(RuntimeWarning):
@@ -73,7 +73,7 @@ def test_room_again_is_used_again(settled, journal_of, monkeypatch):
     assert found.series("other") == {1001: 1.0}
 
 
-def test_a_key_set_that_was_refused_is_defined_before_its_next_row(settled, journal_of, monkeypatch):
+def test_a_refused_key_set_is_defined_before_its_next_row(settled, journal_of, monkeypatch):
     monkeypatch.setattr(journal_file, "RETRY_S", 0.0)
     run = settled
     run.log({"a": 1.0})
@@ -86,7 +86,7 @@ def test_a_key_set_that_was_refused_is_defined_before_its_next_row(settled, jour
     assert journal_of(run).series("very/long/key/number/3999") == {2: 1.0}
 
 
-def test_an_exception_is_not_hidden_by_the_disks(settled, journal_of, monkeypatch):
+def test_a_disk_error_does_not_hide_an_exception(settled, journal_of, monkeypatch):
     with full(monkeypatch, 70_000), pytest.warns(RuntimeWarning), pytest.raises(ValueError, match="the real trouble"):
         with settled as run:
             for _ in range(100):
@@ -95,7 +95,7 @@ def test_an_exception_is_not_hidden_by_the_disks(settled, journal_of, monkeypatc
     assert journal_of(run).event("end")["error"].endswith("the real trouble")
 
 
-def test_a_blob_that_is_refused_is_counted_and_not_told_of(run, journal_of, monkeypatch):
+def test_a_refused_blob_is_counted_but_not_listed(run, journal_of, monkeypatch):
     def refuse(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -121,7 +121,7 @@ print("the model is saved")
 """
 
 
-def test_a_quota_of_the_kernel_does_not_kill_the_training(tmp_path):
+def test_a_disk_quota_does_not_kill_the_training(tmp_path):
     done = subprocess.run([sys.executable, "-c", LIMITED, tmp_path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "the model is saved\n"
@@ -167,7 +167,7 @@ run.finish()
 """
 
 
-def test_a_disk_that_another_program_fills_does_not_kill_the_training(tmp_path):
+def test_a_disk_filled_by_another_program_does_not_kill_the_training(tmp_path):
     with small_disk(tmp_path, 4) as disk:
         done = subprocess.run([sys.executable, "-c", FILL, disk], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr  # not -7, SIGBUS
@@ -177,7 +177,7 @@ def test_a_disk_that_another_program_fills_does_not_kill_the_training(tmp_path):
         assert found.event("end")["dropped"] == 2000 - len(found.rows)
 
 
-def test_a_vanished_folder_warns_once_and_counts_all_that_was_lost(settled, monkeypatch):
+def test_a_vanished_folder_warns_once_and_counts_everything_lost(settled, monkeypatch):
     monkeypatch.setattr(session, "RETRY_S", 0.0)
     run = settled
     for _ in range(10):
@@ -195,7 +195,7 @@ def test_a_vanished_folder_warns_once_and_counts_all_that_was_lost(settled, monk
     assert not run.folder.exists(), "what was deleted on purpose stays deleted"
 
 
-def test_a_folder_that_is_back_is_written_again(settled, monkeypatch):
+def test_a_folder_that_reappears_is_written_again(settled, monkeypatch):
     monkeypatch.setattr(session, "RETRY_S", 0.0)
     run = settled
     run.log({"a": 1.0})
@@ -223,7 +223,7 @@ def test_a_folder_that_vanished_just_before_the_end_is_noticed(settled):
         run.finish()
 
 
-def test_a_folder_that_is_moved_is_still_written(run, tmp_path):
+def test_a_moved_folder_is_still_written(run, tmp_path):
     run.log({"a": 1.0})
     moved = run.folder.rename(tmp_path / "moved")
     run._session._beat()
@@ -233,18 +233,18 @@ def test_a_folder_that_is_moved_is_still_written(run, tmp_path):
     assert found.series("a") == {0: 1.0, 1: 2.0}
 
 
-def test_a_folder_that_cannot_be_written_is_refused_by_init(tmp_path):
+def test_init_refuses_a_read_only_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot record a run in"):
         netscope.init(tmp_path / "file" / "runs")
 
 
-def test_a_full_disk_is_refused_by_init(tmp_path, monkeypatch):
+def test_init_refuses_a_full_disk(tmp_path, monkeypatch):
     with full(monkeypatch, 0), pytest.raises(StorageError, match="No space"):
         netscope.init(tmp_path)
 
 
-def test_a_network_disk_is_written_within_a_moment(begin, journal_of, monkeypatch):
+def test_a_network_disk_is_written_soon(begin, journal_of, monkeypatch):
     monkeypatch.setattr(journal_file, "is_networked", lambda path: True)
     run = begin()
     for i in range(100):

@@ -45,7 +45,7 @@ def test_an_exception_of_another_hook_is_still_recorded(tmp_path):
     assert found.event("end")["error"].endswith("ZeroDivisionError: division by zero")
 
 
-def test_control_c_is_recorded_as_such(tmp_path):
+def test_ctrl_c_is_recorded_as_such(tmp_path):
     (found,), _ = play(tmp_path, BEGIN + "import signal; os.kill(os.getpid(), signal.SIGINT)", code=None)
     assert (found.event("end")["state"], found.event("end")["error"]) == ("crashed", "KeyboardInterrupt")
 
@@ -53,7 +53,7 @@ def test_control_c_is_recorded_as_such(tmp_path):
 @pytest.mark.parametrize(
     ("code", "state"), [("0", "finished"), ("None", "finished"), ("3", "crashed"), ("'bad'", "crashed")]
 )
-def test_leaving_a_with_block_by_exit_tells_by_its_code(tmp_path, code, state):
+def test_sys_exit_in_a_with_block_ends_by_its_code(tmp_path, code, state):
     script = (
         f"with netscope.init(sys.argv[1], watch_system=False) as run:\n    run.log({{'a': 1}})\n    sys.exit({code})"
     )
@@ -64,19 +64,19 @@ def test_leaving_a_with_block_by_exit_tells_by_its_code(tmp_path, code, state):
 @pytest.mark.parametrize(
     ("code", "state"), [("0", "finished"), ("", "finished"), ("3", "crashed"), ("'bad'", "crashed")]
 )
-def test_leaving_by_exit_tells_by_its_code(tmp_path, code, state):
+def test_sys_exit_ends_by_its_code(tmp_path, code, state):
     (found,), _ = play(tmp_path, BEGIN + f"sys.exit({code})", code={"3": 3, "'bad'": 1}.get(code, 0))
     end = found.event("end")
     assert (end["state"], end["error"]) == (state, f"SystemExit: {code.strip(chr(39))}" if state == "crashed" else "")
 
 
-def test_an_exit_that_was_caught_is_none_when_training_goes_on(tmp_path):
+def test_a_caught_exit_is_ignored_if_training_continues(tmp_path):
     script = BEGIN + "try: sys.exit(3)\nexcept SystemExit: run.log({'a': 2.0})"
     (found,), _ = play(tmp_path, script)
     assert found.event("end")["state"] == "finished"
 
 
-def test_the_exit_of_a_thread_is_not_that_of_the_run(tmp_path):
+def test_the_exit_of_a_thread_does_not_end_the_run(tmp_path):
     script = (
         BEGIN + "import threading\nthread = threading.Thread(target=sys.exit, args=(3,))\nthread.start(); thread.join()"
     )
@@ -84,7 +84,7 @@ def test_the_exit_of_a_thread_is_not_that_of_the_run(tmp_path):
     assert found.event("end")["state"] == "finished"
 
 
-def test_a_with_block_records_what_ended_it_and_lets_it_pass(begin, journal_of):
+def test_a_with_block_records_its_exception_and_lets_it_pass(begin, journal_of):
     with pytest.raises(RuntimeError, match="out of luck"), begin() as run:
         run.log({"a": 1})
         raise RuntimeError("out of luck")
@@ -92,13 +92,13 @@ def test_a_with_block_records_what_ended_it_and_lets_it_pass(begin, journal_of):
     assert "out of luck" in journal_of(run).event("end")["error"]
 
 
-def test_a_with_block_that_ends_well_is_finished(begin, journal_of):
+def test_a_with_block_that_ends_normally_is_finished(begin, journal_of):
     with begin() as run:
         run.log({"a": 1})
     assert journal_of(run).event("end")["state"] == "finished"
 
 
-def test_one_callback_that_fails_keeps_nothing_else_from_ending(begin, journal_of):
+def test_a_failing_callback_does_not_keep_the_others_from_running(begin, journal_of):
     run = begin()
     called = []
     for call in (lambda: called.append("first"), lambda: 1 / 0, lambda: called.append("last")):
@@ -114,14 +114,14 @@ def test_two_runs_of_one_process_both_end(tmp_path):
     assert [one.event("end")["state"] for one in found] == ["finished", "finished"]
 
 
-def test_a_traceback_without_end_is_recorded_by_its_end(begin, journal_of):
+def test_of_an_endless_traceback_the_end_is_recorded(begin, journal_of):
     with pytest.raises(ValueError, match="x"), begin() as run:
         raise ValueError("x" * 500_000 + " the point")
     assert journal_of(run).event("end")["error"].endswith("the point")
     assert journal_of(run).n_bytes < 100_000
 
 
-def test_the_background_thread_survives_a_call_that_fails(begin, monkeypatch):
+def test_the_background_thread_survives_a_failing_call(begin, monkeypatch):
     from netscope.record import heartbeat
 
     monkeypatch.setattr(heartbeat, "BEAT_S", 0.01)

@@ -28,7 +28,7 @@ def size(figure) -> list[int]:
 
 
 @pytest.mark.parametrize("zoom", [10, 40])
-def test_labels_far_outside_the_axes_leave_the_figures_own_box(zoom):
+def test_labels_far_outside_the_axes_do_not_enlarge_the_image(zoom):
     figure, axes = plt.subplots(figsize=(5, 4), dpi=100)
     for i, (x, y) in enumerate(np.random.default_rng(0).uniform(0, 100, (100, 2))):
         axes.annotate(f"w{i}", (x, y))
@@ -51,7 +51,7 @@ def test_a_figure_too_large_for_a_picture_is_drawn_smaller():
     assert abs(height - 82) <= 1
 
 
-def test_nothing_of_a_figure_is_changed():
+def test_a_figure_is_not_changed():
     figure, axes = plt.subplots(figsize=(4, 3), dpi=120, layout="constrained")
     axes.plot([1, 2])
     figure.draw_without_rendering()
@@ -70,7 +70,7 @@ def test_nothing_of_a_figure_is_changed():
     assert looks() == before
 
 
-def test_what_belongs_to_a_figure_shows_the_figure():
+def test_axes_and_artists_show_their_figure():
     figure, axes = plt.subplots(1, 2, figsize=(4, 2), dpi=100)
     (line,) = axes[0].plot([1, 2])
     picture = axes[1].imshow(np.eye(2))
@@ -92,7 +92,7 @@ def test_a_figure_without_pyplot_and_a_closed_one_are_drawn():
     assert size(figure) == size(closed)
 
 
-def test_a_figure_that_cannot_be_drawn_is_warned_of_and_the_run_goes_on(begin):
+def test_a_figure_that_cannot_be_drawn_warns_and_the_run_continues(begin):
     figure, axes = plt.subplots()
     axes.set_title("$\\frac{a$")
     run = begin(name="bad")
@@ -118,7 +118,7 @@ def test_pyplot_and_lists_of_figures_are_figures_in_log(begin):
     assert [one.caption for one in stored.figures("captions")] == ["a", "b", "c"]
 
 
-def test_a_figure_of_plotly_is_refused_with_the_way_out():
+def test_a_plotly_figure_is_refused_with_advice():
     of_plotly = type("Figure", (), {"__module__": "plotly.graph_objs._figure"})()
     with pytest.raises(UsageError, match=r"log a plotly figure as an image: .*to_image\('png'\)"):
         netscope.Figure(of_plotly)

@@ -29,17 +29,17 @@ def pixels(data, **options) -> np.ndarray:
 
 @settings(deadline=None)
 @given(npst.arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 2, 3, 4]))))
-def test_16_bits_are_kept(values):
+def test_16_bit_images_stay_16_bit(values):
     assert png_reader.decode(written.encode(values)).tolist() == values.tolist()
 
 
-def test_pillow_reads_16_bits_as_we_wrote_them():
+def test_pillow_reads_our_16_bit_images():
     with PIL.Image.open(io.BytesIO(written.encode(RAMP_16.astype(np.uint16)[:, :, None]))) as image:
         assert np.asarray(image).tolist() == RAMP_16.tolist()
 
 
 @pytest.mark.parametrize(("mode", "dtype"), [("I;16", "<u2"), ("I;16B", ">u2"), ("I", "<i4")])
-def test_a_pillow_image_of_16_bits_keeps_all_its_shades(mode, dtype):
+def test_a_16_bit_pillow_image_keeps_all_its_shades(mode, dtype):
     image = PIL.Image.frombytes(mode, (16, 16), RAMP_16.astype(dtype).tobytes())
     assert pixels(image)[:, :, 0].tolist() == RAMP_16.tolist()
 
@@ -82,7 +82,7 @@ def test_a_transparent_colour_is_transparent(mode, tmp_path: Path):
         assert pixels(opened)[0, :, 3].tolist() == [0, 255]
 
 
-def test_a_pillow_file_cut_short_is_refused(tmp_path: Path):
+def test_a_truncated_pillow_file_is_refused(tmp_path: Path):
     PIL.Image.fromarray(np.tile(COLOURS, (40, 40, 1))).save(tmp_path / "x.bmp")
     (tmp_path / "x.bmp").write_bytes((tmp_path / "x.bmp").read_bytes()[:5000])
     with (
@@ -92,7 +92,7 @@ def test_a_pillow_file_cut_short_is_refused(tmp_path: Path):
         netscope.Image(opened)
 
 
-def test_floats_from_minus_1_to_1_are_drawn_whole_with_a_warning():
+def test_floats_from_minus_1_to_1_are_drawn_completely_with_a_warning():
     tanh = torch.linspace(-1, 1, 256).reshape(16, 16)
     with pytest.warns(UserWarning, match=r"range from -1 to 1: -1 is shown black and 1 white; pass low=-1") as told:
         shown = netscope.Image(tanh)
@@ -112,13 +112,13 @@ def test_floats_from_minus_1_to_1_are_drawn_whole_with_a_warning():
         (np.array([[np.nan, 0.5, 1]]), "1 of 3 values of an image are NaN; they are shown black"),
     ],
 )
-def test_a_range_that_is_not_plain_is_warned_of_in_the_users_line(data, said):
+def test_an_unclear_range_warns_at_the_users_line(data, said):
     with pytest.warns(UserWarning, match=said) as told:
         netscope.Image(data)
     assert told[0].filename == __file__
 
 
-def test_floats_a_little_beyond_black_and_white_are_clipped_in_silence():
+def test_floats_slightly_beyond_the_range_are_clipped_silently():
     assert pixels(np.array([[1.5, -0.01, 0.5]]))[0, :, 0].tolist() == [255, 0, 128]
 
 
@@ -134,7 +134,7 @@ def test_floats_a_little_beyond_black_and_white_are_clipped_in_silence():
         (np.array([[True, False]]), None, None, [255, 0]),
     ],
 )
-def test_what_is_black_and_white_can_be_said(data, low, high, shown):
+def test_black_and_white_can_be_set(data, low, high, shown):
     assert pixels(data, low=low, high=high)[0, :, 0].tolist() == shown
 
 
@@ -150,7 +150,7 @@ def test_what_is_black_and_white_can_be_said(data, low, high, shown):
         (np.zeros((2, 3, 8, 8)), {}, r"got shape \(2, 3, 8, 8\); pass several as a list"),
     ],
 )
-def test_what_is_no_picture_is_refused_with_the_way_out(data, options, said):
+def test_a_value_that_is_not_an_image_is_refused_with_advice(data, options, said):
     with pytest.raises(UsageError, match=said):
         netscope.Image(data, **options)
 
@@ -172,7 +172,7 @@ GREY = [np.full((2, 2), shade, np.uint8) for shade in range(12)]
     ],
     ids=["list", "tuple", "batch", "batch of torch", "tensors", "tensors with gradients", "Pillow", "Image"],
 )
-def test_a_list_is_a_list_of_pictures_in_its_order(begin, several):
+def test_a_list_is_a_list_of_images_in_order(begin, several):
     run = begin(name="list")
     run.image("g", several, step=3)
     run.finish()
@@ -180,7 +180,7 @@ def test_a_list_is_a_list_of_pictures_in_its_order(begin, several):
     assert [(one.step, one.item, int(one.value[0, 0, 0])) for one in found] == [(3, i, i) for i in range(12)]
 
 
-def test_three_grey_arrays_are_three_pictures_and_an_array_of_three_axes_is_one(begin):
+def test_three_grey_arrays_are_three_images_but_a_3d_array_is_one(begin):
     run = begin(name="three")
     run.image("list", [np.eye(5)] * 3)
     run.image("array", np.stack([np.eye(5)] * 3))
@@ -201,7 +201,7 @@ def test_a_list_in_log_keeps_its_order_and_captions(begin):
     assert [one.value for one in stored.texts("texts")] == ["a", "b"]
 
 
-def test_a_shorter_list_logged_again_at_a_step_replaces_the_longer_one(begin):
+def test_a_shorter_list_at_the_same_step_replaces_a_longer_one(begin):
     run = begin(name="again")
     run.image("g", GREY, step=1)
     run.image("g", GREY[:2], step=2)
@@ -216,7 +216,7 @@ def test_a_shorter_list_logged_again_at_a_step_replaces_the_longer_one(begin):
     ]
 
 
-def test_captions_are_one_for_all_or_one_for_each(begin):
+def test_there_is_one_caption_for_all_or_one_for_each(begin):
     run = begin(name="captions")
     run.image("all", GREY[:2], caption="digit")
     run.image("each", GREY[:2], caption=["zero", "one"])
@@ -240,7 +240,7 @@ def test_captions_are_one_for_all_or_one_for_each(begin):
         (["cat.png"], r"'g': item 0: an image must be .* got the path 'cat\.png'"),
     ],
 )
-def test_what_is_wrong_in_a_list_is_named_by_its_place(run, values, said):
+def test_an_error_in_a_list_names_the_position(run, values, said):
     with pytest.raises(UsageError, match=said):
         run.image("g", values)
 
@@ -257,6 +257,6 @@ def test_what_is_wrong_in_a_list_is_named_by_its_place(run, values, said):
         (np.eye(3), r"'a/g' is an array of shape \(3, 3\).*netscope\.Image"),
     ],
 )
-def test_what_log_cannot_show_is_named_with_the_way_out(run, value, said):
+def test_a_value_that_log_cannot_show_is_named_with_advice(run, value, said):
     with pytest.raises(UsageError, match=said):
         run.log({"a": {"g": value}})

@@ -75,7 +75,7 @@ def check(folder: Path, last: int) -> None:
     assert not any(event["event"] == "end" for event in found.events)
 
 
-def test_fifty_kills_at_random_moments_lose_no_log_that_returned(tmp_path):
+def test_fifty_kills_lose_no_log_that_returned(tmp_path):
     chance = random.Random(0)
     code = f"TRAIN = {TRAIN!r}\n{FORK}"  # the parent imports netscope once; each child is a process that trains
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -101,14 +101,14 @@ def test_killing_the_whole_process_group_loses_no_log_that_returned(tmp_path):
     check(tmp_path, last)
 
 
-def test_the_default_death_of_sigterm_is_a_kill(tmp_path):
+def test_sigterm_counts_as_killed(tmp_path):
     child = start(tmp_path)
     last = kill_and_count(child, child.terminate, 0.05)
     check(tmp_path, last)
 
 
 @pytest.mark.parametrize("moment", range(12))
-def test_a_kill_while_a_run_begins_leaves_no_half_journal(tmp_path, moment):
+def test_a_kill_while_a_run_begins_leaves_no_partial_journal(tmp_path, moment):
     child = start(tmp_path)
     while not tmp_path.exists() or not any(path.is_dir() for path in tmp_path.iterdir()):
         assert child.poll() is None

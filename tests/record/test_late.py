@@ -17,7 +17,7 @@ def on_device(value: float, dtype=torch.float32) -> torch.Tensor:
     return torch.tensor(value, dtype=dtype).to("lazy")
 
 
-def test_device_scalars_are_written_by_the_beat_whole_and_in_order(run, journal_of):
+def test_device_scalars_are_written_completely_and_in_order_by_the_background_thread(run, journal_of):
     run.log({"a": 0.5, "loss": on_device(1.0)})
     run.log({"a": 0.75, "loss": on_device(2.0), "deep": {"n": on_device(3, torch.int64)}}, step=7)
     assert journal_of(run).rows == []
@@ -29,7 +29,7 @@ def test_device_scalars_are_written_by_the_beat_whole_and_in_order(run, journal_
     assert run.step == 8
 
 
-def test_a_device_scalar_is_what_it_was_when_it_was_logged(run, journal_of):
+def test_a_device_scalar_has_the_value_at_the_time_of_the_log(run, journal_of):
     total = on_device(1.0)
     run.log({"total": total})
     total += 41
@@ -46,7 +46,7 @@ def test_the_time_is_that_of_the_log(run, journal_of):
     assert after[2] <= early[2]
 
 
-def test_finish_writes_what_waits(run, journal_of):
+def test_finish_writes_pending_scalars(run, journal_of):
     for i in range(100):
         run.log({"loss": on_device(float(i)), "half": on_device(0.5, torch.bfloat16)})
     run.finish()
@@ -54,14 +54,14 @@ def test_finish_writes_what_waits(run, journal_of):
     assert set(journal_of(run).series("half").values()) == {0.5}
 
 
-def test_rows_do_not_pile_up_without_end(run, journal_of, monkeypatch):
+def test_pending_rows_are_limited(run, journal_of, monkeypatch):
     monkeypatch.setattr("netscope.record.session.TOO_MANY", 10)
     for i in range(25):
         run.log({"loss": on_device(float(i))})
     assert len(journal_of(run).rows) >= 20
 
 
-def test_all_that_waits_is_copied_at_once(run, monkeypatch):
+def test_all_pending_scalars_are_copied_together(run, monkeypatch):
     stacks = []
     real = torch.stack
     monkeypatch.setattr(torch, "stack", lambda many: stacks.append(len(many)) or real(many))
@@ -77,7 +77,7 @@ def test_a_tensor_without_values_is_refused(run):
         run.log({"a": torch.ones((), device="meta")})
 
 
-def test_a_child_does_not_write_what_its_parent_waits_for(run, journal_of):
+def test_a_child_does_not_write_pending_scalars_of_its_parent(run, journal_of):
     import os
 
     run.log({"loss": on_device(1.0)})

@@ -33,7 +33,7 @@ KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20
         max_size=20,
     )
 )
-def test_whatever_log_took_is_read_back_in_order(begin, journal_of, calls):
+def test_everything_logged_is_read_back_in_order(begin, journal_of, calls):
     run = begin()
     expected, step = [], 0
     for values, given_step in calls:
@@ -57,7 +57,7 @@ def _as_float(value):
         return math.copysign(math.inf, value)
 
 
-def test_dicts_within_are_flattened_with_a_slash(run, journal_of):
+def test_nested_dicts_are_flattened_with_slashes(run, journal_of):
     run.log({"loss": 0.5, "val": {"acc": 0.75, "by": OrderedDict(cat=1)}})
     run.finish()
     assert journal_of(run).rows[0][3] == {"loss": 0.5, "val/acc": 0.75, "val/by/cat": 1.0}
@@ -75,7 +75,7 @@ SCALARS = [
 
 @pytest.mark.filterwarnings("ignore:'a' is:RuntimeWarning")
 @pytest.mark.parametrize(("value", "meant"), SCALARS, ids=lambda value: repr(value)[:20])
-def test_a_scalar_of_any_kind_is_its_float(run, journal_of, value, meant):
+def test_a_scalar_of_any_type_becomes_a_float(run, journal_of, value, meant):
     for _ in range(3):  # the first of a kind and those after it go different ways
         run.log({"a": value, "b": 1})
     run.finish()
@@ -92,7 +92,7 @@ def test_a_scalar_of_any_kind_is_its_float(run, journal_of, value, meant):
     ],
     ids=str,
 )
-def test_a_whole_number_that_is_rounded_is_told_once(run, journal_of, value, said):
+def test_rounding_an_integer_warns_once(run, journal_of, value, said):
     beside.forget_warnings()
     with pytest.warns(RuntimeWarning, match=said) as told:
         for _ in range(3):
@@ -110,7 +110,7 @@ def test_nan_stays_nan(run, journal_of):
     assert all(math.isnan(value) for value in journal_of(run).rows[0][3].values())
 
 
-def test_a_step_goes_on_from_the_last_one(run, journal_of):
+def test_the_default_step_is_the_one_after_the_last(run, journal_of):
     assert run.step == 0
     run.log({"a": 1})
     run.log({"a": 2}, step=10)
@@ -140,7 +140,7 @@ def test_a_step_logged_twice_keeps_both(run, journal_of):
         (2.0, "int"),
     ],
 )
-def test_a_step_that_is_none_is_refused_at_once(run, journal_of, step, said):
+def test_an_invalid_step_is_refused_at_once(run, journal_of, step, said):
     run.log({"a": 1})
     with pytest.raises(UsageError, match=said):
         run.log({"a": 1}, step=step)
@@ -149,7 +149,7 @@ def test_a_step_that_is_none_is_refused_at_once(run, journal_of, step, said):
     assert len(journal_of(run).rows) == 1
 
 
-def test_steps_without_end_are_refused_before_they_lose_exactness(run):
+def test_steps_are_refused_before_they_lose_exactness(run):
     run.log({"a": 1}, step=2**53)
     with pytest.raises(UsageError, match="beyond"):
         run.log({"a": 1})
@@ -185,19 +185,19 @@ def test_wrong_use_is_refused_and_leaves_nothing_behind(run, journal_of, values,
     assert run.step == 0
 
 
-def test_a_key_and_a_number_are_refused_with_the_dict_to_write(run):
+def test_a_key_and_a_number_are_refused_with_the_right_call(run):
     with pytest.raises(UsageError, match=r"run\.log\(\{'loss': 0\.3\}\)"):
         run.log("loss", 0.3)
 
 
-def test_a_key_that_is_an_array_is_told_in_one_line(run):
+def test_a_key_that_is_an_array_is_reported_in_one_line(run):
     with pytest.raises(UsageError, match="of type ndarray") as told:
         run.image(np.zeros((90, 90)), "sample")
     assert len(str(told.value)) < 200
     assert "\n" not in str(told.value)
 
 
-def test_a_dict_that_holds_itself_is_refused(run):
+def test_a_dict_that_contains_itself_is_refused(run):
     values: dict = {"a": 1}
     values["self"] = values
     with pytest.raises(UsageError, match="does one contain itself"):
@@ -205,7 +205,7 @@ def test_a_dict_that_holds_itself_is_refused(run):
 
 
 @pytest.mark.parametrize("key", ["a/b/c", 'it\'s "quoted"', "😀 acc", "new\nline", "k" * 1024, "%s{}", "中文"])
-def test_any_other_key_is_taken(run, journal_of, key):
+def test_any_other_key_is_accepted(run, journal_of, key):
     run.log({key: 1.0})
     run.finish()
     assert journal_of(run).series(key) == {0: 1.0}
@@ -225,7 +225,7 @@ def test_ten_thousand_key_sets_of_one_key(run, journal_of):
     assert len({key for *_, values in journal_of(run).rows for key in values}) == 10_000
 
 
-def test_several_threads_log_without_losing_or_sharing_a_step(run, journal_of):
+def test_several_threads_log_without_losing_or_sharing_steps(run, journal_of):
     def work(name: str) -> None:
         for i in range(500):
             run.log({name: float(i)})
@@ -251,7 +251,7 @@ def test_pending_calls_get_the_step_of_the_next_log_once(run):
     assert steps == [7]
 
 
-def test_a_pending_call_may_wait_for_another_thread_that_logs(run):
+def test_a_pending_call_may_get_its_step_from_another_thread(run):
     run.log({"a": 1.0})
 
     def other(step: int) -> None:
@@ -264,7 +264,7 @@ def test_a_pending_call_may_wait_for_another_thread_that_logs(run):
     run.log({"a": 2.0})
 
 
-def test_log_after_finish_tells_how_to_go_on(run):
+def test_log_after_finish_says_how_to_continue(run):
     run.log({"a": 1})
     run.finish()
     run.finish()
@@ -274,7 +274,7 @@ def test_log_after_finish_tells_how_to_go_on(run):
         run.text("a", "b")
 
 
-def test_what_is_refused_leaves_no_blob(run):
+def test_a_refused_call_leaves_no_blob(run):
     picture = netscope.Image(np.zeros((2, 2)))
     with pytest.raises(UsageError, match="beyond"):
         run.log({"a": picture}, step=2**60)
@@ -284,7 +284,7 @@ def test_what_is_refused_leaves_no_blob(run):
     assert not (run.folder / "blobs").exists()
 
 
-def test_only_bins_that_have_counts_are_written(run, journal_of):
+def test_only_nonempty_bins_are_written(run, journal_of):
     counts = np.zeros((3, 2048), np.uint32)
     counts[0, [508, 1022]] = 3, 4
     run._session.put_bins(("a/b/value", "a/c/value", "a/d/value"), 5, Histograms.of(counts))
@@ -298,20 +298,20 @@ def test_only_bins_that_have_counts_are_written(run, journal_of):
     assert len(frame.body) == 16 + 3 * 2 + 2 * 4
 
 
-def test_a_runs_repr_tells_name_state_and_place(run, tmp_path):
+def test_the_repr_of_a_run_has_name_state_and_folder(run, tmp_path):
     assert repr(run) == f"<netscope run {run.name!r} ({run.id}, running) in {tmp_path}>"
     run.finish()
     assert "finished" in repr(run)
 
 
-def test_the_public_names_are_there():
+def test_the_public_names_exist():
     assert {"init", "open", "Run", "Store", "Image"} <= set(dir(netscope))
     assert netscope.Image is netscope.Image
     with pytest.raises(AttributeError, match="it has: Array"):
         netscope.imgae  # noqa: B018
 
 
-def test_too_many_keys_are_refused_with_the_way_out(run, journal_of):
+def test_too_many_keys_are_refused_with_advice(run, journal_of):
     with pytest.raises(UsageError, match=r"100,001 keys in one call, the limit is 100,000; .*Histogram"):
         run.log({"a": {str(i): i for i in range(100_000)}, "b": 1})
     run.finish()

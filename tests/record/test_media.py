@@ -33,7 +33,7 @@ def picture(data: bytes) -> np.ndarray:
 
 @settings(deadline=None)
 @given(npst.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20), st.sampled_from([1, 2, 3, 4]))))
-def test_pillow_sees_the_pixels_that_were_encoded(pixels):
+def test_pillow_reads_the_encoded_pixels(pixels):
     np.testing.assert_array_equal(picture(png_writer.encode(pixels)).reshape(pixels.shape), pixels)
 
 
@@ -71,7 +71,7 @@ def test_an_image_of_any_kind_shows_its_pixels(run, journal_of, data, shown):
         np.testing.assert_array_equal(seen, shown)
 
 
-def test_a_tensor_of_three_rows_has_its_channels_first_and_an_array_last():
+def test_channels_are_first_in_a_tensor_and_last_in_an_array():
     square = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
     np.testing.assert_array_equal(picture(netscope.Image(square).encoded.data), square)
     np.testing.assert_array_equal(
@@ -97,12 +97,12 @@ def test_floats_are_drawn_between_low_and_high():
         None,
     ],
 )
-def test_what_is_no_image_is_refused_with_what_one_is(data):
+def test_a_value_that_is_not_an_image_is_refused_with_the_accepted_ones(data):
     with pytest.raises(UsageError, match=r"an image must be|not an array of numbers|an array of numbers"):
         netscope.Image(data)
 
 
-def test_the_same_picture_at_every_step_is_kept_once(run, journal_of):
+def test_the_same_image_at_every_step_is_stored_once(run, journal_of):
     for step in range(5):
         run.image("same", RAMP, step)
     run.finish()
@@ -120,7 +120,7 @@ def test_the_same_picture_at_every_step_is_kept_once(run, journal_of):
         np.zeros(800, np.int16),
     ],
 )
-def test_audio_is_a_wave_file_of_its_rate(run, journal_of, samples):
+def test_audio_is_stored_as_a_wave_file_with_its_rate(run, journal_of, samples):
     run.audio("beep", samples, 1, rate=8000)
     run.finish()
     (asset,) = journal_of(run).assets
@@ -137,12 +137,12 @@ def test_audio_is_a_wave_file_of_its_rate(run, journal_of, samples):
 
 
 @pytest.mark.parametrize("bad", [np.zeros((3, 3, 3)), np.zeros(0), np.zeros(5, np.int64), np.zeros((50, 9))])
-def test_what_is_no_sound_is_refused(bad):
+def test_a_value_that_is_not_audio_is_refused(bad):
     with pytest.raises(UsageError, match="audio must be"):
         netscope.Audio(bad)
 
 
-def test_short_text_lies_in_the_journal_and_long_text_beside_it(run, journal_of):
+def test_short_text_is_in_the_journal_and_long_text_beside_it(run, journal_of):
     run.log({"note": "hello", "essay": "long " * 5000})
     run.text("more", "été 😀")
     run.finish()
@@ -153,7 +153,7 @@ def test_short_text_lies_in_the_journal_and_long_text_beside_it(run, journal_of)
     assert (more["text"], more["step"]) == ("été 😀", 1)
 
 
-def test_a_figure_is_drawn_as_it_looks_now(run, journal_of):
+def test_a_figure_is_drawn_immediately(run, journal_of):
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(2, 1))
@@ -185,7 +185,7 @@ def test_a_figure_is_drawn_as_it_looks_now(run, journal_of):
         np.array(3),
     ],
 )
-def test_an_array_is_kept_exactly(run, journal_of, data):
+def test_an_array_is_stored_exactly(run, journal_of, data):
     run.array("w", data)
     run.finish()
     (asset,) = journal_of(run).assets
@@ -206,7 +206,7 @@ def test_a_bfloat16_array_keeps_its_type(run, journal_of):
     assert torch.equal(read, data)
 
 
-def test_what_was_logged_is_not_changed_by_what_happens_to_the_array_later(run, journal_of):
+def test_later_changes_to_an_array_do_not_affect_what_was_logged(run, journal_of):
     data = np.zeros((2, 2))
     run.array("w", data)
     data[:] = 7
@@ -214,7 +214,7 @@ def test_what_was_logged_is_not_changed_by_what_happens_to_the_array_later(run, 
     assert safetensors.decode(blob(run, journal_of(run).assets[0]))[0]["array"].sum() == 0
 
 
-def test_media_between_two_logs_belong_to_the_step_of_the_next(run, journal_of):
+def test_media_between_two_logs_get_the_step_of_the_next(run, journal_of):
     run.log({"a": 1})
     run.text("t", "x")
     run.log({"a": 2})
@@ -260,12 +260,12 @@ def test_a_histogram_is_read_back_with_its_edges(run, journal_of):
         {"values": ["a"]},
     ],
 )
-def test_what_is_no_histogram_is_refused(options):
+def test_a_value_that_is_not_a_histogram_is_refused(options):
     with pytest.raises(UsageError):
         netscope.Histogram(**options)
 
 
-def test_a_wrong_medium_leaves_nothing_behind(run, journal_of):
+def test_invalid_media_leave_nothing_behind(run, journal_of):
     with pytest.raises(UsageError):
         run.log({"a": 1.0, "t": "x" * 10_000, "bad": object()})
     run.finish()
@@ -273,7 +273,7 @@ def test_a_wrong_medium_leaves_nothing_behind(run, journal_of):
     assert not Path(run.folder / "blobs").exists()
 
 
-def test_a_wrong_medium_is_named_by_its_key(run):
+def test_invalid_media_are_named_by_their_key(run):
     with pytest.raises(UsageError, match=r"'sample': an image must be .* got the path 'cat\.png'; open it first"):
         run.image("sample", "cat.png")
     with pytest.raises(UsageError, match=r"'spread': values must be numbers, .* counts=…, edges=…"):
@@ -288,12 +288,12 @@ def test_a_wrong_medium_is_named_by_its_key(run):
         (np.zeros((0, 5)), r"got shape \(0, 5\)"),
     ],
 )
-def test_what_has_no_pixels_is_said_in_its_own_words(run, data, said):
+def test_a_value_without_pixels_has_its_own_message(run, data, said):
     with pytest.raises(UsageError, match=f"'x': .*{said}"):
         run.image("x", data)
 
 
-def test_a_view_that_torch_has_not_computed_yet_is_an_array():
+def test_a_lazy_torch_view_is_an_array():
     mirrored = torch.tensor([1 + 2j]).conj().imag
     assert mirrored.is_neg()
     (stored,) = safetensors.decode(netscope.Array(mirrored).encoded.data)[0].values()

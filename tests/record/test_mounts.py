@@ -27,7 +27,7 @@ MOUNTS = r"""
         ("/over/runs", "lustre", True),
     ],
 )
-def test_the_longest_mount_tells_the_file_system(path, kind, networked):
+def test_the_longest_mount_point_determines_the_file_system(path, kind, networked):
     assert file_system(Path(path), MOUNTS) == kind
     assert is_networked(Path(path), MOUNTS) is networked
 

@@ -52,7 +52,7 @@ def test_a_forked_child_writes_a_journal_of_its_own(run):
     assert forked.event("end")["state"] == "finished"
 
 
-def test_a_forked_child_that_says_nothing_leaves_no_journal(run):
+def test_a_forked_child_that_logs_nothing_leaves_no_journal(run):
     run.log({"a": 1.0})
     assert in_fork(run.finish) == 0
     run.log({"a": 1.0})
@@ -119,7 +119,7 @@ def test_children_of_multiprocessing_write_the_same_run(run, method):
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_a_child_that_fails_says_why(run, method):
+def test_a_child_that_fails_records_the_reason(run, method):
     run.log({"a": 0.0})
     child = multiprocessing.get_context(method).Process(target=fail_after_one, args=(run,))
     child.start()

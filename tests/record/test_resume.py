@@ -79,7 +79,7 @@ def test_a_long_run_of_two_key_sets_is_resumed_after_its_last_step(tmp_path, qui
 
 
 @pytest.mark.parametrize("prepare", INDEXES)
-def test_the_next_step_is_the_one_after_the_last_row_of_the_last_attempt(tmp_path, prepare):
+def test_a_resumed_run_starts_after_the_last_row_of_the_last_attempt(tmp_path, prepare):
     first = Script().log(100, {"a": 1.0, "b": 1.0})
     first.write(tmp_path / "r")
     second = Script(attempt=2, created=0.0)  # a clock that was set back
@@ -88,19 +88,19 @@ def test_the_next_step_is_the_one_after_the_last_row_of_the_last_attempt(tmp_pat
     assert read(tmp_path / "r").step == 81
 
 
-def test_a_run_that_logged_nothing_is_resumed_at_its_first_step(tmp_path):
+def test_a_run_without_rows_is_resumed_at_its_first_step(tmp_path):
     Script().write(tmp_path / "r")
     assert read(tmp_path / "r").step == 0
 
 
-def test_frames_behind_space_that_was_never_written_count_when_their_writer_is_gone(tmp_path):
+def test_frames_after_unwritten_space_count_when_their_writer_has_ended(tmp_path):
     script = Script().log(3, {"a": 1.0})
     path = script.write(tmp_path / "r", ahead=4096)
     path.write_bytes(path.read_bytes() + script.log(8, {"a": 1.0}).frames[-1])
     assert read(tmp_path / "r").step == 9
 
 
-def test_what_was_logged_before_a_kill_is_gone_on_from(tmp_path, quiet):
+def test_a_killed_run_is_resumed_after_its_last_row(tmp_path, quiet):
     code = (
         "import netscope, sys; run = netscope.init(sys.argv[1], name='one', watch_system=False, console=False)\n"
         "for i in range(30_000): run.log({'a': 1.0, 'b': 2.0}, step=i * 2)\n"
@@ -121,7 +121,7 @@ def test_a_run_is_found_by_its_latest_name_among_many(tmp_path, quiet, prepare):
         assert run.id == "r7"
 
 
-def test_resuming_makes_no_index_and_needs_none(tmp_path, quiet):
+def test_resuming_neither_needs_nor_creates_an_index(tmp_path, quiet):
     Script(name="x").log(0, {"a": 1.0}).write(tmp_path / "r")
     netscope.init(resume="x", **quiet).finish()
     assert [one.name for one in tmp_path.iterdir()] == ["r"]

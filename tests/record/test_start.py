@@ -24,20 +24,20 @@ from netscope.store.journal import frames
 from tests.record.reading import read
 
 
-def test_a_run_has_an_id_of_its_moment_and_a_name_to_say(run, journal_of):
+def test_a_run_has_an_id_with_its_time_and_a_pronounceable_name(run, journal_of):
     assert re.fullmatch(r"\d{8}-\d{6}-[a-z0-9]{4}", run.id)
     assert re.fullmatch(r"[a-z]+-[a-z]+", run.name)
     start = journal_of(run).start
     assert (start["run"], start["name"], start["attempt"], start["pid"]) == (run.id, run.name, 1, os.getpid())
 
 
-def test_the_start_time_of_the_process_is_what_the_system_says(run, journal_of):
+def test_the_start_time_of_the_process_is_that_of_the_system(run, journal_of):
     import psutil
 
     assert abs(journal_of(run).start["started"] - psutil.Process().create_time()) < 1.5
 
 
-def test_a_run_begins_without_touching_the_users_randomness(begin):
+def test_starting_a_run_does_not_change_the_users_random_state(begin):
     random.seed(1)
     np.random.seed(1)
     before = random.getstate(), np.random.get_state()[1].tolist()
@@ -45,7 +45,7 @@ def test_a_run_begins_without_touching_the_users_randomness(begin):
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before
 
 
-def test_an_id_that_is_taken_is_drawn_again(begin, monkeypatch, tmp_path):
+def test_a_taken_id_is_drawn_again(begin, monkeypatch, tmp_path):
     ids = iter(["taken", "taken", "free"])
     monkeypatch.setattr(run_names, "new_id", lambda: next(ids))
     assert begin().id == "taken"
@@ -80,7 +80,7 @@ def test_a_configuration_of_any_shape_is_written_as_json(begin, journal_of, conf
     assert journal_of(run).event("config")["config"] == told
 
 
-def test_what_is_set_in_the_configuration_later_is_logged(begin, journal_of):
+def test_later_changes_of_the_configuration_are_logged(begin, journal_of):
     run = begin(config={"lr": 0.1})
     run.config["seed"] = 3
     run.config.update({"a": 1}, b=2)
@@ -93,7 +93,7 @@ def test_what_is_set_in_the_configuration_later_is_logged(begin, journal_of):
     assert dict(run.config) == {"lr": 0.1, "seed": 3, "a": 1, "b": 2}
 
 
-def test_keys_of_the_configuration_are_attributes(begin, journal_of):
+def test_configuration_keys_are_attributes(begin, journal_of):
     run = begin(config={"lr": 0.1, "optimizer": {"name": "sgd", "betas": {"first": 0.9}}})
     run.config.lr = 0.2
     run.config.seed = 3
@@ -105,7 +105,7 @@ def test_keys_of_the_configuration_are_attributes(begin, journal_of):
     assert changes[1:] == [{"lr": 0.2}, {"seed": 3}]
 
 
-def test_an_attribute_that_is_no_key_names_those_that_are(begin):
+def test_an_unknown_attribute_lists_the_known_keys(begin):
     run = begin(config={"lr": 0.1, "optimizer": {"name": "sgd"}})
     with pytest.raises(AttributeError, match="no 'momentum'; it has: lr, optimizer"):
         _ = run.config.momentum
@@ -118,7 +118,7 @@ def test_an_attribute_that_is_no_key_names_those_that_are(begin):
     assert copy.deepcopy(dict(run.config)) == {"lr": 0.1, "optimizer": {"name": "sgd"}}
 
 
-def test_a_run_shows_its_public_names_alone(run):
+def test_dir_of_a_run_has_only_public_names(run):
     public = {name for name in dir(run) if not name.startswith("_")}
     assert public == {
         *(
@@ -139,13 +139,13 @@ def test_a_run_shows_its_public_names_alone(run):
     }
 
 
-def test_a_configuration_that_holds_itself_ends_somewhere(begin):
+def test_a_recursive_configuration_ends_somewhere(begin):
     config: dict = {}
     config["self"] = config
     begin(config=config)
 
 
-def test_a_dataclass_that_holds_itself_ends_somewhere(begin):
+def test_a_recursive_dataclass_ends_somewhere(begin):
     @dataclasses.dataclass
     class Node:
         next: object = None
@@ -155,7 +155,7 @@ def test_a_dataclass_that_holds_itself_ends_somewhere(begin):
     begin(config={"node": node})
 
 
-def test_the_configuration_of_a_run_that_is_over_is_refused(run):
+def test_changing_the_configuration_of_a_finished_run_is_refused(run):
     run.config["lr"] = 0.1
     run.finish()
     with pytest.raises(UsageError, match="is finished; continue it with"):
@@ -191,21 +191,21 @@ def test_a_configuration_that_is_too_large_changes_nothing(run):
         ({"resume": 3}, "name or id"),
     ],
 )
-def test_wrong_arguments_are_refused_before_anything_is_made(tmp_path, options, said):
+def test_wrong_arguments_are_refused_before_anything_is_created(tmp_path, options, said):
     with pytest.raises(UsageError, match=said):
         netscope.init(**{"dir": tmp_path / "runs", **options})
     assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("folder", [3, "", b"runs"])
-def test_a_folder_that_is_no_path_is_refused(folder):
+def test_a_folder_that_is_not_a_path_is_refused(folder):
     with pytest.raises(UsageError, match="path of a folder"):
         netscope.init(dir=folder)
     with pytest.raises(UsageError, match="path of a folder"):
         netscope.open(folder)
 
 
-def test_a_resumed_run_goes_on_as_a_new_attempt(begin):
+def test_a_resumed_run_continues_as_a_new_attempt(begin):
     first = begin(name="one", config={"lr": 0.1})
     for i in range(5):
         first.log({"a": float(i)})
@@ -223,7 +223,7 @@ def test_a_resumed_run_goes_on_as_a_new_attempt(begin):
     assert second.series("a") == {5: 5.0}
 
 
-def test_to_resume_what_another_process_still_writes_is_warned_of_in_the_users_line(tmp_path):
+def test_resuming_a_run_that_another_process_writes_warns_at_the_users_line(tmp_path):
     code = f"import netscope; run = netscope.init({str(tmp_path)!r}, name='one'); print(run.id, flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -236,7 +236,7 @@ def test_to_resume_what_another_process_still_writes_is_warned_of_in_the_users_l
     netscope.init(tmp_path, resume="one", watch_system=False, console=False).finish()  # nobody writes it any more
 
 
-def test_an_unknown_run_names_the_known_ones(begin, tmp_path):
+def test_an_unknown_run_lists_the_known_ones(begin, tmp_path):
     run = begin(name="known")
     with pytest.raises(NotFoundError, match=rf"no run 'other'.*known \({run.id}\)"):
         begin(resume="other")
@@ -252,7 +252,7 @@ def test_a_name_of_two_runs_asks_for_an_id(begin):
         begin(resume="twin")
 
 
-def test_a_run_is_found_by_the_name_a_person_gave_it_later(begin):
+def test_a_run_is_found_by_its_new_name(begin):
     run = begin(name="old")
     run.finish()
     edit = frames.json_frame(frames.EVENT, {"event": "edit", "time": time.time() + 1, "name": "new"})
@@ -263,7 +263,7 @@ def test_a_run_is_found_by_the_name_a_person_gave_it_later(begin):
         begin(resume="old")
 
 
-def test_a_damaged_journal_does_not_keep_others_from_being_resumed(begin):
+def test_a_damaged_journal_does_not_prevent_resuming_others(begin):
     good, bad = begin(name="good"), begin(name="bad")
     good.finish()
     (bad.folder / "1-x-1-0000.journal").write_bytes(b"no journal at all")
@@ -282,7 +282,7 @@ def elsewhere(monkeypatch, tmp_path):
     return tmp_path
 
 
-def test_the_folder_is_runs_or_what_the_environment_says(elsewhere, monkeypatch):
+def test_the_default_folder_is_runs_or_set_by_the_environment(elsewhere, monkeypatch):
     quiet = {"watch_system": False, "console": False}
     first = netscope.init(**quiet)
     monkeypatch.setenv("NETSCOPE_DIR", str(elsewhere / "from-environment"))
@@ -315,7 +315,7 @@ def test_disabled_writes_nothing_starts_nothing_and_still_checks(elsewhere, monk
     assert threading.active_count() == threads
 
 
-def test_a_mode_that_is_none_names_those_there_are(monkeypatch):
+def test_an_unknown_mode_lists_the_known_ones(monkeypatch):
     monkeypatch.setenv("NETSCOPE_MODE", "offline")
     with pytest.raises(UsageError, match='"record" or "disabled", got \'offline\''):
         netscope.init()

@@ -35,7 +35,7 @@ def repository(tmp_path):
     return where
 
 
-def test_the_state_of_the_source_is_told(repository):
+def test_the_state_of_the_git_repository_is_recorded(repository):
     found = environment.git(repository)
     assert len(found["commit"]) == 40
     assert (found["branch"], found["changes"]) == ("trunk", "")
@@ -43,7 +43,7 @@ def test_the_state_of_the_source_is_told(repository):
     assert environment.git(repository)["changes"]
 
 
-def test_where_there_is_no_repository_nothing_is_told(tmp_path, monkeypatch):
+def test_without_a_repository_no_git_state_is_recorded(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert environment.git(tmp_path) == {}
     monkeypatch.setenv("PATH", "")
@@ -56,7 +56,7 @@ netscope.init(sys.argv[1], watch_system=False).finish()
 """
 
 
-def test_an_environment_is_recorded_once_and_tells_no_secret(repository, tmp_path):
+def test_an_environment_is_recorded_once_without_secrets(repository, tmp_path):
     from tests.record.reading import read
 
     (repository / "train.py").write_text(SCRIPT)
@@ -78,7 +78,7 @@ def test_an_environment_is_recorded_once_and_tells_no_secret(repository, tmp_pat
     assert told.directory == os.getcwd()
 
 
-def test_packages_are_those_that_are_installed():
+def test_packages_are_the_installed_ones():
     from importlib.metadata import version
 
     found = environment.packages(sys.path)
@@ -100,11 +100,11 @@ def test_packages_are_those_that_are_installed():
         (["-c", "password='a b'; train()"], ["-c", "password=***"]),
     ],
 )
-def test_only_what_is_secret_is_left_out_of_the_command(arguments, shown):
+def test_only_secrets_are_removed_from_the_command(arguments, shown):
     assert environment.redact(arguments) == shown
 
 
-def test_system_figures_are_rows_of_their_own_kind(tmp_path, monkeypatch, journal_of):
+def test_system_metrics_are_rows_of_their_own_kind(tmp_path, monkeypatch, journal_of):
     monkeypatch.setattr(heartbeat, "BEAT_S", 0.02)
     monkeypatch.setattr(system, "EVERY_S", 0.04)
     run = netscope.init(tmp_path, console=False)
@@ -126,14 +126,14 @@ def test_system_figures_are_rows_of_their_own_kind(tmp_path, monkeypatch, journa
     assert all(value >= 0 for value in last.values())
 
 
-def test_a_run_that_ends_at_once_has_figures(tmp_path, journal_of):
+def test_a_run_that_ends_at_once_has_system_metrics(tmp_path, journal_of):
     run = netscope.init(tmp_path, console=False)
     run.finish()
     (row,) = [row for row in journal_of(run).rows if row[0] == "system"]
     assert {"cpu/percent", "memory/percent", "process/memory_mb"} <= row[3].keys()
 
 
-def test_the_figures_of_ranks_are_told_apart(tmp_path, monkeypatch):
+def test_the_system_metrics_of_ranks_are_separate(tmp_path, monkeypatch):
     from netscope.store.journal import host
 
     monkeypatch.setattr(heartbeat, "BEAT_S", 0.02)
@@ -155,7 +155,7 @@ def test_the_figures_of_ranks_are_told_apart(tmp_path, monkeypatch):
     assert {key.partition("@")[2] for key in machines} == {name}
 
 
-def test_the_figures_of_a_resumed_run_go_on(tmp_path, monkeypatch):
+def test_the_system_metrics_of_a_resumed_run_continue(tmp_path, monkeypatch):
     monkeypatch.setattr(heartbeat, "BEAT_S", 0.02)
     monkeypatch.setattr(system, "EVERY_S", 0.0)
 
@@ -210,7 +210,7 @@ class Nvml:
         return 250_000
 
 
-def test_gpus_tell_what_they_can(monkeypatch):
+def test_gpus_report_what_they_support(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", Nvml())
     monkeypatch.setattr(gpus, "DEVICES", [Path(os.devnull)])
     found = gpus.Gpus()
@@ -222,7 +222,7 @@ def test_gpus_tell_what_they_can(monkeypatch):
     }  # fmt: skip
 
 
-def test_a_machine_without_gpus_tells_of_none(monkeypatch):
+def test_a_machine_without_gpus_reports_none(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", None)
     monkeypatch.setattr(gpus, "DEVICES", [Path(os.devnull)])
     assert gpus.Gpus().sample() == {}

@@ -47,7 +47,7 @@ def table(rows: Any, columns: Any = None) -> dict[str, list[Any]]:
     ],
     ids=range(6),
 )
-def test_a_table_of_any_shape_is_kept_as_columns(run, journal_of, rows, columns):
+def test_a_table_of_any_form_is_stored_as_columns(run, journal_of, rows, columns):
     run.table("t", rows, columns=columns)
     run.finish()
     (asset,) = journal_of(run).assets
@@ -91,7 +91,7 @@ def test_a_data_frame_is_a_table(run, journal_of):
         ([[1, 2]], "ab", "columns must be a list"),
     ],
 )
-def test_what_is_no_table_is_refused(rows, columns, said):
+def test_a_value_that_is_not_a_table_is_refused(rows, columns, said):
     with pytest.raises(UsageError, match=said):
         netscope.Table(rows, columns)
 
@@ -125,11 +125,11 @@ class Row:
     ],
     ids=range(12),
 )
-def test_rows_of_every_usual_shape_are_the_same_table(rows):
+def test_rows_of_every_usual_form_give_the_same_table(rows):
     assert table(rows) == {"a": [1, 2], "b": ["x", "y"]}
 
 
-def test_frames_of_polars_are_tables(begin):
+def test_polars_data_frames_are_tables(begin):
     import polars
 
     frame = polars.DataFrame({"a": [1, 2], "b": ["x", None]})
@@ -147,7 +147,7 @@ def test_a_dict_without_lists_is_one_row():
     }
 
 
-def test_columns_choose_and_order_what_has_names():
+def test_columns_select_and_order_named_values():
     assert table({"a": [1], "b": [2]}, ["b"]) == {"b": [2]}
     assert list(table(pd.DataFrame({"a": [1], "b": [2]}), ["b", "a"])) == ["b", "a"]
 
@@ -178,7 +178,7 @@ def test_columns_choose_and_order_what_has_names():
     ],
     ids=range(11),
 )
-def test_the_index_of_a_frame_is_kept(frame, columns):
+def test_the_index_of_a_data_frame_is_kept(frame, columns):
     assert table(frame) == columns
 
 
@@ -214,15 +214,15 @@ class Colour(str, enum.Enum):  # noqa: UP042  # what older code has; its str() i
     ],
     ids=lambda value: repr(value).partition(" at 0x")[0],  # the same in every worker
 )
-def test_a_cell_is_kept_as_it_is_or_as_its_text(value, cell):
+def test_a_cell_is_stored_as_it_is_or_as_its_text(value, cell):
     assert table([[value]]) == {"0": [cell]}
 
 
-def test_a_half_character_in_a_name_is_replaced():
+def test_a_lone_surrogate_in_a_name_is_replaced():
     assert table([[1]], ["\udc80"]) == {"�": [1]}
 
 
-def test_pictures_sounds_arrays_and_figures_in_cells_are_read_back(begin):
+def test_images_audio_arrays_and_figures_in_cells_are_read_back(begin):
     from matplotlib.figure import Figure
 
     run = begin(name="cells")
@@ -267,7 +267,7 @@ def test_a_crafted_cell_is_damage(begin, cell):
         _ = stored.value
 
 
-def test_a_list_of_frames_is_a_list_of_tables(begin):
+def test_a_list_of_data_frames_is_a_list_of_tables(begin):
     run = begin(name="list")
     run.table("t", [pd.DataFrame({"a": [i]}) for i in range(3)], step=0)
     run.log({"u": [pd.DataFrame({"a": [i]}) for i in range(3)]}, step=0)

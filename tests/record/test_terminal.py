@@ -60,7 +60,7 @@ def by_pyte(text: str) -> list[str]:
 @given(st.lists(st.sampled_from(MOVES + ERASES + LETTERS), max_size=40))
 @example(["a", "\n", "\x1b[A", "bc", "\x1b[J"])
 @example(["\x1b[31m", " "])
-def test_rows_are_those_of_an_emulator(parts):
+def test_rows_equal_those_of_an_emulator(parts):
     text = "".join(parts)
     rows = shown(text)
     assert rows + [""] * (terminal.ROWS - len(rows)) == by_pyte(text)
@@ -70,14 +70,14 @@ def test_rows_are_those_of_an_emulator(parts):
     ("text", "row"),
     [("\x1b[31mred  \x1b[0m", "\x1b[31mred\x1b[0m"), ("\x1b[41m  \x1b[0m ", "\x1b[41m  \x1b[0m")],
 )
-def test_blanks_at_the_end_are_kept_where_they_are_seen(text, row):
+def test_trailing_blanks_are_kept_if_they_are_visible(text, row):
     one = Terminal()
     one.feed(text)
     assert one.rows[0].text == row
 
 
 @given(st.lists(st.sampled_from(MOVES + ERASES + LETTERS + ["中", "e\u0301"]), max_size=30), st.integers(1, 5))
-def test_how_the_text_is_cut_changes_nothing(parts, size):
+def test_splitting_the_text_does_not_matter(parts, size):
     text = "".join(parts)
     pieces = Terminal()
     for at in range(0, len(text), size):
@@ -106,13 +106,13 @@ def test_how_the_text_is_cut_changes_nothing(parts, size):
         ("\x1b[999999999Aup\x1b[99999Cright", ["up" + " " * 198 + "right"]),
     ],
 )
-def test_what_is_shown(text, rows):
+def test_examples_of_terminal_output(text, rows):
     one = Terminal()
     one.feed(text)
     assert [row.text for row in one.rows] == rows
 
 
-def test_rows_that_go_out_at_the_top_stay_as_they_are():
+def test_rows_that_scroll_out_at_the_top_stay_unchanged():
     one = Terminal()
     one.feed("".join(f"{i}\n" for i in range(120)) + "\x1b[200Aup")
     assert [row.text for row in one.scrolled_out] == [str(i) for i in range(71)]
@@ -120,7 +120,7 @@ def test_rows_that_go_out_at_the_top_stay_as_they_are():
     assert len(one.rows) == terminal.ROWS
 
 
-def test_codes_that_change_a_look_add_up():
+def test_style_codes_accumulate():
     assert changed_style("1;31", "0;4") == "4"
     assert changed_style("31", "") == ""
     assert changed_style("31", "41;1") == "41;1;31"

@@ -40,7 +40,7 @@ def test_tags_and_notes_of_init_and_of_later(begin, tmp_path):
     assert (found.tags, found.notes) == (["a", "b", "c"], "first try\nlr halved")
 
 
-def test_what_is_told_twice_is_written_once(run, journal_of):
+def test_repeated_calls_are_written_once(run, journal_of):
     for _ in range(3):
         run.tag("a")
         run.note("the same")
@@ -50,7 +50,7 @@ def test_what_is_told_twice_is_written_once(run, journal_of):
     ]
 
 
-def test_what_a_person_removed_stays_removed(begin, edit, tmp_path):
+def test_a_removed_tag_stays_removed(begin, edit, tmp_path):
     run = begin(tags=["a"], notes="of the run")
     run.tag("b")
     edit(tags=["a", "mine"], notes="of a person")
@@ -61,7 +61,7 @@ def test_what_a_person_removed_stays_removed(begin, edit, tmp_path):
     assert (found.tags, found.notes) == (["a", "mine"], "of a person")
 
 
-def test_what_is_told_after_an_edit_is_added_to_it(begin, edit, tmp_path):
+def test_notes_after_an_edit_are_appended(begin, edit, tmp_path):
     run = begin(tags=["a"], notes="of the run")
     edit(remove_tags=["a"], notes="of a person")
     run.tag("late")
@@ -70,7 +70,7 @@ def test_what_is_told_after_an_edit_is_added_to_it(begin, edit, tmp_path):
     assert (found.tags, found.notes) == (["late"], "of a person\nof later")
 
 
-def test_tags_that_the_server_has_not_read_yet_survive_an_edit(begin, tmp_path):
+def test_unread_tags_survive_an_edit(begin, tmp_path):
     run = begin(tags=["a"])
     with netscope.open(tmp_path) as store:
         (found,) = store.runs()
@@ -95,13 +95,13 @@ def test_ranks_and_forks_add_each_tag_once(begin, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("tag", [3, "", " ", ["a"], None, "\ud800"])
-def test_a_tag_is_a_text(run, tag):
+def test_a_tag_is_a_string(run, tag):
     with pytest.raises(UsageError, match="tag"):
         run.tag("good", tag)
 
 
 @pytest.mark.parametrize("note", [3, "", None, ["a"], "x" * 1_000_001])
-def test_a_note_is_a_text(run, note):
+def test_a_note_is_a_string(run, note):
     with pytest.raises(UsageError, match="note"):
         run.note(note)
 
@@ -128,7 +128,7 @@ def test_the_time_left_follows_the_pace_of_the_steps(run, tmp_path, monkeypatch)
     assert stored(tmp_path).progress.seconds_left is None
 
 
-def test_the_time_left_follows_the_pace_of_what_is_told(run, tmp_path, monkeypatch):
+def test_the_time_left_follows_the_pace_of_reported_progress(run, tmp_path, monkeypatch):
     now = time.time()
     seconds = iter(range(100))
     monkeypatch.setattr("netscope.record.progress._now", lambda: now + 3 * next(seconds))
@@ -138,7 +138,7 @@ def test_the_time_left_follows_the_pace_of_what_is_told(run, tmp_path, monkeypat
     assert stored(tmp_path).progress.seconds_left == pytest.approx(48.0, abs=0.1)
 
 
-def test_steps_that_begin_at_one_are_as_many_as_they_say(run, tmp_path):
+def test_steps_that_start_at_one_are_counted_correctly(run, tmp_path):
     run.progress(total=20, unit="epochs")
     for epoch in range(1, 20):
         run.log({"loss": 1.0}, step=epoch)
@@ -146,7 +146,7 @@ def test_steps_that_begin_at_one_are_as_many_as_they_say(run, tmp_path):
     assert (progress.done, progress.unit) == (19, "epochs")
 
 
-def test_progress_that_is_told_counts_instead_of_the_steps(run, tmp_path):
+def test_reported_progress_counts_instead_of_the_steps(run, tmp_path):
     run.progress(0, total=20, unit="epochs")
     run.log({"loss": 1.0}, step=1000)
     run.progress(np.float32(1.5))
@@ -155,7 +155,7 @@ def test_progress_that_is_told_counts_instead_of_the_steps(run, tmp_path):
     assert (progress.done, progress.total, progress.unit, progress.seconds_left) == (1.5, 20, "epochs", None)
 
 
-def test_a_run_without_a_total_has_no_progress_and_no_rules(run, tmp_path):
+def test_a_run_without_calls_has_no_progress_and_no_rules(run, tmp_path):
     run.log({"loss": 1.0}, step=7)
     found = stored(tmp_path)
     assert (found.progress, found.rules, found.step) == (None, {}, 7)
@@ -170,7 +170,7 @@ def test_progress_is_written_about_once_a_second_and_at_the_end(run, journal_of,
     assert stored(tmp_path).progress.done == 999
 
 
-def test_a_resumed_run_keeps_its_total_and_goes_on_from_its_own_steps(begin, tmp_path):
+def test_a_resumed_run_keeps_its_total_and_continues_from_its_own_steps(begin, tmp_path):
     first = begin()
     first.progress(total=100)
     for _ in range(50):
@@ -183,7 +183,7 @@ def test_a_resumed_run_keeps_its_total_and_goes_on_from_its_own_steps(begin, tmp
     assert (progress.done, progress.total) == (31, 100)
 
 
-def test_progress_of_ranks_is_that_of_the_first(begin, tmp_path, monkeypatch):
+def test_the_progress_of_ranks_is_that_of_the_first(begin, tmp_path, monkeypatch):
     for rank, n in (0, 5), (1, 3):
         monkeypatch.setenv("RANK", str(rank))
         run = begin(join="all")
@@ -193,7 +193,7 @@ def test_progress_of_ranks_is_that_of_the_first(begin, tmp_path, monkeypatch):
     assert stored(tmp_path).progress.done == 5
 
 
-def test_a_forked_child_does_not_write_what_its_parent_told(run, journal_of):
+def test_a_forked_child_does_not_repeat_its_parents_calls(run, journal_of):
     run.progress(1, total=9)
     run.progress(2)  # is not written yet
 
@@ -221,7 +221,7 @@ def test_a_forked_child_does_not_write_what_its_parent_told(run, journal_of):
         ({"total": 3, "unit": 3}, "unit must be a string"),
     ],
 )
-def test_progress_that_means_nothing_is_refused(run, told, message):
+def test_meaningless_progress_is_refused(run, told, message):
     with pytest.raises(UsageError, match=message):
         run.progress(**told)
 
@@ -270,13 +270,13 @@ def test_rules_of_ranks_and_forks_are_those_of_the_run(begin, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("rule", ["best", None, [1, 2], {"a": 1}, 1j])
-def test_a_rule_is_a_word_or_a_number(run, rule):
+def test_a_rule_is_a_known_word_or_a_number(run, rule):
     with pytest.raises(UsageError, match="acc"):
         run.summary["val/acc"] = rule
     assert not run.summary
 
 
-def test_a_summary_that_was_not_set_says_where_values_are_read(run):
+def test_reading_an_unset_summary_says_where_values_are(run):
     run.log({"loss": 1.0})
     with pytest.raises(KeyError, match=r"netscope\.open"):
         run.summary["loss"]
@@ -291,7 +291,7 @@ def test_a_summary_that_was_not_set_says_where_values_are_read(run):
         lambda run: run.summary.update({"late": "max"}),
     ],
 )
-def test_nothing_is_told_after_the_end(run, tell):
+def test_after_the_end_calls_are_refused(run, tell):
     run.finish()
     with pytest.raises(UsageError, match="is finished"):
         tell(run)
@@ -307,7 +307,7 @@ def test_the_run_of_this_process(begin):
     assert netscope.run() is None
 
 
-def test_a_run_that_nobody_holds_is_still_the_run_of_this_process(tmp_path):
+def test_an_unreferenced_run_is_still_the_run_of_this_process(tmp_path):
     netscope.init(tmp_path, watch_system=False, console=False)
     netscope.run().log({"loss": 1.0})
     netscope.run().finish()

@@ -9,14 +9,14 @@ import pytest
 from netscope.show.cache import Cache
 
 
-def test_what_was_made_is_not_made_again():
+def test_cached_values_are_not_computed_again():
     cache, made = Cache(1000), []
     for _ in range(3):
         assert cache.make("k", lambda: made.append(1) or b"reply") == b"reply"
     assert len(made) == 1
 
 
-def test_the_longest_unused_goes_when_it_is_full():
+def test_a_full_cache_drops_the_least_recently_used():
     cache = Cache(100)
     for key in "abcd":
         cache.make(key, lambda: bytes(25))
@@ -34,7 +34,7 @@ def test_one_giant_reply_does_not_empty_the_cache():
     assert cache.get("giant") is None
 
 
-def test_many_who_ask_at_once_wait_for_one():
+def test_concurrent_callers_share_one_computation():
     cache, go, made, got = Cache(1000), threading.Event(), [], []
 
     def make() -> bytes:
@@ -51,7 +51,7 @@ def test_many_who_ask_at_once_wait_for_one():
     assert (len(made), got) == (1, [b"reply"] * 8)
 
 
-def test_a_failure_is_told_and_not_kept():
+def test_a_failure_is_raised_but_not_cached():
     cache = Cache(1000)
     with pytest.raises(ValueError, match="no"):
         cache.make("k", lambda: (_ for _ in ()).throw(ValueError("no")))

@@ -46,7 +46,7 @@ def test_training_and_validation_of_a_metric_share_a_card_and_losses_come_first(
     assert reasons(reply)["curves:loss"]["code"] == "improving"
 
 
-def test_the_main_metrics_tell_last_and_best(write, told):
+def test_the_main_metrics_have_last_and_best(write, told):
     write("a").curve("val/acc", [0.1, 0.9, 0.8]).end()
     [metric] = told()["metrics"]
     assert metric == {
@@ -92,7 +92,7 @@ def test_validation_that_gets_worse_while_training_improves_overfits(write, told
 
 
 @pytest.mark.parametrize(("epochs", "expected"), [(True, ("epochs", 12)), (False, ("values", 6))])
-def test_a_running_validation_without_a_better_value_is_told_in_epochs_if_there_are_any(epochs, expected, write, told):
+def test_a_stalled_validation_is_reported_in_epochs_if_there_are_any(epochs, expected, write, told):
     run = write("a")
     for i, value in enumerate([3, 2, 1, 1.1, 1.2, 1.1, 1.2, 1.1, 1.2]):
         run.log({"val/loss": value, **({"epoch": 2 * i} if epochs else {})}, i * 100)
@@ -105,7 +105,7 @@ def test_a_running_validation_without_a_better_value_is_told_in_epochs_if_there_
     )
 
 
-def test_series_without_a_goal_have_cards_where_there_are_few_others(write, told):
+def test_series_without_a_direction_have_cards_if_there_are_few_others(write, told):
     write("a").curve("loss", FALLING).curve("weight", FALLING).curve("lr", FALLING).end()
     assert [card["id"] for card in told()["cards"] if card["kind"] == "curves"] == ["curves:loss", "curves:weight"]
 
@@ -134,7 +134,7 @@ def layer_reasons(reply: dict) -> tuple[dict, dict]:
     return found["gradients"], found["layers"]
 
 
-def test_layers_that_are_well_are_told_to_be(write, told):
+def test_healthy_layers_are_reported_as_such(write, told):
     watched(write, 12)
     reply = told()
     gradients, layers = layer_reasons(reply)
@@ -209,7 +209,7 @@ def test_a_layer_that_no_optimiser_updates_is_frozen_from_the_start(write, told)
         ),
     ],
 )
-def test_gradients_that_break_explode_or_vanish_are_told(first, code, write, told):
+def test_broken_exploding_and_vanishing_gradients_are_reported(first, code, write, told):
     watched(write, 30, fc1=first)
     assert layer_reasons(told())[0].items() >= code.items()
 
@@ -253,7 +253,7 @@ def test_a_table_of_labels_and_predictions_becomes_a_confusion_matrix(write, tol
     assert (reason["n"], reason["total"]) == (3, 6)
 
 
-def test_a_table_of_counts_is_a_confusion_matrix_and_other_tables_are_none(write, told):
+def test_a_table_of_counts_is_a_confusion_matrix_but_other_tables_are_not(write, told):
     run = write("a")
     counts = {"digit": ["0", "1"], "predicted 0": [5, 0], "predicted 1": [0, 6]}
     log(run, "val/confusion", "table", 7, table(counts), "json")
@@ -296,7 +296,7 @@ def test_a_run_that_has_slowed_down_says_so(write, told):
         ({"max_steps": "many"}, None, None),
     ],
 )
-def test_progress_is_told_by_the_configuration_where_that_is_clear(config, epochs, expected, write, told):
+def test_progress_comes_from_an_unambiguous_configuration(config, epochs, expected, write, told):
     run = write("a").event(event="config", config=config)
     for step in range(N):
         run.log({"loss": FALLING[step], **({"epoch": step // epochs} if epochs else {})}, step)
@@ -304,7 +304,7 @@ def test_progress_is_told_by_the_configuration_where_that_is_clear(config, epoch
     assert (progress and (progress["done"], progress["total"], progress["unit"])) == expected
 
 
-def test_what_the_run_says_of_its_progress_goes_before_the_configuration(write, told):
+def test_progress_reported_by_the_run_has_priority_over_the_configuration(write, told):
     run = write("a").event(event="config", config={"max_steps": 1000}).curve("loss", FALLING)
     run.event(event="progress", done=3, total=4, unit="folds")
     assert (told()["progress"]["done"], told()["progress"]["unit"]) == (3, "folds")

@@ -41,7 +41,7 @@ def test_runs_are_listed_with_a_filter_a_sort_and_a_key(folder, write, capsys):
     assert [row.split()[-1] for row in rows] == ["2", "1"]
 
 
-def test_keys_are_parted_by_commas_and_those_that_no_run_has_are_said(folder, write, capsys):
+def test_keys_are_separated_by_commas_and_unknown_ones_reported(folder, write, capsys):
     write("a").curve("loss", [1.0]).curve("p(a,b)", [2.0]).curve("acc", [0.5]).end()
     status, out, err = run(capsys, "runs", str(folder), "--keys", "loss,lost", "--keys", "p(a,b)")
     assert (status, out.splitlines()[0].split()[-3:]) == (0, ["loss", "lost", "p(a,b)"])
@@ -73,7 +73,7 @@ def test_a_run_that_diverged_shows_so_in_the_list(folder, write, capsys):
     assert out.splitlines()[1].split()[-1] == "nan"
 
 
-def test_a_run_of_a_newer_version_is_told_apart(folder, write, capsys):
+def test_a_run_of_a_newer_version_is_marked(folder, write, capsys):
     path = write("a").end().path
     path.write_bytes(path.read_bytes()[:8] + b"\x02\x00" + path.read_bytes()[10:])
     write("b").end()
@@ -97,7 +97,7 @@ def test_a_run_is_listed_with_how_long_it_took(folder, write, capsys):
     assert unknown.split() == ["b", "b", "unreadable"]
 
 
-def test_what_a_run_is_called_does_nothing_to_the_terminal(folder, write, capsys):
+def test_the_name_of_a_run_cannot_affect_the_terminal(folder, write, capsys):
     write("a\x1b[31m").end()
     write("b", name="two\nlines " + "x" * 10_000).end()
     write("c", name="学习").event(event="edit", tags=["t"], time=1.0).end()
@@ -119,7 +119,7 @@ def test_every_point_is_exported(folder, write, capsys):
     assert [float(row["value"]) for row in rows] == [0.1 * i for i in range(5000)]
 
 
-def test_the_suffix_of_a_file_says_what_is_exported(folder, write, capsys, tmp_path):
+def test_the_suffix_of_the_file_sets_the_format(folder, write, capsys, tmp_path):
     write("a").curve("loss", [1.0, 0.5, float("nan")]).curve("acc", [0.25]).end()
     comma, parquet = tmp_path / "out.csv", tmp_path / "out.PARQUET"
     for place in (comma, parquet, parquet):  # over one that is there
@@ -137,20 +137,20 @@ def test_the_suffix_of_a_file_says_what_is_exported(folder, write, capsys, tmp_p
 
 
 @pytest.mark.parametrize("key", ["", ","])
-def test_no_key_is_not_every_key(folder, write, capsys, key):
+def test_an_unknown_key_does_not_export_everything(folder, write, capsys, key):
     write("a").curve("loss", [1.0]).end()
     status, out, err = run(capsys, "export", str(folder), "a", "--key", key)
     assert (status, out) == (2, "")
     assert "has no key ''" in err
 
 
-def test_several_keys_are_exported_in_the_order_asked(folder, write, capsys):
+def test_several_keys_are_exported_in_the_requested_order(folder, write, capsys):
     write("a").curve("loss", [1.0]).curve("acc", [0.25]).end()
     _, out, _ = run(capsys, "export", str(folder), "a", "--key", "loss", "--key", "acc")
     assert [row["key"] for row in csv.DictReader(io.StringIO(out))] == ["loss", "acc"]
 
 
-def test_a_run_may_be_named_by_its_name(folder, write, capsys):
+def test_a_run_may_be_given_by_its_name(folder, write, capsys):
     write("a").curve("loss", [1]).end()
     assert run(capsys, "export", str(folder), "name of a")[0] == 0
 
@@ -176,7 +176,7 @@ def test_a_run_may_be_named_by_its_name(folder, write, capsys):
         (["export", "{folder}/a", "a"], "folder of a single run"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_done_is_one_line_on_stderr_and_status_2(folder, write, capsys, arguments, word):
+def test_an_error_is_one_line_on_stderr_and_status_2(folder, write, capsys, arguments, word):
     write("a").curve("loss", [1.0]).end()
     status, out, err = run(capsys, *(argument.format(folder=folder) for argument in arguments))
     assert (status, out) == (2, "")
@@ -185,7 +185,7 @@ def test_what_cannot_be_done_is_one_line_on_stderr_and_status_2(folder, write, c
     assert word in err
 
 
-def test_the_version_is_told(capsys):
+def test_the_version_is_printed(capsys):
     assert run(capsys, "--version")[1].strip() == netscope.__version__
 
 
@@ -194,14 +194,14 @@ def test_help_names_every_command(capsys):
     assert all(command in out for command in ("show", "runs", "export", "demo"))
 
 
-def test_help_says_of_every_command_what_it_does(capsys):
+def test_help_describes_every_command(capsys):
     _, out, _ = run(capsys, "--help")
     commands = [line for line in out.splitlines() if line.startswith("│ ") and "--" not in line]
     assert len(commands) == 8
     assert all(len(line.strip("│ ").split()) > 3 for line in commands)
 
 
-def test_a_closed_pipe_is_no_failure(folder, write):
+def test_a_closed_pipe_is_not_an_error(folder, write):
     write("a").curve("loss", range(20_000)).end()
     command = f"{sys.executable} -m netscope.cli export {folder} a | head -n 1"
     done = subprocess.run(
@@ -216,7 +216,7 @@ def test_a_closed_pipe_is_no_failure(folder, write):
     [({}, "linux", False), ({"DISPLAY": ":0"}, "linux", True), ({"WAYLAND_DISPLAY": "w"}, "linux", True),
      ({"DISPLAY": ":0", "CI": "1"}, "linux", False), ({}, "darwin", True), ({"CI": "true"}, "darwin", False)],
 )  # fmt: skip
-def test_a_browser_is_opened_only_where_somebody_sees_it(monkeypatch, environment, platform, is_shown):
+def test_a_browser_is_opened_only_on_a_screen(monkeypatch, environment, platform, is_shown):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "CI"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -226,7 +226,7 @@ def test_a_browser_is_opened_only_where_somebody_sees_it(monkeypatch, environmen
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_a_terminal_that_lacks_letters_shows_others_in_their_place(folder, write, encoding):
+def test_letters_that_the_terminal_lacks_are_replaced(folder, write, encoding):
     write("a", name="größe-🎉").curve("précision", [1.0]).end()
     command = [sys.executable, "-m", "netscope.cli", "runs", str(folder), "--keys", "précision"]
     done = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding})
@@ -248,14 +248,14 @@ def test_data_is_utf_8_whatever_the_terminal(folder, write):
 
 
 @pytest.mark.parametrize("command", ["runs", "show", "export"])
-def test_an_address_in_place_of_a_folder_is_refused_with_the_way_out(capsys, command):
+def test_an_address_in_place_of_a_folder_is_refused_with_advice(capsys, command):
     arguments = [command, "s3://bucket/runs", *(["a"] if command == "export" else [])]
     status, out, err = run(capsys, *arguments)
     assert (status, out) == (2, "")
     assert "got the address 's3://bucket/runs'; mount it as a folder, or log to a local folder and copy it" in err
 
 
-def test_what_a_run_printed_is_shown_in_plain_text_or_with_colours(tmp_path, capsys):
+def test_the_console_of_a_run_is_shown_plain_or_with_colours(tmp_path, capsys):
     first, second = Script(rank=0), Script(rank=1)
     first.print("\x1b[32mgood\x1b[0m\n\x1b]0;title\x07bad\n", time=1.0).print("late\n", stream=2, time=9.0)
     second.print("between\n", time=5.0)

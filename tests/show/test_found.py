@@ -40,7 +40,7 @@ def begin(tmp_path, monkeypatch):
         run.finish()
 
 
-def test_init_says_what_it_records_and_how_to_see_it(begin, capsys):
+def test_init_prints_the_run_and_how_to_see_it(begin, capsys):
     run = begin(name="calm-heron")
     out, err = capsys.readouterr()
     assert (out, err) == (
@@ -49,7 +49,7 @@ def test_init_says_what_it_records_and_how_to_see_it(begin, capsys):
     )
 
 
-def test_init_says_the_address_of_a_server_that_runs(begin, capsys, tmp_path):
+def test_init_prints_the_address_of_a_running_server(begin, capsys, tmp_path):
     (tmp_path / "runs").mkdir()
     with serve_in_thread(tmp_path / "runs") as serving:
         run = begin()
@@ -58,7 +58,7 @@ def test_init_says_the_address_of_a_server_that_runs(begin, capsys, tmp_path):
     assert "to see it: netscope show runs\n" in capsys.readouterr().err
 
 
-def test_a_resumed_run_says_one_line(begin, capsys):
+def test_a_resumed_run_prints_one_line(begin, capsys):
     first = begin(name="long")
     first.log({"loss": 1.0}, step=41)
     first.finish()
@@ -69,20 +69,20 @@ def test_a_resumed_run_says_one_line(begin, capsys):
 
 
 @pytest.mark.parametrize("options", [{"quiet": True}, {"join": "all", "rank": "1"}])
-def test_quiet_runs_and_ranks_say_nothing(begin, capsys, monkeypatch, options):
+def test_quiet_runs_and_ranks_print_nothing(begin, capsys, monkeypatch, options):
     if rank := options.pop("rank", None):
         monkeypatch.setenv("RANK", rank)
     begin(**options)
     assert capsys.readouterr().err == ""
 
 
-def test_of_workers_that_join_the_first_says_it(begin, capsys):
+def test_only_the_first_joining_worker_prints(begin, capsys):
     begin(join="all")
     begin(join="all")
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_a_disabled_run_says_nothing(begin, capsys, monkeypatch):
+def test_a_disabled_run_prints_nothing(begin, capsys, monkeypatch):
     monkeypatch.setenv("NETSCOPE_MODE", "disabled")
     begin()
     assert capsys.readouterr().err == ""
@@ -93,20 +93,20 @@ def init_in_child(folder):
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_workers_say_nothing(capfd, method, tmp_path):
+def test_workers_print_nothing(capfd, method, tmp_path):
     child = multiprocessing.get_context(method).Process(target=init_in_child, args=(tmp_path,))
     child.start()
     child.join()
     assert (child.exitcode, capfd.readouterr().err) == (0, "")
 
 
-def test_a_forked_child_says_nothing(begin, capfd):
+def test_a_forked_child_prints_nothing(begin, capfd):
     begin(quiet=True)
     assert in_fork(begin) == 0
     assert capfd.readouterr().err == ""
 
 
-def test_the_line_is_in_no_console(begin, capsys):
+def test_the_line_is_not_recorded_in_the_console(begin, capsys):
     first = begin(console=True, quiet=True)
     second = begin(console=True)
     sys.stderr.write("printed\n")
@@ -118,7 +118,7 @@ def test_the_line_is_in_no_console(begin, capsys):
         assert journal.console == [(2, "printed\n")]
 
 
-def test_a_stderr_that_cannot_be_written_stops_nothing(begin, monkeypatch):
+def test_an_unwritable_stderr_is_harmless(begin, monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     begin().log({"loss": 1.0})
 
@@ -137,7 +137,7 @@ def shown(*arguments, **options):
             process.kill()
 
 
-def test_the_file_of_a_server_goes_with_it(tmp_path):
+def test_a_servers_file_is_removed_when_it_stops(tmp_path):
     with shown(tmp_path) as process:
         found = servers.running(tmp_path)
         assert (found.pid, found.url[:17]) == (process.pid, "http://127.0.0.1:")
@@ -161,20 +161,20 @@ OTHERS = [{"host": "elsewhere"}, {"boot": "before"}, {"pid_ns": 1}, {"ticks": 1,
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_a_server_whose_process_is_not_this_one_is_not_found(tmp_path, other):
+def test_a_server_whose_pid_was_reused_is_not_found(tmp_path, other):
     server = Server(**{"url": "http://127.0.0.1:1/", "pid": os.getpid(), "started": time.time(), **other})
     with servers.announced(tmp_path, server):
         assert servers.running(tmp_path) is None
 
 
 @pytest.mark.parametrize("said", [b"", b"{", b"[]", b'{"url": 3}', b"\xff" * 20_000])
-def test_a_file_that_says_nothing_is_passed_over(tmp_path, said):
+def test_an_invalid_server_file_is_ignored(tmp_path, said):
     (tmp_path / ".netscope").mkdir()
     (tmp_path / ".netscope/server-1-aaaa.json").write_bytes(said)
     assert servers.running(tmp_path) is None
 
 
-def test_ids_of_several_folders_are_in_the_address(begin, capsys, tmp_path):
+def test_the_address_has_ids_of_several_folders(begin, capsys, tmp_path):
     for name in "runs", "others":
         (tmp_path / name).mkdir()
     with shown("runs", "others", cwd=tmp_path):
@@ -182,7 +182,7 @@ def test_ids_of_several_folders_are_in_the_address(begin, capsys, tmp_path):
     assert f"overview?run=runs%3A{run.id}" in capsys.readouterr().err
 
 
-def test_a_server_of_this_machine_alone_has_no_other_addresses():
+def test_a_local_server_has_no_other_addresses():
     with bind("127.0.0.1", 0) as listening:
         assert addresses(listening) == []
 
@@ -196,7 +196,7 @@ def test_the_addresses_for_other_machines_can_be_reached(host):
                 pass
 
 
-def test_show_warns_of_who_can_reach_it(tmp_path, capsys):
+def test_show_warns_about_who_can_reach_it(tmp_path, capsys):
     tell_of_others("0.0.0.0", ["http://192.0.2.7:6060/", "http://[2001:db8::7]:6060/"])
     out, err = capsys.readouterr()
     assert out == "from other machines: http://192.0.2.7:6060/  http://[2001:db8::7]:6060/\n"

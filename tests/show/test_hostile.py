@@ -19,7 +19,7 @@ AS_JSON = {"Content-Type": "application/json"}
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:6060", "localhost.evil.example", "127.0.0.1.nip.io", "", "a@b", "10.0.0.1"]
 )
-def test_a_name_that_is_not_the_servers_is_refused(write, show, host):
+def test_an_unknown_host_name_is_refused(write, show, host):
     write("a").end()
     reply = show().client.get("/api/runs", headers={"Host": host})
     assert reply.status_code == 403
@@ -29,11 +29,11 @@ def test_a_name_that_is_not_the_servers_is_refused(write, show, host):
 @pytest.mark.parametrize(
     "host", ["localhost", "localhost:80", "127.0.0.1:6060", "[::1]:6060", "LOCALHOST", "app.localhost", "box.lan"]
 )
-def test_names_of_this_machine_and_allowed_ones_are_answered(show, host):
+def test_host_names_of_this_machine_and_allowed_ones_are_accepted(show, host):
     assert show(allow_hosts=["box.lan"]).client.get("/api/about", headers={"Host": host}).status_code == 200
 
 
-def test_bound_to_all_addresses_any_address_in_digits_is_answered_but_no_name(show):
+def test_bound_to_all_addresses_any_ip_address_is_accepted_but_no_name(show):
     client = show(host="0.0.0.0").client
     assert client.get("/api/about", headers={"Host": "192.168.1.7:6060"}).status_code == 200
     assert client.get("/api/about", headers={"Host": "rebound.example"}).status_code == 403
@@ -46,7 +46,7 @@ def test_bound_to_all_addresses_any_address_in_digits_is_answered_but_no_name(sh
         "http://127.0.0.1:8888", "http://localhost:5173", "http://localhost:6060",
     ],
 )  # fmt: skip
-def test_a_page_of_another_site_can_change_nothing(write, show, origin):
+def test_a_page_from_another_site_cannot_change_anything(write, show, origin):
     write("a").end()
     client = show().client
     reply = client.post("/api/runs/delete", json={"runs": ["a"]}, headers={"Origin": origin})
@@ -77,25 +77,25 @@ def test_a_form_or_a_beacon_changes_nothing(write, show, kind):
     assert client.get("/api/runs/a").status_code == 200
 
 
-def test_a_server_that_was_started_again_has_another_token(show):
+def test_a_restarted_server_has_another_token(show):
     tokens = {show().client.get("/api/about").json()["token"] for _ in range(2)}
     assert len(tokens) == 2
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:8888", "http://localhost:6060"])
-def test_a_page_of_another_site_hears_nothing_live(show, origin):
+def test_a_page_from_another_site_cannot_open_the_live_channel(show, origin):
     with pytest.raises(WebSocketDisconnect), show().client.websocket_connect(LIVE, headers={"Origin": origin}):
         pass
 
 
-def test_own_pages_and_programs_hear_what_is_live(show):
+def test_own_pages_and_programs_can_open_the_live_channel(show):
     client = show().client
     for headers in ({}, {"Origin": "http://127.0.0.1:6060"}):
         with client.websocket_connect(LIVE, headers=headers) as socket:
             assert "revision" in socket.receive_text()
 
 
-def test_a_foreign_name_hears_nothing_live(show):
+def test_an_unknown_host_name_cannot_open_the_live_channel(show):
     with pytest.raises(WebSocketDisconnect), show().client.websocket_connect(LIVE, headers={"Host": "evil.example"}):
         pass
 
@@ -126,14 +126,14 @@ def test_a_body_that_is_not_utf_8_is_refused(show):
     assert "RunsRequest" in reply.json()["error"]
 
 
-def test_an_id_that_is_repeated_in_an_edit_counts_once(write, show):
+def test_a_repeated_id_in_an_edit_counts_once(write, show):
     write("a").end()
     client = show().client
     runs = client.post("/api/runs/edit", json={"runs": ["a", "a"], "add_tags": ["x"]}).json()
     assert [(run["id"], run["tags"]) for run in runs] == [("a", ["x"])]
 
 
-def test_an_unknown_address_and_a_wrong_method_are_problems(show):
+def test_an_unknown_path_and_a_wrong_method_reply_with_a_problem(show):
     client = show().client
     assert "error" in client.get("/api/nothing").json()
     assert client.get("/api/nothing").status_code == 404
@@ -167,7 +167,7 @@ def test_no_body_makes_the_server_fail(data, fuzzed):
 
 @settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.text(max_size=30), query=st.text(max_size=30))
-def test_no_address_makes_the_server_fail(fuzzed, path, query):
+def test_no_path_makes_the_server_fail(fuzzed, path, query):
     from urllib.parse import quote
 
     reply = fuzzed.get(f"/api/runs/{quote(path)}?key={quote(query)}&since={quote(query)}")
@@ -193,7 +193,7 @@ def fuzzed(write, show) -> TestClient:
         "x" * 5000,
     ],
 )
-def test_no_address_leads_out_of_the_pages_folder(tmp_path, address):
+def test_no_path_leads_out_of_the_pages_folder(tmp_path, address):
     folder = tmp_path / "page"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text("page")
@@ -204,10 +204,10 @@ def test_no_address_leads_out_of_the_pages_folder(tmp_path, address):
 
 
 @given(st.text(max_size=30))
-def test_a_host_is_a_name_or_nothing(host):
+def test_a_host_header_is_a_valid_name(host):
     name = host_name(host)
     assert name is None or (name == name.lower() and "/" not in name and "@" not in name)
 
 
-def test_any_name_is_answered_where_the_user_said_so():
+def test_any_host_name_is_accepted_if_allowed():
     assert Guard(lambda *_: None, allowed=["*"]).is_known("whatever.example")

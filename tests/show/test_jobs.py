@@ -29,7 +29,7 @@ def over(jobs: Jobs, job: Job) -> Job:
     return jobs.get(job.id)
 
 
-def test_a_job_writes_its_file_and_tells_how_far_it_is(jobs):
+def test_a_job_writes_its_file_and_reports_progress(jobs):
     told = []
     jobs.changed = told.append
 
@@ -44,7 +44,7 @@ def test_a_job_writes_its_file_and_tells_how_far_it_is(jobs):
     assert (told[-1].done, told[-1].total, told[-1].unit) == (1, 2, "series")
 
 
-def test_what_was_made_before_is_not_made_again(jobs):
+def test_an_existing_result_is_reused(jobs):
     made = []
 
     def work(report, path):
@@ -59,7 +59,7 @@ def test_what_was_made_before_is_not_made_again(jobs):
     assert len(made) == 2
 
 
-def test_who_asks_for_what_is_under_way_gets_that_job(jobs):
+def test_an_equal_request_joins_the_running_job(jobs):
     go = threading.Event()
     first = jobs.start("export", "all", "a.csv", b"1", lambda report, path: go.wait(PATIENCE_S) and path.write_text(""))
     assert jobs.start("export", "all", "a.csv", b"1", lambda report, path: None).id == first.id
@@ -86,7 +86,7 @@ def test_a_cancelled_job_ends_and_leaves_no_file(jobs, tmp_path):
         jobs.file(job.id)
 
 
-def test_a_job_that_waits_is_cancelled_at_once(jobs):
+def test_a_waiting_job_is_cancelled_at_once(jobs):
     go = threading.Event()
     busy = [
         jobs.start(
@@ -103,7 +103,7 @@ def test_a_job_that_waits_is_cancelled_at_once(jobs):
     assert not ran
 
 
-def test_why_a_job_failed_is_told(jobs):
+def test_a_failed_job_has_its_reason(jobs):
     def refuse(report, path):
         raise StorageError("the disk is full")
 
@@ -124,7 +124,7 @@ def test_why_a_job_failed_is_told(jobs):
     ]
 
 
-def test_what_the_server_does_anyway_is_a_job_while_it_lasts(jobs):
+def test_work_of_the_server_itself_is_listed_as_a_job(jobs):
     told = []
     jobs.changed = told.append
     jobs.report("index", "", 10, 10, "runs")
@@ -207,7 +207,7 @@ def test_only_the_page_may_start_and_cancel_jobs(write, show, cache):
     assert shown.client.post("/api/jobs/x/cancel", json={}).status_code == 403
 
 
-def test_the_live_channel_tells_of_jobs(write, show, cache):
+def test_the_live_channel_reports_jobs(write, show, cache):
     write("a").curve("loss", [1]).end()
     shown = show()
     with shown.client.websocket_connect("ws://127.0.0.1:6060/api/live") as socket:

@@ -25,7 +25,7 @@ def growth(socket: WebSocketTestSession) -> dict:
     return message
 
 
-def test_a_page_hears_the_revision_at_once(write, show):
+def test_a_page_gets_the_revision_at_once(write, show):
     write("a").end()
     shown = show()
     with shown.client.websocket_connect(LIVE) as socket:
@@ -34,7 +34,7 @@ def test_a_page_hears_the_revision_at_once(write, show):
     assert message["revision"] == shown.store.revision
 
 
-def test_a_page_hears_that_a_run_grew_and_finds_the_point(write, show):
+def test_a_page_is_notified_that_a_run_grew_and_finds_the_point(write, show):
     run = write("a").curve("loss", [1, 2])
     shown = show()
     with shown.client.websocket_connect(LIVE) as socket:
@@ -45,7 +45,7 @@ def test_a_page_hears_that_a_run_grew_and_finds_the_point(write, show):
     assert y.tolist() == [1, 2, 3]
 
 
-def test_a_page_hears_of_a_new_run_and_of_a_deleted_one(write, show):
+def test_a_page_is_notified_of_new_and_deleted_runs(write, show):
     write("a").end()
     shown = show()
     with shown.client.websocket_connect(LIVE) as socket:
@@ -94,7 +94,7 @@ class SlowSocket:
 
 
 @pytest.mark.parametrize("n_slow", [1, 5])
-def test_a_page_that_sleeps_makes_nobody_wait_and_gets_one_message_for_all(folder, write, n_slow):
+def test_a_sleeping_page_delays_nobody_and_gets_one_message_for_all_changes(folder, write, n_slow):
     runs = [write(f"r{i}").curve("loss", [1]) for i in range(3)]
 
     async def scene() -> None:
@@ -137,7 +137,7 @@ def heard_of(socket: SlowSocket) -> set[str]:
     return {run for message in socket.heard for run in message["grew"]}
 
 
-def test_a_silent_store_still_beats(folder, monkeypatch):
+def test_heartbeats_are_sent_without_changes(folder, monkeypatch):
     monkeypatch.setattr("netscope.show.live.HEARTBEAT_S", 0.1)
 
     async def scene() -> None:

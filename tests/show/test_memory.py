@@ -24,6 +24,6 @@ print(held - after)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc is of Linux")
-def test_what_is_free_goes_back_to_the_machine():
+def test_free_memory_is_returned_to_the_system():
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, timeout=60, check=True)
     assert int(done.stdout) > 50 << 20

@@ -45,7 +45,7 @@ def test_a_frame_shows_the_folder(folder, write):
         assert b'"n_runs":' in reply.read()
 
 
-def test_a_frame_of_a_run_shows_that_run_alone(folder, write):
+def test_a_frame_of_a_run_shows_only_that_run(folder, write):
     write("a b").end()
     assert source(notebook.frame(folder, "a b")).endswith("/curves?run=a%20b#show=a%20b")
 
@@ -74,7 +74,7 @@ def test_a_store_shows_itself_in_a_notebook(folder, write):
         assert "show=a" in store.run("a")._repr_html_()
 
 
-def test_the_picture_tells_what_a_run_logged(folder, write):
+def test_the_picture_shows_what_a_run_logged(folder, write):
     run = write("a", name="wide <heron>")
     for step in range(3000):
         run.log({"loss": 3 - step / 1500, "train/acc": step / 3000}, step)
@@ -92,7 +92,7 @@ def test_the_picture_of_a_folder_has_the_newest_runs_and_says_how_many_there_are
     assert "run 11: finished" in said and "run 3:" not in said
 
 
-def test_for_the_picture_of_a_run_no_other_run_is_read(folder, write):
+def test_the_picture_of_a_run_reads_no_other_run(folder, write):
     run = write("old", name="old heron").curve("loss", [0.5] * 500).end()
     for i in range(20):
         write(f"new-{i}").curve("loss", [1.0] * 500).end()
@@ -115,7 +115,7 @@ def test_the_picture_of_a_large_folder_has_the_newest_that_were_read_in_time(fol
 @pytest.mark.parametrize(
     "values", [[], [float("nan")], [float("inf"), 1.0], [1e308, -1e308], [0.0], [5e-324, 0.0], [1.0, float("nan"), 2.0]]
 )
-def test_whatever_was_logged_has_a_picture(folder, write, values):
+def test_any_logged_data_has_a_picture(folder, write, values):
     write("a\u202eb", name="\u202eevil\x00").curve("loss", values).end()
     with netscope.open(folder) as store:
         drawn = picture(store)
@@ -175,7 +175,7 @@ def ipython(monkeypatch):
     return handle
 
 
-def test_the_picture_of_a_run_is_made_again_when_it_has_ended(tmp_path, ipython):
+def test_the_picture_of_a_run_is_updated_when_it_has_ended(tmp_path, ipython):
     run = netscope.init(dir=tmp_path / "runs", name="calm", watch_system=False, console=False)
     run._ipython_display_()
     run.log({"loss": 0.25})
@@ -185,7 +185,7 @@ def test_the_picture_of_a_run_is_made_again_when_it_has_ended(tmp_path, ipython)
     assert "calm: finished" in ended and "loss" in ended
 
 
-def test_a_run_that_ends_after_the_servers_stopped_starts_none(tmp_path, ipython):
+def test_a_run_that_ends_after_the_servers_stopped_starts_no_server(tmp_path, ipython):
     run = netscope.init(dir=tmp_path / "runs", name="calm", watch_system=False, console=False)
     run._ipython_display_()
     run.log({"loss": 0.25})
@@ -197,7 +197,7 @@ def test_a_run_that_ends_after_the_servers_stopped_starts_none(tmp_path, ipython
     assert not [thread for thread in threading.enumerate() if thread.name == "netscope server"]
 
 
-def test_a_notebook_that_is_gone_when_a_run_ends_is_a_warning(tmp_path, ipython):
+def test_a_closed_notebook_at_the_end_of_a_run_is_a_warning(tmp_path, ipython):
     run = netscope.init(dir=tmp_path / "runs", watch_system=False, console=False)
     run._ipython_display_()
     del ipython.shown
@@ -207,7 +207,7 @@ def test_a_notebook_that_is_gone_when_a_run_ends_is_a_warning(tmp_path, ipython)
         assert store.runs()[0].state == "finished"
 
 
-def test_a_terminal_is_shown_the_text_of_a_run_and_no_server_starts(tmp_path, ipython):
+def test_a_terminal_shows_the_text_of_a_run_without_a_server(tmp_path, ipython):
     ipython.top.get_ipython = object
     with netscope.init(dir=tmp_path / "runs", name="calm", watch_system=False, console=False) as run:
         run._ipython_display_()

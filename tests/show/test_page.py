@@ -22,26 +22,26 @@ def page(tmp_path):
 
 
 @pytest.mark.parametrize("address", ["/", "/curves", "/layers?run=a", "/index.html", "/no/such/view"])
-def test_every_place_in_the_page_is_the_page(show, page, address):
+def test_every_view_address_serves_the_page(show, page, address):
     reply = show(page_folder=page).client.get(address)
     assert reply.text.startswith("<!doctype html>")
     assert reply.headers["cache-control"] == "no-cache"
 
 
-def test_files_with_a_hash_in_their_name_are_kept_for_ever(show, page):
+def test_files_with_a_hash_in_their_name_are_cached_forever(show, page):
     reply = show(page_folder=page).client.get("/assets/main-3fa1.js")
     assert "immutable" in reply.headers["cache-control"]
     assert reply.headers["content-type"].startswith("text/javascript")
 
 
 @pytest.mark.parametrize("address", ["/assets/main-0000.js", "/assets/gone", "/gone.png", "/api/gone", "/api"])
-def test_what_is_not_there_is_not_the_page(show, page, address):
+def test_a_missing_file_does_not_serve_the_page(show, page, address):
     reply = show(page_folder=page).client.get(address)
     assert reply.status_code == 404
     assert reply.json()["error"]
 
 
-def test_only_scripts_of_the_page_run_and_nobody_frames_it(show, page):
+def test_only_own_scripts_run_and_framing_is_refused(show, page):
     policy = show(page_folder=page).client.get("/").headers["content-security-policy"]
     digest = base64.b64encode(hashlib.sha256(b"go()").digest()).decode()
     assert re.findall(r"script-src ([^;]*)", policy) == [f"'self' 'sha256-{digest}'"]
@@ -49,13 +49,13 @@ def test_only_scripts_of_the_page_run_and_nobody_frames_it(show, page):
     assert "frame-ancestors 'self'" in policy
 
 
-def test_a_notebook_may_frame_a_server_that_is_meant_for_it(show, page):
+def test_a_notebook_may_frame_its_own_server(show, page):
     policy = show(page_folder=page, framed_by=["http://localhost:*"]).client.get("/").headers["content-security-policy"]
     assert "frame-ancestors 'self' http://localhost:*" in policy
 
 
 @pytest.mark.parametrize("packing", ["zstd", "gzip"])
-def test_the_page_is_sent_packed_once_known(show, page, packing):
+def test_the_page_is_sent_compressed(show, page, packing):
     client = show(page_folder=page).client
     with client.stream("GET", "/", headers={"Accept-Encoding": packing}) as reply:
         raw = b"".join(reply.iter_raw())
@@ -65,7 +65,7 @@ def test_the_page_is_sent_packed_once_known(show, page, packing):
     assert client.get("/", headers={"If-None-Match": reply.headers["etag"]}).status_code == 304
 
 
-def test_a_page_that_is_built_anew_is_sent_anew(show, page):
+def test_a_rebuilt_page_is_sent_again(show, page):
     client = show(page_folder=page).client
     before = client.get("/").headers["etag"]
     (page / "index.html").write_text("<!doctype html>new")

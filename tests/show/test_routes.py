@@ -19,13 +19,13 @@ from tests.waiting import until
 LAYERS = [{"layer": f"conv{i}", "type": "Conv2d", "parameters": {"weight": [8, 8]}} for i in (1, 2)]
 
 
-def test_about_tells_version_folder_and_index(folder, write, show):
+def test_about_has_version_folder_and_index(folder, write, show):
     write("a").end()
     about = show().client.get("/api/about").json()
     assert (about["folders"], about["n_runs"], about["writable"], about["index"]) == ([str(folder)], 1, True, "sqlite")
 
 
-def test_runs_come_with_the_summaries_asked_for(write, show):
+def test_runs_have_the_requested_summaries(write, show):
     write("a").curve("loss", [3, 1, 2]).event(event="config", config={"lr": 0.1}).end()
     [run] = show().client.get("/api/runs", params={"key": ["loss", "none"]}).json()["runs"]
     assert (run["id"], run["state"], run["config"], run["summary"]) == (
@@ -36,7 +36,7 @@ def test_runs_come_with_the_summaries_asked_for(write, show):
     )
 
 
-def test_only_what_changed_since_a_revision_is_told(write, show):
+def test_only_changes_since_a_revision_are_sent(write, show):
     first = write("a").end()
     shown = show()
     revision = shown.client.get("/api/runs").json()["revision"]
@@ -47,7 +47,7 @@ def test_only_what_changed_since_a_revision_is_told(write, show):
     assert first.id == "a"
 
 
-def test_a_run_whose_turn_to_be_read_has_not_come_is_answered(write, show):
+def test_a_run_that_was_not_read_yet_is_answered(write, show):
     shown = show()
     for i in range(3):
         write(f"r{i}").curve("loss", [3, 1]).end()
@@ -57,7 +57,7 @@ def test_a_run_whose_turn_to_be_read_has_not_come_is_answered(write, show):
     assert shown.client.get("/api/runs/r9").status_code == 404
 
 
-def test_a_run_tells_its_crash(write, show):
+def test_a_run_has_the_text_of_its_crash(write, show):
     write("a").end("crashed", "ValueError: no\n")
     detail = show().client.get("/api/runs/a").json()
     assert (detail["run"]["state"], detail["attempts"][0]["error"]) == ("crashed", "ValueError: no\n")
@@ -76,7 +76,7 @@ def test_a_run_tells_its_crash(write, show):
         f"/blobs/{'0' * 64}.png",
     ],
 )
-def test_an_unknown_run_is_told_what_there_is(write, show, address):
+def test_an_unknown_run_lists_the_known_ones(write, show, address):
     write("a").end()
     reply = show().client.get(f"/api/runs/zebra{address}")
     assert reply.status_code == 404
@@ -113,7 +113,7 @@ def test_a_deleted_run_is_in_the_trash_until_it_is_deleted_for_good(write, show)
     assert client.post("/api/runs/restore", json={"runs": ["a"]}).json()["problems"] == ["no run 'a' in the trash"]
 
 
-def test_a_run_whose_folder_is_removed_while_shown_leaves_the_others_alone(folder, write, show):
+def test_removing_the_folder_of_a_shown_run_does_not_affect_others(folder, write, show):
     import shutil
 
     write("a").curve("loss", [1]).end()
@@ -157,7 +157,7 @@ def test_thinned_steps_keep_the_one_with_a_nan(write, show):
     assert arrays["steps"][np.isnan(arrays["values"][0])].tolist() == [333]
 
 
-def test_rows_are_asked_for_apart_and_have_their_own_nans(write, show):
+def test_rows_can_be_requested_separately_with_their_own_nans(write, show):
     run = write("a").event(event="layers", layers=LAYERS)
     for step in range(500):
         for number, layer in enumerate(("conv1", "conv2")):
@@ -186,7 +186,7 @@ def test_rows_are_asked_for_apart_and_have_their_own_nans(write, show):
     assert nothing["values"].shape == (0, 400)
 
 
-def test_only_the_rows_asked_for_are_read(write, show, monkeypatch):
+def test_only_requested_rows_are_read(write, show, monkeypatch):
     from netscope.store.index import codec
 
     run = write("a").event(event="layers", layers=LAYERS)
@@ -205,7 +205,7 @@ def test_only_the_rows_asked_for_are_read(write, show, monkeypatch):
     assert 0 < len(n_read) < 32  # of a thousand keys, 32 a block
 
 
-def test_the_scale_of_a_statistic_is_of_all_its_tensors(write, show):
+def test_the_scale_of_a_statistic_covers_all_its_tensors(write, show):
     run = write("a").event(event="layers", layers=LAYERS)
     rng = np.random.default_rng(0)
     weights, biases = rng.lognormal(sigma=3, size=(2, 200)).astype(np.float32)
@@ -254,7 +254,7 @@ def test_a_window_of_layers_has_one_step_on_either_side(write, show):
     assert safetensors.decode(reply.content)[0]["steps"].tolist() == [200, 300, 400, 500]
 
 
-def test_a_statistic_that_was_not_watched_is_told_what_was(write, show):
+def test_an_unwatched_statistic_lists_the_watched_ones(write, show):
     watched(write("a")).end()
     reply = show().client.get("/api/runs/a/layers/gradient/max")
     assert reply.status_code == 404
@@ -286,7 +286,7 @@ def test_histograms_over_steps_share_ascending_edges(write, show):
     assert (set(arrays["zeros"]), set(arrays["nonfinite"])) == ({1}, {1})
 
 
-def test_histograms_that_are_not_there_are_not_found(write, show):
+def test_missing_histograms_are_not_found(write, show):
     write("a").end()
     assert show().client.get("/api/runs/a/bins", params={"key": "a/b/value"}).status_code == 404
 
@@ -306,7 +306,7 @@ def own_histograms(client, key, **query):
     return arrays
 
 
-def test_histograms_that_a_user_logged_keep_the_edges_they_share(write, show):
+def test_user_histograms_keep_their_common_edges(write, show):
     run = write("a")
     for step in range(40):
         own_histogram(run, "ages", step, [0, 18, 99], [step, 1])
@@ -322,7 +322,7 @@ def test_histograms_that_a_user_logged_keep_the_edges_they_share(write, show):
     assert own_histograms(client, "ages", n=1)["steps"].tolist() == [39]
 
 
-def test_histograms_with_edges_of_their_own_come_on_common_ones(write, show):
+def test_user_histograms_with_different_edges_get_common_ones(write, show):
     run = write("a")
     for step in range(3):
         own_histogram(run, "w", step, [-step - 1.0, 0, step + 1.0], [10, 20])
@@ -334,7 +334,7 @@ def test_histograms_with_edges_of_their_own_come_on_common_ones(write, show):
     np.testing.assert_allclose(arrays["counts"][0, [32, 33, 50, 66, 67]], [0, 0.4, 1.2, 0.8, 0], atol=1e-6)
 
 
-def test_keys_of_histograms_are_told_apart_from_series(write, show):
+def test_keys_of_histograms_are_separate_from_series(write, show):
     for run in (write("a"), write("b")):
         run.log({"loss": 1.0}, 0)
         own_histogram(run, "w", 0, [0, 1], [1])
@@ -346,7 +346,7 @@ def test_keys_of_histograms_are_told_apart_from_series(write, show):
     ]  # fmt: skip
 
 
-def test_a_histogram_that_is_not_there_is_told_what_is(write, show):
+def test_an_unknown_histogram_lists_the_known_ones(write, show):
     run = write("a")
     own_histogram(run, "weights", 0, [0, 1], [1])
     run.end()
@@ -358,7 +358,7 @@ def test_a_histogram_that_is_not_there_is_told_what_is(write, show):
     assert client.post("/api/series", json={"runs": ["a"], "keys": ["weights"], "kind": "histogram"}).status_code == 200
 
 
-def test_histograms_are_not_sent_again_until_there_are_more(write, show):
+def test_unchanged_histograms_are_not_sent_again(write, show):
     run = write("a")
     own_histogram(run, "w", 0, [0, 1], [1])
     shown = show()
@@ -431,12 +431,12 @@ def test_the_console_is_a_window_of_lines(write, show):
 
 
 @pytest.mark.parametrize("query", ["start=x", "n=-1", "n=1e3", "start=99999999999999999999"])
-def test_a_window_that_is_no_number_is_refused(write, show, query):
+def test_a_window_that_is_not_a_number_is_refused(write, show, query):
     write("a").end()
     assert show().client.get(f"/api/runs/a/console?{query}").status_code == 400
 
 
-def test_a_noun_is_not_sent_again_until_it_changes(write, show):
+def test_an_unchanged_reply_is_not_sent_again(write, show):
     write("a").end()
     client = show().client
     first = client.get("/api/runs/a")

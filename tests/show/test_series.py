@@ -17,7 +17,7 @@ from netscope.schema.series import SeriesReply
 from tests.waiting import until
 
 
-def test_a_short_series_comes_back_as_it_was_logged(write, show):
+def test_a_short_series_is_returned_as_logged(write, show):
     write("a").curve("loss", [3, 2, 1]).end()
     [(info, x, y)] = show().series(["a"], ["loss"])
     assert (x.tolist(), y.tolist(), info.n_logged, info.ghost) == ([0, 1, 2], [3, 2, 1], 3, False)
@@ -27,19 +27,19 @@ def test_a_short_series_comes_back_as_it_was_logged(write, show):
     ("first", "kind"),
     [(0, "u2"), (65_534, "u2"), (65_535, "i4"), (-1, "i4"), (2**31 - 2, "i4"), (2**31 - 1, "f8"), (-(2**31) - 1, "f8")],
 )
-def test_steps_have_as_few_bytes_as_they_need_and_values_four(write, show, first, kind):
+def test_steps_use_as_few_bytes_as_needed_and_values_four(write, show, first, kind):
     write("a").log({"loss": 3.1}, first).log({"loss": 2}, first + 1).end()
     [(_, x, y)] = show().series(["a"], ["loss"])
     assert (x.tolist(), x.dtype, y.dtype) == ([first, first + 1], np.dtype(kind), np.float32)
 
 
-def test_steps_beyond_32_bits_are_told_exactly(write, show):
+def test_steps_beyond_32_bits_are_exact(write, show):
     write("a").log({"loss": 1}, -(2**53)).log({"loss": 2}, 2**53).end()
     [(_, x, _)] = show().series(["a"], ["loss"])
     assert [int(step) for step in x] == [-(2**53), 2**53]
 
 
-def test_a_long_series_is_thinned_to_two_points_a_pixel_with_its_extremes(write, show):
+def test_a_long_series_is_thinned_to_two_points_per_pixel_with_its_extremes(write, show):
     values = np.sin(np.arange(5000) / 50)
     values[1234], values[4321] = 7, -7
     write("a").curve("loss", values).end()
@@ -50,7 +50,7 @@ def test_a_long_series_is_thinned_to_two_points_a_pixel_with_its_extremes(write,
     assert (np.diff(x) > 0).all()
 
 
-def test_a_window_is_thinned_by_itself_and_keeps_one_point_on_either_side(write, show):
+def test_a_window_is_thinned_separately_and_keeps_one_point_on_either_side(write, show):
     write("a").curve("loss", np.arange(1000)).end()
     [(_, x, _)] = show().series(["a"], ["loss"], low=100.5, high=110, px=400)
     assert x.tolist() == list(range(100, 112))
@@ -65,7 +65,7 @@ def test_a_point_beside_the_window_hides_no_extreme_inside(write, show):
     assert (x[0], x[-1]) == (99, 900)
 
 
-def test_series_come_keys_first_and_runs_as_asked(write, show):
+def test_series_are_ordered_by_key_then_as_requested_by_run(write, show):
     for run in "ab":
         write(run).log({"loss": 1, "acc": 2}, 0).end()
     found = show().series(["b", "a"], ["loss", "acc"])
@@ -80,13 +80,13 @@ def test_runs_that_logged_the_same_steps_share_their_x(write, show):
     assert all(x.tolist() == list(range(50)) for _, x, _ in found)
 
 
-def test_runs_without_the_key_and_runs_that_are_gone_are_left_out(write, show):
+def test_runs_without_the_key_and_deleted_runs_are_left_out(write, show):
     write("a").curve("loss", [1]).end()
     write("b").curve("other", [1]).end()
     assert [info.run for info, _, _ in show().series(["gone", "a", "b"], ["loss"])] == ["a"]
 
 
-def test_only_unknown_runs_are_told_which_runs_there_are(write, show):
+def test_only_unknown_runs_list_the_known_ones(write, show):
     write("a").curve("loss", [1]).end()
     reply = show().client.post("/api/series", json={"runs": ["b"], "keys": ["loss"]})
     assert reply.status_code == 404
@@ -94,7 +94,7 @@ def test_only_unknown_runs_are_told_which_runs_there_are(write, show):
     assert "a" in reply.json()["error"]
 
 
-def test_nan_and_infinities_arrive(write, show):
+def test_nan_and_infinities_are_sent(write, show):
     values = np.ones(4000)
     values[[7, 2000, 3000]] = math.nan, math.inf, -math.inf
     write("a").curve("loss", values).end()
@@ -114,7 +114,7 @@ def timed(show, **request):
     return arrays, msgspec.json.decode(metadata["reply"], type=SeriesReply).series
 
 
-def test_times_lie_beside_the_values_when_asked_for(write, show):
+def test_times_accompany_the_values_on_request(write, show):
     run = write("a")
     for step in range(5000):
         run.log({"loss": math.sin(step)}, step, at=1_760_000_000 + 3 * step)
@@ -125,7 +125,7 @@ def test_times_lie_beside_the_values_when_asked_for(write, show):
     assert len(arrays["time"]) == info.n < 110
 
 
-def test_times_follow_each_series_although_x_is_shared(write, show):
+def test_each_series_has_its_times_even_if_x_is_shared(write, show):
     write("a").log({"loss": 1}, 0, at=1_760_000_001).log({"loss": 2}, 1, at=1_760_000_005).end()
     write("b").log({"loss": 1}, 0, at=1_760_000_002).log({"loss": 2}, 1, at=1_760_000_003).end()
     arrays, infos = timed(show, runs=["a", "b"], keys=["loss", "absent"], times=True)
@@ -142,13 +142,13 @@ def test_times_stay_with_their_points_when_these_are_sorted(write, show, x):
     assert arrays["time"].tolist() == arrays["y"].tolist() == [10, 20, 30]
 
 
-def test_times_cost_nothing_unless_asked_for(write, show):
+def test_times_are_sent_only_on_request(write, show):
     write("a").curve("loss", [3, 2]).end()
     arrays, _ = timed(show, runs=["a"], keys=["loss"])
     assert set(arrays) == {"x", "y"}
 
 
-def test_points_ascend_in_time_although_the_clock_jumped(write, show):
+def test_points_ascend_in_time_even_if_the_clock_jumped(write, show):
     run = write("a")
     for step, at in enumerate([10.0, 30.0, 20.0]):
         run.log({"loss": step}, step, at=1_760_000_000 + at)
@@ -157,7 +157,7 @@ def test_points_ascend_in_time_although_the_clock_jumped(write, show):
     assert y.tolist() == [0, 2, 1]
 
 
-def test_another_key_as_x_joins_on_the_step(write, show):
+def test_another_key_as_x_is_joined_by_step(write, show):
     run = write("a").curve("epoch", [0.0, 0.5, 1.0, 1.5])
     for step in (1, 3, 9):
         run.log({"loss": step}, step)
@@ -180,7 +180,7 @@ def test_values_too_large_for_32_bits_stay_finite(write, show):
     assert y.tolist() == [1e300, 2e300]
 
 
-def test_a_small_wave_far_above_zero_is_not_drawn_as_stairs(write, show):
+def test_a_small_wave_far_above_zero_keeps_its_precision(write, show):
     values = 1e9 + np.sin(np.arange(100))
     write("a").curve("loss", values).end()
     [(_, _, y)] = show().series(["a"], ["loss"])
@@ -197,7 +197,7 @@ def test_a_small_wave_far_above_zero_is_not_drawn_as_stairs(write, show):
         ({"runs": "a"}, "runs"),
     ],
 )
-def test_a_request_that_means_nothing_is_told_which_field_is_wrong(write, show, change, word):
+def test_a_meaningless_request_names_the_wrong_field(write, show, change, word):
     write("a").curve("loss", [1]).end()
     reply = show().client.post("/api/series", json={"runs": ["a"], "keys": ["loss"], **change})
     assert reply.status_code == 400
@@ -205,7 +205,7 @@ def test_a_request_that_means_nothing_is_told_which_field_is_wrong(write, show, 
 
 
 @pytest.mark.parametrize("key", ['a/b "c" \\ ,', "損失 📉", "x" * 1024, " ", "__metadata__"])
-def test_keys_of_any_spelling_come_through(write, show, key):
+def test_any_key_can_be_requested(write, show, key):
     write("a").curve(key, [1, 2]).end()
     shown = show()
     assert [found["key"] for found in shown.client.post("/api/keys", json={"runs": ["a"]}).json()["keys"]] == [key]
@@ -213,7 +213,7 @@ def test_keys_of_any_spelling_come_through(write, show, key):
     assert (info.key, y.tolist()) == (key, [1, 2])
 
 
-def test_the_same_question_is_answered_with_304_until_the_run_grows(write, show):
+def test_an_equal_request_is_answered_with_304_until_the_run_grows(write, show):
     run = write("a").curve("loss", [1, 2])
     shown = show()
     asked = {"url": "/api/series", "json": {"runs": ["a"], "keys": ["loss"]}}
@@ -234,7 +234,7 @@ def test_another_chart_has_another_etag(write, show):
     assert len(etags) == 2
 
 
-def test_zstd_and_gzip_are_spoken_where_accepted(write, show):
+def test_zstd_and_gzip_are_used_if_accepted(write, show):
     import zstandard
 
     write("a").curve("loss", np.zeros(3000)).end()
@@ -300,7 +300,7 @@ def mean_one_by_one(values, keep):
     return np.array(found)
 
 
-def test_the_moving_average_at_a_step_is_that_of_all_points_at_every_width_and_zoom(write, show):
+def test_the_moving_average_at_a_step_is_the_same_at_every_width_and_zoom(write, show):
     won = np.random.default_rng(1).random(6000) < 0.05
     write("a").curve("success", won).end()
     true = mean_one_by_one(won, retention(0.9, 6000))
@@ -312,7 +312,7 @@ def test_the_moving_average_at_a_step_is_that_of_all_points_at_every_width_and_z
             assert y.tolist() == won[x].tolist()
 
 
-def test_a_thinned_mean_keeps_its_own_extremes_and_those_of_the_values(write, show):
+def test_a_thinned_average_keeps_its_own_extremes_and_those_of_the_values(write, show):
     values = np.sin(np.arange(5000) / 50) + np.random.default_rng(0).normal(size=5000)
     write("a").curve("loss", values).end()
     true = mean_one_by_one(values, retention(0.6, 5000))
@@ -322,7 +322,7 @@ def test_a_thinned_mean_keeps_its_own_extremes_and_those_of_the_values(write, sh
     assert (y.min(), y.max()) == pytest.approx((values.min(), values.max()))
 
 
-def test_where_only_the_mean_is_drawn_the_values_do_not_come(write, show):
+def test_without_logged_values_only_the_average_is_sent(write, show):
     values = np.random.default_rng(0).normal(size=5000)
     write("a").curve("loss", values).end()
     asked = {"runs": ["a"], "keys": ["loss"], "px": 50, "smooth": 0.6, "logged": False}
@@ -332,7 +332,7 @@ def test_where_only_the_mean_is_drawn_the_values_do_not_come(write, show):
     assert info.n <= 2 * 50 + 2
 
 
-def test_a_growing_series_goes_on_from_where_its_mean_stood(write, show):
+def test_a_growing_series_continues_its_average(write, show):
     values = np.random.default_rng(0).normal(size=600)
     run = write("a")
     shown = show()
@@ -346,7 +346,7 @@ def test_a_growing_series_goes_on_from_where_its_mean_stood(write, show):
         np.testing.assert_allclose(mean, mean_one_by_one(values[:n], retention(0.9, n)), rtol=1e-6)
 
 
-def test_nan_and_infinities_stand_in_the_mean_and_are_passed_over(write, show):
+def test_nan_and_infinities_are_passed_through_and_left_out_of_the_average(write, show):
     write("a").curve("loss", [1, math.nan, 3, math.inf, 5]).end()
     [(_, _, _, mean)] = smoothed(show(), runs=["a"], keys=["loss"], smooth=0.9)
     assert np.isnan(mean[1])
@@ -354,7 +354,7 @@ def test_nan_and_infinities_stand_in_the_mean_and_are_passed_over(write, show):
     assert mean[[0, 2, 4]].tolist() == pytest.approx(mean_one_by_one([1, 3, 5], retention(0.9, 5)).tolist())
 
 
-def test_a_replaced_tail_has_the_mean_it_had_before_it_was_replaced(write, show):
+def test_a_replaced_tail_keeps_its_average(write, show):
     values = np.random.default_rng(0).normal(size=200)
     write("a").curve("loss", values).end()
     again = write("a", attempt=2).event(event="attempt", fork_step=120)
@@ -365,7 +365,7 @@ def test_a_replaced_tail_has_the_mean_it_had_before_it_was_replaced(write, show)
     np.testing.assert_allclose(ghost, mean_one_by_one(values, 0.9)[x], rtol=1e-6)
 
 
-def test_over_another_key_the_mean_follows_the_steps(write, show):
+def test_with_another_key_as_x_the_average_follows_the_steps(write, show):
     run = write("a")
     for step in range(300):
         run.log({"loss": math.sin(step), "epoch": (step * 7) % 300}, step)
@@ -377,7 +377,7 @@ def test_over_another_key_the_mean_follows_the_steps(write, show):
     assert by_epoch.tolist() == [by_step[step_of[int(epoch)]] for epoch in x]
 
 
-def test_python_gives_the_numbers_of_the_page(write, show):
+def test_python_returns_the_numbers_of_the_page(write, show):
     write("a").curve("loss", np.random.default_rng(0).normal(size=3000)).end()
     shown = show()
     [(_, x, _, mean)] = smoothed(shown, runs=["a"], keys=["loss"], px=100, smooth=0.75)
@@ -387,7 +387,7 @@ def test_python_gives_the_numbers_of_the_page(write, show):
 
 
 @pytest.mark.parametrize("weight", [1, -0.1, 7])
-def test_a_weight_that_is_none_is_refused(write, show, weight):
+def test_an_invalid_weight_is_refused(write, show, weight):
     write("a").curve("loss", [1]).end()
     for path, asked in (("/api/series", {"runs": ["a"]}), ("/api/groups", {"groups": [["a"]]})):
         reply = show().client.post(path, json={**asked, "keys": ["loss"], "smooth": weight})
@@ -397,7 +397,7 @@ def test_a_weight_that_is_none_is_refused(write, show, weight):
         show().store.run("a").series("loss").smoothed(weight)
 
 
-def test_a_group_is_of_the_moving_averages_of_its_runs_and_tells_how_many_count(write, show):
+def test_a_group_averages_the_smoothed_runs_and_counts_them(write, show):
     for run, last in (("a", 7.0), ("b", math.nan)):
         write(run).curve("loss", [*np.sin(np.arange(200)), last]).end()
     asked = {"groups": [["a", "b"]], "keys": ["loss"], "smooth": 0.9}
@@ -410,7 +410,7 @@ def test_a_group_is_of_the_moving_averages_of_its_runs_and_tells_how_many_count(
     assert (info.n_runs, arrays["runs"].tolist()) == (2, [2] * 200 + [1])
 
 
-def test_csv_has_the_moving_average_that_is_drawn(write, show):
+def test_csv_has_the_drawn_moving_average(write, show):
     values = np.random.default_rng(0).normal(size=500)
     write("a").curve("loss", values).end()
     reply = show().client.get("/api/series.csv", params={"run": "a", "key": "loss", "smooth": 0.6})

@@ -113,7 +113,7 @@ def grew(page: ClientConnection) -> list[str]:
     return message["grew"]
 
 
-def test_points_of_another_process_are_heard_of_and_served_while_it_trains(folder, start):
+def test_points_of_another_process_are_served_while_it_trains(folder, start):
     server = start("--port", "0")
     training = Training(folder)
     try:
@@ -141,7 +141,7 @@ def test_two_servers_show_one_folder(folder, start, write):
     until(lambda: json.loads(servers[1].ask("GET", "/api/runs/a")[1])["run"]["name"] == "told once")
 
 
-def test_a_taken_port_becomes_the_next_free_one_and_is_said(start):
+def test_a_taken_port_becomes_the_next_free_one_with_a_message(start):
     with bind("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         server = start("--port", str(port))
@@ -150,7 +150,7 @@ def test_a_taken_port_becomes_the_next_free_one_and_is_said(start):
         assert server.ask("GET", "/api/about")[0] == 200
 
 
-def test_ctrl_c_ends_it_in_order_although_a_page_is_open(start):
+def test_ctrl_c_ends_it_cleanly_while_a_page_is_open(start):
     server = start("--port", "0")
     with connect(f"ws://127.0.0.1:{server.port}/api/live") as page:
         page.recv(timeout=PATIENCE_S)
@@ -160,7 +160,7 @@ def test_ctrl_c_ends_it_in_order_although_a_page_is_open(start):
     assert "Traceback" not in said
 
 
-def test_a_client_that_sends_nonsense_leaves_the_others_alone(start):
+def test_a_client_that_sends_nonsense_does_not_affect_others(start):
     server = start("--port", "0")
     for nonsense in (
         b"\x16\x03\x01" * 50,
@@ -177,7 +177,7 @@ def test_a_client_that_sends_nonsense_leaves_the_others_alone(start):
 @pytest.mark.parametrize(
     "path", ["/../../../../etc/passwd", "/..%2f..%2f..%2fetc/passwd", "//etc/passwd", "/assets/../../app.py"]
 )
-def test_no_path_reads_other_files(start, path):
+def test_no_path_serves_other_files(start, path):
     status, content = start("--port", "0").ask("GET", path)
     assert b"root:" not in content
     assert b"ASGI" not in content
@@ -196,7 +196,7 @@ def test_a_server_in_a_thread_serves_until_it_is_stopped(folder, write):
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
 
 
-def test_the_log_file_of_the_training_goes_on_beside_a_server(tmp_path):
+def test_a_server_does_not_close_the_log_file_of_the_training(tmp_path):
     (tmp_path / "runs").mkdir()
     handler = logging.FileHandler(tmp_path / "training.log", mode="w")
     logger = logging.getLogger("a training")

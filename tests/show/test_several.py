@@ -28,7 +28,7 @@ def two(tmp_path: Path):
             yield client
 
 
-def test_folders_are_told_apart_by_as_much_of_their_paths_as_it_takes():
+def test_folders_are_distinguished_by_as_much_of_their_paths_as_needed():
     assert names_of([Path("/a/runs"), Path("/a/logs")]) == ["runs", "logs"]
     assert names_of([Path("/a/x/runs"), Path("/b/x/runs"), Path("/c/y/runs")]) == ["a.x.runs", "b.x.runs", "y.runs"]
     assert names_of([Path("/a/b:c")]) == ["b-c"]
@@ -45,7 +45,7 @@ def test_the_table_has_the_runs_of_all_folders(two):
     assert two.get("/api/about").json()["n_runs"] == 3
 
 
-def test_one_chart_has_curves_of_several_folders_in_the_order_asked_for(two):
+def test_one_chart_has_curves_of_several_folders_in_the_requested_order(two):
     asked = {"runs": ["two.runs:a", "one.runs:a", "two.runs:b", "gone:x"], "keys": ["loss"], "smooth": 0.5}
     curves = unpacked(two.post("/api/series", json=asked).content)
     assert [(info.run, y.tolist()) for info, _, y in curves] == [("two.runs:a", [5]), ("one.runs:a", [1, 2])]
@@ -91,7 +91,7 @@ def test_editing_deleting_and_restoring_reach_the_right_folder(two, tmp_path):
     assert (tmp_path / "two/runs/a").exists()
 
 
-def test_what_changed_since_a_revision_is_told_whichever_folder_it_is_in(two, tmp_path):
+def test_changes_since_a_revision_are_sent_for_every_folder(two, tmp_path):
     before = two.get("/api/runs").json()["revision"]
     two.post("/api/runs/edit", json={"runs": ["one.runs:a"], "name": "first"})
     two.post("/api/runs/edit", json={"runs": ["two.runs:b"], "name": "second"})

@@ -16,7 +16,7 @@ def test_a_blob_is_named_by_its_bytes(tmp_path):
     assert blobs.path(tmp_path, name).read_bytes() == b"picture"
 
 
-def test_the_same_bytes_are_kept_once(tmp_path):
+def test_equal_blobs_are_stored_once(tmp_path):
     first = blobs.write(tmp_path, b"x", "txt")
     inode = blobs.path(tmp_path, first).stat().st_ino
     assert blobs.write(tmp_path, b"x", "txt") == first
@@ -34,7 +34,7 @@ def test_a_refused_blob_leaves_nothing_behind(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("linked", ["blobs", "blobs/aa", f"blobs/aa/{'a' * 64}.txt"])
-def test_a_link_out_of_the_run_is_not_followed_and_one_within_is(tmp_path, linked):
+def test_only_links_within_the_run_are_followed(tmp_path, linked):
     run, name = tmp_path / "r", "a" * 64 + ".txt"
     for place in (tmp_path / "elsewhere", run / "within"):
         target = place / Path(f"blobs/aa/{name}").relative_to(linked)
@@ -54,6 +54,6 @@ def test_a_link_out_of_the_run_is_not_followed_and_one_within_is(tmp_path, linke
 @pytest.mark.parametrize(
     "name", ["", "../../secret", "a" * 64, "A" * 64 + ".png", "a" * 64 + ".p/g", "a" * 64 + ".png\n"]
 )
-def test_what_is_no_blobs_name_is_not_looked_for(tmp_path, name):
+def test_an_invalid_blob_name_is_not_looked_up(tmp_path, name):
     with pytest.raises(NotFoundError):
         blobs.path(tmp_path, name)

@@ -27,7 +27,7 @@ def test_steps_times_and_values_come_back_bit_for_bit(n: int, data: st.DataObjec
 
 
 @pytest.mark.parametrize("stride", [0, 1, -3, 127, 128, -129, 40_000, 2**33, 2**62])
-def test_small_and_large_strides_come_back(stride: int) -> None:
+def test_small_and_large_strides_round_trip(stride: int) -> None:
     steps = np.cumsum(np.array([5, stride, stride, stride + 1], np.int64))
     back = codec.decode(codec.encode(codec.axis(steps, np.zeros(4)), np.zeros(4)))
     assert back.steps.tolist() == steps.tolist()
@@ -47,18 +47,18 @@ def test_a_noisy_float32_curve_costs_under_five_bytes_a_point() -> None:
 
 
 @given(st.floats())
-def test_times_are_rounded_once_and_then_stay(time: float) -> None:
+def test_times_are_rounded_only_once(time: float) -> None:
     once = to_ms(np.array([time]))
     assert to_ms(once).tobytes() == once.tobytes()
 
 
 @given(arrays.arrays(np.uint32, st.integers(0, 100)))
-def test_counts_come_back(counts: np.ndarray) -> None:
+def test_counts_round_trip(counts: np.ndarray) -> None:
     assert codec.unpack_integers(codec.pack_integers(counts), "<u4").tolist() == counts.tolist()
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 3), st.booleans()), max_size=3), max_size=6))
-def test_series_decoded_together_are_those_decoded_alone(shapes: list[list[tuple[int, int, bool]]]) -> None:
+def test_series_decoded_together_equal_those_decoded_alone(shapes: list[list[tuple[int, int, bool]]]) -> None:
     series, expected = [], []
     for number, shape in enumerate(shapes):
         blocks, at = [], 0
@@ -77,7 +77,7 @@ def test_series_decoded_together_are_those_decoded_alone(shapes: list[list[tuple
         assert points.times.tolist() == [s / 8 for steps, _ in of_it for s in steps]
 
 
-def test_series_with_the_same_steps_share_them_and_nobody_can_write_to_them() -> None:
+def test_series_share_equal_steps_read_only() -> None:
     blocks = [codec.encode(codec.axis(np.arange(4) * 3, np.zeros(4)), np.full(4, value)) for value in (1.0, 0.1)]
     one, other = codec.decode_all([[blocks[0]], [blocks[1]]])
     assert one.steps is other.steps

@@ -26,7 +26,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 @given(trees)
-def test_what_was_spelt_is_restored(value: Any) -> None:
+def test_numbers_are_restored_exactly(value: Any) -> None:
     spelt, places = exact_numbers.encode_numbers(value)
     read = msgspec.json.decode(msgspec.json.encode([spelt, places]))
     assert same(exact_numbers.decode_numbers(*read), value)
@@ -34,12 +34,12 @@ def test_what_was_spelt_is_restored(value: Any) -> None:
 
 
 @given(trees, st.lists(st.lists(st.text() | st.integers(-3, 3))))
-def test_places_that_lead_nowhere_are_passed_over(value: Any, places: list[list[str | int]]) -> None:
+def test_invalid_paths_are_ignored(value: Any, places: list[list[str | int]]) -> None:
     exact_numbers.decode_numbers(value, places)
 
 
 @given(st.dictionaries(st.text('a."', max_size=3), trees, max_size=4))
-def test_flattened_keys_lose_none(config: dict[str, Any]) -> None:
+def test_flattening_loses_no_key(config: dict[str, Any]) -> None:
     def leaves(value: Any) -> int:
         return sum(map(leaves, value.values())) if isinstance(value, dict) and value else 1
 
@@ -57,7 +57,7 @@ def test_flattened_keys_lose_none(config: dict[str, Any]) -> None:
         ({"list": [0.5, math.inf], "empty": {}}, {"list": "[0.5,Infinity]", "empty": "{}"}),
     ],
 )
-def test_flattened_keys_are_told_apart(config: dict[str, Any], flat: dict[str, Any]) -> None:
+def test_flattened_keys_are_distinct(config: dict[str, Any], flat: dict[str, Any]) -> None:
     assert flatten(config) == flat
 
 
@@ -70,7 +70,7 @@ def test_a_journal_of_version_1_0_reads_as_before(tmp_path: Path) -> None:
         assert store.run("r").config == {"lr": "NaN", "n": 2**64 - 1}
 
 
-def test_a_whole_number_of_any_size_in_a_journal_is_read(tmp_path: Path) -> None:
+def test_an_integer_of_any_size_in_a_journal_is_read(tmp_path: Path) -> None:
     Script().event("config", config={"seed": 2**70, "in": {"list": [2**80]}}).write(tmp_path / "r")
     for _ in range(2):  # from the journal, then from the index
         with netscope.open(tmp_path) as store:

@@ -78,7 +78,7 @@ def n_rows(follower: JournalFollower) -> int:
     return sum(len(block.at) for blocks in follower.memtable.rows.values() for block in blocks)
 
 
-def test_every_kind_of_frame_is_understood(tmp_path: Path) -> None:
+def test_every_kind_of_frame_is_read(tmp_path: Path) -> None:
     follower = follow(everything(3).write(tmp_path))
     points = follower.memtable.points("scalar", "loss")
     assert points is not None
@@ -134,7 +134,7 @@ def test_a_flipped_bit_loses_one_frame_and_what_it_defined(tmp_path: Path) -> No
 
 @quick
 @given(st.lists(st.integers(0, len(LOG)), max_size=8))
-def test_growth_in_any_steps_gives_what_one_reading_gives(tmp_path: Path, cuts: list[int]) -> None:
+def test_reading_in_any_pieces_equals_reading_at_once(tmp_path: Path, cuts: list[int]) -> None:
     path = tmp_path / "grown.journal"
     path.write_bytes(b"")
     follower = JournalFollower(path)
@@ -147,7 +147,7 @@ def test_growth_in_any_steps_gives_what_one_reading_gives(tmp_path: Path, cuts: 
 
 @quick
 @given(st.lists(st.sampled_from([("a",), ("b",), ("a", "b")]), max_size=300), st.integers(0, 2))
-def test_stretches_give_what_frame_by_frame_gives(tmp_path: Path, kinds: list[tuple[str, ...]], long: int) -> None:
+def test_reading_batches_equals_reading_frame_by_frame(tmp_path: Path, kinds: list[tuple[str, ...]], long: int) -> None:
     script = Script()
     expected: dict[str, list[tuple[int, float]]] = {"a": [], "b": []}
     for step, keys in enumerate(k for kind in kinds for k in [kind] * (1 + 40 * long)):
@@ -163,7 +163,7 @@ def test_stretches_give_what_frame_by_frame_gives(tmp_path: Path, kinds: list[tu
 
 @quick
 @given(st.integers(64, len(LOG) - 1), st.binary(min_size=1, max_size=200))
-def test_bytes_written_over_anywhere_never_break_the_reader(tmp_path: Path, at: int, junk: bytes) -> None:
+def test_overwritten_bytes_never_break_the_reader(tmp_path: Path, at: int, junk: bytes) -> None:
     path = tmp_path / "junk.journal"
     path.write_bytes(LOG[:at] + junk + LOG[at + len(junk) :])
     follower = follow(path)
@@ -174,9 +174,7 @@ def test_bytes_written_over_anywhere_never_break_the_reader(tmp_path: Path, at: 
 @quick
 @example([(kind, 0, b"") for kind in range(13)])
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), st.binary(max_size=120)), max_size=30))
-def test_valid_frames_with_senseless_bodies_are_passed_over(
-    tmp_path: Path, bodies: list[tuple[int, int, bytes]]
-) -> None:
+def test_valid_frames_with_malformed_bodies_are_skipped(tmp_path: Path, bodies: list[tuple[int, int, bytes]]) -> None:
     script = Script()
     script.log(0, {"loss": 1.0}).keys("bins", ["x/y/value"])
     script.frames += [frames.frame(kind, body, number) for kind, number, body in bodies]
@@ -187,7 +185,7 @@ def test_valid_frames_with_senseless_bodies_are_passed_over(
 
 @quick
 @given(st.binary(max_size=2000))
-def test_random_files_are_refused_or_empty(tmp_path: Path, junk: bytes) -> None:
+def test_random_files_are_rejected_or_empty(tmp_path: Path, junk: bytes) -> None:
     path = tmp_path / "random.journal"
     for content in (junk, frames.header(1.0, 1) + junk):
         path.write_bytes(content)
@@ -197,7 +195,7 @@ def test_random_files_are_refused_or_empty(tmp_path: Path, junk: bytes) -> None:
         assert n_rows(follower) == 0
 
 
-def test_space_allocated_ahead_is_not_read_again_and_again(tmp_path: Path) -> None:
+def test_preallocated_space_is_not_read_repeatedly(tmp_path: Path) -> None:
     path = Script().log(0, {"loss": 1.0}).write(tmp_path, ahead=4 << 20)
     follower = JournalFollower(path)
     follower.read_new()
@@ -207,7 +205,7 @@ def test_space_allocated_ahead_is_not_read_again_and_again(tmp_path: Path) -> No
     assert follower.bytes_read - before <= 10 * 8
 
 
-def test_frames_behind_a_hole_are_found_when_the_writer_is_gone(tmp_path: Path) -> None:
+def test_frames_after_a_hole_are_found_when_the_writer_has_ended(tmp_path: Path) -> None:
     script = Script().log(0, {"loss": 1.0})
     path = tmp_path / "hole.journal"
     path.write_bytes(script.bytes + bytes(4096) + frames.row(1, 1, 2.0, [3.0]))
@@ -219,7 +217,7 @@ def test_frames_behind_a_hole_are_found_when_the_writer_is_gone(tmp_path: Path) 
     assert (follower.metadata.n_damaged, follower.metadata.damaged_bytes) == (1, 4096)
 
 
-def test_damage_beyond_a_piece_is_skipped_like_any_other(tmp_path: Path) -> None:
+def test_damage_larger_than_a_piece_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "large.journal"
     junk = np.random.default_rng(0).bytes(3 << 20)
     path.write_bytes(Script().log(0, {"loss": 1.0}).bytes + junk + frames.row(1, 1, 2.0, [3.0]))
@@ -253,7 +251,7 @@ def claim(length: int) -> bytes:
     ),
     st.integers(2, 8),
 )
-def test_the_size_of_the_pieces_changes_nothing(tmp_path: Path, parts: list[bytes], size: int) -> None:
+def test_the_size_of_pieces_does_not_matter(tmp_path: Path, parts: list[bytes], size: int) -> None:
     path = tmp_path / "pieces.journal"
     path.write_bytes(Script().log(0, {"loss": 1.0}).bytes + b"".join(parts))
     at_once = follow(path)
@@ -270,7 +268,7 @@ def test_the_size_of_the_pieces_changes_nothing(tmp_path: Path, parts: list[byte
 
 
 @pytest.mark.parametrize("between", [b"", frames.row(1, 1, 2.0, [3.0])], ids=["claims", "claims and rows"])
-def test_frames_that_claim_the_same_bytes_are_not_summed_again_and_again(
+def test_overlapping_frames_are_not_checksummed_repeatedly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: bytes
 ) -> None:
     monkeypatch.setattr(frames, "LARGEST_BODY", 1 << 16)
@@ -321,7 +319,7 @@ def test_a_torn_tail_is_searched_in_pieces_of_bounded_size(
 
 @pytest.mark.skipif(not hasattr(os, "SEEK_DATA"), reason="this system does not tell of holes")
 @pytest.mark.parametrize("has_end", [False, True])
-def test_a_hole_of_a_terabyte_is_passed_over(tmp_path: Path, has_end: bool) -> None:
+def test_a_hole_of_a_terabyte_is_skipped(tmp_path: Path, has_end: bool) -> None:
     path = Script().log(0, {"loss": 1.0}).write(tmp_path)
     os.truncate(path, 1 << 40)
     with path.open("r+b") as file:
@@ -333,7 +331,7 @@ def test_a_hole_of_a_terabyte_is_passed_over(tmp_path: Path, has_end: bool) -> N
     assert follower.bytes_read < 16 << 20
 
 
-def test_a_key_set_may_be_defined_anew(tmp_path: Path) -> None:
+def test_a_key_set_may_be_redefined(tmp_path: Path) -> None:
     script = Script()
     for keys in (["a"], ["b", "c"], ["b"]):
         script.frames.append(frames.json_frame(frames.KEY_SET, {"kind": "scalar", "keys": keys}, 1))
@@ -343,7 +341,7 @@ def test_a_key_set_may_be_defined_anew(tmp_path: Path) -> None:
     assert lengths == {"a": 10, "b": 20, "c": 10}
 
 
-def test_what_no_reader_could_hold_is_damage(tmp_path: Path) -> None:
+def test_a_frame_too_large_to_hold_is_damage(tmp_path: Path) -> None:
     deep = b'{"event": "config", "config": ' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}"
     deeper = b"[" * 100_000 + b"]" * 100_000
     large = b'{"key": "k", "kind": "text", "step": 1%s, "time": 1, "blob": "", "bytes": 1, "text": "", "shape": []}'
@@ -356,7 +354,7 @@ def test_what_no_reader_could_hold_is_damage(tmp_path: Path) -> None:
     assert n_rows(follower) == 2
 
 
-def test_a_progress_bar_without_a_line_break_does_not_grow_for_ever(tmp_path: Path) -> None:
+def test_a_progress_bar_without_line_breaks_does_not_grow_forever(tmp_path: Path) -> None:
     script = Script()
     for percent in range(100):
         script.print(f"\r{percent} %" + " " * 100)
@@ -379,7 +377,7 @@ def test_a_line_printed_in_pieces_is_the_line_printed_at_once(pieces: list[str])
     assert [line.text for line in found] == [line.text for line in want]
 
 
-def test_a_line_without_an_end_is_copied_a_few_times_not_once_a_piece() -> None:
+def test_an_endless_line_is_not_copied_for_every_piece() -> None:
     metadata = Metadata()
     for _ in range(5000):
         metadata.add_output(0.0, 1, "x" * 20)
@@ -389,14 +387,14 @@ def test_a_line_without_an_end_is_copied_a_few_times_not_once_a_piece() -> None:
     assert "".join(parts) == "x" * 100_000
 
 
-def test_a_newer_major_is_refused_with_the_way_out(tmp_path: Path) -> None:
+def test_a_newer_major_version_is_refused_with_advice(tmp_path: Path) -> None:
     path = tmp_path / "new.journal"
     path.write_bytes(LOG[:8] + b"\x02\x00" + LOG[10:])
     with pytest.raises(FormatError, match="journal version 2, this netscope reads version 1; upgrade netscope"):
         follow(path)
 
 
-def test_rows_of_many_key_sets_are_cut_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_many_key_sets_are_parsed_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = Script()
     for step in range(500):
         script.log(step, {f"a/{step}": step, f"b/{step}": -step})

@@ -39,7 +39,7 @@ def remove_index(folder: Path) -> None:
         file.unlink()
 
 
-def test_an_index_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+def test_a_deleted_index_is_rebuilt(tmp_path: Path) -> None:
     make_runs.make(tmp_path, 3, 2, 300)
     with read(tmp_path) as store:
         expected = answers(store)
@@ -53,7 +53,7 @@ def test_an_index_that_was_deleted_is_made_again(tmp_path: Path) -> None:
         assert again.problems == []
 
 
-def test_an_index_deleted_between_two_questions_costs_nothing(tmp_path: Path) -> None:
+def test_an_index_deleted_between_two_queries_loses_nothing(tmp_path: Path) -> None:
     place = make_runs.make(tmp_path, 1, 2, 9000)[0]
     with read(tmp_path) as store:
         remove_index(tmp_path)
@@ -65,7 +65,7 @@ def test_an_index_deleted_between_two_questions_costs_nothing(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("junk", [b"", b"not a database" * 1000, b"SQLite format 3\0" + bytes(5000)])
-def test_a_file_that_is_no_index_is_moved_aside(tmp_path: Path, junk: bytes) -> None:
+def test_a_file_that_is_not_an_index_is_moved_aside(tmp_path: Path, junk: bytes) -> None:
     make_runs.make(tmp_path, 2, 2, 100)
     (tmp_path / ".netscope").mkdir()
     (tmp_path / INDEX).write_bytes(junk)
@@ -75,7 +75,7 @@ def test_a_file_that_is_no_index_is_moved_aside(tmp_path: Path, junk: bytes) -> 
         assert (tmp_path / ".netscope/index.broken.sqlite").exists() == bool(junk)
 
 
-def test_of_broken_indexes_the_last_one_is_kept(tmp_path: Path) -> None:
+def test_only_the_last_broken_index_is_kept(tmp_path: Path) -> None:
     make_runs.make(tmp_path, 1, 1, 10)
     for junk in (b"one" * 1000, b"two" * 1000):
         (tmp_path / ".netscope").mkdir(exist_ok=True)
@@ -87,7 +87,7 @@ def test_of_broken_indexes_the_last_one_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["index", "its folder"])
 @pytest.mark.parametrize("what", ["folder", "file", "pipe"])
-def test_something_else_in_the_place_of_the_index_is_read_around(
+def test_anything_else_in_place_of_the_index_is_bypassed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, what: str
 ) -> None:
     folder = tmp_path / "runs"
@@ -105,7 +105,7 @@ def test_something_else_in_the_place_of_the_index_is_read_around(
 
 
 @pytest.mark.parametrize("cut", [100, 1000, 8192, 20_000])
-def test_an_index_cut_short_is_made_again(tmp_path: Path, cut: int) -> None:
+def test_a_truncated_index_is_rebuilt(tmp_path: Path, cut: int) -> None:
     make_runs.make(tmp_path, 5, 4, 1000)
     with read(tmp_path) as store:
         expected = answers(store)
@@ -130,7 +130,7 @@ with Store(sys.argv[1]) as store:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX limits")
 @pytest.mark.parametrize("most", [0, 20_000, 100_000, 200_000, 400_000])
-def test_files_that_cannot_grow_cost_the_index_and_no_point(tmp_path: Path, most: int) -> None:
+def test_files_that_cannot_grow_lose_the_index_but_no_point(tmp_path: Path, most: int) -> None:
     make_runs.make(tmp_path, 2, 4, 20_000)
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
     command = [sys.executable, "-W", "error", "-c", FULL, str(tmp_path), str(most)]
@@ -151,7 +151,7 @@ def test_pages_overwritten_in_the_index_are_noticed_when_read(tmp_path: Path) ->
         assert "the index was rebuilt from the journals" in store.problems[0]
 
 
-def test_versions_that_work_side_by_side_keep_an_index_each(tmp_path: Path) -> None:
+def test_versions_used_side_by_side_have_separate_indexes(tmp_path: Path) -> None:
     make_runs.make(tmp_path, 1, 1, 10)
     place = tmp_path / ".netscope"
     place.mkdir()
@@ -186,7 +186,7 @@ def test_an_index_of_another_version_is_rebuilt(tmp_path: Path, opened: Open) ->
     assert problem.endswith(f"the journals: it has version 0, this netscope uses version {tables.VERSION}")
 
 
-def test_a_database_that_is_not_ours_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_foreign_database_is_left_unchanged(tmp_path: Path) -> None:
     make_runs.make(tmp_path, 1, 1, 10)
     (tmp_path / ".netscope").mkdir()
     other = sqlite3.connect(tmp_path / INDEX)
@@ -199,7 +199,7 @@ def test_a_database_that_is_not_ours_is_left_as_it_is(tmp_path: Path) -> None:
     aside.close()
 
 
-def test_tables_that_vanish_while_open_are_made_again(tmp_path: Path, opened: Open) -> None:
+def test_tables_dropped_while_open_are_recreated(tmp_path: Path, opened: Open) -> None:
     make_runs.make(tmp_path, 2, 2, 200)
     store = opened(tmp_path)
     expected = answers(store)
@@ -210,7 +210,7 @@ def test_tables_that_vanish_while_open_are_made_again(tmp_path: Path, opened: Op
     assert answers(store) == expected
 
 
-def test_an_index_that_two_threads_find_broken_is_rebuilt_once(tmp_path: Path, opened: Open) -> None:
+def test_an_index_found_broken_by_two_threads_is_rebuilt_once(tmp_path: Path, opened: Open) -> None:
     make_runs.make(tmp_path, 2, 2, 200)
     store = opened(tmp_path)
     expected = answers(store)
@@ -225,7 +225,7 @@ def test_an_index_that_two_threads_find_broken_is_rebuilt_once(tmp_path: Path, o
     assert answers(store) == expected
 
 
-def test_who_reads_before_a_new_index_is_filled_reads_it_again(tmp_path: Path, opened: Open) -> None:
+def test_reading_before_a_new_index_is_filled_is_repeated(tmp_path: Path, opened: Open) -> None:
     make_runs.make(tmp_path, 2, 2, 200)
     store = opened(tmp_path)
     expected = answers(store)
@@ -239,17 +239,17 @@ def test_who_reads_before_a_new_index_is_filled_reads_it_again(tmp_path: Path, o
     assert answers(store) == expected
 
 
-def test_only_a_postgresql_address_is_taken(tmp_path: Path) -> None:
+def test_only_a_postgresql_url_is_accepted(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"expected .postgresql\+psycopg://"):
         Store(tmp_path, "mysql://x")
 
 
-def test_a_server_that_does_not_answer_is_said(tmp_path: Path) -> None:
+def test_a_database_server_that_does_not_respond_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="the index on PostgreSQL cannot be used"):
         Store(tmp_path, "postgresql+psycopg://nobody@127.0.0.1:1/x?connect_timeout=1")
 
 
-def test_two_folders_share_a_database_without_meeting(tmp_path: Path, postgresql: str) -> None:
+def test_two_folders_share_a_database_without_interfering(tmp_path: Path, postgresql: str) -> None:
     for name, value in (("a", 1.0), ("b", 2.0)):
         Script().log(0, {"x": value}).end().write(tmp_path / name / "r")
     for _ in range(2):
@@ -320,9 +320,7 @@ def test_a_read_only_folder_is_read_with_the_index_elsewhere(tmp_path: Path, cac
     ]
 
 
-def test_an_index_that_cannot_be_written_any_more_keeps_points_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_with_an_unwritable_index_points_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = make_runs.make(tmp_path, 1, 1, 5000)[0]
     store = Store(tmp_path)
 
@@ -385,7 +383,7 @@ def test_idle_refreshes_look_at_few_files(tmp_path: Path, monkeypatch: pytest.Mo
         assert store.bytes_read == before
 
 
-def test_a_resumed_run_among_many_is_noticed_in_its_turn(tmp_path: Path) -> None:
+def test_a_resumed_run_among_many_is_noticed_eventually(tmp_path: Path) -> None:
     for i in range(1200):
         Script().end().write(tmp_path / f"r{i:04}")
     with read(tmp_path) as store:
@@ -406,7 +404,7 @@ def test_a_folder_that_becomes_a_run_later_is_noticed(tmp_path: Path) -> None:
         assert store.refresh() == {"r"}
 
 
-def test_a_silent_writer_that_goes_on_is_noticed(tmp_path: Path) -> None:
+def test_a_silent_writer_that_continues_is_noticed(tmp_path: Path) -> None:
     script = Script().log(0, {"x": 1.0})
     path = script.write(tmp_path / "r", ahead=4096)
     os.utime(tmp_path / "r", (1e9, 1e9))
@@ -420,7 +418,7 @@ def test_a_silent_writer_that_goes_on_is_noticed(tmp_path: Path) -> None:
         assert store.columns(["r"], "x")["r"].values.tolist() == [1.0, 2.0]
 
 
-def test_the_torn_tail_of_a_killed_run_is_not_read_again_and_again(tmp_path: Path) -> None:
+def test_the_torn_tail_of_a_killed_run_is_not_read_repeatedly(tmp_path: Path) -> None:
     path = Script().log(0, {"x": 1.0}).write(tmp_path / "r")
     with path.open("ab") as file:
         file.write(Script().log(1, {"x": 2.0}).frames[-1][:20])
@@ -453,7 +451,7 @@ def test_names_survive_the_index_because_they_are_in_journals(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("table", ["asset", "chunk", "series", "histogram"])
-def test_a_number_of_the_index_that_became_a_text_or_bytes_is_damage(tmp_path: Path, table: str) -> None:
+def test_a_number_in_the_index_with_another_type_is_damage(tmp_path: Path, table: str) -> None:
     script = Script().histogram(0, "spread", [0.0, 1.0], [3.0]).asset(0, "note", text="kept")
     for step in range(20):
         script.log(step, {"x": float(step)})

@@ -53,12 +53,12 @@ def test_audio_is_read_with_its_rate(run: StoredRun) -> None:
     assert tone.value.tolist() == [[0, 1], [-32768, 32767]]
 
 
-def test_texts_are_read_whole(run: StoredRun) -> None:
+def test_texts_are_read_completely(run: StoredRun) -> None:
     assert [(text.step, text.value) for text in run.texts("note")] == [(6, "short")]
     assert [text.value for text in run.texts("essay")] == [LONG]
 
 
-def test_tables_are_read_as_columns_and_as_a_frame(run: StoredRun) -> None:
+def test_tables_are_read_as_columns_and_as_a_data_frame(run: StoredRun) -> None:
     (table,) = run.tables("scores")
     assert table.value["name"] == ["a", "b"]
     np.testing.assert_equal(table.value["f1"], [0.5, np.nan])
@@ -66,7 +66,7 @@ def test_tables_are_read_as_columns_and_as_a_frame(run: StoredRun) -> None:
     assert table.to_pandas()["name"].tolist() == ["a", "b"]
 
 
-def test_words_that_look_like_numbers_stay_words(tmp_path: Path) -> None:
+def test_strings_that_look_like_numbers_stay_strings(tmp_path: Path) -> None:
     with netscope.init(tmp_path, watch_system=False, console=False) as run:
         run.table("names", [["NaN", 1.0], ["Ann", float("-inf")]], columns=["name", "score"])
     (table,) = netscope.open(tmp_path).run(run.id).tables("names")
@@ -101,7 +101,7 @@ def test_the_console_is_read_line_by_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["images", "figures", "audio", "texts", "tables", "arrays"])
-def test_a_key_that_is_not_there_names_those_that_are(run: StoredRun, kind: str) -> None:
+def test_an_unknown_key_lists_the_known_ones(run: StoredRun, kind: str) -> None:
     known = {"images": "sample", "audio": "tone", "texts": "essay, note", "tables": "scores", "arrays": "weights"}
     expected = f"it has: {known[kind]}" if kind in known else "it has none"
     with pytest.raises(NotFoundError, match=rf"has no \w+ 'nope'; {expected}$"):
@@ -118,7 +118,7 @@ READ: list[tuple[str, str, Callable[[StoredRun], object]]] = [
 
 
 @pytest.mark.parametrize(("kind", "key", "read"), READ, ids=[kind for kind, _, _ in READ])
-def test_a_file_that_is_gone_is_said(run: StoredRun, kind: str, key: str, read: Callable[[StoredRun], object]) -> None:
+def test_a_missing_file_is_reported(run: StoredRun, kind: str, key: str, read: Callable[[StoredRun], object]) -> None:
     for asset in run.assets(key):
         run._blob(asset).unlink()
     with pytest.raises(StorageError, match=r"the logged file cannot be read: .*blobs"):
@@ -127,7 +127,7 @@ def test_a_file_that_is_gone_is_said(run: StoredRun, kind: str, key: str, read: 
 
 @pytest.mark.parametrize(("kind", "key", "read"), READ, ids=[kind for kind, _, _ in READ])
 @pytest.mark.parametrize("n", [0, 3, 30, -40])
-def test_a_damaged_file_is_said(
+def test_a_damaged_file_is_reported(
     run: StoredRun, kind: str, key: str, read: Callable[[StoredRun], object], n: int
 ) -> None:
     for asset in run.assets(key):
@@ -141,7 +141,7 @@ def test_a_damaged_file_is_said(
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
-def test_what_others_write_is_read_as_pillow_reads_it(mode: str) -> None:
+def test_png_files_of_other_programs_are_read_like_pillow(mode: str) -> None:
     y, x = np.mgrid[0:40, 0:50]
     smooth = np.stack([y * 3, x * 2, y * x // 9, 255 - y], -1).astype(np.uint8)
     n = len(mode)
@@ -152,7 +152,7 @@ def test_what_others_write_is_read_as_pillow_reads_it(mode: str) -> None:
 
 
 @given(st.binary(min_size=60, max_size=60), st.lists(st.integers(0, 4), min_size=4, max_size=4), st.integers(1, 4))
-def test_all_filters_are_undone_as_pillow_does(values: bytes, filters: list[int], n: int) -> None:
+def test_all_png_filters_are_decoded_like_pillow(values: bytes, filters: list[int], n: int) -> None:
     width = 15 // n
     rows = b"".join(bytes([kind]) + values[15 * y : 15 * y + width * n] for y, kind in enumerate(filters))
     data = picture(width, 4, {1: 0, 2: 4, 3: 2, 4: 6}[n], zlib.compress(rows))
@@ -167,7 +167,7 @@ def picture(width: int, height: int, colour: int, body: bytes, bits: int = 8, in
     return png_reader.MAGIC + b"".join(parts)
 
 
-def test_a_picture_that_unpacks_to_more_than_it_says_is_read_as_far_as_it_says() -> None:
+def test_an_image_with_excess_data_is_read_up_to_its_size() -> None:
     bomb = picture(2, 1, 0, zlib.compress(bytes(100 << 20)))
     assert png_reader.decode(bomb).tolist() == [[[0], [0]]]
 
@@ -180,10 +180,10 @@ def test_a_picture_that_unpacks_to_more_than_it_says_is_read_as_far_as_it_says()
      picture(2, 1, 0, zlib.compress(b"\5ab"))],
     ids=["nothing", "gif", "cut", "empty", "flat", "palette", "16 bits", "interlaced", "huge", "junk", "filter 5"],
 )  # fmt: skip
-def test_what_is_no_picture_of_ours_is_refused(data: bytes) -> None:
+def test_a_foreign_image_is_refused(data: bytes) -> None:
     with pytest.raises(FormatError):
         png_reader.decode(data)
 
 
-def test_what_was_encoded_is_decoded() -> None:
+def test_png_round_trips() -> None:
     assert png_reader.decode(written.encode(PIXELS)).tolist() == PIXELS.tolist()

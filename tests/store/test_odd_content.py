@@ -43,7 +43,7 @@ def test_tags_that_repeat_are_shown_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tags", "wrong"), [([1, "a"], "`$.tags[0]`"), (["a", None], "`$.tags[1]`"), ("abc", "`$.tags`"), ({}, "`$.tags`")]
 )
-def test_tags_that_are_no_texts_are_listed_as_damage(tmp_path: Path, tags: object, wrong: str) -> None:
+def test_tags_that_are_not_strings_are_reported_as_damage(tmp_path: Path, tags: object, wrong: str) -> None:
     Script().event("edit", tags=["kept"]).event("edit", time=BEGAN + 1, tags=tags).end().write(tmp_path / "r")
     with read(tmp_path) as store:
         (run,) = store.runs()
@@ -52,9 +52,7 @@ def test_tags_that_are_no_texts_are_listed_as_damage(tmp_path: Path, tags: objec
 
 
 @pytest.mark.parametrize("created", [1e300, -1.0, 1e11])
-def test_a_start_out_of_range_is_said_and_its_run_is_listed_with_the_journals_own_time(
-    tmp_path: Path, created: float
-) -> None:
+def test_a_start_time_out_of_range_is_reported_and_replaced_by_the_journals(tmp_path: Path, created: float) -> None:
     script = Script().log(0, {"x": 1.0}).end()
     told = {"run": "r", "attempt": 1, "name": "made", "created": created}
     script.frames[0] = frames.json_frame(frames.START, told)
@@ -67,7 +65,7 @@ def test_a_start_out_of_range_is_said_and_its_run_is_listed_with_the_journals_ow
 
 
 @pytest.mark.parametrize("time", [math.nan, math.inf, -math.inf, 1e300, -1.0])
-def test_a_header_with_impossible_times_is_said(tmp_path: Path, time: float) -> None:
+def test_a_header_with_impossible_times_is_reported(tmp_path: Path, time: float) -> None:
     path = Script().log(0, {"x": 1.0}).end().write(tmp_path / "r")
     data = bytearray(path.read_bytes())
     data[16:32] = struct.pack("<dd", time, time)
@@ -79,9 +77,7 @@ def test_a_header_with_impossible_times_is_said(tmp_path: Path, time: float) -> 
 
 
 @pytest.mark.parametrize("time", [math.nan, math.inf, -math.inf, 1e300, -1e300])
-def test_what_was_logged_at_an_impossible_time_is_kept_without_a_time(
-    tmp_path: Path, opened: Open, time: float
-) -> None:
+def test_values_with_an_impossible_time_are_kept_without_it(tmp_path: Path, opened: Open, time: float) -> None:
     script = Script().log(0, {"x": 1.0}).log(1, {"x": 2.0}, time=time).log(2, {"x": 3.0})
     script.print("hello\n", time=time).histogram(1, "h", [0.0, 1.0], [1.0]).end().write(tmp_path / "r")
     for _ in range(2):
@@ -97,7 +93,7 @@ def test_what_was_logged_at_an_impossible_time_is_kept_without_a_time(
         assert any("valid time" in problem for problem in store.run("r").detail().problems)
 
 
-def test_a_name_of_megabytes_is_cut_and_said(tmp_path: Path) -> None:
+def test_a_name_of_megabytes_is_truncated_and_reported(tmp_path: Path) -> None:
     script = Script(name="n" * 3_000_000)
     script.end().write(tmp_path / "r")
     Script().event("edit", name="m" * 3_000_000).end().write(tmp_path / "s")
@@ -118,7 +114,7 @@ def test_a_key_of_megabytes_is_damage(tmp_path: Path) -> None:
     "change",
     [{"shape": [-1]}, {"shape": [1] * 100}, {"bytes": -5}, {"time": 1e300}, {"step": 2**63}, {"blob": "../../secret"}],
 )
-def test_an_asset_that_cannot_be_is_damage(tmp_path: Path, change: dict[str, object]) -> None:
+def test_an_impossible_asset_is_damage(tmp_path: Path, change: dict[str, object]) -> None:
     body = {"key": "k", "kind": "image", "step": 1, "time": 1.0, "blob": "", "bytes": 1, "text": "", "shape": []}
     script = Script()
     script.frames.append(frames.json_frame(frames.ASSET, {**body, **change}))
@@ -128,7 +124,7 @@ def test_an_asset_that_cannot_be_is_damage(tmp_path: Path, change: dict[str, obj
         assert "asset at byte" in store.run("r").detail().problems[1]
 
 
-def test_key_sets_whose_names_look_alike_when_joined_are_two(tmp_path: Path, opened: Open) -> None:
+def test_key_sets_with_equal_joined_names_are_distinct(tmp_path: Path, opened: Open) -> None:
     Script().log(0, {"a\0b": 1.0}).end().write(tmp_path / "r")
     Script().log(0, {"a": 2.0, "b": 3.0}).end().write(tmp_path / "s")
     for _ in range(2):
@@ -149,7 +145,7 @@ STEPS = [
 
 @pytest.mark.parametrize("steps", STEPS, ids=range(len(STEPS)))
 @pytest.mark.parametrize("px", [1, 20, 400])
-def test_steps_as_far_apart_as_there_are_are_drawn(tmp_path: Path, steps: list[int], px: int) -> None:
+def test_the_smallest_and_largest_steps_are_drawn_together(tmp_path: Path, steps: list[int], px: int) -> None:
     script = Script()
     for step in steps:
         script.log(step, {"x": 1.0, "y": 2.0}, time=BEGAN)
@@ -168,7 +164,7 @@ def test_steps_as_far_apart_as_there_are_are_drawn(tmp_path: Path, steps: list[i
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
 @pytest.mark.parametrize("what", ["pipe", "folder", "socket", "nothing"])
-def test_something_else_in_place_of_a_blob_is_said_and_not_waited_for(
+def test_anything_else_in_place_of_a_blob_is_reported_without_blocking(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     with netscope.init(tmp_path, name="r", watch_system=False, console=False) as run:
@@ -202,7 +198,7 @@ def test_something_else_in_place_of_a_blob_is_said_and_not_waited_for(
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
-def test_a_pipe_in_place_of_a_journal_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_a_journal_does_not_block(tmp_path: Path) -> None:
     path = Script().log(0, {"x": 1.0}).write(tmp_path / "r")
     Script().log(0, {"x": 1.0}).end().write(tmp_path / "healthy")
     store = read(tmp_path)
@@ -243,12 +239,12 @@ def test_a_journal_that_is_a_link_within_the_folder_is_read(tmp_path: Path) -> N
         assert store.run("r").keys() == ["x"]
 
 
-def test_a_blobs_path_tells_whether_it_may_be_one() -> None:
+def test_invalid_blob_paths_are_detected() -> None:
     assert blobs.is_name("a" * 64 + ".png")
     assert not blobs.is_name("../" + "a" * 64 + ".png")
 
 
-def test_layers_measured_at_the_first_and_the_last_step_that_there_are_are_shown(tmp_path: Path) -> None:
+def test_layers_at_the_smallest_and_largest_steps_are_shown(tmp_path: Path) -> None:
     script = Script()
     for step in (-(2**63), 0, 2**63 - 1):
         script.log(step, {"net/weight/value/mean": 1.0}, time=BEGAN, kind="layer")

@@ -29,7 +29,7 @@ def written(folder: Path, values: np.ndarray, steps: np.ndarray | None = None) -
     return script
 
 
-def test_an_outline_is_made_of_points_and_reaches_every_extreme_within_a_bin(tmp_path: Path, opened: Open) -> None:
+def test_an_outline_consists_of_points_and_contains_every_extreme(tmp_path: Path, opened: Open) -> None:
     values = noise()
     written(tmp_path, values).end().write(tmp_path / "r")
     points = opened(tmp_path).columns(["r"], "loss", view=ChartView(100))["r"].points
@@ -53,7 +53,7 @@ def test_the_times_of_an_outline_are_those_of_its_points(tmp_path: Path, opened:
     assert outline.times.tolist() == whole.times[outline.steps].tolist()
 
 
-def test_what_is_not_finite_stays_in_the_outline(tmp_path: Path, opened: Open) -> None:
+def test_nonfinite_values_stay_in_the_outline(tmp_path: Path, opened: Open) -> None:
     values = noise()
     values[[777, 12_345, 23_456]] = math.nan, math.inf, -math.inf
     written(tmp_path, values).end().write(tmp_path / "r")
@@ -63,7 +63,7 @@ def test_what_is_not_finite_stays_in_the_outline(tmp_path: Path, opened: Open) -
 
 
 @pytest.mark.parametrize("view", [ChartView(1000), ChartView(100, 1000, 5000), ChartView(100, N - 200), None])
-def test_who_looks_closer_gets_every_point(tmp_path: Path, opened: Open, view: ChartView | None) -> None:
+def test_zooming_in_returns_every_point(tmp_path: Path, opened: Open, view: ChartView | None) -> None:
     values = noise()
     written(tmp_path, values).end().write(tmp_path / "r")
     store = opened(tmp_path)
@@ -75,7 +75,7 @@ def test_who_looks_closer_gets_every_point(tmp_path: Path, opened: Open, view: C
     ].points.is_outline  # what was read whole serves all
 
 
-def test_where_logging_became_rarer_nothing_is_lost(tmp_path: Path, opened: Open) -> None:
+def test_less_frequent_logging_loses_nothing(tmp_path: Path, opened: Open) -> None:
     steps = np.concatenate((np.arange(N - 2000), N + 100 * np.arange(2000)))
     written(tmp_path, noise(), steps).end().write(tmp_path / "r")
     store = opened(tmp_path)
@@ -84,7 +84,7 @@ def test_where_logging_became_rarer_nothing_is_lost(tmp_path: Path, opened: Open
     assert store.columns(["r"], "loss", view=ChartView(50, 0, N - 5000))["r"].points.is_outline
 
 
-def test_over_time_a_slow_stretch_of_the_training_is_not_outlined(tmp_path: Path, opened: Open) -> None:
+def test_over_time_a_slow_part_of_the_training_is_not_outlined(tmp_path: Path, opened: Open) -> None:
     script = Script()
     for step, value in enumerate(noise().tolist()):
         script.log(step, {"loss": value}, time=1e9 + step + 100 * max(0, step - N + 2000))
@@ -112,7 +112,7 @@ def test_a_chart_reads_a_twelfth_of_the_bytes(tmp_path: Path, opened: Open, monk
     assert outline < whole / 12
 
 
-def test_what_is_logged_meanwhile_follows_the_outline(tmp_path: Path, opened: Open) -> None:
+def test_new_points_are_appended_to_the_outline(tmp_path: Path, opened: Open) -> None:
     script = written(tmp_path, noise())
     path = script.write(tmp_path / "r")
     store = opened(tmp_path)
@@ -125,7 +125,7 @@ def test_what_is_logged_meanwhile_follows_the_outline(tmp_path: Path, opened: Op
     assert after.steps[:-1].tolist() == before.steps.tolist()
 
 
-def test_steps_that_begin_anew_are_never_outlined(tmp_path: Path, opened: Open) -> None:
+def test_restarted_steps_are_never_outlined(tmp_path: Path, opened: Open) -> None:
     values = noise()
     steps = np.concatenate((np.arange(N - 10_000), np.arange(10_000)))
     written(tmp_path, values, steps).end().write(tmp_path / "r")
@@ -142,7 +142,7 @@ def test_one_step_logged_again_across_two_chunks_replaces_the_first(tmp_path: Pa
     assert len(found.steps) == 2 * chunks.CHUNK_POINTS - 1
 
 
-def test_a_resumed_series_comes_whole(tmp_path: Path, opened: Open) -> None:
+def test_a_resumed_series_is_returned_completely(tmp_path: Path, opened: Open) -> None:
     for attempt, first in ((1, 0), (2, 20_000)):
         script = Script(attempt=attempt, fork_step=first if attempt > 1 else None)
         for step, value in enumerate(noise()[first:], first):

@@ -44,7 +44,7 @@ def test_lines_of_ranks_are_merged_by_time(ranks):
     assert found.processes == ["rank 0", "rank 1", "70 on elsewhere"]
 
 
-def test_lines_of_one_rank_or_stream_or_word(ranks):
+def test_lines_can_be_selected_by_rank_stream_and_text(ranks):
     assert texts(ranks, process="rank 1") == ["1 at 20", "1 at 40"]
     assert texts(ranks, process="rank 1", start=-1) == ["1 at 40"]
     assert texts(ranks, stream="err") == ["1 at 40"]
@@ -62,7 +62,7 @@ def test_a_clock_that_is_set_back_does_not_change_the_order_of_one_process(tmp_p
         assert texts(store) == ["c", "a", "b"]
 
 
-def test_live_rows_stand_below_the_lines_until_they_are_replaced(tmp_path):
+def test_live_rows_follow_the_lines_until_they_are_replaced(tmp_path):
     script = live(Script().print("one\ntwo\n"), "bar 10%\nbar 20%").print("three\n")
     script.write(tmp_path / "r")
     with netscope.open(tmp_path) as store:
@@ -80,7 +80,7 @@ def test_live_rows_stand_below_the_lines_until_they_are_replaced(tmp_path):
         assert store.read.console.lines("r").total == 3
 
 
-def test_only_the_last_lines_of_a_stream_can_be_taken_back():
+def test_only_the_last_lines_of_a_stream_can_be_retracted():
     metadata = Metadata()
     many = "".join(f"{i}\n" for i in range(frames.MOST_TAKEN_BACK + 3))
     settled = metadata.add_output(1.0, 1, many)

@@ -43,7 +43,7 @@ N = 4000
 
 
 @pytest.mark.parametrize("n_readers", [3])
-def test_processes_that_index_one_growing_folder_agree(tmp_path: Path, index: str | None, n_readers: int) -> None:
+def test_processes_indexing_one_growing_folder_agree(tmp_path: Path, index: str | None, n_readers: int) -> None:
     runs = ["r1", "r2"]
     command = [sys.executable, "-W", "error", "-c", READER, str(tmp_path), index or "", str(N), ",".join(runs)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -37,7 +37,7 @@ EXACT = msgspec.convert(
 
 
 @pytest.mark.parametrize("case", SHARED["cases"], ids=lambda case: case["query"] or "nothing")
-def test_a_query_finds_these_runs(case: dict[str, Any]) -> None:
+def test_a_filter_finds_these_runs(case: dict[str, Any]) -> None:
     assert [run.id for run in RUNS if run_filter.parse_filter(case["query"]).test(run)] == case["ids"]
 
 
@@ -47,7 +47,7 @@ def test_numbers_are_compared_exactly(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", NUMBERS["sorted"], ids=lambda case: case["by"])
-def test_numbers_are_sorted_exactly_and_what_is_none_comes_last(case: dict[str, Any]) -> None:
+def test_numbers_are_sorted_exactly_and_missing_ones_last(case: dict[str, Any]) -> None:
     assert [run.id for run in run_filter.sort(EXACT, run_filter.order_of(case["by"]))] == case["ids"]
 
 
@@ -57,7 +57,7 @@ def test_a_name_stands_for_the_only_key_that_ends_with_it(case: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("case", SHARED["near"], ids=lambda case: case["query"])
-def test_a_near_miss_is_answered_with_what_to_type(case: dict[str, Any]) -> None:
+def test_a_near_miss_is_answered_with_a_suggestion(case: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as told:
         run_filter.parse_filter(case["query"], KNOWN)
     assert str(told.value).partition("type instead: ")[2] == case["instead"]
@@ -65,7 +65,7 @@ def test_a_near_miss_is_answered_with_what_to_type(case: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("text", SHARED["hopeless"])
-def test_what_may_mean_several_things_is_not_guessed(text: str) -> None:
+def test_an_ambiguous_filter_is_not_guessed(text: str) -> None:
     with pytest.raises(UsageError) as told:
         run_filter.parse_filter(text, KNOWN)
     assert "type instead" not in str(told.value)
@@ -76,24 +76,24 @@ def test_a_name_that_several_keys_end_with_is_refused_with_those_keys() -> None:
         run_filter.parse_filter("loss < 1", KnownKeys(["lr"], ["train/loss", "val/loss"]))
 
 
-def test_a_part_is_of_the_series_that_is_meant() -> None:
+def test_a_part_belongs_to_the_series_that_was_meant() -> None:
     assert KnownKeys(["lr"], ["train/loss"]).find("loss.min") == ["train/loss.min"]
     assert KnownKeys(["loss.min"], ["train/loss"]).find("loss.min") == ["loss.min"]
     assert KnownKeys(["opt.loss"], []).find("loss.min") == []
 
 
 @pytest.mark.parametrize("text", SHARED["bad"])
-def test_what_cannot_be_read_is_refused(text: str) -> None:
+def test_an_invalid_filter_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="filter"):
         run_filter.parse_filter(text)
 
 
-def test_a_query_names_the_series_it_needs() -> None:
+def test_a_filter_names_the_series_it_needs() -> None:
     assert run_filter.parse_filter('summary.loss < 1 or summary["val/acc"].max > 0.5').keys == ["loss", "val/acc"]
 
 
 @given(st.text(st.sampled_from("()[]<>=~!.,-'\" \\/ abconfig019éin"), max_size=40))
-def test_any_text_is_understood_or_refused(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     try:
         asked = run_filter.parse_filter(text)
     except UsageError:
@@ -111,7 +111,7 @@ def test_deep_nesting_is_refused_or_answered_without_overflow(text: str) -> None
 
 
 @pytest.mark.parametrize("word", ["or", "and"])
-def test_thousands_of_terms_are_answered(word: str) -> None:
+def test_thousands_of_terms_are_evaluated(word: str) -> None:
     terms = [f'id == "{"none" if word == "or" else "a"}"'] * 5000
     assert run_filter.parse_filter(f" {word} ".join([*terms, 'id == "a"'])).test(RUNS[0])
 
@@ -127,12 +127,12 @@ def test_thousands_of_terms_are_answered(word: str) -> None:
         ('-summary["val/acc"].max', "abcd"),
     ],
 )
-def test_runs_are_sorted_numbers_before_texts_and_what_is_missing_last(by: str, ids: str) -> None:
+def test_runs_are_sorted_numbers_before_strings_and_missing_last(by: str, ids: str) -> None:
     assert "".join(run.id for run in run_filter.sort(RUNS, run_filter.order_of(by))) == ids
 
 
 @pytest.mark.parametrize("by", ["created", "-created", "updated", "-updated", "duration", "-duration"])
-def test_a_run_of_unknown_time_is_last_either_way(by: str) -> None:
+def test_a_run_without_a_time_is_last_in_either_direction(by: str) -> None:
     unknown = replace(RUNS[0], id="?", created=0.0, updated=0.0)
     assert run_filter.sort([unknown, *RUNS], run_filter.order_of(by))[-1].id == "?"
     assert run_filter.parse_filter(f"{by.removeprefix('-')} is missing").test(unknown)
@@ -146,13 +146,13 @@ def test_a_run_of_unknown_time_is_last_either_way(by: str) -> None:
         ("name ~ '('", "in the sort \"name ~ '('\" is not a valid regular expression"),
     ],
 )
-def test_what_is_wrong_with_a_sort_is_said_of_the_sort(by: str, wrong: str) -> None:
+def test_an_error_in_a_sort_mentions_the_sort(by: str, wrong: str) -> None:
     with pytest.raises(UsageError) as told:
         run_filter.order_of(by)
     assert wrong in str(told.value)
 
 
-def test_a_name_that_no_run_has_is_refused_with_what_was_meant(tmp_path: Path) -> None:
+def test_an_unknown_name_is_refused_with_a_suggestion(tmp_path: Path) -> None:
     with netscope.init(tmp_path, config={"lr": 0.1, "width": 3}, watch_system=False, console=False) as run:
         run.log({"loss": 0.5})
     with netscope.open(tmp_path) as store:

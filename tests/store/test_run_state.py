@@ -83,7 +83,7 @@ def test_a_run_is_running_while_its_process_lives_and_killed_after(tmp_path: Pat
     assert state(tmp_path) == "killed"
 
 
-def test_another_process_of_the_same_number_does_not_count(tmp_path: Path) -> None:
+def test_another_process_with_the_same_pid_does_not_count(tmp_path: Path) -> None:
     here(os.getpid(), psutil.Process().create_time() - 3600).write(tmp_path / "r")
     assert state(tmp_path) == "killed"
 
@@ -94,7 +94,7 @@ def test_a_crash_of_any_writer_is_a_crash_of_the_run(tmp_path: Path) -> None:
     assert state(tmp_path) == "crashed"
 
 
-def test_a_run_ends_as_its_first_writer_does_once_no_writer_is_alive(tmp_path: Path) -> None:
+def test_a_run_ends_like_its_first_writer_once_no_writer_is_alive(tmp_path: Path) -> None:
     Script(rank=0).end().write(tmp_path / "r", "1-a-1-0000.journal")
     other = here(os.getpid(), psutil.Process().create_time(), rank=1, created=1.7e9 + 1)
     path = other.log(0, {"x": 1.0}).write(tmp_path / "r", "1-a-2-0000.journal")
@@ -105,7 +105,7 @@ def test_a_run_ends_as_its_first_writer_does_once_no_writer_is_alive(tmp_path: P
         assert store.run("r").series("x").values.tolist() == [1.0, 2.0]
 
 
-def test_the_last_attempt_tells_the_state(tmp_path: Path) -> None:
+def test_the_last_attempt_determines_the_state(tmp_path: Path) -> None:
     Script().end("crashed", "boom").write(tmp_path / "r", "1-a-1-0000.journal")
     Script(attempt=2).end().write(tmp_path / "r", "2-a-1-0000.journal")
     Script(attempt=0).event("edit", name="edited").write(tmp_path / "r", "0-a-1-0000.journal")
@@ -122,7 +122,7 @@ OF_OTHERS = {
 
 @pytest.mark.parametrize("whose", OF_OTHERS.values(), ids=OF_OTHERS)
 @pytest.mark.parametrize("ahead_s", [0, 120, -120, 3600])
-def test_who_cannot_be_checked_lives_while_the_file_is_written_whatever_its_clock_says(
+def test_an_unreachable_process_is_alive_while_its_file_is_written_whatever_its_clock(
     tmp_path: Path, whose: dict[str, object], ahead_s: float
 ) -> None:
     nobody = 2**22 + 1  # more than the kernel gives
@@ -132,7 +132,7 @@ def test_who_cannot_be_checked_lives_while_the_file_is_written_whatever_its_cloc
     assert judged(path) is WriterState.SILENT
 
 
-def test_a_folder_stamped_by_a_clock_that_is_off_is_compared_with_that_clock(
+def test_heartbeats_are_compared_with_the_clock_of_the_file_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = Script(created=time.time()).write(tmp_path / "r", ahead=4096)
@@ -143,11 +143,11 @@ def test_a_folder_stamped_by_a_clock_that_is_off_is_compared_with_that_clock(
     assert judged(path) is WriterState.SILENT
 
 
-def test_a_copy_of_an_old_run_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
+def test_a_copy_of_an_old_run_is_not_running(tmp_path: Path) -> None:
     assert judged(Script(created=time.time() - 3 * 86_400).write(tmp_path / "r", ahead=4096)) is WriterState.SILENT
 
 
-def test_a_copy_of_a_running_run_is_not_written_by_its_process(tmp_path: Path) -> None:
+def test_a_copy_of_a_running_run_is_not_running(tmp_path: Path) -> None:
     path = here(os.getpid(), psutil.Process().create_time()).write(tmp_path / "r", ahead=4096)
     age(path, 40)
     with path.open("rb"):
@@ -169,14 +169,14 @@ def test_a_stopped_process_is_alive_and_a_zombie_is_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells")
-def test_a_clock_that_was_set_after_a_process_began_does_not_kill_it(tmp_path: Path) -> None:
+def test_setting_the_clock_does_not_make_a_process_look_killed(tmp_path: Path) -> None:
     for ticks, life in ((start_ticks(), WriterState.ALIVE), (start_ticks() + 1, WriterState.GONE)):
         path = here(os.getpid(), 1e9, ticks=ticks).write(tmp_path / f"r{ticks}")
         with path.open("rb"):
             assert judged(path) is life
 
 
-def test_a_heartbeat_that_moves_brings_a_run_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_heartbeat_makes_a_run_running_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = Script(created=time.time() - 1000).log(0, {"x": 1.0}).write(tmp_path / "r", ahead=4096)
     age(path, 1000)
     real, later_s = time.monotonic, 0.0
@@ -205,7 +205,7 @@ def test_a_journal_with_a_damaged_start_belongs_to_the_attempt_in_its_name(tmp_p
         assert "damaged" in detail.problems[0]
 
 
-def test_a_header_cut_short_is_waited_for(tmp_path: Path) -> None:
+def test_a_truncated_header_is_read_again_later(tmp_path: Path) -> None:
     whole = Script().log(0, {"x": 1.0}).end().bytes
     (tmp_path / "r").mkdir()
     path = tmp_path / "r" / "1-made-7-0000.journal"
@@ -217,7 +217,7 @@ def test_a_header_cut_short_is_waited_for(tmp_path: Path) -> None:
         assert store.run("r").series("x").values.tolist() == [1.0]
 
 
-def test_a_start_time_may_differ_by_what_clocks_are_corrected(tmp_path: Path) -> None:
+def test_a_start_time_may_differ_by_clock_corrections(tmp_path: Path) -> None:
     for off, life in ((0.5, WriterState.ALIVE), (-0.5, WriterState.ALIVE), (30.0, WriterState.GONE)):
         path = here(os.getpid(), psutil.Process().create_time() + off).write(tmp_path / f"r{off}")
         with path.open("rb"):
@@ -228,7 +228,7 @@ def part(attempt: int, steps: list[int], times: list[float] | None = None, rank:
     return SeriesPart(attempt, rank, np.array(steps, np.int64), np.array(times or [0.0] * len(steps)))
 
 
-def test_stitching_nothing_gives_nothing() -> None:
+def test_merging_no_attempts_gives_nothing() -> None:
     assert merge_parts([], {}).curve.tolist() == []
     assert merge_parts([part(1, [])], {}).curve.tolist() == []
 
@@ -239,14 +239,14 @@ def test_a_later_attempt_may_fill_in_steps_before_its_fork() -> None:
     assert [ghost.tolist() for ghost in stitched.ghosts] == [[2]]
 
 
-def test_steps_out_of_order_are_put_in_order() -> None:
+def test_steps_out_of_order_are_sorted() -> None:
     assert merge_parts([part(1, [5, -3, 5, 0])], {}).curve.tolist() == [1, 3, 2]
 
 
-def test_between_journals_the_later_time_is_shown() -> None:
+def test_of_two_journals_the_later_time_wins() -> None:
     assert merge_parts([part(1, [0, 1], [5.0, 1.0]), part(1, [0, 1], [4.0, 2.0])], {}).curve.tolist() == [0, 3]
 
 
-def test_a_header_heartbeat_lies_where_the_format_says() -> None:
+def test_the_heartbeat_in_the_header_is_where_the_format_says() -> None:
     head = frames.header(1.5, 9)
     assert struct.unpack_from("<dQ", head, 24) == (1.5, 0)

@@ -40,7 +40,7 @@ def one_by_one(buffer: bytes) -> list[int]:
 
 @settings(max_examples=examples(200), deadline=None)
 @given(st.lists(pieces, max_size=40), st.integers(0, 7), st.sampled_from([1, 3, 1 << 16]))
-def test_frames_are_found_where_trying_every_place_finds_them(parts: list[bytes], odd: int, at_once: int) -> None:
+def test_the_search_finds_the_same_frames_as_trying_every_offset(parts: list[bytes], odd: int, at_once: int) -> None:
     buffer = b"".join(parts) + bytes(odd)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(frames, "SEARCHED_AT_ONCE", at_once)
@@ -48,7 +48,7 @@ def test_frames_are_found_where_trying_every_place_finds_them(parts: list[bytes]
     assert found == one_by_one(buffer)
 
 
-def test_megabytes_of_anything_cost_few_checksums(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_megabytes_of_arbitrary_bytes_cost_few_checksums(monkeypatch: pytest.MonkeyPatch) -> None:
     junk = np.random.default_rng(0).bytes(8 << 20)
     summed: list[int] = []
 
@@ -62,7 +62,7 @@ def test_megabytes_of_anything_cost_few_checksums(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("gap", [bytes(1 << 20), np.random.default_rng(1).bytes(1 << 20)], ids=["zeros", "junk"])
-def test_a_frame_behind_a_megabyte_of_damage_is_found(gap: bytes) -> None:
+def test_a_frame_after_a_megabyte_of_damage_is_found(gap: bytes) -> None:
     first, damage, last = frames.scan(FRAME + gap + FRAME)
     assert isinstance(first, Frame) and isinstance(last, Frame)
     assert damage == Damage(len(FRAME), len(FRAME) + len(gap))

@@ -108,7 +108,7 @@ def last_filled(sessions: Sessions, key: str) -> dict[int, np.ndarray]:
 @example([[(0, 0), (0, 1)], [(0, 2)]], "layer")  # a second part of the same keys
 @example([[(0, 0), (1, 1), (0, 2)]], "layer")  # rows of two key sets that alternate
 @example([[(0, 0), (2, 1), (4, 1)]], "scalar")  # one after the other, with a step in common
-def test_random_key_sets_come_back_from_two_processes_and_from_the_index(sessions: Sessions, kind: str) -> None:
+def test_random_key_sets_round_trip_through_two_processes_and_the_index(sessions: Sessions, kind: str) -> None:
     with TemporaryDirectory() as name:
         place = Path(name) / "r" / "1-made-7-0000.journal"
         place.parent.mkdir()
@@ -149,7 +149,7 @@ def n_blocks(store: Store) -> int:
         (3, 1000, 32),
     ],
 )
-def test_keys_share_blocks_only_where_they_are_many_and_their_rows_few(
+def test_keys_share_blocks_only_if_they_are_many_and_rows_are_few(
     tmp_path: Path, opened: Open, n_rows: int, n_keys: int, blocks: int
 ) -> None:
     keys = wide_run(tmp_path, n_rows, n_keys)
@@ -174,7 +174,7 @@ def test_a_resumed_run_of_many_keys_keeps_its_ghosts(tmp_path: Path, opened: Ope
             assert [ghost.values.tolist() for ghost in found.ghosts] == [[1 + step + i / 8 for step in range(6, 10)]]
 
 
-def test_layers_are_told_of_a_folder_that_nobody_has_read_yet(tmp_path: Path) -> None:
+def test_layers_are_known_in_a_folder_that_was_not_read_yet(tmp_path: Path) -> None:
     keys = wide_run(tmp_path, 3, 100)
     with Store(tmp_path) as store:
         assert len(store.read.layers.table("r").tensors) == 100
@@ -182,7 +182,7 @@ def test_layers_are_told_of_a_folder_that_nobody_has_read_yet(tmp_path: Path) ->
         assert store.read.series.steps_of_run("r", keys, "layer").tolist() == [0, 1, 2]
 
 
-def test_runs_of_few_and_of_many_rows_are_read_in_one_question(tmp_path: Path, opened: Open) -> None:
+def test_runs_of_few_and_of_many_rows_are_read_in_one_query(tmp_path: Path, opened: Open) -> None:
     for name, n_rows in (("few", 5), ("many", FEW_ROWS)):
         wide_run(tmp_path / name, n_rows, 100)
         (tmp_path / name / "r").rename(tmp_path / f"run-{name}")

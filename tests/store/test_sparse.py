@@ -27,7 +27,7 @@ def table_of(rows: list[dict[int, int]]) -> np.ndarray:
 
 @settings(max_examples=examples(200), deadline=None)
 @given(ROWS)
-def test_counts_survive(rows):
+def test_sparse_counts_round_trip(rows):
     table = table_of(rows)
     found = sparse_bins.decode(sparse_bins.encode(Histograms.of(table)), len(rows))
     assert np.array_equal(found.dense(), table)
@@ -35,21 +35,21 @@ def test_counts_survive(rows):
 
 
 @pytest.mark.parametrize("cut", range(0, 30, 3))
-def test_what_is_cut_short_is_refused(cut):
+def test_truncated_bins_are_refused(cut):
     whole = sparse_bins.encode(Histograms.of(table_of([{1: 2, 2000: 70_000}, {5: 1}, {7: 65_535}])))
     assert len(whole) == 6 + 8 + 8 + 8
     with pytest.raises(ValueError, match="buffer"):
         sparse_bins.decode(whole[:cut], 3)
 
 
-def test_bins_that_there_are_not_or_that_do_not_ascend_are_refused():
+def test_invalid_or_unsorted_bins_are_refused():
     with pytest.raises(ValueError, match="2048"):
         sparse_bins.decode(np.array([1, 2048, 1], "<u2").tobytes(), 1)
     with pytest.raises(ValueError, match="ascend"):
         sparse_bins.decode(np.array([2, 5, 5, 1, 1], "<u2").tobytes(), 1)
 
 
-def test_the_bins_of_the_next_key_begin_anew():
+def test_the_bins_of_each_key_start_from_zero():
     rows = [{}, {9: 1}, {}, {7: 2}, {}]
     found = sparse_bins.decode(sparse_bins.encode(Histograms.of(table_of(rows))), len(rows))
     assert (found.sizes.tolist(), found.places.tolist()) == ([0, 1, 0, 1, 0], [9, 7])

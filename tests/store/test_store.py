@@ -48,7 +48,7 @@ def test_series_read_as_they_were_written(tmp_path: Path, opened: Open) -> None:
             assert number < 3
 
 
-def test_a_reopened_index_answers_without_reading_the_journals(tmp_path: Path, opened: Open) -> None:
+def test_a_reopened_index_needs_no_journal(tmp_path: Path, opened: Open) -> None:
     make_runs.make(tmp_path, 3, 2, 500)
     first = opened(tmp_path)
     expected = answers(first)
@@ -102,7 +102,7 @@ def test_a_growing_run_is_followed(tmp_path: Path, opened: Open) -> None:
     ),
     st.lists(st.integers(0, 40), max_size=3),
 )
-def test_any_rows_in_any_order_give_the_later_of_equal_steps(
+def test_of_equal_steps_the_later_row_wins_in_any_order(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[tuple[str, ...], int, float]], reopen: list[int]
 ) -> None:
     folder = tmp_path_factory.mktemp("any")
@@ -133,7 +133,7 @@ def test_any_rows_in_any_order_give_the_later_of_equal_steps(
                 )
 
 
-def test_summaries_are_last_smallest_and_largest(tmp_path: Path, opened: Open) -> None:
+def test_summaries_are_last_min_and_max(tmp_path: Path, opened: Open) -> None:
     Script().log(0, {"x": 3.0}).log(2, {"x": 1.0}).log(1, {"x": 7.0}).end().write(tmp_path / "a")
     Script().log(0, {"x": math.nan}).log(1, {"x": math.inf}).end().write(tmp_path / "b")
     Script().log(0, {"y": 1.0}).end().write(tmp_path / "c")
@@ -160,7 +160,7 @@ def test_the_summary_of_a_growing_series_counts_both_halves(tmp_path: Path, open
     assert store.table(keys=["x"]).runs[0].summary["x"] == Summary(-5.0, -5.0, 99_999.0, -5.0)
 
 
-def test_attempts_are_stitched_with_ghosts(tmp_path: Path, opened: Open) -> None:
+def test_attempts_are_merged_with_ghosts(tmp_path: Path, opened: Open) -> None:
     first, second = Script(), Script(attempt=2, created=BEGAN + 100)
     for step in range(10):
         first.log(step, {"loss": 1.0})
@@ -179,7 +179,7 @@ def test_attempts_are_stitched_with_ghosts(tmp_path: Path, opened: Open) -> None
     assert store.table(keys=["loss"]).runs[0].summary["loss"] == Summary(2.0, 1.0, 2.0, 2.0)
 
 
-def test_a_resumption_without_a_fork_step_goes_on_from_its_smallest_step(tmp_path: Path, opened: Open) -> None:
+def test_a_resumption_without_a_fork_step_continues_from_its_smallest_step(tmp_path: Path, opened: Open) -> None:
     for attempt, steps in ((1, range(10)), (2, range(4, 8)), (3, range(6, 7))):
         script = Script(attempt=attempt)
         for step in steps:
@@ -190,7 +190,7 @@ def test_a_resumption_without_a_fork_step_goes_on_from_its_smallest_step(tmp_pat
     assert [ghost.steps.tolist() for ghost in columns.ghosts] == [[4, 5, 6, 7, 8, 9], [6, 7]]
 
 
-def test_keys_that_count_in_different_steps_go_on_each_from_its_own(tmp_path: Path, opened: Open) -> None:
+def test_keys_with_different_steps_are_resumed_separately(tmp_path: Path, opened: Open) -> None:
     first = Script(attempt=1)
     for batch in range(100):
         first.log(batch, {"train/loss": 1.0})
@@ -230,7 +230,7 @@ def test_writers_without_rank_are_merged_by_time(tmp_path: Path, opened: Open) -
     assert columns.values.tolist() == [1.0, 2.0, 1.0]
 
 
-def test_keys_are_counted_over_runs_and_kept_as_they_are(tmp_path: Path, opened: Open) -> None:
+def test_keys_are_counted_over_runs(tmp_path: Path, opened: Open) -> None:
     odd = ["a/b/c", "quote\"s'", "emoji 🦩", "nul\0", "new\nline", "long" * 2500, "ключ", " "]
     Script().log(0, dict.fromkeys(odd, 1.0)).log(0, {"cpu": 1.0}, kind="system").end().write(tmp_path / "a")
     Script().log(0, {"a/b/c": 2.0}).end().write(tmp_path / "b")
@@ -254,7 +254,7 @@ def test_ten_thousand_keys_in_a_run(tmp_path: Path, opened: Open) -> None:
     assert store.columns(["r"], "key/9999")["r"].values.tolist() == [0.0, 1.0, 2.0]
 
 
-def test_everything_else_comes_back_from_memory_and_from_the_index(tmp_path: Path, opened: Open) -> None:
+def test_everything_else_is_read_from_memory_and_from_the_index(tmp_path: Path, opened: Open) -> None:
     script = Script()
     script.event("environment", environment={"host": "h", "cpu_count": 2, "packages": {"numpy": "2"}})
     layer = {"layer": "fc", "type": "Linear", "parameters": {"weight": [2, 3]}}
@@ -313,7 +313,7 @@ def test_the_console_of_many_lines_is_read_by_windows(tmp_path: Path, opened: Op
     assert store.read.console.lines("r", 9000, 5).lines == []
 
 
-def test_arrays_come_back_with_their_values(tmp_path: Path, opened: Open) -> None:
+def test_arrays_are_read_with_their_values(tmp_path: Path, opened: Open) -> None:
     value = np.arange(6, dtype=np.float32).reshape(2, 3)
     name = blobs.write(tmp_path / "r", safetensors.encode({"value": value}), "safetensors")
     Script().asset(4, "weights", "array", blob=name, n=10).end().write(tmp_path / "r")
@@ -324,7 +324,7 @@ def test_arrays_come_back_with_their_values(tmp_path: Path, opened: Open) -> Non
         run.arrays("nope")
 
 
-def test_edits_last_and_the_latest_wins(tmp_path: Path, opened: Open) -> None:
+def test_edits_persist_and_the_latest_wins(tmp_path: Path, opened: Open) -> None:
     for run in "ab":
         Script(name=f"run {run}").end().write(tmp_path / run)
     store = opened(tmp_path)
@@ -348,7 +348,7 @@ def test_an_edit_is_seen_by_another_store(tmp_path: Path, opened: Open) -> None:
         assert there.table().runs[0].name == name
 
 
-def test_deleted_runs_go_to_the_trash_and_come_back(tmp_path: Path, opened: Open) -> None:
+def test_deleted_runs_go_to_the_trash_and_can_be_restored(tmp_path: Path, opened: Open) -> None:
     places = make_runs.make(tmp_path, 2, 1, 50)
     store, other = opened(tmp_path), opened(tmp_path)
     gone = places[0].name
@@ -367,7 +367,7 @@ def test_deleted_runs_go_to_the_trash_and_come_back(tmp_path: Path, opened: Open
     assert store.restore(["../r"]).problems == ["no run '../r' in the trash"]
 
 
-def test_a_run_deleted_by_hand_vanishes(tmp_path: Path, opened: Open) -> None:
+def test_a_run_deleted_by_hand_disappears(tmp_path: Path, opened: Open) -> None:
     places = make_runs.make(tmp_path, 2, 1, 50)
     store = opened(tmp_path)
     shutil.rmtree(places[0])
@@ -391,7 +391,7 @@ def test_runs_are_filtered_and_sorted(tmp_path: Path, opened: Open) -> None:
         store.runs("config.lr <")
 
 
-def test_unknown_names_are_answered_with_the_known_ones(tmp_path: Path, opened: Open) -> None:
+def test_an_unknown_name_lists_the_known_ones(tmp_path: Path, opened: Open) -> None:
     Script(name="calm").log(0, {"loss": 1.0}).end().write(tmp_path / "r")
     store = opened(tmp_path)
     with pytest.raises(NotFoundError, match="no run 'b'; the folder has: calm"):
@@ -406,28 +406,28 @@ def test_unknown_names_are_answered_with_the_known_ones(tmp_path: Path, opened: 
         Store(tmp_path / "nowhere")
 
 
-def test_a_folder_without_a_journal_is_no_run(tmp_path: Path, opened: Open) -> None:
+def test_a_folder_without_a_journal_is_not_a_run(tmp_path: Path, opened: Open) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "a file").write_text("x")
     Script().end().write(tmp_path / "r")
     assert [run.id for run in opened(tmp_path).table().runs] == ["r"]
 
 
-def test_a_pipe_called_a_journal_is_not_waited_for(tmp_path: Path, opened: Open) -> None:
+def test_a_pipe_named_like_a_journal_does_not_block(tmp_path: Path, opened: Open) -> None:
     Script().end().write(tmp_path / "fine")
     (tmp_path / "pipe").mkdir()
     os.mkfifo(tmp_path / "pipe" / "1-x-1-aaaa.journal")
     assert [run.id for run in opened(tmp_path).table().runs] == ["fine"]
 
 
-def test_the_folder_of_one_run_is_no_folder_of_runs(tmp_path: Path) -> None:
+def test_the_folder_of_one_run_is_refused_as_a_folder_of_runs(tmp_path: Path) -> None:
     Script().end().write(tmp_path / "r")
     with pytest.raises(UsageError, match=f"a single run; open its parent folder: '{tmp_path}'"):
         Store(tmp_path / "r")
     assert not (tmp_path / "r" / ".netscope").exists()
 
 
-def test_a_journal_of_a_newer_version_is_said_and_costs_nothing_else(tmp_path: Path, opened: Open) -> None:
+def test_a_journal_of_a_newer_version_is_reported_without_affecting_others(tmp_path: Path, opened: Open) -> None:
     Script().log(0, {"x": 1.0}).end().write(tmp_path / "good")
     path = Script().end().write(tmp_path / "newer")
     path.write_bytes(path.read_bytes()[:8] + b"\x02\x00" + path.read_bytes()[10:])
@@ -441,7 +441,7 @@ def test_a_journal_of_a_newer_version_is_said_and_costs_nothing_else(tmp_path: P
     assert store.columns(["good", "newer"], "x")["good"].values.tolist() == [1.0]
 
 
-def test_a_journal_that_was_replaced_by_a_shorter_one_is_read_anew(tmp_path: Path, opened: Open) -> None:
+def test_a_journal_replaced_by_a_shorter_one_is_read_again(tmp_path: Path, opened: Open) -> None:
     script = Script()
     for step in range(5000):
         script.log(step, {"x": 1.0})
@@ -457,9 +457,7 @@ def test_a_journal_that_was_replaced_by_a_shorter_one_is_read_anew(tmp_path: Pat
     assert store.run("r").series("x").values.tolist() == [7.0, 8.0]
 
 
-def test_a_journal_that_was_replaced_while_the_other_rests_is_found_by_the_next_store(
-    tmp_path: Path, opened: Open
-) -> None:
+def test_a_journal_replaced_while_no_store_was_open_is_noticed(tmp_path: Path, opened: Open) -> None:
     Script(rank=0).log(0, {"x": 1.0}).end().write(tmp_path / "r", "1-made-0-0000.journal")
     path = Script(rank=1).log(0, {"y": 1.0}).log(1, {"y": 2.0}).end().write(tmp_path / "r", "1-made-1-0000.journal")
     os.utime(tmp_path / "r", (1e9, 1e9))
@@ -490,13 +488,13 @@ def test_damage_is_counted_and_reported(tmp_path: Path, opened: Open) -> None:
         ]
 
 
-def test_a_crash_is_told_with_its_text(tmp_path: Path, opened: Open) -> None:
+def test_a_crash_has_its_text(tmp_path: Path, opened: Open) -> None:
     Script().end("crashed", "ValueError: no").write(tmp_path / "r")
     detail = opened(tmp_path).detail("r")
     assert (detail.run.state, detail.attempts[0].error) == ("crashed", "ValueError: no")
 
 
-def test_a_running_run_is_deleted_only_by_force(tmp_path: Path, opened: Open) -> None:
+def test_deleting_a_running_run_needs_force(tmp_path: Path, opened: Open) -> None:
     name, boot = host.host(), host.boot()
     started = psutil.Process().create_time()
     Script(host=name, boot=boot, pid=os.getpid(), started=started, created=time.time()).write(tmp_path / "r")
@@ -512,7 +510,7 @@ def test_a_running_run_is_deleted_only_by_force(tmp_path: Path, opened: Open) ->
 
 
 @pytest.mark.parametrize(("silent_s", "is_kept"), [(40, True), (3600, True), (2 * 86_400, False)])
-def test_a_run_that_may_only_be_stopped_elsewhere_is_deleted_only_by_force(
+def test_deleting_a_run_that_may_be_suspended_elsewhere_needs_force(
     tmp_path: Path, opened: Open, silent_s: float, is_kept: bool
 ) -> None:
     then = time.time() - silent_s
@@ -526,7 +524,7 @@ def test_a_run_that_may_only_be_stopped_elsewhere_is_deleted_only_by_force(
     assert store.delete(["r"], force=True).runs == ["r"] * is_kept
 
 
-def test_a_run_that_went_on_since_it_was_read_is_not_deleted(tmp_path: Path, opened: Open) -> None:
+def test_a_run_that_continued_since_it_was_read_is_not_deleted(tmp_path: Path, opened: Open) -> None:
     Script().end().write(tmp_path / "r")
     store = opened(tmp_path)
     assert store.run("r").state == "finished"
@@ -548,7 +546,7 @@ def answers(store: Store) -> object:
     return [msgspec.structs.replace(run, revision=0) for run in table.runs], series
 
 
-def test_a_reader_of_one_run_does_not_wait_for_a_disk_that_hangs_on_another(
+def test_reading_one_run_does_not_wait_for_a_disk_that_hangs_on_another(
     tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Script().log(0, {"x": 1.0}).end().write(tmp_path / "a")
@@ -576,7 +574,7 @@ def test_a_reader_of_one_run_does_not_wait_for_a_disk_that_hangs_on_another(
     assert store.columns(["b"], "x")["b"].values.tolist() == [2.0]
 
 
-def test_links_in_a_circle_and_pipes_hide_nothing_else(tmp_path: Path) -> None:
+def test_circular_links_and_pipes_do_not_hide_other_runs(tmp_path: Path) -> None:
     Script().log(0, {"x": 1.0}).end().write(tmp_path / "r")
     for name in ("self", "r/self.journal", "dangling"):
         os.symlink(tmp_path / ("nowhere" if name == "dangling" else name), tmp_path / name)
@@ -597,7 +595,7 @@ def test_a_run_of_the_far_future_can_still_be_renamed(tmp_path: Path) -> None:
         assert run.name == "not so"
 
 
-def test_runs_deleted_by_hand_while_they_are_read_are_gone_and_the_others_stay(tmp_path: Path, opened: Open) -> None:
+def test_runs_deleted_by_hand_while_being_read_do_not_affect_others(tmp_path: Path, opened: Open) -> None:
     places = make_runs.make(tmp_path, 4, 1, 50)
     store = opened(tmp_path)
     ids = [place.name for place in places]
@@ -610,7 +608,7 @@ def test_runs_deleted_by_hand_while_they_are_read_are_gone_and_the_others_stay(t
 
 
 @pytest.mark.parametrize("name", ["🦩" * 60, "x" * 255, "a\nb\x1b[31m", " ", "'; DROP TABLE run; --", "%s{0}"])
-def test_a_run_may_be_called_anything_that_a_folder_can(tmp_path: Path, opened: Open, name: str) -> None:
+def test_a_run_may_have_any_name_that_a_folder_can(tmp_path: Path, opened: Open, name: str) -> None:
     Script(name="n" * 10_240).log(0, {"x": 1.0}).end().write(tmp_path / name)
     for _ in range(2):
         store = opened(tmp_path)
@@ -618,7 +616,7 @@ def test_a_run_may_be_called_anything_that_a_folder_can(tmp_path: Path, opened: 
         assert store.columns([name], "x")[name].points.values.tolist() == [1.0]
 
 
-def test_a_long_run_is_listed_while_it_is_read_and_keeps_no_other_waiting(
+def test_a_long_run_is_listed_while_it_is_read_without_delaying_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(indexer, "PIECE_BYTES", 1 << 16)
@@ -641,7 +639,7 @@ def test_a_long_run_is_listed_while_it_is_read_and_keeps_no_other_waiting(
         assert all(run.read_bytes == run.total_bytes for run in store.table().runs)
 
 
-def test_files_that_are_no_runs_are_passed_over(tmp_path: Path) -> None:
+def test_files_that_are_not_runs_are_ignored(tmp_path: Path) -> None:
     Script().log(0, {"x": 1.0}).end().write(tmp_path / "r")
     for i in range(3000):
         (tmp_path / f"{i}.txt").touch()
@@ -652,7 +650,7 @@ def test_files_that_are_no_runs_are_passed_over(tmp_path: Path) -> None:
         assert store.refresh() == set()
 
 
-def test_a_disk_that_fails_in_the_middle_of_a_journal_does_not_hold_up_the_others(
+def test_a_disk_failing_in_one_journal_does_not_delay_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(indexer, "PIECE_BYTES", 1 << 16)
@@ -679,7 +677,7 @@ def test_a_disk_that_fails_in_the_middle_of_a_journal_does_not_hold_up_the_other
 
 
 @pytest.mark.parametrize("attempts", [1, 2])
-def test_many_series_of_a_run_at_once_are_what_each_is_alone(tmp_path: Path, opened: Open, attempts: int) -> None:
+def test_many_series_read_at_once_equal_those_read_alone(tmp_path: Path, opened: Open, attempts: int) -> None:
     for attempt in range(1, attempts + 1):
         script = Script(attempt)
         for step in range(30 * attempt):

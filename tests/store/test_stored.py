@@ -32,7 +32,7 @@ def test_a_series_unpacks_into_three_arrays(store: Store) -> None:
     assert values.tolist() == [1.0, 0.5, 1 / 3]
 
 
-def test_a_key_of_which_damage_left_no_point_is_an_empty_series(tmp_path: Path) -> None:
+def test_a_key_without_any_undamaged_point_is_an_empty_series(tmp_path: Path) -> None:
     script = Script().log(0, {"loss": 1.0}).end()
     path = script.write(tmp_path / "r")
     broken = bytearray(path.read_bytes())
@@ -46,7 +46,7 @@ def test_a_key_of_which_damage_left_no_point_is_an_empty_series(tmp_path: Path) 
         run.series("val")
 
 
-def test_a_run_tells_of_itself(store: Store) -> None:
+def test_a_run_has_its_attributes(store: Store) -> None:
     run = store.run("calm")
     assert (run.id, run.state, run.config["opt.name"], run.keys()) == ("r", "finished", "adam", ["loss", "val/acc"])
     assert run.created.timestamp() == BEGAN
@@ -56,7 +56,7 @@ def test_a_run_tells_of_itself(store: Store) -> None:
     assert repr(run.series("loss")) == "<series 'loss': 3 points, last 0.333333 at step 2>"
 
 
-def test_a_run_tells_where_it_ran(tmp_path: Path) -> None:
+def test_a_run_has_its_environment(tmp_path: Path) -> None:
     told = {"host": "h", "cpu_count": 2, "memory_bytes": 2**34, "packages": {"numpy": "2"}}
     Script().event("environment", environment=told).end().write(tmp_path / "told")
     Script().end().write(tmp_path / "silent")
@@ -66,7 +66,7 @@ def test_a_run_tells_where_it_ran(tmp_path: Path) -> None:
         assert store.run("silent").environment.packages == {}
 
 
-def test_what_is_deleted_twice_is_in_the_trash(store: Store) -> None:
+def test_deleting_twice_says_the_run_is_in_the_trash(store: Store) -> None:
     run = store.run("calm")
     run.delete()
     with pytest.raises(NotFoundError, match=r"in the trash already; store.restore\(\['r'\]\) brings it back"):
@@ -76,7 +76,7 @@ def test_what_is_deleted_twice_is_in_the_trash(store: Store) -> None:
     assert "no run" in store.delete(["x" * 300]).problems[0]
 
 
-def test_a_store_tells_how_many_runs_there_are_from_the_first_moment(tmp_path: Path) -> None:
+def test_a_store_knows_the_number_of_runs_at_once(tmp_path: Path) -> None:
     for name in "abc":
         Script().log(0, {"x": 1.0}).end().write(tmp_path / name)
     with netscope.open(tmp_path) as store:
@@ -96,7 +96,7 @@ def test_a_store_tells_how_many_runs_there_are_from_the_first_moment(tmp_path: P
         lambda store: store.read.console.lines("r"),
     ],
 )
-def test_the_first_question_of_all_reads_the_folder(store: Store, ask: Callable[[Store], object]) -> None:
+def test_the_first_query_reads_the_folder(store: Store, ask: Callable[[Store], object]) -> None:
     assert ask(store) is not None
 
 
@@ -116,7 +116,7 @@ def test_a_series_becomes_an_arrow_table(store: Store) -> None:
 @pytest.mark.parametrize(
     ("package", "extra", "call"), [("pandas", "pandas", "to_pandas"), ("pyarrow", "arrow", "to_arrow")]
 )
-def test_a_missing_package_is_said_with_its_install_line(
+def test_a_missing_package_is_reported_with_its_install_command(
     store: Store, monkeypatch: pytest.MonkeyPatch, package: str, extra: str, call: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
@@ -130,7 +130,7 @@ def test_importing_the_package_does_not_load_the_store() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_a_cache_forgets_what_was_not_used_for_longest() -> None:
+def test_a_cache_drops_the_least_recently_used() -> None:
     cache: LruCache[str] = LruCache(10)
     for name in "abcde":
         cache.put(name, name, 2)
@@ -142,14 +142,14 @@ def test_a_cache_forgets_what_was_not_used_for_longest() -> None:
     assert cache.n_bytes == 10
 
 
-def test_an_id_alone_is_no_list_of_ids(store: Store) -> None:
+def test_a_single_id_is_not_a_list_of_ids(store: Store) -> None:
     for call in (store.delete, store.restore):
         with pytest.raises(UsageError, match=r"write \['r'\]"):
             call("r")
     assert store.run("calm").id == "r"
 
 
-def test_what_a_run_cannot_be_called_is_refused(store: Store) -> None:
+def test_an_impossible_name_is_refused(store: Store) -> None:
     run = store.run("calm")
     wrong: list[tuple[Callable[..., None], object]] = [(run.rename, ""), (run.rename, 3), (run.tag, 3), (run.note, 3)]
     for call, text in wrong:
@@ -166,7 +166,7 @@ def test_what_a_run_cannot_be_called_is_refused(store: Store) -> None:
     assert (run.name, run.tags, run.notes) == ("calm", [], "")
 
 
-def test_runs_are_asked_for_and_sorted_by_words(store: Store) -> None:
+def test_runs_are_filtered_and_sorted_by_text(store: Store) -> None:
     with pytest.raises(UsageError, match=r"where: expected a filter .* got 3"):
         store.runs(3)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"sort: expected a text .* got 3"):

@@ -27,7 +27,7 @@ def test_we_read_what_the_reference_implementation_writes(array):
     assert metadata == {"a": "b"}
 
 
-def test_bfloat16_comes_back_as_the_float32_it_means():
+def test_bfloat16_is_read_as_the_equal_float32():
     raw = safetensors.Raw("BF16", (2,), np.array([0x3FC0, 0x7F80], "<u2").tobytes())
     read, _ = safetensors.decode(safetensors.encode({"a": raw}))
     assert read["a"].tolist() == [1.5, float("inf")]

@@ -20,28 +20,28 @@ DURATIONS: list[tuple[float, str]] = json.loads((DATA / "durations.json").read_t
 
 
 @pytest.mark.parametrize("names", SHARED["sorted"], ids=lambda names: ascii(names[-1]))
-def test_names_are_sorted_as_a_person_would(names: list[str]) -> None:
+def test_names_are_in_natural_order(names: list[str]) -> None:
     backwards = names[::-1]
     assert sorted(backwards, key=natural) == names
 
 
 @pytest.mark.parametrize(("text", "seen"), SHARED["shown"], ids=ascii)
-def test_what_is_invisible_is_shown(text: str, seen: str) -> None:
+def test_invisible_characters_are_shown(text: str, seen: str) -> None:
     assert visible(text) == seen
 
 
 @pytest.mark.parametrize(("seconds", "text"), DURATIONS)
-def test_a_length_of_time_has_two_units_at_most(seconds: float, text: str) -> None:
+def test_a_duration_has_at_most_two_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
 @pytest.mark.parametrize("seconds", [math.nan, math.inf])
-def test_a_length_of_time_that_is_not_known_is_not_shown(seconds: float) -> None:
+def test_an_unknown_duration_is_not_shown(seconds: float) -> None:
     assert duration(seconds) == ""
 
 
 @given(st.text())
-def test_nothing_that_is_shown_turns_the_direction_or_breaks_the_line(text: str) -> None:
+def test_shown_text_never_changes_direction_or_breaks_the_line(text: str) -> None:
     assert not set(visible(text)) & set(
         "\n\r\t\x1b\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u200b"
     )

@@ -34,21 +34,21 @@ def row(folder: Path) -> Run:
         ("progress", {"done": 1e300}),
     ],
 )
-def test_what_is_not_as_the_format_says_is_damage(tmp_path: Path, event: str, fields: dict[str, object]) -> None:
+def test_entries_that_violate_the_format_are_damage(tmp_path: Path, event: str, fields: dict[str, object]) -> None:
     Script().event(event, **fields).log(0, {"a": 1.0}).end().write(tmp_path / "r")
     found = detail(tmp_path)
     assert (found.run.tags, found.run.rules, found.run.progress) == ([], {}, None)
     assert any("are damaged" in problem for problem in found.problems)
 
 
-def test_a_rule_of_a_newer_version_is_left_out(tmp_path: Path) -> None:
+def test_a_rule_of_a_newer_version_is_ignored(tmp_path: Path) -> None:
     rules = {"a": "median", "b": "max", "c": "NaN", "d": 3}
     Script().event("summary", rules=rules).log(0, {"a": 1.0}).end().write(tmp_path / "r")
     found = detail(tmp_path)
     assert (found.run.rules, found.problems) == ({"b": "max", "c": "NaN", "d": 3.0}, [])
 
 
-def test_what_was_told_is_known_after_the_index_was_closed(tmp_path: Path) -> None:
+def test_entries_survive_closing_the_index(tmp_path: Path) -> None:
     script = Script().event("add", tags=["a"]).event("add", notes=["n"]).event("summary", rules={"x": "mean", "y": 7.0})
     script.event("progress", total=4.0).log(0, {"x": 1.0}).log(2, {"x": 3.0}).end().write(tmp_path / "r")
     before = row(tmp_path)
@@ -62,13 +62,13 @@ def test_what_was_told_is_known_after_the_index_was_closed(tmp_path: Path) -> No
     assert (again.summary["x"].value, again.summary["y"]) == (2.0, again.summary["y"].__class__(7.0, 7.0, 7.0, 7.0))
 
 
-def test_tags_stand_in_the_order_in_which_they_were_first_told(tmp_path: Path) -> None:
+def test_tags_are_in_the_order_in_which_they_were_first_added(tmp_path: Path) -> None:
     Script(rank=0).event("add", time=BEGAN + 3, tags=["late", "both"]).end().write(tmp_path / "r", "1-a-1-0000.journal")
     Script(rank=1).event("add", time=BEGAN + 1, tags=["both"]).end().write(tmp_path / "r", "1-b-2-0000.journal")
     assert row(tmp_path).tags == ["both", "late"]
 
 
-def test_progress_of_the_last_attempt_counts(tmp_path: Path) -> None:
+def test_the_progress_of_the_last_attempt_counts(tmp_path: Path) -> None:
     first = Script().event("progress", total=100.0)
     for step in range(60):
         first.log(step, {"a": 1.0})

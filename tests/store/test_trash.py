@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> Store:
         yield opened
 
 
-def test_the_trash_lists_what_was_deleted_the_latest_first(store: Store) -> None:
+def test_the_trash_lists_deleted_runs_the_latest_first(store: Store) -> None:
     assert store.trash() == []
     store.delete(["a"])
     store.delete(["b"])
@@ -40,7 +40,7 @@ def test_a_restored_run_is_no_longer_in_the_trash(store: Store) -> None:
     assert {run.id for run in store.runs()} == {"a", "c"}
 
 
-def test_what_is_deleted_for_good_is_gone_and_what_is_not_in_the_trash_stays(store: Store) -> None:
+def test_deleting_for_good_removes_only_runs_in_the_trash(store: Store) -> None:
     store.delete(["a", "b"])
     reply = store.delete_for_good(["a", "c", "..", ""])
     assert reply.runs == ["a"]
@@ -51,7 +51,7 @@ def test_what_is_deleted_for_good_is_gone_and_what_is_not_in_the_trash_stays(sto
     assert [run.id for run in store.runs()] == ["c"]
 
 
-def test_two_deleted_runs_of_one_id_are_two(store: Store, tmp_path: Path) -> None:
+def test_two_deleted_runs_with_one_id_are_separate(store: Store, tmp_path: Path) -> None:
     store.delete(["a"])
     Script(name="another", created=2000.0).log(0, {"loss": 1.0}).end().write(tmp_path / "a")
     store.refresh(None, everything=True)
@@ -59,7 +59,7 @@ def test_two_deleted_runs_of_one_id_are_two(store: Store, tmp_path: Path) -> Non
     assert {(run.id, run.name) for run in store.trash()} == {("a", "run a"), ("a.2", "another")}
 
 
-def test_a_damaged_run_in_the_trash_hides_no_other(store: Store) -> None:
+def test_a_damaged_run_in_the_trash_does_not_hide_others(store: Store) -> None:
     store.delete(["a", "b"])
     for journal in (folder_of(store.folder) / "a").iterdir():
         journal.write_bytes(b"no journal")

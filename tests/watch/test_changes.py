@@ -99,7 +99,7 @@ CHANGES: dict[str, tuple[Callable[[nn.Sequential], object], list[tuple[str, str,
 
 
 @pytest.mark.parametrize("case", CHANGES)
-def test_what_changes_is_said_with_its_step_and_what_is_trained_is_measured(case):
+def test_changes_are_reported_with_their_step_and_the_new_model_is_measured(case):
     change, expected = CHANGES[case]
     model, run = network(), Recorder()
     watch(run, model, every=1)
@@ -121,7 +121,7 @@ def test_what_changes_is_said_with_its_step_and_what_is_trained_is_measured(case
         assert set(run.last) == before
 
 
-def test_a_replaced_layer_is_heard_from_its_first_step():
+def test_a_replaced_layer_is_measured_from_its_first_step():
     model, run = network(), Recorder()
     watch(run, model, every=1)
     train(model, run, 2)
@@ -130,7 +130,7 @@ def test_a_replaced_layer_is_heard_from_its_first_step():
     assert run.bins[-1][1]["2/output/activation"].sum() == 6 * 3
 
 
-def test_what_is_gone_is_measured_no_more():
+def test_removed_layers_are_no_longer_measured():
     model, run = network(), Recorder()
     watch(run, model, every=1)
     train(model, run, 2)
@@ -140,7 +140,7 @@ def test_what_is_gone_is_measured_no_more():
     assert run.layers == ["0", "1"]
 
 
-def test_between_measurements_a_change_waits_for_the_next():
+def test_a_change_between_measurements_is_noticed_at_the_next():
     model, run = network(), Recorder()
     watch(run, model, every=5)
     train(model, run, 3)
@@ -149,7 +149,7 @@ def test_between_measurements_a_change_waits_for_the_next():
     assert changes(run) == [("2", "replaced", "Linear 1×8 → Linear 3×8", 5)]
 
 
-def test_unfreezing_is_said():
+def test_unfreezing_is_reported():
     model, run = network(), Recorder()
     model[0].requires_grad_(False)
     watch(run, model, every=1)
@@ -160,7 +160,7 @@ def test_unfreezing_is_said():
     assert steps_of(run, "0/weight/update/norm") == [2, 3]
 
 
-def test_what_changes_before_the_first_step_is_how_the_model_begins():
+def test_changes_before_the_first_step_are_not_reported():
     model, run = network(), Recorder()
     watch(run, model, every=1)
     assign(model)
@@ -170,7 +170,7 @@ def test_what_changes_before_the_first_step_is_how_the_model_begins():
     assert "3/weight/update/norm" in run.last
 
 
-def test_a_store_keeps_the_layers_of_all_steps_and_tells_of_the_changes(tmp_path):
+def test_a_store_has_the_layers_of_all_steps_and_the_changes(tmp_path):
     model = network()
     with netscope.init(dir=tmp_path, watch_system=False, console=False) as run:
         run.watch(model, every=1)
@@ -193,7 +193,7 @@ def test_a_store_keeps_the_layers_of_all_steps_and_tells_of_the_changes(tmp_path
     assert series.steps.tolist() == [0, 1]
 
 
-def test_what_changed_between_two_attempts_is_told(tmp_path):
+def test_changes_between_two_attempts_are_reported(tmp_path):
     """Layers that were replaced, added and removed before the training was resumed; functions are left out."""
 
     class Net(nn.Sequential):

@@ -66,7 +66,7 @@ def test_a_copy_computes_the_same(run: Run, way: str, by_hand: bool) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_a_copy_computes_is_not_measured(way: str) -> None:
+def test_a_copy_is_not_measured(way: str) -> None:
     recorder, model = Recorder(), network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     watching = watch(recorder, model, every=1)

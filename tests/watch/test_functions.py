@@ -108,7 +108,7 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize(("name", "function"), [(name, f) for name, several in SPELLINGS.items() for f in several])
-def test_every_spelling_of_a_function_is_seen_as_what_it_computes(name, function):
+def test_every_spelling_of_a_function_is_recognised(name, function):
     outs = []
     model = Net(lambda self, x: outs.append(function(x * 1)) or outs[-1])
     run = once(model)
@@ -144,7 +144,7 @@ MODULES = {
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_function_has_the_statistics_of_its_module_and_the_module_is_seen_once(name):
+def test_a_function_has_the_statistics_of_its_module_which_is_counted_once(name):
     """A module that is a part is seen as such; one made on the spot is nobody's, and its function is seen."""
     as_part = once(Net(lambda self, x: self.act(4 * x), act=MODULES[name]))
     on_the_spot = once(Net(lambda self, x: MODULES[name](4 * x)))
@@ -159,7 +159,7 @@ def test_a_function_has_the_statistics_of_its_module_and_the_module_is_seen_once
 class TestNames:
     """Functions are named in the module that calls them, by order, and keep their names."""
 
-    def test_by_order_in_the_module_that_calls_them(self):
+    def test_functions_are_named_by_order_in_the_calling_module(self):
         block = Net(lambda self, x: F.relu(F.relu(x)[:, :4]))
         model = Net(lambda self, x: torch.tanh(self.block(F.relu(x)[:, :4])), block=block)
         run = Recorder()
@@ -169,12 +169,12 @@ class TestNames:
             *("body.fc", "body.relu", "body.block.fc", "body.block.relu", "body.block.relu_1", "body.tanh"),
         ]
 
-    def test_a_path_that_is_taken_is_left_to_its_owner(self):
+    def test_a_function_does_not_take_the_path_of_a_module(self):
         run = once(Net(lambda self, x: F.relu(self.relu(x)), relu=nn.ReLU()))
         assert seen(run) == ["relu", "relu_1"]
         assert run.events[-1]["layers"][1]["type"] == "ReLU"
 
-    def test_a_loop_over_layers_has_one_each_and_a_loop_over_time_one_for_all(self):
+    def test_a_loop_over_layers_has_one_function_each_and_a_loop_over_time_one_for_all(self):
         layers = nn.ModuleList(nn.Linear(6, 6) for _ in range(3))
 
         def then(self, x):
@@ -188,7 +188,7 @@ class TestNames:
         assert seen(run) == ["layers.0", "relu", "layers.1", "relu_1", "layers.2", "relu_2", "cell", "tanh"]
         assert run.bins[0][1]["tanh/output/activation"].sum() == 4 * 30
 
-    def test_a_branch_that_is_skipped_shifts_no_names(self):
+    def test_a_skipped_branch_does_not_shift_names(self):
         model = Net(lambda self, x: F.relu(-F.relu(x)) if self.training else -F.relu(-x))
         run = once(model)
         model.eval()
@@ -215,7 +215,7 @@ class TestNames:
 class TestWhen:
     """The mode is on in measured passes only."""
 
-    def test_in_no_other_step_and_for_no_other_model(self):
+    def test_functions_are_captured_only_in_measured_steps_of_the_model(self):
         depths = []
 
         def then(self, x):
@@ -231,7 +231,7 @@ class TestWhen:
         assert depths[3:] == [0]
         assert torch._C._len_torch_function_stack() == 0
 
-    def test_a_network_of_modules_alone_needs_none(self):
+    def test_a_network_of_modules_alone_needs_no_function_mode(self):
         class Filled(nn.Sequential):
             """A class of the user's whose `forward` is torch's."""
 
@@ -244,14 +244,14 @@ class TestWhen:
             once(model)
         assert depths == [0, 0]
 
-    def test_only_with_activations(self):
+    def test_functions_are_captured_only_with_activations(self):
         model, run = Net(lambda self, x: F.relu(x)), Recorder()
         watch(run, model, every=1, quantities=["gradient"])
         train(model, run, 1)
         assert run.layers == ["fc"]
 
     @pytest.mark.parametrize("use_reentrant", [True, False])
-    def test_what_is_computed_again_in_backward_is_counted_once(self, use_reentrant):
+    def test_recomputation_in_backward_is_counted_once(self, use_reentrant):
         from torch.utils.checkpoint import checkpoint
 
         block = Net(lambda self, x: torch.sigmoid(x))
@@ -260,7 +260,7 @@ class TestWhen:
         assert run.bins[0][1]["block.sigmoid/output/activation"].sum() == 30
         assert run.last["block.sigmoid/output/activation/saturated"] == 0
 
-    def test_with_torch_compile_measured_steps_see_them_and_nothing_is_compiled_anew(self):
+    def test_with_torch_compile_measured_steps_capture_functions_without_recompiling(self):
         import torch._dynamo
         from torch._dynamo.utils import counters
 
@@ -279,7 +279,7 @@ class TestWhen:
         assert counters["stats"]["unique_graphs"] == 1
         assert not counters["graph_break"]
 
-    def test_where_compiled_code_may_run_they_are_not_seen_and_that_is_noted(self):
+    def test_functions_in_compiled_code_are_not_captured_and_a_note_says_so(self):
         torch.compiler.set_stance("eager_on_recompile")
         try:
             model, run = Net(lambda self, x: F.relu(x)), Recorder()

@@ -64,7 +64,7 @@ def test_a_model_that_was_never_stepped_is_freed_too():
     assert freed() is None
 
 
-def test_what_a_deleted_model_measured_last_is_written():
+def test_the_last_measurement_of_a_deleted_model_is_written():
     model, run = network(), Recorder()
     watch(run, model, every=1)
     step(model, torch.optim.SGD(model.parameters(), lr=0.1))
@@ -91,7 +91,7 @@ class TestSacred:
     """Nothing that a watch does stops the training."""
 
     @pytest.mark.parametrize("where", ["add", "replace_all", "share", "seal", "rows", "forget"])
-    def test_what_fails_inside_ends_the_watch_with_one_warning(self, where, monkeypatch):
+    def test_a_failure_inside_ends_the_watch_with_one_warning(self, where, monkeypatch):
         model, run = network(), Recorder()
         watch(run, model, every=1)
         train(model, run, 1)
@@ -108,7 +108,7 @@ class TestSacred:
         assert hooks_of(model) == 0
         assert run.steps == [0]
 
-    def test_a_default_device_unlike_the_models_changes_nothing(self):
+    def test_a_different_default_device_does_not_matter(self):
         model, run = network(), Recorder()
         model[1] = nn.Softsign()  # measured nowhere before: where it is flat must be looked for
         watch(run, model, every=1)
@@ -145,7 +145,7 @@ class TestSacred:
         assert watching.root is model
         assert len(run.rows) == n_steps + 2
 
-    def test_an_interrupted_forward_leaves_no_mode_behind(self):
+    def test_an_interrupted_forward_leaves_no_function_mode_active(self):
         class Interrupted(nn.Module):
             def __init__(self):
                 super().__init__()
@@ -194,7 +194,7 @@ class TestSacred:
         assert "relu/output/activation/dead" in run.last
 
 
-def test_measurements_between_epochs_logs_are_not_lost_in_silence(tmp_path):
+def test_measurements_lost_between_epoch_logs_are_reported(tmp_path):
     model = network()
     with netscope.init(dir=tmp_path, watch_system=False, console=False) as run:
         run.watch(model, every=5)
@@ -209,7 +209,7 @@ def test_measurements_between_epochs_logs_are_not_lost_in_silence(tmp_path):
 
 
 @pytest.mark.parametrize(("first", "n_epoch"), [(0, 20), (1000, 20)])
-def test_logs_that_count_the_optimisers_steps_place_every_measurement(first, n_epoch):
+def test_logs_that_count_optimiser_steps_give_every_measurement_its_step(first, n_epoch):
     """`first`: a training that was resumed goes on counting."""
     model, run = network(), Recorder()
     watch(run, model, every=5)

@@ -107,7 +107,7 @@ def test_gradients_that_are_cleared_inside_a_step_are_seen_as_applied(make):
 @pytest.mark.parametrize(
     "make", [lambda p: Lookahead(torch.optim.SGD(p, lr=0.1)), lambda p: Decaying(p, lr=0.1)], ids=["other", "own"]
 )
-def test_a_step_inside_a_step_is_one(make):
+def test_a_step_inside_a_step_counts_once(make):
     model, run = network(), Recorder()
     watching = watch(run, model, every=1)
     optimizer = make(model.parameters())
@@ -123,7 +123,7 @@ def test_a_step_inside_a_step_is_one(make):
     assert run.steps == [0, 1, 2]
 
 
-def test_a_seldom_first_optimiser_takes_nothing_from_the_other():
+def test_a_rare_first_optimiser_does_not_affect_the_other():
     model, run = network(), Recorder()
     watch(run, model, every=1)
     first, second = (torch.optim.SGD(model[i].parameters(), lr=0.1) for i in (0, 2))
@@ -138,7 +138,7 @@ def test_a_seldom_first_optimiser_takes_nothing_from_the_other():
     assert steps_of(run, "0/weight/update/norm") == [0, 4, 8]
 
 
-def test_a_seldom_optimiser_without_logs_counts_the_steps_of_the_other():
+def test_without_logs_a_rare_optimiser_does_not_affect_step_counts():
     model, run = network(), Recorder()
     watch(run, model, every=1)
     often, seldom = (torch.optim.SGD(model[i].parameters(), lr=0.1) for i in (2, 0))
@@ -155,7 +155,7 @@ def test_a_seldom_optimiser_without_logs_counts_the_steps_of_the_other():
     assert n_outputs == list(range(1, 9))
 
 
-def test_every_tenth_step_is_measured_whole_with_a_seldom_optimiser():
+def test_every_tenth_step_is_measured_completely_with_a_rare_optimiser():
     model, run = network(), Recorder()
     watch(run, model, every=10)
     often, seldom = (torch.optim.SGD(model[i].parameters(), lr=0.1) for i in (2, 0))
@@ -184,7 +184,7 @@ def test_an_optimiser_that_takes_over_is_followed():
     assert steps_of(run, "0/weight/update/norm") == list(range(6))
 
 
-def test_one_optimiser_a_parameter_within_backward():
+def test_one_optimiser_per_parameter_within_backward():
     model, run = network(), Recorder()
     watching = watch(run, model, every=1)
     optimizers = {p: torch.optim.SGD([p], lr=0.1) for p in model.parameters()}
@@ -256,7 +256,7 @@ def test_a_step_that_raises_does_not_hide_the_next():
     assert steps_of(run, "0/weight/update/norm") == [0, 1]
 
 
-def test_parameters_that_nobody_steps_do_not_hold_up_the_others():
+def test_parameters_without_an_optimiser_do_not_delay_the_others():
     model, run = network(), Recorder()
     watch(run, model, every=1)
     optimizer = torch.optim.SGD(model[2].parameters(), lr=0.1)
@@ -270,7 +270,7 @@ def test_parameters_that_nobody_steps_do_not_hold_up_the_others():
 
 
 class TestThreads:
-    def test_a_watch_that_ends_while_another_thread_steps_leaves_that_step_alone(self):
+    def test_ending_a_watch_does_not_affect_a_step_in_another_thread(self):
         """torch iterates over its hooks then, and one that is taken away ends the training with a RuntimeError."""
         model, run = nn.Linear(2, 1), Recorder()
         watching = watch(run, model, every=1)
@@ -324,7 +324,7 @@ class TestThreads:
         assert steps_of(run, "m0/weight/value/norm") == list(range(6))
         assert steps_of(run, "m1000/weight/value/norm") == [1000 + i for i in range(6)]
 
-    def test_where_the_thread_that_trains_never_logs_another_does(self):
+    def test_another_thread_may_log_for_the_training_thread(self):
         model, run = nn.Linear(2, 1), Recorder()
         watch(run, model, every=1)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

@@ -45,7 +45,7 @@ class TestCompiled:
     def no_other_watch(self):
         gc.collect()  # those of earlier tests end with their models, and with the last one eager mode does
 
-    def test_measured_steps_see_all_layers_and_nothing_is_compiled_anew(self):
+    def test_measured_steps_see_all_layers_without_recompiling(self):
         import torch._dynamo
         from torch._dynamo.utils import counters
 
@@ -83,7 +83,7 @@ class TestCompiled:
             assert run.steps == [0, 2]
             assert all("0/output/activation/mean" in row for _, row in run.rows)
 
-    def test_the_stance_of_the_compiler_is_given_back(self):
+    def test_the_compiler_stance_is_restored(self):
         from torch._dynamo import eval_frame
 
         model, run = network(), Recorder()
@@ -93,7 +93,7 @@ class TestCompiled:
         watching.remove()
         assert eval_frame._stance.stance == "default"
 
-    def test_a_stance_of_the_users_is_left_alone(self):
+    def test_a_users_compiler_stance_is_not_changed(self):
         from torch._dynamo import eval_frame
 
         torch.compiler.set_stance("eager_on_recompile")
@@ -220,7 +220,7 @@ class TestShared:
         assert np.array_equal(run.bins[0][1]["layer/output/activation"], bins.count(both))
         assert run.last["layer/output/activation/std"] == pytest.approx(both.astype("f8").std(), rel=1e-6)
 
-    def test_a_unit_is_dead_only_if_no_call_switched_it_on(self):
+    def test_a_unit_is_dead_only_if_no_call_activates_it(self):
         model = nn.Sequential(act := nn.ReLU(), act, nn.Linear(2, 1))
         model.forward = lambda x: model[2](model[0](x) + model[0](-x))
         run, notes = once(model, torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
@@ -397,7 +397,7 @@ class TestOutputs:
         assert run.bins[0][1]["inner.1/output/activation"].sum() == 12
         assert run.last["inner.1/output/activation/saturated"] == 0
 
-    def test_outputs_within_vmap_are_passed_over(self):
+    def test_outputs_within_vmap_are_skipped(self):
         class Mapped(nn.Module):
             def __init__(self):
                 super().__init__()
@@ -451,7 +451,7 @@ class TestOutputs:
         assert run.last["1/output/activation/zeros"] == 0.5
         assert run.last["4/output/activation/dead"] == 0.75
 
-    def test_a_trained_step_leaves_deep_copies_and_pickles_possible(self):
+    def test_a_watched_model_can_be_copied_and_pickled_after_a_step(self):
         import copy
 
         model, run = network(), Recorder()
@@ -478,7 +478,7 @@ class TestOutputs:
     ],
     ids=lambda module: repr(module),
 )
-def test_saturated_is_where_the_slope_is_below_a_hundredth_of_the_steepest(module):
+def test_a_unit_is_saturated_if_its_slope_is_below_a_hundredth_of_the_maximum(module):
     x = torch.linspace(-25, 25, 3001, dtype=torch.float64).requires_grad_()
     (slope,) = torch.autograd.grad(module(x * 1).sum(), x)
     grid = torch.linspace(-12, 12, 100_001, dtype=torch.float64).requires_grad_()
@@ -491,7 +491,7 @@ def test_saturated_is_where_the_slope_is_below_a_hundredth_of_the_steepest(modul
     assert (flat != inside).sum() <= 2  # a point of the grid may lie on the edge itself
 
 
-def test_a_saturated_sigmoid_says_so():
+def test_a_saturated_sigmoid_is_reported():
     model = nn.Sequential(nn.Linear(1, 1), nn.Sigmoid())
     nn.init.constant_(model[0].weight, 1)
     nn.init.zeros_(model[0].bias)

@@ -105,7 +105,7 @@ def test_every_number_of_a_training_step_is_right():
 
 
 @pytest.mark.parametrize(("every", "measured"), [(1, [0, 1, 2, 3, 4, 5]), (2, [0, 2, 4]), (5, [0, 5]), (100, [0])])
-def test_every_counts_optimiser_steps(every, measured):
+def test_the_interval_counts_optimiser_steps(every, measured):
     model, run = network(), Recorder()
     watch(run, model, every=every)
     train(model, run, 6)
@@ -121,7 +121,7 @@ def train(model: nn.Module, run: Recorder, n: int, make_input=images) -> None:
         run.log(step)
 
 
-def test_between_measurements_no_hook_is_left_on_the_model():
+def test_between_measurements_the_model_has_no_hooks():
     model, run = network(), Recorder()
     watch(run, model, every=3)
     assert hooks_of(model) > 0
@@ -171,7 +171,7 @@ class TestWhichStep:
             run.log(step)
         assert run.steps == [100, 250, 700]
 
-    def test_without_any_log_steps_are_the_optimisers(self):
+    def test_without_logs_steps_are_optimiser_steps(self):
         model, run = network(), Recorder()
         watch(run, model, every=2)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -181,7 +181,7 @@ class TestWhichStep:
         run.finish()
         assert run.steps == [0, 2, 4, 6]
 
-    def test_many_measurements_without_log_are_not_all_held(self):
+    def test_measurements_without_logs_are_limited(self):
         model, run = nn.Linear(1, 1), Recorder()
         watch(run, model, every=1)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -192,7 +192,7 @@ class TestWhichStep:
         run.finish()
         assert run.steps == list(range(30))
 
-    def test_between_seldom_logs_steps_are_counted_on(self):
+    def test_between_rare_logs_steps_are_counted(self):
         model, run = nn.Linear(1, 1), Recorder()
         watch(run, model, every=2)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -204,7 +204,7 @@ class TestWhichStep:
         run.finish()
         assert run.steps == [0, 2, 4, 6, 8, 10]
 
-    def test_with_steps_that_are_epochs_the_newest_is_kept_and_that_is_said_once(self, recwarn):
+    def test_with_epochs_as_steps_only_the_newest_measurement_is_kept_with_one_warning(self, recwarn):
         model, run = nn.Linear(1, 1), Recorder()
         watch(run, model, every=1)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -353,7 +353,7 @@ class TestOrdinaryTrainings:
         assert all("Linear/weight/gradient/norm" in row for _, row in run.rows)
         assert all("Linear/output/activation/mean" in row for _, row in run.rows)
 
-    def test_by_hand_logs_before_the_update_wait_for_it(self):
+    def test_with_manual_updates_a_log_waits_for_the_update(self):
         model, run = nn.Linear(2, 1), Recorder()
         watch(run, model, every=1)
         for step in range(3):
@@ -366,7 +366,7 @@ class TestOrdinaryTrainings:
         assert run.steps == [1, 2]
         assert all(row["Linear/weight/update/norm"] > 0 for _, row in run.rows)
 
-    def test_training_is_the_same_with_and_without(self):
+    def test_training_is_the_same_with_and_without_watch(self):
         weights = []
         for watched in (False, True):
             torch.manual_seed(3)
@@ -377,7 +377,7 @@ class TestOrdinaryTrainings:
             weights.append([p.detach().clone() for p in model.parameters()])
         assert all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
 
-    def test_a_gradient_that_explodes_is_counted_not_hidden(self):
+    def test_a_nonfinite_gradient_is_counted(self):
         model, run = nn.Linear(2, 1, bias=False), Recorder()
         watch(run, model, every=1)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -393,7 +393,7 @@ class TestWrongUse:
     """What cannot mean anything raises in the user's line."""
 
     @pytest.mark.parametrize("wrong", [None, "model", [nn.Linear(1, 1)], torch.zeros(1)])
-    def test_what_is_no_module_is_named(self, wrong):
+    def test_a_value_that_is_not_a_module_is_named(self, wrong):
         with pytest.raises(UsageError, match=type(wrong).__name__):
             watch(Recorder(), wrong)
 
@@ -402,7 +402,7 @@ class TestWrongUse:
             watch(Recorder(), torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1))
 
     @pytest.mark.parametrize("every", [0, -1, 1.5, True, "often", None])
-    def test_a_meaningless_every_is_refused(self, every):
+    def test_a_meaningless_interval_is_refused(self, every):
         with pytest.raises(UsageError, match="every"):
             watch(Recorder(), nn.Linear(1, 1), every=every)
 
@@ -419,16 +419,16 @@ class TestWrongUse:
             watch(Recorder(), network(), quantities=["weights"])
 
     @pytest.mark.parametrize("quantities", ["gradient", [], None])
-    def test_quantities_are_a_list_that_holds_some(self, quantities):
+    def test_quantities_are_a_nonempty_list(self, quantities):
         with pytest.raises(UsageError, match="quantities must be a list"):
             watch(Recorder(), network(), quantities=quantities)
 
     @pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
-    def test_a_scripted_module_is_refused_with_the_way_out(self):
+    def test_a_scripted_module_is_refused_with_advice(self):
         with pytest.raises(UsageError, match="the module that was scripted"):
             watch(Recorder(), torch.jit.script(network()))
 
-    def test_what_was_refused_leaves_nothing_behind(self):
+    def test_a_refused_watch_leaves_nothing_behind(self):
         model, run = network(), Recorder()
         with pytest.raises(UsageError):
             watch(run, model, every=0)
@@ -436,14 +436,14 @@ class TestWrongUse:
         assert run.beats == run.ends == []
 
 
-def test_only_the_quantities_asked_for_are_measured():
+def test_only_requested_quantities_are_measured():
     model, run = network(), Recorder()
     watch(run, model, every=1, quantities=["gradient"])
     train(model, run, 1)
     assert {key.split("/")[2] for key in run.last} == {"gradient"}
 
 
-def test_what_is_no_longer_watched_is_let_go():
+def test_an_unwatched_model_is_released():
     model, run = network(), Recorder()
     watching = watch(run, model, every=1)
     train(model, run, 2)
@@ -461,7 +461,7 @@ def test_a_model_that_is_watched_again_has_its_layers_once():
     assert len(run.layers) == len(set(run.layers)) > 0
 
 
-def test_layers_are_told_in_forward_order():
+def test_layers_are_listed_in_forward_order():
     class Backwards(nn.Module):
         def __init__(self):
             super().__init__()
@@ -488,7 +488,7 @@ def test_layers_are_told_in_forward_order():
     assert "unused/weight/gradient/mean" not in run.last
 
 
-def test_two_models_of_a_run_are_told_apart():
+def test_two_models_of_a_run_are_separate():
     first, second, run = nn.Sequential(nn.Linear(1, 1)), nn.Sequential(nn.Linear(1, 1)), Recorder()
     watch(run, first, every=1, name="generator")
     watch(run, second, every=1)
@@ -497,7 +497,7 @@ def test_two_models_of_a_run_are_told_apart():
     assert all(key.startswith("Sequential.0/") for key in run.last)
 
 
-def test_auto_measures_as_often_as_costs_one_percent():
+def test_auto_measures_as_often_as_one_percent_of_the_time_allows():
     now = [0.0]
     model, run = nn.Linear(1, 1), Recorder()
     watching = Watch(run, model, Schedule("auto"), "", ("value",), clock=lambda: now[0])
@@ -522,7 +522,7 @@ def test_auto_measures_as_often_as_costs_one_percent():
     assert cost / (5000 * 0.1) < 0.0125
 
 
-def test_an_optimiser_step_compiled_as_a_whole_trains_on():
+def test_a_compiled_optimiser_step_continues_to_train():
     model, run = network(), Recorder()
     watch(run, model, every=1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -560,7 +560,7 @@ def test_auto_is_always_a_round_number_within_its_bounds(times):
 
 
 @pytest.mark.parametrize(("first", "dead"), [([1.0, 1.0], 0.0), ([1.0, -1.0], 0.0), ([-1.0, -1.0], 0.5)])
-def test_a_unit_is_dead_where_no_sample_switches_it_on(first, dead):
+def test_a_unit_is_dead_if_no_sample_activates_it(first, dead):
     model, run = nn.Sequential(nn.ReLU(), nn.Linear(2, 1)), Recorder()
     watch(run, model, every=1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

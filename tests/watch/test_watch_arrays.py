@@ -25,7 +25,7 @@ RNG = np.random.default_rng(0)
 W, B, A = RNG.normal(size=(3, 2)), RNG.normal(size=3), np.maximum(RNG.normal(size=(8, 3)), 0)
 
 
-def test_words_say_what_an_array_is():
+def test_names_of_quantities_say_what_an_array_is():
     run = Recorder()
     layer = {"weight": W, "gradient": W, "update": W / 2, "bias": B, "bias.gradient": B, "activation": A}
     watch_arrays(run, {"layer1": layer}, step=4)
@@ -44,7 +44,7 @@ def test_words_say_what_an_array_is():
     assert np.array_equal(run.bins[0][1]["layer1/weight/value"], bins.count(W))
 
 
-def test_without_a_step_it_is_that_of_the_next_log_and_logging_goes_on_there():
+def test_without_a_step_arrays_get_that_of_the_next_log():
     run = Recorder()
     run.step = 17
     watch_arrays(run, {"layer1": {"weight": W}})
@@ -52,7 +52,7 @@ def test_without_a_step_it_is_that_of_the_next_log_and_logging_goes_on_there():
     assert run.step == 17
 
 
-def test_layers_are_told_when_there_are_new_ones():
+def test_new_layers_are_listed():
     run = Recorder()
     for _ in range(3):
         watch_arrays(run, {"b": {"weight": W}, "a": {"activation": A}})
@@ -68,13 +68,13 @@ def test_layers_are_told_when_there_are_new_ones():
     [W.tolist(), W.astype("f2"), torch.tensor(W, requires_grad=True), torch.tensor(W).bfloat16(), W * 1j, W[::-1].T],
     ids=["list", "float16", "torch", "bfloat16", "complex", "strided"],
 )
-def test_whatever_numpy_can_read(array):
+def test_anything_that_numpy_can_read_is_accepted(array):
     run = Recorder()
     watch_arrays(run, {"layer": {"weight": array}})
     assert run.last["layer/weight/value/norm"] == pytest.approx(np.linalg.norm(W), rel=1e-2)
 
 
-def test_whole_numbers_and_truth_values_are_numbers_too():
+def test_integers_and_booleans_are_accepted():
     run = Recorder()
     watch_arrays(run, {"layer": {"weight": np.array([0, 3, 4], np.uint8), "activation": np.array([True, False])}})
     assert run.last["layer/weight/value/norm"] == pytest.approx(5)
@@ -100,7 +100,7 @@ def test_empty_arrays_write_nothing():
         ({"layer": {"gradient": W, "weight.gradient": W}}, "two arrays"),
     ],
 )
-def test_what_is_no_array_is_named_and_nothing_is_written(wrong, says):
+def test_a_value_that_is_not_an_array_is_named_and_nothing_is_written(wrong, says):
     run = Recorder()
     with pytest.raises(UsageError, match=says):
         watch_arrays(run, wrong)
@@ -108,7 +108,7 @@ def test_what_is_no_array_is_named_and_nothing_is_written(wrong, says):
 
 
 @pytest.mark.parametrize("step", [1.5, "3", True, 2**54])
-def test_a_step_is_a_whole_number(step):
+def test_a_step_is_an_integer(step):
     with pytest.raises(UsageError, match="step"):
         watch_arrays(Recorder(), {"layer": {"weight": W}}, step=step)
 

@@ -32,7 +32,7 @@ PLACE = TensorKey("layer", "weight", "value")
 
 @settings(max_examples=examples(100), deadline=None)
 @given(hnp.arrays(np.float32, st.integers(1, 200), elements=st.floats(width=32)))
-def test_numbers_are_those_of_the_cpu(values):
+def test_results_equal_those_of_the_cpu(values):
     measurement = Measurement("device")
     measurement.add(PLACE, torch.from_numpy(values))
     measurement.seal()
@@ -64,7 +64,7 @@ def test_a_huge_tensor_is_measured_in_chunks(monkeypatch):
     assert np.array_equal(rows.bins.dense()[0], bins.count(values.numpy()))
 
 
-def test_of_a_large_activation_a_sample_is_measured_and_what_is_not_finite_is_counted():
+def test_a_large_activation_is_sampled_but_all_nonfinite_values_are_counted():
     values = torch.randn(100_000)
     values[torch.arange(100_000) % 3 == 1] = 0
     values[[1, 2, 3, 4, 6]] = torch.tensor([-77.0, 99.0, torch.nan, torch.inf, -torch.inf])
@@ -86,7 +86,7 @@ def test_of_a_large_activation_a_sample_is_measured_and_what_is_not_finite_is_co
     assert np.array_equal(rows.bins.dense()[0], want)
 
 
-def test_both_ways_write_the_same():
+def test_both_paths_write_the_same():
     runs = []
     for path in ("auto", "device"):
         torch.manual_seed(1)
@@ -128,7 +128,7 @@ class Counting(TorchDispatchMode):
         return func(*args, **kwargs)
 
 
-def test_a_measurement_reads_no_single_number():
+def test_a_measurement_reads_no_single_value_from_the_device():
     model, run = network(), Recorder()
     watching = Watch(run, model, Schedule(1), "", ("value", "gradient", "update", "activation"), path="device")
     watching.arm()
@@ -156,7 +156,7 @@ class Crossings(TorchDispatchMode):
         return out
 
 
-def test_on_a_device_a_measurement_is_one_copy(monkeypatch):
+def test_a_measurement_on_a_device_is_one_copy(monkeypatch):
     class Event:
         def record(self, stream):
             self.stream = stream
@@ -195,7 +195,7 @@ def test_rows_wait_until_their_device_is_done(monkeypatch):
     assert run.steps == [7, 8]
 
 
-def test_without_float64_numbers_are_still_good(monkeypatch):
+def test_without_float64_results_are_still_accurate(monkeypatch):
     """Apple's devices have none."""
     for module in (torch_kernels, transfer):
         monkeypatch.setattr(module, "wide", lambda device: torch.float32)
@@ -212,7 +212,7 @@ def test_without_float64_numbers_are_still_good(monkeypatch):
     assert found["saturated"] == (values > 3).sum().item() / 1000
 
 
-def test_a_full_device_costs_the_measurement_not_the_training(monkeypatch):
+def test_a_full_device_loses_the_measurement_but_not_the_training(monkeypatch):
     def full(*given):
         raise torch.OutOfMemoryError("CUDA out of memory")
 

@@ -59,7 +59,7 @@ def read(run) -> tuple[dict[int, dict[str, float]], dict[int, dict[str, np.ndarr
     return rows, histograms
 
 
-def test_measurements_lie_beside_the_loss_of_their_step(run):
+def test_measurements_have_the_step_of_their_loss(run):
     model = network()
     run.watch(model, every=2)
     train(model, run, 5)
@@ -89,7 +89,7 @@ def test_every_way_to_end_removes_all_hooks(run, end):
     train(model, run, 1) if end != "finish" else None
 
 
-def test_a_thread_that_ended_keeps_no_hooks_though_a_new_one_has_its_ident(run):
+def test_hooks_of_an_ended_thread_are_removed_even_if_its_ident_is_reused(run):
     gc.collect()
     model = network()
     watching = run.watch(model, every=1)
@@ -107,14 +107,14 @@ def test_a_thread_that_ended_keeps_no_hooks_though_a_new_one_has_its_ident(run):
         thread.join()
 
 
-def test_what_cannot_be_watched_raises_in_the_users_line(run):
+def test_an_unwatchable_model_raises_at_the_users_line(run):
     with pytest.raises(UsageError, match="optimiser"):
         run.watch(torch.optim.SGD(network().parameters(), lr=0.1))
     with pytest.raises(UsageError, match="watch_arrays"):
         run.watch({"weight": np.ones(3)})
 
 
-def test_a_run_that_is_switched_off_measures_nothing(tmp_path, monkeypatch):
+def test_a_disabled_run_measures_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("NETSCOPE_MODE", "disabled")
     run = netscope.init(dir=tmp_path)
     model = network()
@@ -148,7 +148,7 @@ def test_a_store_reads_layers_tensors_and_numbers(run):
     store.close()
 
 
-def test_a_watch_that_never_saw_a_step_says_so(run):
+def test_a_watch_without_any_step_warns(run):
     watched, trained = network(), network()
     run.watch(watched)
     train(trained, run, 3)
@@ -157,6 +157,6 @@ def test_a_watch_that_never_saw_a_step_says_so(run):
     assert told[0].filename == __file__
 
 
-def test_a_watch_that_ends_before_anything_was_logged_says_nothing(run):
+def test_a_watch_that_ends_before_the_first_log_does_not_warn(run):
     run.watch(network())
     run.unwatch()

@@ -116,13 +116,13 @@ def test_all_bit_patterns(size):
     "values",
     [[1e300, -1e300, 1e308], [1e-300, 3e-300, 0.0, 5e-324], [5e-324] * 3, [np.nan] * 9000, [np.inf], [-0.0] * 9],
 )
-def test_float64_whose_squares_are_out_of_range_and_nothing_finite(values):
+def test_float64_with_squares_out_of_range_and_without_finite_values(values):
     tensor = torch.tensor(values, dtype=torch.float64)
     check(*measured([tensor]), tensor)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_a_difference_is_that_of_torch(dtype):
+def test_a_difference_equals_that_of_torch(dtype):
     now = [torch.randn(n).to(dtype) for n in (5, 9000)]
     before = [(tensor.float() + 0.01 * torch.randn(len(tensor))).to(dtype) for tensor in now]
     want = [a - b for a, b in zip(now, before, strict=True)]
@@ -148,7 +148,7 @@ def test_any_layout(layout):
     check(*measured([tensor]), tensor.resolve_neg())
 
 
-def test_the_magnitude_of_complex_numbers_and_nothing_of_what_has_no_values():
+def test_complex_numbers_by_magnitude_and_empty_tensors():
     tensor = torch.randn(100, dtype=torch.complex64)
     check(*measured([tensor]), tensor.abs())
     assert measured([torch.empty(0, 5), torch.ones(3, dtype=torch.int64)][:0]) == []
@@ -160,7 +160,7 @@ def test_the_magnitude_of_complex_numbers_and_nothing_of_what_has_no_values():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_of_a_large_activation_only_the_bins_are_sampled(dtype):
+def test_only_the_bins_of_a_large_activation_are_sampled(dtype):
     values = torch.randn(100_003)
     values[torch.arange(len(values)) % 3 == 1] = 0
     values[[1, 2, 3, 4, 6]] = torch.tensor([-77.0, 99.0, torch.nan, torch.inf, -torch.inf])
@@ -177,7 +177,7 @@ def test_of_a_large_activation_only_the_bins_are_sampled(dtype):
 
 
 @pytest.mark.parametrize("columns", [8, 16, 64, 768])
-def test_a_sample_sees_all_columns_alike(columns):
+def test_a_sample_covers_all_columns_evenly(columns):
     """A stride that divides the length of a row would see some columns only."""
     magnitudes = 2.0 ** (torch.arange(columns) % 8)
     ((_, counts),) = measured([magnitudes.repeat(200_000 // columns)], quantity="activation")
