@@ -1,4 +1,4 @@
-"""For all tests: shapes and types of `netscope.analyse` are checked at every call; no setting of the machine counts."""
+"""For all tests: shapes and types of `netscope.analyse` are checked at every call; local settings are ignored."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ ANALYSE = Path(__file__).resolve().parents[1] / "src/netscope/analyse"
 
 
 def _is_compiled(path: Path) -> bool:
-    """Compiled functions have no Python frame in which to check; numba checks their signatures itself."""
+    """Whether a file has compiled functions, which have no Python frame; numba checks their signatures itself."""
     return "import numba" in path.read_text(encoding="utf-8")
 
 
@@ -32,7 +32,7 @@ settings.register_profile(
 settings.load_profile("fuzz" if IS_FUZZING else "test")
 
 # Child processes inherit an ignored signal. Under `nohup` or in the background of a shell SIGINT is ignored, and the
-# tests that interrupt a child would wait for ever.
+# tests that interrupt a child would wait forever.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -42,7 +42,7 @@ for name in [name for name in os.environ if name.startswith("NETSCOPE_") and nam
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers must agree on the names of the tests: none holds the address of an object."""
+    """Workers must agree on the names of the tests, so none may contain the address of an object."""
     if named := [item.nodeid for item in items if " at 0x" in item.nodeid]:
         raise pytest.UsageError(f"the name of a test changes with every run: {named[0]}; give it ids=")
 
@@ -55,7 +55,7 @@ def root() -> Path:
 
 @pytest.fixture(autouse=True)
 def no_run_of_a_test_outlives_it() -> Iterator[None]:
-    """Else the next test's run would find it abandoned; and what is warned of once is warned of in each test."""
+    """End leftover runs, which the next run would abandon, and reset warnings that are given once."""
     before = list(process_hooks.active_runs())
     beside.forget_warnings()
     yield

@@ -1,4 +1,4 @@
-"""How hard tests with generated inputs search: `make test` tries the same few each time, `make fuzz` many new ones.
+"""Number of generated inputs: `make test` tries the same few each time, `make fuzz` many new ones.
 
     @settings(max_examples=examples(50))
     @given(...)

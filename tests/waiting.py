@@ -1,4 +1,4 @@
-"""Wait for what another thread or process does, with more patience than any busy machine needs."""
+"""Wait for another thread or process, with a generous timeout for busy machines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PATIENCE_S = 100.0
 
 
 def until(is_so: Callable[[], bool]) -> None:
-    """Return once it is so.
+    """Return once the condition holds.
 
     Raises:
         AssertionError: It has not become so.

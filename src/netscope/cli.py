@@ -1,4 +1,4 @@
-"""The command line. Results go to stdout, what went wrong to stderr."""
+"""The command line. Results go to stdout, errors to stderr."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from netscope.store.journal import exact_numbers
 from netscope.store.journal.limits import COLOURS, strip_colours
 from netscope.text import duration, natural, visible, visible_line, width
 
-WIDEST = 80  # characters of a cell
-WRONG = 2  # exit status of a command that could not be done
+WIDEST = 80  # characters per cell
+WRONG = 2  # exit status of a failed command
 
 app = App(
     name="netscope",
@@ -34,8 +34,10 @@ app = App(
 app.command(
     "netscope.model_commands:open_models", name="open", help="Show model files in the browser, as graphs, until Ctrl-C."
 )
-app.command("netscope.model_commands:summary", name="summary", help="Say what a model file holds.")
-app.command("netscope.demo:demo", name="demo", help="Train a real network on real digits while the page shows it.")
+app.command("netscope.model_commands:summary", name="summary", help="Print the content of a model file.")
+app.command(
+    "netscope.demo:demo", name="demo", help="Train a real network on handwritten digits while the page shows it."
+)
 
 Folder = Annotated[Path, Parameter(help="Folder of runs.")]
 ListOfText = Annotated[list[str], Parameter(negative="")]
@@ -53,13 +55,13 @@ def show(
     """Show folders of runs in the browser, live, until Ctrl-C.
 
     Args:
-        folders: Folders of runs, "runs" unless given; they may still be empty.
+        folders: Folders of runs (default: "runs"); they may still be empty.
         port: Port to listen on; if it is taken, the next free one.
-        host: Address to listen on; 0.0.0.0 for all of this machine, :: for those of IPv6 too. Anyone who can reach it
+        host: Address to listen on; 0.0.0.0 for all addresses of this machine, :: for IPv6, too. Anyone who can reach it
             can read, edit and delete runs.
         browser: Open a browser if there is a screen.
-        index: Where the index lives, e.g. postgresql+psycopg://user@host/database; inside each folder unless given.
-        allow_host: Another name under which browsers reach this server, e.g. behind a proxy.
+        index: Where to keep the index, e.g. postgresql+psycopg://user@host/database (default: inside each folder).
+        allow_host: Another host name under which browsers reach this server, e.g. behind a proxy.
     """
     from netscope.show import server  # noqa: PLC0415  (the other commands need no server)
 
@@ -89,11 +91,11 @@ def runs(
 
     Args:
         folder: Folder of runs.
-        where: Only those, e.g. 'config.lr < 0.01 and state == "running"'.
-        sort: By this, e.g. created, name or config.lr; -created for the other way round.
+        where: A condition, e.g. 'config.lr < 0.01 and state == "running"'.
+        sort: A field to sort by, e.g. created, name or config.lr; -created for descending order.
         keys: Also the headline number of this key: the last value, unless the run chose another one with `run.summary`.
-            May be given several times, or as a list with commas.
-        json: As a JSON list for scripts; times are Unix seconds, and of a key there are last, min, max and value.
+            May be given several times, or as a list separated by commas.
+        json: Print a JSON list for scripts; times are Unix seconds, and each key has last, min, max and value.
     """
     there(folder)
     with netscope.open(folder) as store:
@@ -125,15 +127,15 @@ def export(
 ) -> None:
     """Write every point that a run logged, as CSV or Parquet.
 
-    Columns: run, key, step, time (Unix seconds), value, replaced (1: a later attempt went back over it), and with
-    --smooth the moving average, smoothed.
+    Columns: run, key, step, time (Unix seconds), value, replaced (1: a later attempt replaced it), and with --smooth
+    the moving average, smoothed.
 
     Args:
         folder: Folder of runs.
         run: Id or name of a run.
-        keys: Only this key; may be given several times, or as a list with commas.
-        output: File to write, .csv or .parquet; CSV to stdout unless given.
-        smooth: Also the moving average that the page draws with this weight, from 0 (none) to below 1, such as 0.6.
+        keys: Only this key; may be given several times, or as a list separated by commas.
+        output: File to write, .csv or .parquet (default: CSV to stdout).
+        smooth: Add the moving average that the page draws with this weight, from 0 (none) to below 1, such as 0.6.
     """
     from netscope.charts.export import rows, write  # noqa: PLC0415  (loads numpy)
     from netscope.store.series import check_weight  # noqa: PLC0415
@@ -169,15 +171,15 @@ def console(
 ) -> None:
     """Show what a run printed.
 
-    It is as a terminal shows it in the end; lines of several processes are in the order of time.
+    The output is what a terminal would show in the end; lines of several processes are ordered by time.
 
     Args:
         folder: Folder of runs.
         run: Id or name of a run.
-        search: Only lines that contain this, in capitals or not.
-        stream: Only what was printed to out (stdout) or err (stderr).
-        rank: Only what this rank printed.
-        colour: With colours; unless said, where stdout is a terminal.
+        search: Only lines that contain this, ignoring case.
+        stream: Only the output to out (stdout) or err (stderr).
+        rank: Only the output of this rank.
+        colour: With colours (default: if stdout is a terminal).
     """
     there(folder)
     with netscope.open(folder) as store:
@@ -189,7 +191,7 @@ def console(
 
 
 def check_port(port: int) -> None:
-    """Reject what is no port.
+    """Reject an invalid port.
 
     Raises:
         UsageError: It is out of range.
@@ -199,7 +201,7 @@ def check_port(port: int) -> None:
 
 
 def say_where(what: str, url: str, port: int) -> None:
-    """Print what is shown at which address, and that the port that was asked for is taken if it is."""
+    """Print what is shown at which address, and a note if the requested port is taken."""
     taken = f"port {port} is taken; " if port and f":{port}/" not in url else ""
     say(f"{taken}netscope shows {what} at {url}  (Ctrl-C to stop)")
 
@@ -208,8 +210,8 @@ def tell_of_others(host: str, urls: Sequence[str]) -> None:
     """Print the addresses for other machines, with a warning about what they can do.
 
     Args:
-        host: The address that it was asked to listen on.
-        urls: Those at which others reach it; none: nothing is said.
+        host: The address to listen on.
+        urls: Addresses at which others reach it; nothing is printed if there are none.
     """
     if urls:
         say(f"from other machines: {'  '.join(urls)}")
@@ -226,13 +228,13 @@ def trash(
     empty: Annotated[bool, Parameter(negative="")] = False,
     yes: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """List, restore or finally delete the deleted runs of a folder.
+    """List the deleted runs of a folder, restore them or delete them for good.
 
     Args:
         folder: Folder of runs.
-        restore: Id of a run to bring back; may be given several times.
+        restore: Id of a run to restore; may be given several times.
         delete: Id of a run to delete for good; may be given several times.
-        empty: Delete all deleted runs for good.
+        empty: Delete all of them for good.
         yes: Do not ask before deleting for good.
     """
     there(folder)
@@ -256,7 +258,7 @@ def report(done: str, reply: Deleted) -> None:
     """Print what was done and what failed.
 
     Raises:
-        SystemExit: Something could not be.
+        SystemExit: Something failed.
     """
     for run_id in reply.runs:
         say(f"{done} {printable(run_id)}")
@@ -270,7 +272,7 @@ def confirmed(question: str) -> bool:
     """Ask on the terminal.
 
     Raises:
-        UsageError: There is none to ask on.
+        UsageError: There is no terminal.
     """
     if not sys.stdin.isatty():
         raise UsageError("deleting for good asks first, and there is no terminal to ask on; give --yes")
@@ -305,7 +307,7 @@ def there(folder: Path) -> None:
     """Reject a folder that does not exist: an empty list would hide a typo.
 
     Raises:
-        UsageError: It is not, or no path of a folder can be it.
+        UsageError: It does not exist, or is not a valid path.
     """
     if not folder_of(folder, "the folder").is_dir():
         raise UsageError(f"no folder {str(folder)!r} here; name the one that netscope.init(dir=…) writes to")

@@ -1,4 +1,4 @@
-"""From fixed bins to bins for the screen."""
+"""Converting fixed bins into bins for display."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Histograms with edges of their own, on edges that they share."""
+"""Histograms with different edges, converted to common edges."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ LINES = arrays.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(0, 3 
 
 
 def one_by_one(y: np.ndarray, keep: float) -> list[float]:
-    """What the mean is, said slowly: a weighted sum over what its weights sum to; what is not finite is passed over."""
+    """A slow moving average: a weighted sum divided by the sum of weights; non-finite values are skipped."""
     total = mass = 0.0
     means = []
     for value in y.tolist():

@@ -18,7 +18,7 @@ PLACES = arrays.arrays(np.float64, st.integers(1, 60), elements=st.floats(-1e6, 
 
 
 def picked_one_by_one(y: np.ndarray, starts: list[int]) -> set[int]:
-    """What `pick` should keep, said slowly."""
+    """A slow version of what `pick` should keep."""
     kept: set[int] = set()
     for start, end in zip(starts, [*starts[1:], len(y)], strict=True):
         places = range(start, end)

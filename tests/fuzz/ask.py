@@ -1,4 +1,4 @@
-"""Ask a folder of runs everything that a person can ask: in Python, over HTTP, on the command line."""
+"""Query everything about a folder of runs: in Python, over HTTP, on the command line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Fault = tuple[str, str, BaseException]
 
 
 class Asked:
-    """Collects what is raised beside netscope's own errors."""
+    """Collects exceptions other than netscope's own errors."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
@@ -48,7 +48,7 @@ class Asked:
 
 
 def everything(folder: Path, index: str | None = None) -> list[Fault]:
-    """Open a folder, ask all there is, twice: from memory and from a filled index."""
+    """Open a folder and query everything twice: from memory and from a filled index."""
     asked = Asked()
     runs = [path.name for path in sorted(folder.iterdir()) if path.name[0] != "."]
     for is_reopened in (False, True):
@@ -65,7 +65,7 @@ def everything(folder: Path, index: str | None = None) -> list[Fault]:
 
 
 def of_folder(asked: Asked, store: Store, client: TestClient) -> None:
-    """What concerns all runs at once."""
+    """Queries about all runs."""
     keys: list[str] = []
     with asked.asking("", "keys"):
         keys = [key.key for key in store.keys([run.id for run in store.table().runs], "scalar").keys][:FEW]
@@ -95,7 +95,7 @@ def keys_of(asked: Asked, store: Store, run: str) -> dict[str, list[str]]:
 
 
 def of_run(asked: Asked, store: Store, run: str) -> None:
-    """What concerns one run."""
+    """Queries about one run."""
     keys = keys_of(asked, store, run)
     with asked.asking(run, "StoredRun"):
         one = store.run(run)
@@ -154,7 +154,7 @@ def _of_stored(asked: Asked, one: StoredRun, keys: dict[str, list[str]]) -> None
 
 
 def over_http(asked: Asked, client: TestClient, run: str, store: Store) -> None:
-    """What the page asks of one run."""
+    """Requests of the page about one run."""
     keys = keys_of(asked, store, run)
     base = f"/api/runs/{run}"
     assets = Assets([])
@@ -190,7 +190,7 @@ def _post(client: TestClient, address: str, body: Any) -> Any:
 
 
 def _checked(reply: Any, noun: Any) -> Any:
-    """A reply that the page understands."""
+    """Check that the page can parse the reply."""
     assert reply.status_code < 500 or reply.status_code == 503, (reply.status_code, reply.text[:300])
     if reply.status_code != 200 or noun is None:
         return None
@@ -222,7 +222,7 @@ def on_command_line(asked: Asked, folder: Path, runs: list[str]) -> None:
 
 
 def answers(store: Store, run: str) -> Any:
-    """All that a run says, for comparing: nothing that depends on how or when it was read."""
+    """All content of a run that does not depend on how or when it was read, for comparison."""
     detail = store.detail(run)
     said: dict[str, Any] = {
         "detail": msgspec.structs.replace(detail, run=msgspec.structs.replace(detail.run, revision=0), folder=""),

@@ -21,7 +21,7 @@ def mutate(path: Path, random: Random) -> str:
 
 
 def flip_bits(path: Path, random: Random) -> None:
-    """Some bits, anywhere."""
+    """Flip some bits anywhere."""
     data = bytearray(path.read_bytes())
     for _ in range(int(random.choice([1, 10, 100]))):
         data[int(random.integers(len(data)))] ^= 1 << int(random.integers(8))
@@ -49,7 +49,7 @@ def swap_pages(path: Path, random: Random) -> None:
 
 
 def cut(path: Path, random: Random) -> None:
-    """The end is missing."""
+    """Truncate the end."""
     data = path.read_bytes()
     path.write_bytes(data[: int(random.integers(len(data)))])
 

@@ -1,4 +1,4 @@
-"""Change a journal as broken disks, broken writers and people with bad intentions would."""
+"""Mutate a journal like broken disks, broken writers and attackers would."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def joined(head: bytes, parts: list[tuple[int, int, bytes]]) -> bytes:
 
 
 def flip_bits(data: bytes, random: Random) -> bytes:
-    """Some bits, anywhere."""
+    """Flip some bits anywhere."""
     changed = bytearray(data)
     for _ in range(int(random.integers(1, 8))):
         changed[int(random.integers(len(data)))] ^= 1 << int(random.integers(8))
@@ -69,12 +69,12 @@ def flip_bits(data: bytes, random: Random) -> bytes:
 
 
 def cut(data: bytes, random: Random) -> bytes:
-    """The end is missing."""
+    """Truncate the end."""
     return data[: int(random.integers(len(data) + 1))]
 
 
 def splice(data: bytes, random: Random) -> bytes:
-    """A stretch is copied to another place, over what was there or between it."""
+    """Copy a slice to another place, overwriting or inserting."""
     n = int(random.integers(1, 2000))
     source, target = (int(random.integers(max(len(data) - n, 1))) for _ in range(2))
     if random.random() < 0.5:
@@ -84,14 +84,14 @@ def splice(data: bytes, random: Random) -> bytes:
 
 
 def change_header(data: bytes, random: Random) -> bytes:
-    """A number of the first 64 bytes."""
+    """Change a number in the first 64 bytes."""
     at = int(random.choice([8, 16, 24, 32, 40]))
     value = struct.pack("<d", _pick(random, FLOATS)) if random.random() < 0.7 else random.bytes(8)
     return data[:at] + value[: min(8, 64 - at)] + data[at + 8 :]
 
 
 def rearrange_frames(data: bytes, random: Random) -> bytes:
-    """Frames are repeated, lost, or in another order."""
+    """Repeat, drop or reorder frames."""
     parts = split(data)
     if not parts:
         return data
@@ -111,7 +111,7 @@ def rearrange_frames(data: bytes, random: Random) -> bytes:
 
 
 def change_frame(data: bytes, random: Random) -> bytes:
-    """What one frame says; its checksum is right."""
+    """Change the content of one frame, with a valid checksum."""
     parts = split(data)
     if not parts:
         return data
@@ -197,7 +197,7 @@ TEXTS: list[Callable[[bytes], bytes]] = [
 
 
 def _value(random: Random, old: Any) -> Any:
-    """Something else in place of a value, mostly of its kind."""
+    """Replace a value, mostly by one of its type."""
     makers = [
         lambda: _pick(random, INTEGERS),
         lambda: _finite(_pick(random, FLOATS)),

@@ -1,4 +1,4 @@
-"""Every check of `make check` fails on what it is there for: each test plants one violation in a copy of the code."""
+"""Every check of `make check` works: each test plants one violation in a copy of the code."""
 
 import os
 import re
@@ -16,7 +16,7 @@ RUFF = [str(BIN / "ruff"), "check", "--no-cache", "--output-format=concise", "."
 
 @pytest.fixture
 def copy(root: Path, tmp_path: Path) -> Path:
-    """What the checks read, without what is built."""
+    """A copy of what the checks read, without build outputs."""
     for name in ("src", "scripts"):
         shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("page", "__pycache__"))
     shutil.copy(root / "pyproject.toml", tmp_path)
@@ -25,7 +25,7 @@ def copy(root: Path, tmp_path: Path) -> Path:
 
 
 def plant(copy: Path, path: str, text: str) -> None:
-    """Add `text` to a file, which is made if it is new."""
+    """Append `text` to a file, which is created if it is new."""
     file = copy / path
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as end:
@@ -33,7 +33,7 @@ def plant(copy: Path, path: str, text: str) -> None:
 
 
 def run(copy: Path, command: list[str]) -> tuple[int, str]:
-    """Exit code and everything said, with the copy's netscope first on the path."""
+    """Exit code and all output, with the copy's netscope first on the path."""
     environment = {**os.environ, "PYTHONPATH": str(copy / "src"), "NO_COLOR": "1", "COLUMNS": "200"}
     done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr

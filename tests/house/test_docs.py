@@ -1,4 +1,4 @@
-"""Every Python example of README and docs is run; every command in them exists, with the options it is given."""
+"""Every Python example in the README and docs runs; every command in them exists, with its options."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Every example in a docstring of netscope is run, in a folder of its own, with warnings as errors."""
+"""Every example in a docstring of netscope runs in a temporary folder, with warnings as errors."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The Makefile: what it promises is there, and a machine without Python 3.11 is told so."""
+"""The Makefile: its targets exist, and without Python 3.11 it says so."""
 
 import re
 import shutil

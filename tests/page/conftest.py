@@ -1,4 +1,4 @@
-"""A real browser, a real server, a real training: what the tests of the page stand on."""
+"""Fixtures for tests of the page: a real browser, a real server, a real training."""
 
 import os
 import re
@@ -25,7 +25,7 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 def ready(page: Page) -> None:
-    """Until the page is connected and its view is there, with all charts in sight drawn."""
+    """Wait until the page is connected and its view is loaded, with all charts in sight drawn."""
     expect(page.get_by_role("navigation").first).to_be_visible()
     expect(page.locator(".link.connected")).to_be_attached()
     expect(page.locator("main .stage > *").first).to_be_visible()
@@ -53,7 +53,7 @@ class Site(NamedTuple):
 
 
 def start(folder: Path, *arguments: str) -> Site:
-    """Run `netscope …` and wait until it says its address."""
+    """Run `netscope …` and wait until it prints its address."""
     command = [sys.executable, "-m", "netscope.cli", *arguments, "--no-browser"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(command, cwd=folder.parent, env=environment, stdout=subprocess.PIPE, text=True)
@@ -86,7 +86,7 @@ Opener = Callable[..., Page]
 
 @pytest.fixture
 def opened(browser: Browser) -> Iterator[Opener]:
-    """Makes pages, each in a browser profile of its own; none of them may throw or complain.
+    """Opens pages, each in its own browser profile; none of them may throw or log an error.
 
     A lost connection is the browser's to complain of, not the page's fault.
     """
@@ -114,13 +114,13 @@ def opened(browser: Browser) -> Iterator[Opener]:
 
 @pytest.fixture
 def page(opened: Opener) -> Page:
-    """A page as most people have it."""
+    """A page with common settings."""
     return opened()
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The real demo, which has ended when the later tests look at it."""
+    """The real demo, which has ended when later tests use it."""
     folder = tmp_path_factory.mktemp("demo") / "runs"
     site = start(folder, "demo", "--folder", str(folder), "--port", "0", "--epochs", "3", "--trainings", "1")
     yield site
@@ -129,7 +129,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def training(tmp_path: Path) -> Iterator[Site]:
-    """The real demo, which trains as long as the test takes."""
+    """The real demo, which trains during the whole test."""
     folder = tmp_path / "runs"
     site = start(folder, "demo", "--folder", str(folder), "--port", "0", "--epochs", "100", "--trainings", "1")
     yield site
@@ -138,7 +138,7 @@ def training(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Runs that are the same every time."""
+    """Fixed runs."""
     folder = tmp_path_factory.mktemp("known") / "runs"
     make_runs.make(folder, 12, 6, 400)
     site = show(folder)
@@ -148,7 +148,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def uneven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A short run, which is the newest, and a long one; a series that never was a number, and one with an outlier."""
+    """A short run, which is the newest, and a long one; a series of only NaN, and one with an outlier."""
     folder = tmp_path_factory.mktemp("uneven") / "runs"
     for name, n_steps in (("long", 100), ("short", 20)):
         with netscope.init(dir=folder, name=name, watch_system=False, console=False) as run:

@@ -1,4 +1,4 @@
-"""What a person does to runs and charts, and undoes."""
+"""Actions on runs and charts, and undoing them."""
 
 import re
 from collections.abc import Iterator

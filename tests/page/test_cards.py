@@ -1,4 +1,4 @@
-"""Charts as a person arranges them, and their axes: by mouse, and after a reload."""
+"""Arranging charts and setting their axes: by mouse, and after a reload."""
 
 import re
 
@@ -10,7 +10,7 @@ from tests.page.conftest import Opener, Site, ready
 
 @pytest.fixture
 def curves(page: Page, known: Site) -> Page:
-    """The Curves view in a browser profile of its own."""
+    """The Curves view in its own browser profile."""
     page.goto(f"{known.url}curves")
     ready(page)
     return page
@@ -25,7 +25,7 @@ def chart(page: Page, key: str) -> Locator:
 
 
 def cards(page: Page) -> list[str]:
-    """Keys of the cards, in the order in which they lie."""
+    """Keys of the cards in order."""
     found = page.locator("section.card").evaluate_all(
         "cards => cards.map(card => [card.getAttribute('aria-label'), card.getBoundingClientRect()])"
         ".sort(([, a], [, b]) => a.y - b.y || a.x - b.x).map(([key]) => key)"
@@ -38,7 +38,7 @@ def sections(page: Page) -> list[str]:
 
 
 def act(page: Page, key: str, name: str) -> None:
-    """By mouse: the card's menu shows itself where the pointer is."""
+    """By mouse: the menu of a card appears under the pointer."""
     card(page, key).first.hover(position={"x": 20, "y": 10})
     card(page, key).first.get_by_role("button", name=f"Actions for {key}").click()
     page.get_by_role("button", name=name, exact=True).click()

@@ -1,4 +1,4 @@
-"""A network of very many layers: only rows in sight are asked for and are in the document."""
+"""A network of very many layers: only rows in sight are loaded and in the document."""
 
 from __future__ import annotations
 

@@ -10,14 +10,14 @@ LOSS = '[aria-label="loss"] [role="slider"]'
 
 
 def last_step(page: Page) -> float:
-    """Where the curve of the training loss ends."""
+    """The end of the training loss's curve, in px."""
     chart = page.locator(LOSS).first
     expect(chart).to_have_attribute("aria-valuemax", re.compile(r"^[1-9]"), timeout=2 * PATIENCE_MS)
     return float(chart.get_attribute("aria-valuemax") or "nan")
 
 
 def wait_for_step(page: Page, step: float) -> None:
-    """Until the curve is longer than that, without anybody touching the page."""
+    """Wait until the curve is longer than that, without touching the page."""
     page.wait_for_function(
         "([loss, step]) => Number(document.querySelector(loss)?.getAttribute('aria-valuemax')) > step",
         arg=[LOSS, step],

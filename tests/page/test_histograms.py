@@ -1,4 +1,4 @@
-"""The Media view on histograms that a run logged itself."""
+"""The Media view with histograms from `run.histogram`."""
 
 import re
 from collections.abc import Iterator

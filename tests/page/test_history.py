@@ -1,4 +1,4 @@
-"""Whatever is selected is in the address: Back and Forward go through it, a reload keeps it, others see it too."""
+"""The selection is in the address: Back and Forward go through it, a reload keeps it, a shared link restores it."""
 
 import re
 

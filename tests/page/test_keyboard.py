@@ -1,4 +1,4 @@
-"""A tour without a mouse: every control is reached, the focus is seen, Escape closes and gives the focus back."""
+"""A tour without a mouse: every control is reachable, the focus is visible, Escape closes and restores the focus."""
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -7,7 +7,7 @@ from tests.page.conftest import Site, ready
 
 VIEWS = ["runs", "curves", "layers", "system", "console", "media", "overview"]
 
-# Everything in sight that a mouse can use, but what composite widgets move through with arrow keys (tabindex -1).
+# Everything in sight that a mouse can use, except what composite widgets reach with arrow keys (tabindex -1).
 CONTROLS = """() => [...document.querySelectorAll(
   'a[href], button, input, select, textarea, [tabindex="0"]'
 )].filter(e => {
@@ -17,7 +17,7 @@ CONTROLS = """() => [...document.querySelectorAll(
   return box.width > 0 && box.height > 0 && getComputedStyle(e).visibility !== 'hidden';
 }).map(e => { e.dataset.tour ??= String(window.tour = (window.tour ?? 0) + 1); return e.dataset.tour; })"""
 
-# Which control has the focus, and whether one sees it: an outline, or another look than without the focus.
+# Which control has the focus, and whether it is visible: an outline, or a different style than without the focus.
 FOCUSED = """() => {
   const e = document.activeElement;
   if (!e || e === document.body) return null;

@@ -1,4 +1,4 @@
-"""A page that is left open: the network goes and comes, the server is killed and started again, the machine sleeps."""
+"""A page that is left open: the network is lost and recovers, the server is restarted, the machine sleeps."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ LOST = "The server does not respond"
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    """A run that goes on while it is looked at."""
+    """A run that continues while the page shows it."""
     with netscope.init(dir=tmp_path / "runs", name="lasting", watch_system=False, console=False) as run:
         log(run, 0, 10)
         yield run

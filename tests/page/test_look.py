@@ -1,4 +1,4 @@
-"""How the page looks, beside pictures that a person has looked at (`make pictures` after a change that is meant).
+"""The page compared with reviewed screenshots (`make pictures` after an intended change).
 
 Pictures are compared coarsely, in blocks: fonts and their smoothing differ between machines, a chart that is empty, a
 column that is gone or a colour that changed does not hide in that.

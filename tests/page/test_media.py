@@ -1,4 +1,4 @@
-"""The Media view: lists as grids, texts as they are, tables with pictures in their cells."""
+"""The Media view: lists as grids, plain text and Markdown, tables with images in their cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers and names are shown as they are: every digit of a seed, and nothing that hides in a name."""
+"""Numbers and names are shown exactly: every digit of a seed, and hidden characters in a name."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The output of a notebook's cell, in a browser: the page while its server answers, a picture where none does."""
+"""The output of a notebook cell in a browser: the page while its server responds, otherwise a picture."""
 
 from __future__ import annotations
 

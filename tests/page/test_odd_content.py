@@ -1,4 +1,4 @@
-"""What one odd run holds takes no view away from the others; the page complains of nothing (see `opened`)."""
+"""Odd content of one run does not break any view for the others, and the page logs no error (see `opened`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The home of a run: where the page opens, how far the run is, and the cards of what is worth a look."""
+"""The Overview of a run: where the page opens, progress, and the cards."""
 
 import re
 from collections.abc import Iterator

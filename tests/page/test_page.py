@@ -1,4 +1,4 @@
-"""The page on runs that are the same every time: selection, history, connection, keyboard, language, size."""
+"""The page with fixed runs: selection, history, connection, keyboard, language, size."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ VIEWS = ["runs", "compare", "trash", "curves", "layers", "system", "console", "m
 
 
 def shown(page: Page) -> list[str]:
-    """What the open eyes are called."""
+    """Labels of the open eyes."""
     return page.locator("button:has(> .eye:not(.shut))").evaluate_all("eyes => eyes.map(eye => eye.ariaLabel)")
 
 

@@ -1,4 +1,4 @@
-"""Smoothed curves as they are seen: the mean of every point that was logged, at every width and zoom."""
+"""Smoothed curves on the page: the moving average over every logged point, at every width and zoom."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The table of runs as it is arranged, searched and edited by hand: by mouse, by key, and after a reload."""
+"""Arranging, searching and editing the table of runs: by mouse, by keyboard, and after a reload."""
 
 import json
 import re
@@ -58,7 +58,7 @@ def values(page: Page, name: str) -> list[float]:
 
 
 def choose(page: Page, *lines: int) -> None:
-    """Select some rows, as one does with Ctrl."""
+    """Select some rows with Ctrl-click."""
     for line in lines:
         rows(page).nth(line).locator(".cell").first.click(modifiers=["ControlOrMeta"])
     expect(page.get_by_text(f"{len(lines)} selected")).to_be_visible()

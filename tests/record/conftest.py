@@ -1,4 +1,4 @@
-"""Runs in a folder of their own, and their journals read back."""
+"""Fixtures for runs in a temporary folder, and for reading their journals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.waiting import until
 
 @pytest.fixture(autouse=True)
 def nothing_beats_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a slow machine two seconds may pass between two lines of a test; those that need beats have quick ones.
+    """On a slow machine two seconds may pass between two lines of a test; tests that need heartbeats get quick ones.
 
     That this comes first also means that what a test replaces is put back last, after its runs have ended.
     """
@@ -26,7 +26,7 @@ def nothing_beats_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Iterator[Callable[..., Run]]:
-    """Begin runs in this test's folder, quietly; they are ended after the test."""
+    """Start quiet runs in this test's folder; they are finished after the test."""
     runs: list[Run] = []
 
     def begin_one(**options: Any) -> Run:

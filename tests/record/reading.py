@@ -1,4 +1,4 @@
-"""Read back what was written, with nothing but `journal.scan`."""
+"""Read journals back with nothing but `journal.scan`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Journal(NamedTuple):
 
 
 def read(folder: Path) -> list[Journal]:
-    """In the order of their beginnings."""
+    """Ordered by start."""
     return sorted(
         (read_journal(path) for path in folder.glob("*.journal")), key=lambda one: one.start.get("created", 0.0)
     )
@@ -83,7 +83,7 @@ def read_journal(path: Path) -> Journal:
 
 
 def all_series(folder: Path, key: str) -> dict[int, list[float]]:
-    """What all journals together say of a key, by step."""
+    """The values of a key in all journals, by step."""
     found: dict[int, list[float]] = defaultdict(list)
     for one in read(folder):
         assert not one.n_damaged

@@ -1,4 +1,4 @@
-"""Runs that nobody goes on with, and workers that only import the script."""
+"""Abandoned runs, and workers that only import the script."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.record.reading import read
 
 
 def ends(folder) -> dict[str, str]:
-    """Of each run its state; "" while it is open."""
+    """The state of each run; "" while it is open."""
     with netscope.open(folder) as store:
         return {run.name: run.state for run in store.runs()}
 
@@ -128,7 +128,7 @@ def test_an_abandoned_run_stops_watching_and_capturing(tmp_path):
 
 @pytest.fixture
 def shell(monkeypatch):
-    """IPython as far as it is asked, and a way to run a cell in it."""
+    """The part of IPython that netscope uses, and a way to run a cell in it."""
     names: dict = {"__name__": "__main__"}
 
     class Shell:

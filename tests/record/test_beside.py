@@ -1,4 +1,4 @@
-"""Whatever runs beside a training may fail; the training goes on."""
+"""Failures beside a training do not stop it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.record.reading import read
 
 @pytest.fixture
 def no_threads(monkeypatch):
-    """A system that allows no more threads, as `ulimit -u` does."""
+    """A system that allows no more threads, like `ulimit -u`."""
 
     def refuse(thread):
         raise RuntimeError("can't start new thread")

@@ -1,4 +1,4 @@
-"""A configuration is recorded as people gave it, whatever kind of object it is, and read back exactly."""
+"""A configuration of any kind of object is recorded and read back exactly."""
 
 from __future__ import annotations
 

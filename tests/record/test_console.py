@@ -18,7 +18,7 @@ from tests.record.reading import read
 
 @pytest.fixture
 def take_streams(monkeypatch):
-    """Put streams of our own in place; within the test, since pytest puts its own there first."""
+    """Replace the streams, inside the test because pytest replaces them first."""
 
     def take():
         out, err = io.StringIO(), io.StringIO()
@@ -66,7 +66,7 @@ def test_a_progress_bar_is_one_line(begin, journal_of, take_streams):
 
 
 def shown(run) -> list[tuple[str, str]]:
-    """What is read of a run's console: stream and text."""
+    """The recorded console of a run: stream and text."""
     with netscope.open(run.folder.parent) as store:
         return [(line.stream, line.text) for line in store.run(run.id).console()]
 

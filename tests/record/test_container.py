@@ -1,4 +1,4 @@
-"""What a container allows: trees of control groups as the kernel shows them."""
+"""Limits of a container, from control groups as the kernel shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disks that are full and folders that vanish: training goes on, it is said once, counted, and raised at the end."""
+"""Full disks and vanished folders: training continues with one warning, and the loss is reported at the end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WIDE = {f"k{i}": float(i) for i in range(500)}  # 4 kB a row
 
 @contextmanager
 def full(monkeypatch, free: int):
-    """A disk with so many bytes left for each file."""
+    """A disk with limited space for each file."""
     real = os.posix_fallocate
 
     def allocate(fd, start, n):
@@ -135,7 +135,7 @@ def test_a_disk_quota_does_not_kill_the_training(tmp_path):
 
 @contextmanager
 def small_disk(tmp_path: Path, megabytes: int):
-    """A real file system of a few megabytes, where this machine lets us mount one."""
+    """A real file system of a few megabytes, if this machine allows mounting one."""
     place = tmp_path / "disk"
     place.mkdir()
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""How a run ends, and what the journal says of it."""
+"""How a run ends, and what its journal records."""
 
 from __future__ import annotations
 

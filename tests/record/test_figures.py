@@ -1,4 +1,4 @@
-"""Matplotlib figures: what is shown of them, and that nothing of them is changed."""
+"""Matplotlib figures: how they are drawn, and that they are not changed."""
 
 from __future__ import annotations
 

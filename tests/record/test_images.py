@@ -1,4 +1,4 @@
-"""Pictures: which value is black and which white, every mode of Pillow, lists of pictures."""
+"""Images: which value is black and which white, every mode of Pillow, lists of images."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def start(folder: Path, *, in_group: bool = False) -> subprocess.Popen[bytes]:
 
 
 def kill_and_count(child: subprocess.Popen[bytes], kill, delay_s: float) -> int:
-    """Kill some time after the first log returned; the last step whose log had returned."""
+    """Kill some time after the first log returned; returns the last step whose log had returned."""
     seen = os.read(child.stdout.fileno(), 1 << 16)
     until = time.monotonic() + delay_s
     while (left := until - time.monotonic()) > 0:

@@ -1,4 +1,4 @@
-"""Scalars on a device, here torch's lazy device: real, asynchronous, and everywhere."""
+"""Scalars on a device, here torch's lazy device, which is asynchronous and available everywhere."""
 
 from __future__ import annotations
 

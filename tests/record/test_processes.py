@@ -1,4 +1,4 @@
-"""Forks, spawned children, ranks: each process its own journal, no lock between them."""
+"""Forks, spawned children and ranks: each process has its own journal, without locks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.waiting import PATIENCE_S
 
 
 def in_fork(work) -> int:
-    """Run `work` in a forked child that leaves as a script would; its exit code."""
+    """Run `work` in a forked child that exits like a script; returns its exit code."""
     pid = os.fork()
     if pid == 0:
         code = 1

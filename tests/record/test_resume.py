@@ -1,4 +1,4 @@
-"""Resuming goes on from all that was logged, whether an index knows it, knows a part of it, or is broken."""
+"""Resuming continues after everything that was logged, with a complete, partial or broken index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Environment and system figures."""
+"""Environment and system metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables: rows in every usual shape, frames of other libraries, cells of every type, pictures in cells."""
+"""Tables: rows in every usual form, data frames of other libraries, cells of every type, images in cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a terminal shows of what is printed, beside pyte, an emulator of terminals."""
+"""The console compared with pyte, a terminal emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the run says of itself: tags, notes, progress, and which number of a key counts."""
+"""Tags, notes, progress and summary rules set by a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def stored(folder):
 
 @pytest.fixture
 def edit(tmp_path):
-    """Edit the only run as a person does on the page."""
+    """Edit the only run like the page does."""
 
     def as_person(**fields):
         with netscope.open(tmp_path) as store:

@@ -1,4 +1,4 @@
-"""Runs written frame by frame, and a server around them."""
+"""Fixtures for runs written frame by frame, and a server for them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Written:
         return self.add(frames.row(self.key_sets[keys], step, time_logged, list(values.values()))).beat()
 
     def beat(self) -> Written:
-        """A sign of life, as the writer's background thread gives it."""
+        """A heartbeat, as sent by the writer's background thread."""
         self.n_beats += 1
         with self.path.open("r+b") as file:
             file.seek(frames.HEARTBEAT_AT)
@@ -95,7 +95,7 @@ class Shown:
 
 
 def unpacked(content: bytes) -> list[tuple[Any, np.ndarray, np.ndarray]]:
-    """A reply of /api/series: what it tells of each series, its x and its y."""
+    """A reply of /api/series: the info of each series, its x and its y."""
     import msgspec
 
     arrays, metadata = safetensors.decode(content)

@@ -1,4 +1,4 @@
-"""Replies that are kept."""
+"""The cache of replies."""
 
 from __future__ import annotations
 

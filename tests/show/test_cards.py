@@ -1,4 +1,4 @@
-"""What is worth a look in a run, told over HTTP: planted curves, layers and media, and the reasons for them."""
+"""The cards of a run over HTTP: planted curves, layers and media, and the reasons given for them."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ LAYERS = [{"layer": f"fc{i}", "type": "Linear", "parameters": {"weight": [8, 8],
 
 
 def watched(write, steps: int, **layers):
-    """A run with layers: per layer the norms of gradient and update and the share of dead units, by step."""
+    """A run with layers: per layer the norms of gradient and update and the fraction of dead units, by step."""
     run = write("a").event(event="layers", layers=LAYERS, sampled_above=None, changes=[])
     for step in range(steps):
         row = {}

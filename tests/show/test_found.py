@@ -1,4 +1,4 @@
-"""The line at `init`, and the server that it finds."""
+"""The line that `init` prints, and the server that it finds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHOW = [sys.executable, "-m", "netscope.cli", "show", "--no-browser", "--port", 
 
 @pytest.fixture
 def begin(tmp_path, monkeypatch):
-    """Begin runs in the folder "runs" of the current folder; they are ended after the test."""
+    """Start runs in the folder "runs" of the current folder; they are finished after the test."""
     monkeypatch.chdir(tmp_path)
     runs = []
 

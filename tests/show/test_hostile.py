@@ -1,4 +1,4 @@
-"""Requests nobody should send."""
+"""Hostile requests."""
 
 from __future__ import annotations
 

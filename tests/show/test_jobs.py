@@ -153,7 +153,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ask(shown, **request) -> dict:
-    """Export over HTTP; the job once it is over."""
+    """Export over HTTP; returns the finished job."""
     reply = shown.client.post("/api/jobs/export", json=request)
     assert reply.status_code == 200, reply.text
     job = reply.json()

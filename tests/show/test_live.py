@@ -74,7 +74,7 @@ def test_many_changes_are_one_message(write, show):
 
 
 class SlowSocket:
-    """A browser that accepts, then reads nothing until it is let; it remembers what it hears of growth."""
+    """A browser that connects, then reads nothing until allowed; it records messages about growth."""
 
     def __init__(self) -> None:
         self.may_read = asyncio.Event()
@@ -127,7 +127,7 @@ def test_a_sleeping_page_delays_nobody_and_gets_one_message_for_all_changes(fold
 
 
 async def soon(is_so: Callable[[], bool]) -> None:
-    """Let the channel work until it is so."""
+    """Run the channel until the condition holds."""
     async with asyncio.timeout(PATIENCE_S):
         while not is_so():
             await asyncio.sleep(0.02)

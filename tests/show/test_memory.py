@@ -1,4 +1,4 @@
-"""Memory that is given back."""
+"""Returning memory to the system."""
 
 from __future__ import annotations
 

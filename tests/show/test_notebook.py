@@ -33,7 +33,7 @@ def source(html: str) -> str:
 
 
 def pictured(html: str) -> str:
-    """The texts of the still picture."""
+    """The texts in the still picture."""
     found = re.search(r"<svg.*</svg>", html)
     assert found
     return " | ".join(node.text or "" for node in ElementTree.fromstring(found[0]).iter(SVG_TEXT))

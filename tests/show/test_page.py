@@ -1,4 +1,4 @@
-"""The built page and what a browser is told about it."""
+"""Serving the built page, and its headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nouns over HTTP: runs, edits, layers, histograms, assets, console."""
+"""Routes for runs, edits, layers, histograms, assets and console."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST /api/series and its relatives: what a chart gets."""
+"""POST /api/series and the other routes that charts use."""
 
 from __future__ import annotations
 
@@ -279,7 +279,7 @@ def test_ten_thousand_keys_are_listed(write, show):
 
 
 def smoothed(show, **request):
-    """Per series: what is told of it, x, the values as logged and their moving average."""
+    """For each series: its info, x, the logged values and their moving average."""
     reply = show.client.post("/api/series", json=request)
     assert reply.status_code == 200, reply.text
     arrays, metadata = safetensors.decode(reply.content)

@@ -1,4 +1,4 @@
-"""A real server: `netscope show` in a process of its own, a training process beside it, a client over TCP."""
+"""A real server: `netscope show` in its own process, a training process beside it, a client over TCP."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def start(folder: Path) -> Iterator[Callable[..., Server]]:
 
 
 class Training:
-    """A training process that logs what it is told."""
+    """A training process that logs on command."""
 
     def __init__(self, folder: Path) -> None:
         self.process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Stores on both databases, and journals made by hand."""
+"""Fixtures for stores on both databases, and for handmade journals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chunks: every bit comes back."""
+"""Chunks round-trip bit for bit."""
 
 from __future__ import annotations
 

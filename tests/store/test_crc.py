@@ -1,4 +1,4 @@
-"""Checksums of stretches that overlap are those of zlib."""
+"""Checksums of overlapping slices equal those of zlib."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that JSON cannot hold come back from a journal as they were, and go over HTTP without loss."""
+"""Numbers that JSON cannot hold survive the journal and HTTP exactly."""
 
 from __future__ import annotations
 

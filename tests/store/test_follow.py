@@ -1,4 +1,4 @@
-"""Following a journal: cut anywhere, flipped anywhere, grown in any steps, or not a journal at all."""
+"""Following a journal: truncated anywhere, flipped anywhere, grown in any steps, or not a journal at all."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ROWS = sum(len(frame) > 0 and frame[8] == frames.ROW for frame in everything().f
 
 
 def seen(follower: JournalFollower) -> dict[str, object]:
-    """All that was understood, in a form that can be compared."""
+    """Everything that was read, in a comparable form."""
     memtable = follower.memtable
     keys = sorted({(keys.kind, key) for keys in memtable.rows for key in keys.keys})
     points = {name: memtable.points(*name) for name in keys}
@@ -234,7 +234,7 @@ def test_a_frame_larger_than_a_piece_is_read_whole(tmp_path: Path) -> None:
 
 
 def claim(length: int) -> bytes:
-    """What looks like the beginning of a frame of `length` bytes, and is none."""
+    """Bytes that look like the start of a frame of `length` bytes but are not."""
     return frames.FRAME.pack(length, 1) + frames.PREFIX.pack(frames.EVENT, 0, 0, 0)
 
 

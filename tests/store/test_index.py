@@ -1,4 +1,4 @@
-"""The index is only an index: deleted, broken, of another version or not writable, the answers stay the same."""
+"""A deleted, broken, foreign or unwritable index never changes results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run logged besides numbers, read back in Python."""
+"""Reading media in Python."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONG = "ü" * 10_000
 
 @pytest.fixture
 def run(tmp_path: Path) -> StoredRun:
-    """A run that logged one of each, by the recorder itself."""
+    """A run with one item of each kind, written by the recorder."""
     with netscope.init(dir=tmp_path, name="media", watch_system=False, console=False) as run:
         run.log({"sample": netscope.Image(PIXELS, "a cat")}, step=3)
         run.log({"sample": netscope.Image(PIXELS[:, :, :1])}, step=4)

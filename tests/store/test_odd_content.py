@@ -1,4 +1,4 @@
-"""What one run holds, however odd, is read as far as it makes sense, said, and no other run's trouble."""
+"""Odd content of a run is read as far as possible and reported, without affecting other runs."""
 
 from __future__ import annotations
 

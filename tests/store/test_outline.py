@@ -1,4 +1,4 @@
-"""Outlines: charts of far more points than pixels are read from few bytes, and nobody sees it."""
+"""Outlines: charts with far more points than pixels read few bytes without a visible difference."""
 
 from __future__ import annotations
 

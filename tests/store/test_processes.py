@@ -1,4 +1,4 @@
-"""Several stores in several processes on one folder that grows: nothing twice, nothing lost."""
+"""Several stores in several processes on one growing folder: nothing is duplicated or lost."""
 
 from __future__ import annotations
 

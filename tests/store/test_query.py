@@ -1,4 +1,4 @@
-"""The filter language gives what the shared cases say; its twin in the page is held to the same file."""
+"""The filter language agrees with the shared cases, which its twin in the page is tested with, too."""
 
 from __future__ import annotations
 

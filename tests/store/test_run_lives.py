@@ -1,4 +1,4 @@
-"""Whatever writers, forks, stops, clocks and readers do in whatever order: all points are seen, and the right state."""
+"""Writers, forks, stops, clocks and readers in any order: all points are seen, and the right state."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ class Process:
     is_there: bool = True
     is_stopped: bool = False
     ended: str = ""
-    """What its journal says."""
+    """The content of its journal."""
     said: str = ""
-    """What it said in the end."""
+    """How it ended."""
 
     @property
     def acts(self) -> bool:
         return self.is_there and not self.is_stopped and not self.ended
 
     def is_alive(self, now: float) -> bool:
-        """As far as anybody can tell from here."""
+        """As far as it can be observed from here."""
         if self.ended:
             return False
         if self.where == "here":
@@ -70,7 +70,7 @@ class Process:
 
 
 class Lives(RuleBasedStateMachine):
-    """Writers are files that grow, processes an invented table, time goes on by aging the files."""
+    """Writers are growing files, processes a simulated table, and time passes by aging the files."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: any(not p.is_there and len(p.script.frames) > 1 for p in self.processes))
     @rule(data=st.data())
     def an_older_copy_of_a_journal_comes_and_grows(self, data: st.DataObject) -> None:
-        """As where a folder is restored, or copied from elsewhere again and again."""
+        """Like restoring a folder, or copying it repeatedly from elsewhere."""
         gone = [p for p in self.processes if not p.is_there and len(p.script.frames) > 1]
         process = data.draw(st.sampled_from(gone))
         header = process.path.read_bytes()[: frames.HEADER_BYTES]
@@ -227,7 +227,7 @@ class Lives(RuleBasedStateMachine):
                 assert self.server.restore([run]).runs == [run]
 
     def compare(self, store: Store) -> None:
-        """With all journals, read from scratch by nothing but `journal.scan`, and with the processes as they are."""
+        """Compare with all journals, read from scratch with `journal.scan`, and with the actual processes."""
         found = {run.id: run for run in store.runs()}
         assert found.keys() == {p.run for p in self.processes}
         for run_id, run in found.items():

@@ -1,4 +1,4 @@
-"""The state of a run, told from journals, processes and heartbeats."""
+"""The state of a run, from journals, processes and heartbeats."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def here(pid: int, started: float, **more: object) -> Script:
 
 
 def beat(path: Path, n: int, at: float) -> None:
-    """As a writer whose clock says `at`."""
+    """Write a heartbeat like a writer whose clock shows `at`."""
     with path.open("r+b") as file:
         file.seek(frames.HEARTBEAT_AT)
         file.write(frames.HEARTBEAT.pack(at, n))
 
 
 def age(path: Path, seconds: float) -> None:
-    """As if it had been written so long ago."""
+    """Make a file look as old as that."""
     then = time.time() - seconds
     os.utime(path, (then, then))
 

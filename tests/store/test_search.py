@@ -1,4 +1,4 @@
-"""Looking for the next frame in bytes that are none."""
+"""Searching for the next frame in damaged bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pieces = st.one_of(
 
 
 def one_by_one(buffer: bytes) -> list[int]:
-    """Where frames begin, every multiple of 8 tried in turn."""
+    """Offsets of frames, found by trying every multiple of 8."""
     found, at = [], 0
     while at + 16 <= len(buffer):
         length, crc, prefix = (int.from_bytes(buffer[at + i : at + i + 4], "little") for i in (0, 4, 8))

@@ -1,4 +1,4 @@
-"""Few rows of many keys share blocks of the index; what is read is what was logged, key by key."""
+"""Few rows of many keys share blocks of the index, and each key is read as it was logged."""
 
 from __future__ import annotations
 

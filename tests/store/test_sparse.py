@@ -1,4 +1,4 @@
-"""Sparse bins: what is packed is what comes out, and nonsense is refused."""
+"""Sparse bins: they round-trip, and malformed ones are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One suite for SQLite and PostgreSQL: what was logged is what is read, however it got into the index."""
+"""One suite for SQLite and PostgreSQL: what was logged is what is read, in every state of the index."""
 
 from __future__ import annotations
 
@@ -533,7 +533,7 @@ def test_a_run_that_continued_since_it_was_read_is_not_deleted(tmp_path: Path, o
 
 
 def answers(store: Store) -> object:
-    """All that can be asked, for comparison; revisions differ from process to process."""
+    """All content of a store, for comparison, without revisions, which differ between processes."""
     table = store.table(keys=[key.key for key in store.keys([r.id for r in store.table().runs]).keys])
     ids = [run.id for run in table.runs]
     series = {

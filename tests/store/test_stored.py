@@ -1,4 +1,4 @@
-"""A run as people read it in Python."""
+"""Reading runs in Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names in natural order and made visible, lengths of time; the twins in the page are held to the same files."""
+"""Natural order, visible names and durations; the twins in the page are tested with the same files."""
 
 from __future__ import annotations
 

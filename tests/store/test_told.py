@@ -1,4 +1,4 @@
-"""What journals say of a run's tags, notes, progress and headline numbers, frame by frame."""
+"""Tags, notes, progress and headline numbers in handmade journals."""
 
 from __future__ import annotations
 

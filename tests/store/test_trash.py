@@ -1,4 +1,4 @@
-"""Deleted runs are listed, come back, or are deleted for good."""
+"""Deleted runs are listed, restored, or deleted for good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that keeps what it is given in lists, for tests that look at numbers and not at files."""
+"""A run that keeps rows in lists, for tests of values rather than files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netscope.store.journal import frames
 
 
 class Recorder:
-    """Behaves as `Run` does towards `watch`."""
+    """Implements the part of `Run` that `watch` uses."""
 
     def __init__(self) -> None:
         self.name = "test"

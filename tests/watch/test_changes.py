@@ -1,4 +1,4 @@
-"""A model that changes while it is watched: what is trained is measured, what is gone ends, and it is said when."""
+"""Models that change while watched: the new model is measured, removed series end, and the change is reported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def network() -> nn.Sequential:
 
 
 def train(model: nn.Module, run: Recorder, n: int) -> None:
-    """So many steps of a new optimiser, counted on."""
+    """Train for some steps with a new optimiser, continuing the step count."""
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
     for _ in range(n):
         optimizer.zero_grad()
@@ -64,7 +64,7 @@ def freeze_bias(model: nn.Sequential) -> None:
 
 
 def wrap(model: nn.Sequential) -> None:
-    """As LoRA does."""
+    """A LoRA layer."""
     model[2] = nn.Sequential(model[2], nn.Linear(1, 1, bias=False))
 
 

@@ -1,4 +1,4 @@
-"""A model that is watched may be copied and saved like any other."""
+"""Copying and saving watched models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions that a `forward` calls are layers of their own."""
+"""Functions called in a `forward` are layers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def train(model: nn.Module, run: Recorder, n: int, x: torch.Tensor | None = None
 
 
 def seen(run: Recorder) -> list[str]:
-    """What else than `fc` has an output."""
+    """The layers other than `fc` that have an output."""
     layers = [key.split("/")[0] for key in run.last if key.endswith("/output/activation/mean")]
     return [layer for layer in layers if layer != "fc"]
 
@@ -145,7 +145,7 @@ MODULES = {
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_function_has_the_statistics_of_its_module_which_is_counted_once(name):
-    """A module that is a part is seen as such; one made on the spot is nobody's, and its function is seen."""
+    """A submodule is a layer; for a module created inside `forward`, its function is the layer."""
     as_part = once(Net(lambda self, x: self.act(4 * x), act=MODULES[name]))
     on_the_spot = once(Net(lambda self, x: MODULES[name](4 * x)))
     assert (seen(as_part), seen(on_the_spot)) == (["act"], [name])
@@ -213,7 +213,7 @@ class TestNames:
 
 
 class TestWhen:
-    """The mode is on in measured passes only."""
+    """The function mode is active only in measured passes."""
 
     def test_functions_are_captured_only_in_measured_steps_of_the_model(self):
         depths = []

@@ -1,4 +1,4 @@
-"""A watch ends with its model or with a newer watch of it, and never takes the training along."""
+"""A watch ends with its model or with a newer watch of it, and never stops the training."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_model_watched_by_a_new_run_is_no_longer_watched_by_the_old_one():
 
 
 class TestSacred:
-    """Nothing that a watch does stops the training."""
+    """A watch never stops the training."""
 
     @pytest.mark.parametrize("where", ["add", "replace_all", "share", "seal", "rows", "forget"])
     def test_a_failure_inside_ends_the_watch_with_one_warning(self, where, monkeypatch):

@@ -1,4 +1,4 @@
-"""What one training step is, for every way to step: each step of each optimiser is seen once."""
+"""What counts as a training step: each step of each optimiser is seen once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def steps_of(run: Recorder, key: str) -> list[int]:
 
 
 class Sam(torch.optim.Optimizer):
-    """Two gradients a step, the second one at a worse place; both are cleared inside it."""
+    """Two gradients per step, the second at a perturbed point; both are cleared inside the step."""
 
     def __init__(self, params, inner):
         super().__init__(params, {"rho": 0.05})
@@ -298,7 +298,7 @@ class TestThreads:
         handle.remove()
         assert failed == []
 
-    """A measurement belongs to the next log of the thread that trained."""
+    """A measurement gets the step of the next log of the training thread."""
 
     def test_two_threads_that_train_and_log_keep_their_steps(self):
         run, gate = Recorder(), threading.Barrier(2)

@@ -1,4 +1,4 @@
-"""Models that are not plain: compiled, wrapped, shared, lazy, sparse, complex, checkpointed, called twice or never."""
+"""Unusual models: compiled, wrapped, shared, lazy, sparse, complex, checkpointed, called twice or never."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class TestCompiled:
 
 
 class TestWrapped:
-    """What wrappers add to paths is left out."""
+    """Wrappers do not change the paths of layers."""
 
     def test_data_parallel(self):
         model = network()
@@ -131,7 +131,7 @@ class TestWrapped:
         assert run.layers == ["module"]
 
     def test_replicas_add_up(self):
-        """As DataParallel does on two devices: replicas called from threads, each with its part of the batch."""
+        """Like DataParallel on two devices: replicas called from threads, each with its part of the batch."""
         model, run = network(), Recorder()
         watching = watch(run, model, every=1)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -359,7 +359,7 @@ class TestTensors:
 
 
 class TestOutputs:
-    """Modules that return more than a tensor, or work oddly."""
+    """Modules that return more than one tensor, or behave unusually."""
 
     def test_the_first_float_tensor_is_the_output(self):
         @dataclasses.dataclass

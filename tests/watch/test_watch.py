@@ -1,4 +1,4 @@
-"""What `watch` writes, compared with the slow and obvious way to know it."""
+"""The results of `watch`, compared with slow, obvious computations."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_ending_removes_every_hook(end):
 
 
 class TestWhichStep:
-    """Under which step a measurement is written."""
+    """The step of a measurement."""
 
     def test_the_next_log_gives_the_step(self):
         model, run = network(), Recorder()
@@ -221,7 +221,7 @@ class TestWhichStep:
 
 
 class TestOrdinaryTrainings:
-    """What people do around a model."""
+    """Common training techniques."""
 
     def test_accumulated_gradients_are_those_of_all_micro_batches(self):
         model, run = nn.Linear(2, 1), Recorder()
@@ -390,7 +390,7 @@ class TestOrdinaryTrainings:
 
 
 class TestWrongUse:
-    """What cannot mean anything raises in the user's line."""
+    """Meaningless arguments raise at the user's line."""
 
     @pytest.mark.parametrize("wrong", [None, "model", [nn.Linear(1, 1)], torch.zeros(1)])
     def test_a_value_that_is_not_a_module_is_named(self, wrong):

@@ -1,4 +1,4 @@
-"""Networks made of arrays: what the words mean, and the numbers."""
+"""`watch_arrays`: names of quantities, and results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way of tensors on a device, tried with tensors of the CPU and with tensors that only pretend to be on a GPU."""
+"""The measurement path for devices, with CPU tensors and with tensors that only pretend to be on a GPU."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def step(model: nn.Module) -> None:
 
 
 class Counting(TorchDispatchMode):
-    """Counts what waits for a device, were the tensors on one."""
+    """Counts operations that would wait for a device."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -196,7 +196,7 @@ def test_rows_wait_until_their_device_is_done(monkeypatch):
 
 
 def test_without_float64_results_are_still_accurate(monkeypatch):
-    """Apple's devices have none."""
+    """Apple's GPUs have no float64."""
     for module in (torch_kernels, transfer):
         monkeypatch.setattr(module, "wide", lambda device: torch.float32)
     values = torch.randn(1000) + 3

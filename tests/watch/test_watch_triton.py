@@ -52,7 +52,7 @@ def measured(tensors, before=(), quantity="value"):
 
 @pytest.fixture(autouse=True)
 def kernels_only(monkeypatch):
-    """Nothing here may be measured by the torch operations that stand in for a kernel that fails."""
+    """Forbid the torch operations that replace a failing kernel."""
 
     def never(*given):
         raise AssertionError("Triton's kernels were not used")
@@ -106,7 +106,7 @@ def test_all_tensors_of_a_dtype_in_one_launch(dtype):
 
 @pytest.mark.parametrize("size", [100, 8192, 30_000])
 def test_all_bit_patterns(size):
-    """Each exponent is as likely as any other, so that most values lie outside a block's window."""
+    """Values with uniformly distributed exponents, so that most lie outside a block's window."""
     words = np.random.default_rng(1).integers(0, 2**32, size, np.uint32)
     tensor = torch.from_numpy(words.view(np.float32))
     check(*measured([tensor]), tensor)
@@ -178,7 +178,7 @@ def test_only_the_bins_of_a_large_activation_are_sampled(dtype):
 
 @pytest.mark.parametrize("columns", [8, 16, 64, 768])
 def test_a_sample_covers_all_columns_evenly(columns):
-    """A stride that divides the length of a row would see some columns only."""
+    """A stride that divides the length of a row would cover only some columns."""
     magnitudes = 2.0 ** (torch.arange(columns) % 8)
     ((_, counts),) = measured([magnitudes.repeat(200_000 // columns)], quantity="activation")
     shares = counts[counts > 0] / counts.sum()
@@ -241,7 +241,7 @@ build(kernels._merge, {"table": "*i64", "n_tensors": "i32", "found": "*fp64"}, {
 
 
 def test_the_kernels_compile_for_a_gpu(tmp_path):
-    """Which needs no GPU; the interpreter takes what the compiler refuses."""
+    """Compile for a GPU without one, because the interpreter accepts code that the compiler refuses."""
     file = tmp_path / "kernels.py"
     file.write_text(COMPILE)
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}

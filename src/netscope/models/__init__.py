@@ -1,1 +1,1 @@
-"""Networks as graphs: what a file or a live module holds, read without loading its weights."""
+"""Networks as graphs: the content of a file or a live module, read without loading its weights."""

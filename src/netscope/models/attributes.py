@@ -1,4 +1,4 @@
-"""Attributes of nodes and metadata of files as JSON: short, and with numbers that every reader of JSON can hold."""
+"""Attributes of nodes and metadata of files as JSON, shortened, with numbers that every JSON parser can hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 LONGEST_LIST = 64
 LONGEST_TEXT = 4000
-LARGEST_NUMBER = 1 << 53  # whole numbers beyond are not exact in JavaScript
+LARGEST_NUMBER = 1 << 53  # larger integers are not exact in JavaScript
 DEEPEST = 12
 
 

@@ -1,4 +1,4 @@
-"""Build a graph row by row: what readers and the capture of a live network use."""
+"""Builds a graph row by row, for readers and for the capture of a live network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netscope.models.shapes import Dimension, dimensions
 
 
 class GraphBuilder:
-    """Rows added so far. Every `add_…` returns the index of the new row; scope 0, the root, is there from the start."""
+    """The rows added so far. Every `add_…` returns the index of the new row; scope 0, the root, always exists."""
 
     def __init__(self) -> None:
         """Begin with an empty graph."""
@@ -32,13 +32,13 @@ class GraphBuilder:
             c["value_quantisation"],
         )
         self.inputs: list[int] = c["inputs"]
-        """Values that come from outside; append to it."""
+        """Input values of the network; append to it."""
         self.outputs: list[int] = c["outputs"]
-        """Values that are the result; append to it."""
+        """Output values of the network; append to it."""
         self.add_scope("", parent=NONE)
 
     def add_scope(self, name: str, kind: str = "", *, parent: int = 0, owner: int = NONE) -> int:
-        """Add a scope, also if there is one of that path.
+        """Add a scope, even if there is one with that path.
 
         Args:
             name: Its whole path.
@@ -56,7 +56,7 @@ class GraphBuilder:
         return added
 
     def scope(self, path: str, kind: str = "", *, separator: str = ".") -> int:
-        """The scope of a path, added with those around it if it is new; a `kind` is kept.
+        """The scope of a path, added with its parents if it is new; an existing `kind` is kept.
 
         >>> builder = GraphBuilder()
         >>> builder.scope("encoder.layers.0"), builder.scope("encoder.layers"), builder.scope("")
@@ -76,7 +76,7 @@ class GraphBuilder:
         return found
 
     def has_scope(self, path: str) -> bool:
-        """Whether there is a scope of that path."""
+        """Whether there is a scope with that path."""
         return path in self._scopes
 
     def scope_name(self, scope: int) -> str:

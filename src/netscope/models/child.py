@@ -1,4 +1,4 @@
-"""Open a model in a process of its own, so that a server beside a training is neither slowed down nor brought down.
+"""Open a model in a separate process, so that it can neither slow down nor crash a server beside a training.
 
 The child (`python -m netscope.models.child FILE`) writes a header as JSON on one line and then the pack. A damaged file
 may then cost its own process at most.
@@ -32,7 +32,7 @@ class Opened(msgspec.Struct):
 
     summary: ModelSummary
     stored: list[Stored | None]
-    """Where each of its tensors lies."""
+    """Location of each of its tensors."""
     pack: bytes = b""
 
 
@@ -76,7 +76,7 @@ def open_in_child(path: Path, stopped: threading.Event | None = None) -> Opened:
 
 
 def _finished(child: subprocess.Popen[bytes], path: Path, stopped: threading.Event | None) -> tuple[bytes, bytes]:
-    """What the child wrote to stdout and stderr, once it has ended."""
+    """Output of the child on stdout and stderr, once it has ended."""
     end = time.monotonic() + PATIENCE_S
     while True:
         try:
@@ -90,9 +90,9 @@ def _finished(child: subprocess.Popen[bytes], path: Path, stopped: threading.Eve
 
 
 def main(path: str) -> None:
-    """Open one file and write what was read."""
+    """Open one file and write the result."""
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # output of libraries must not mix with the result
     packed = b""
     try:
         model = open_model(path)

@@ -1,4 +1,4 @@
-"""What a node costs: floating-point operations and bytes moved, from its operation, attributes and shapes.
+"""The cost of a node: floating-point operations and bytes moved, from its operation, attributes and shapes.
 
 A multiplication with an addition counts as two operations, so that a network of 4.1 GMACs has 8.2 GFLOPs; an
 elementwise function counts as one for each element, however hard it is; what only moves numbers counts as none.
@@ -33,7 +33,7 @@ Cost = Callable[[Node], float]
 
 
 def with_flops(graph: Graph) -> Graph:
-    """The graph with the operations of every node whose cost can be told and was not given."""
+    """The graph with the FLOPs of every node for which they are computable and were not given."""
     costs = [_COSTS.get(op.rpartition("::")[2]) for op in graph.text]
     flops = graph.node_flops.copy()
     for i in np.flatnonzero(np.isnan(flops)).tolist():
@@ -44,7 +44,7 @@ def with_flops(graph: Graph) -> Graph:
 
 
 def value_bytes(graph: Graph) -> Float64[np.ndarray, " value"]:
-    """Bytes of each value for one example; NaN where type or shape are not known."""
+    """Bytes of each value for one example; NaN if type or shape are unknown."""
     pairs = graph.value_dtype.astype(np.int64) << 32 | (graph.value_shape.astype(np.int64) & 0xFFFFFFFF)
     distinct, inverse = np.unique(pairs, return_inverse=True)
     sizes = []
@@ -56,7 +56,7 @@ def value_bytes(graph: Graph) -> Float64[np.ndarray, " value"]:
 
 
 def node_bytes(graph: Graph) -> Float64[np.ndarray, " node"]:
-    """Bytes that each node reads and writes, weights among them; NaN where one of them is not known."""
+    """Bytes that each node reads and writes, including weights; NaN if any of them is unknown."""
     sizes = np.append(value_bytes(graph), 0.0)  # -1, an input that is left out, is the last
     total = np.zeros(graph.n_nodes)
     for ends, values in (
@@ -69,7 +69,7 @@ def node_bytes(graph: Graph) -> Float64[np.ndarray, " node"]:
 
 
 def _example(shape: Shape | None) -> Shape | None:
-    """A shape with a batch of one where the batch is open."""
+    """A shape with a batch size of one if the batch size is open."""
     return (1, *shape[1:]) if shape and not isinstance(shape[0], int) else shape
 
 

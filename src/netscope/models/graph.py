@@ -19,12 +19,12 @@ from netscope.models.rows import Node, Rows, Scope, Tensor, Value
 from netscope.models.shapes import Shape
 
 NONE = -1
-"""In a column of indices: nothing."""
+"""Missing, in a column of indices."""
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Nodes and values in the order of the file, or of execution where the network ran.
+    """Nodes and values in the order of the file, or of execution if the network ran.
 
     Names end in what they index: `node_scope[i]` is the scope of node i. -1 is nothing. Columns that end in `_ends`
     hold, for each node, the end of its part of the list: the inputs of node i are
@@ -53,13 +53,13 @@ class Graph:
     node_outputs: Int32[np.ndarray, " output"]
     value_name: Int32[np.ndarray, " value"]
     value_dtype: Int32[np.ndarray, " value"]
-    """Text, spelt as NumPy does: "float32", "bfloat16", "int64"; -1 if unknown."""
+    """Text, with NumPy's names: "float32", "bfloat16", "int64"; -1 if unknown."""
     value_shape: Int32[np.ndarray, " value"]
     """Text: a JSON list such as [1,3,"height",null]; -1 if even the number of axes is unknown."""
     value_tensor: Int32[np.ndarray, " value"]
     """The tensor that holds the value, -1 if it is computed."""
     value_quantisation: Int32[np.ndarray, " value"]
-    """Text: a JSON object that says how its numbers are to be read (scale, zero_point, axis); -1 if they are as is."""
+    """Text: a JSON object with the encoding of its numbers (scale, zero_point, axis); -1 if they are plain."""
     scope_name: Int32[np.ndarray, " scope"]
     """Text: the whole path ("encoder.layers.0"); '' for the root, which is scope 0."""
     scope_kind: Int32[np.ndarray, " scope"]
@@ -75,12 +75,12 @@ class Graph:
     tensor_bytes: Float64[np.ndarray, " tensor"]
     """Bytes in the file, NaN if unknown."""
     inputs: Int32[np.ndarray, " graph_input"]
-    """Values that come from outside."""
+    """Input values of the network."""
     outputs: Int32[np.ndarray, " graph_output"]
-    """Values that are the result."""
+    """Output values of the network."""
 
     def __post_init__(self) -> None:
-        """Check lengths and indices, so that no reader of a graph has to."""
+        """Check lengths and indices, so that users of a graph need not."""
         for names in _SAME_LENGTH:
             found = {name: len(getattr(self, name)) for name in names}
             if len(set(found.values())) > 1:
@@ -105,7 +105,7 @@ class Graph:
             column.flags.writeable = False
 
     def __eq__(self, other: object) -> bool:
-        """Whether texts and columns are the same."""
+        """Whether texts and columns are equal."""
         if not isinstance(other, Graph):
             return NotImplemented
         mine, its = self.columns(), other.columns()
@@ -121,7 +121,7 @@ class Graph:
 
     @property
     def n_nodes(self) -> int:
-        """Number of nodes, those in bodies and functions among them."""
+        """Number of nodes, including those in bodies and functions."""
         return len(self.node_name)
 
     @property
@@ -131,7 +131,7 @@ class Graph:
 
     @property
     def n_scopes(self) -> int:
-        """Number of scopes, with the root."""
+        """Number of scopes, including the root."""
         return len(self.scope_name)
 
     @property
@@ -178,7 +178,7 @@ class Graph:
         return inside
 
     def shape(self, text: int) -> Shape | None:
-        """The shape that a column of shapes says; None if unknown."""
+        """The shape in a column of shapes; None if unknown."""
         if text < 0:
             return None
         return self._shapes[text] if text in self._shapes else self._shapes.setdefault(text, _shape(self.text[text]))
@@ -188,7 +188,7 @@ class Graph:
         return {}
 
     def __repr__(self) -> str:
-        """What it has, in numbers."""
+        """Counts of its parts."""
         return (
             f"<Graph: {self.n_nodes} nodes, {self.n_values} values, {self.n_scopes} scopes, {self.n_tensors} tensors>"
         )
@@ -221,4 +221,4 @@ _INDEXES = {
     "scope_parent": ("scope", NONE),
     "scope_owner": ("node", NONE),
 }
-"""For each column of indices: into what, and the least that may stand there."""
+"""For each column of indices: what it points into, and its smallest valid value."""

@@ -1,4 +1,4 @@
-"""A model: the graph of a file or a live module, and what is said about it."""
+"""A model: the graph of a file or a live module, with its metadata."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ class Model:
     """A file, folder or live module that was opened."""
 
     name: str
-    """For people: the name of the file, or the class of the module."""
+    """Display name: the name of the file, or the class of the module."""
     format: str
     """"ONNX", "safetensors", "PyTorch" and so on."""
     graph: Graph = field(repr=False)
     format_version: str = ""
     reader: str = "netscope"
-    """What read it."""
+    """The reader."""
     producer: str = ""
-    """What wrote the file, with its version."""
+    """The program that wrote the file, with its version."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    """What the file says about itself, as JSON can hold it."""
+    """Metadata in the file, as JSON values."""
     warnings: tuple[str, ...] = ()
-    """What could not be read or is not as it should be, a sentence each."""
+    """Problems while reading, one sentence each."""
     stored: tuple[Stored | None, ...] = field(default=(), repr=False, compare=False)
-    """Where each tensor of the graph lies; empty for a model without files. Not part of a pack."""
+    """Location of each tensor of the graph; empty for a model without files. Not part of a pack."""
 
     def read(self, tensor: int | str, rows: slice = slice(None)) -> np.ndarray:
-        """The elements of a stored array, read from where it lies; bfloat16 becomes float32.
+        """The elements of a stored array, read from its file; bfloat16 becomes float32.
 
         Args:
             tensor: Its index, or its name.

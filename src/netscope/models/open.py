@@ -16,7 +16,7 @@ HEAD_BYTES = 4096
 
 
 def open_model(path: str | PathLike[str]) -> Model:
-    """Open a model: its graph, with the weights left where they lie. Nothing that the file says is executed.
+    """Open a model: its graph, with the weights left in the file. Nothing in the file is executed.
 
     Args:
         path: A file; the formats are those of `netscope.models.readers.READERS`.
@@ -42,7 +42,7 @@ def open_model(path: str | PathLike[str]) -> Model:
 
 
 def check_file(path: Path) -> None:
-    """Reject what is no file.
+    """Reject a path that is not a file.
 
     Raises:
         NotFoundError: There is nothing of that name.
@@ -61,7 +61,7 @@ def check_file(path: Path) -> None:
 
 
 def reader_of(head: bytes, path: Path) -> Reader:
-    """The reader of a file, by how it begins; by its suffix where formats begin alike.
+    """Choose the reader of a file by its first bytes, or by its suffix if formats begin alike.
 
     Raises:
         FormatError: No format that is known; the message says what was found and which are.
@@ -94,7 +94,7 @@ _MAGIC = {
 
 
 def looks_like(head: bytes) -> str:
-    r"""What the first bytes of a file look like.
+    r"""Describe the first bytes of a file.
 
     >>> looks_like(b"PK\x03\x04..."), looks_like(b"layer { name: 'data' }"), looks_like(b"\x00\x01\x02\x03")
     ('a zip archive', "a text that begins 'layer { name: 'data' }'", 'a file that begins with the bytes 00 01 02 03')

@@ -1,4 +1,4 @@
-"""A model as one safetensors file: what the page gets, and what a run keeps of the network it trained.
+"""A model as one safetensors file: the form that the page receives, and that a run stores for its network.
 
 The columns of the graph are tensors under their own names. Texts are `text`, all of them joined as UTF-8, and
 `text_ends`, where each ends. The file's metadata has the version of this form under "netscope", and the rest of the
@@ -24,7 +24,7 @@ _WIDE = {"node_flops", "tensor_bytes"}
 
 
 class _Said(msgspec.Struct):
-    """What is said about the model."""
+    """Metadata of the model."""
 
     name: str
     format: str
@@ -83,7 +83,7 @@ def _texts(joined: np.ndarray, ends: np.ndarray) -> tuple[str, ...]:
 
 
 def _valid(value: Any) -> Any:
-    """The same without lone surrogates, which JSON cannot hold."""
+    """Text without lone surrogates, which JSON cannot hold."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Paths of modules, and what names of weights tell of them."""
+"""Paths of modules, and how they are found from names of weights."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Place(NamedTuple):
     path: str = ""
     separator: str = "."
     kinds: tuple[tuple[str, str], ...] = ()
-    """Paths of scopes around it, each with its class."""
+    """Paths of the enclosing scopes, each with its class."""
 
 
 ROOT = Place()
 
 
 def from_tensor(name: str) -> Place:
-    """The place that the name of a weight tells.
+    """The place in the hierarchy given by the name of a weight.
 
     >>> from_tensor("layer1.0.conv1.weight").path, from_tensor("model/conv/Conv2D/kernel:0").path
     ('layer1.0.conv1', 'model/conv/Conv2D')
@@ -34,7 +34,7 @@ def from_tensor(name: str) -> Place:
 
 
 def common(one: str, other: str, separator: str = ".") -> str:
-    """The innermost path around both.
+    """The innermost path that contains both.
 
     >>> common("layer1.0.conv1", "layer1.1")
     'layer1'

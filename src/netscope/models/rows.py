@@ -28,7 +28,7 @@ class Row:
         return type(other) is type(self) and self.graph is other.graph and self.index == other.index
 
     def __hash__(self) -> int:
-        """Rows can be keys."""
+        """Hash, so that rows can be keys."""
         return hash((type(self), id(self.graph), self.index))
 
     def _text(self, column: str) -> str:
@@ -37,7 +37,7 @@ class Row:
 
 
 class Rows(Sequence[AnyRow], Generic[AnyRow]):
-    """All rows of one kind, made when they are asked for."""
+    """All rows of one kind, created on access."""
 
     def __init__(self, graph: Graph, kind: type[AnyRow], length: int) -> None:
         """Rows of `kind`."""
@@ -58,7 +58,7 @@ class Rows(Sequence[AnyRow], Generic[AnyRow]):
         return self._kind(self._graph, range(self._length)[index])
 
     def __iter__(self) -> Iterator[AnyRow]:
-        """From the first to the last."""
+        """Iterate over the rows in order."""
         return (self._kind(self._graph, i) for i in range(self._length))
 
 
@@ -69,17 +69,17 @@ class Node(Row):
 
     @property
     def name(self) -> str:
-        """Its name in the file, '' if it has none."""
+        """Name in the file, '' if it has none."""
         return self._text("node_name")
 
     @property
     def op(self) -> str:
-        """What it does: "Conv", "aten::conv2d", "Dense"."""
+        """The operation: "Conv", "aten::conv2d", "Dense"."""
         return self._text("node_op")
 
     @property
     def scope(self) -> Scope:
-        """Where it stands in the hierarchy."""
+        """The scope in the hierarchy."""
         return Scope(self.graph, int(self.graph.node_scope[self.index]))
 
     @property
@@ -95,18 +95,18 @@ class Node(Row):
 
     @property
     def inputs(self) -> list[Value | None]:
-        """What it reads, in order; None for an optional input that was left out."""
+        """Input values in order; None for an omitted optional input."""
         return [Value(self.graph, i) if i >= 0 else None for i in self._part("node_input_ends", "node_inputs")]
 
     @property
     def input_names(self) -> list[str]:
-        """What the operation calls its inputs; '' where that is not known."""
+        """Names of the inputs; '' if unknown."""
         names = self._part("node_input_ends", "node_input_names")
         return [self.graph.text[i] if i >= 0 else "" for i in names]
 
     @property
     def outputs(self) -> list[Value | None]:
-        """What it computes, in order."""
+        """Output values in order."""
         return [Value(self.graph, i) if i >= 0 else None for i in self._part("node_output_ends", "node_outputs")]
 
     def _part(self, ends: str, column: str) -> list[int]:
@@ -133,12 +133,12 @@ class _Typed(Row):
 
     @property
     def dtype(self) -> str:
-        """Type of its elements as NumPy spells it, '' if unknown."""
+        """Type of the elements, with NumPy's name; '' if unknown."""
         return self._text(f"{self._KIND}_dtype")
 
     @property
     def shape(self) -> Shape | None:
-        """Numbers, names of symbols, None where a size is unknown; None if the number of axes is unknown."""
+        """Sizes: numbers, names of symbols, or None if unknown; None if the number of axes is unknown."""
         return self.graph.shape(int(getattr(self.graph, f"{self._KIND}_shape")[self.index]))
 
     def __repr__(self) -> str:
@@ -147,20 +147,20 @@ class _Typed(Row):
 
 
 class Value(_Typed):
-    """What flows from one node to others."""
+    """A value that flows from one node to others."""
 
     __slots__ = ()
     _KIND = "value"
 
     @property
     def tensor(self) -> Tensor | None:
-        """The stored array that it is, None if it is computed or comes from outside."""
+        """The stored array, None if the value is computed or an input."""
         found = int(self.graph.value_tensor[self.index])
         return Tensor(self.graph, found) if found >= 0 else None
 
     @property
     def quantisation(self) -> dict[str, Any]:
-        """How its numbers are to be read (scale, zero_point, axis); empty if they are as they are."""
+        """How its numbers are encoded (scale, zero_point, axis); empty if they are plain."""
         text = self._text("value_quantisation")
         return msgspec.json.decode(text, type=dict[str, Any]) if text else {}
 
@@ -179,7 +179,7 @@ class Tensor(_Typed):
 
     @property
     def scope(self) -> Scope:
-        """Where it stands in the hierarchy."""
+        """The scope in the hierarchy."""
         return Scope(self.graph, int(self.graph.tensor_scope[self.index]))
 
     @property
@@ -205,7 +205,7 @@ class Scope(Row):
 
     @property
     def parent(self) -> Scope | None:
-        """The scope around it."""
+        """The enclosing scope."""
         found = int(self.graph.scope_parent[self.index])
         return Scope(self.graph, found) if found >= 0 else None
 

@@ -1,4 +1,4 @@
-"""Shapes and types of values, and how much they hold."""
+"""Shapes, types and sizes of values."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _BITS: dict[str, float] = {
 
 
 def n_elements(shape: Any) -> float:
-    """How many numbers an array of this shape has; NaN if a dimension is not known.
+    """The number of elements of an array with this shape; NaN if a dimension is unknown.
 
     >>> n_elements((2, 3)), n_elements(()), n_elements(("batch", 3))
     (6.0, 1.0, nan)

@@ -15,15 +15,15 @@ class Stored(NamedTuple):
     offset: int
     n_bytes: int
     encoding: str = "raw"
-    """"raw": the elements, little-endian, one after the other; else what decodes them ("onnx": a TensorProto)."""
+    """"raw": the elements, little-endian, contiguous; otherwise the decoder ("onnx": a TensorProto)."""
     inline: bytes = b""
-    """The bytes themselves, where they are few and no part of a file is just them."""
+    """The bytes themselves, if they are few and not a contiguous part of a file."""
     strides: tuple[int, ...] | None = None
     """Distance of neighbours along each axis, in elements, where they do not lie one after the other."""
 
 
 def within(folder: Path, name: str) -> Path | None:
-    """The file that a model names beside itself; None if the name leads out of the folder.
+    """The file beside a model that it refers to; None if the name leads out of the folder.
 
     >>> within(Path("models"), "weights.bin").as_posix(), within(Path("models"), "../secret")
     ('models/weights.bin', None)
@@ -36,7 +36,7 @@ def within(folder: Path, name: str) -> Path | None:
 
 
 def size_of(path: Path) -> float:
-    """Bytes of a file, NaN if it is not there."""
+    """Bytes of a file, NaN if it does not exist."""
     try:
         return path.stat().st_size
     except (OSError, ValueError):

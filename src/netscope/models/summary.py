@@ -21,7 +21,7 @@ NO_WEIGHTS = {"int32", "int64", "uint32", "uint64", "bool", "string"}
 
 
 def summary(model: Model) -> ModelSummary:
-    """What a model is, in numbers."""
+    """Compute the numbers of a model."""
     graph = model.graph
     sizes = [n_elements(tensor.shape) for tensor in graph.tensors]
     weights = _weights(graph, sizes)
@@ -92,7 +92,7 @@ def layers(graph: Graph, weights: list[float]) -> list[ModelLayer]:
 
 
 class _Row(NamedTuple):
-    """What is one row: a module or scope by its path, or a node."""
+    """What a row stands for: a module or scope by its path, or a node."""
 
     body: int
     path: str
@@ -122,14 +122,14 @@ def _layer(
 
 
 def _modules(graph: Graph, weights: list[float]) -> list[str]:
-    """The module that the name of each weight tells, '' if it tells none or one that has too many to be a layer."""
+    """The module given by the name of each weight; '' if there is none, or if it has too many weights to be a layer."""
     found = [from_tensor(tensor.name).path if weights[tensor.index] else "" for tensor in graph.tensors]
     counts = Counter(found)
     return [path if counts[path] <= MOST_WEIGHTS else "" for path in found]
 
 
 def _bodies(graph: Graph) -> list[int]:
-    """For each scope the body it is within, 0 if within none: two branches may use the same names."""
+    """For each scope the body that contains it, 0 if none: two branches may use the same names."""
     bodies = [0] * graph.n_scopes
     for scope, (parent, owner) in enumerate(zip(graph.scope_parent.tolist(), graph.scope_owner.tolist(), strict=True)):
         bodies[scope] = scope if owner >= 0 else bodies[parent] if parent >= 0 else 0
@@ -166,7 +166,7 @@ def _type(value: Value) -> ValueType:
 
 
 def _known(flops: np.ndarray) -> float | None:
-    """The sum of what is known; None if nothing is."""
+    """The sum of the known numbers; None if there are none."""
     return float(np.nansum(flops)) if len(flops) and not np.isnan(flops).all() else None
 
 

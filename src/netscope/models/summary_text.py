@@ -11,7 +11,7 @@ _UNITS = ("", " k", " M", " G", " T", " P")
 
 
 def heading(summary: ModelSummary) -> list[tuple[str, str]]:
-    """What a model is: pairs of a word and what is said of it."""
+    """The properties of a model, as pairs of a label and a text."""
     said = [("format", " ".join(filter(None, (summary.format, summary.format_version))))]
     if summary.producer:
         said.append(("producer", summary.producer))
@@ -39,7 +39,7 @@ def _flops(summary: ModelSummary, n_nodes: int) -> str:
 
 
 def rows(summary: ModelSummary) -> list[Sequence[str]]:
-    """The layers as rows of a table, after a header row; without those that hold nothing and cost nothing."""
+    """The layers as rows of a table, after a header row; without those that have no parameters and no cost."""
     shown = [layer for layer in summary.layers if layer.parameters or layer.bytes or layer.flops or layer.name]
     total = summary.flops or 0
     found: list[Sequence[str]] = [("layer", "op", "output", "parameters", "FLOPs", "share")]
@@ -61,7 +61,7 @@ def typed(value: ValueType) -> str:
 
 
 def shape(sizes: Sequence[int | str | None]) -> str:
-    """A shape for people.
+    """A shape as text.
 
     >>> shape([1, "batch", None])
     '[1, batch, ?]'
@@ -70,7 +70,7 @@ def shape(sizes: Sequence[int | str | None]) -> str:
 
 
 def scaled(number: float) -> str:
-    """A number with a unit, so that a symbol can follow.
+    """A number with a metric prefix, to be followed by a unit.
 
     >>> scaled(4_089_184_756) + "FLOPs", scaled(312) + "B", scaled(999_999)
     ('4.09 GFLOPs', '312 B', '1.00 M')

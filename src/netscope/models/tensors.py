@@ -1,4 +1,4 @@
-"""Read a stored array, or some rows of it, from where it lies."""
+"""Read a stored array, or some of its rows, from its file."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class ModelLayer(Noun):
 
 
 class ModelSummary(Noun):
-    """What a model is, in numbers."""
+    """Compute the numbers of a model."""
 
     name: str
     format: str
@@ -96,6 +96,6 @@ class ModelSummary(Noun):
     """How many nodes of each operation, the most frequent first."""
     layers: list[ModelLayer]
     warnings: list[str]
-    """What could not be read or is not as it should be, a sentence each."""
+    """Problems while reading, one sentence each."""
     metadata: dict[str, Any]
     """What the file says about itself."""

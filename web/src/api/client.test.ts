@@ -5,7 +5,7 @@ const reply = (body: unknown, status = 200) => new Response(JSON.stringify(body)
 
 afterEach(() => vi.unstubAllGlobals());
 
-test('a change carries the token of the server, and a new one after the server was started again', async () => {
+test('a change carries the token of the server, and a new one after the server was restarted', async () => {
   let current = 'first';
   const sent: (string | undefined)[] = [];
   vi.stubGlobal('fetch', (address: string, init: RequestInit) => {
@@ -20,12 +20,12 @@ test('a change carries the token of the server, and a new one after the server w
   expect(sent).toEqual(['first', 'first', 'second']);
 });
 
-test('a refusal that a new token does not mend is told', async () => {
+test('a refusal that a new token does not fix is reported', async () => {
   vi.stubGlobal('fetch', (address: string) => Promise.resolve(address.includes('about') ? reply({ token: 'x' }) : reply({ error: 'not allowed' }, 403)));
   await expect(api.delete(['a'])).rejects.toThrow('not allowed');
 });
 
-test('a connection that is lost in the middle of a reply is told as one that could not be made', async () => {
+test('a connection lost in the middle of a reply is reported like one that could not be made', async () => {
   const cut = () => new Response(new ReadableStream({ pull: (stream) => stream.error(new TypeError('Failed to fetch')) }));
   vi.stubGlobal('fetch', () => Promise.resolve(cut()));
   await expect(api.jobs()).rejects.toMatchObject({ name: 'ApiError', status: 0 });

@@ -57,7 +57,7 @@ test('messages about jobs and about growth go to different listeners', () => {
   expect(heard).toEqual([]);
 });
 
-test('a cut channel is lost, opened again, recovered, and after a while connected', () => {
+test('a broken channel is lost, reopened, recovered, and after a while connected', () => {
   socket().say(BEAT);
   socket().onclose?.();
   expect(links).toEqual(['connected', 'lost']);
@@ -76,7 +76,7 @@ test('a channel that looks open but is silent is given up', () => {
   expect(Socket.all[0]!.isClosed).toBe(true);
 });
 
-test('after an hour of sleep the page reconnects at once when it is looked at', () => {
+test('after an hour of sleep the page reconnects at once when it becomes visible', () => {
   socket().say(BEAT);
   vi.setSystemTime(Date.now() + 3_600_000);
   dispatchEvent(new Event('focus'));

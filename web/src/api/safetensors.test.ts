@@ -19,7 +19,7 @@ test.each([0, 1, 2, 3, 4, 5, 6, 7])('numbers survive a header of any length (%i 
   expect([...column(parse(buffer), 'x', Float64Array)]).toEqual(VALUES);
 });
 
-test('aligned tensors look into the reply itself', () => {
+test('aligned tensors are views of the reply', () => {
   const header = { x: { dtype: 'F32', shape: [4], data_offsets: [0, 16] } };
   const buffer = file(header, Float32Array.from(VALUES).buffer, 8 - (JSON.stringify(header).length % 8));
   expect(parse(buffer).tensors['x']!.data.buffer).toBe(buffer);
@@ -38,7 +38,7 @@ test('all integer types and the metadata are read', () => {
   expect(read.metadata['reply']).toBe('{"series":[]}');
 });
 
-test('half and brain floats become floats', () => {
+test('float16 and bfloat16 become floats', () => {
   const data = Uint16Array.from([0x3c00, 0xc000, 0x0001, 0x7c00, 0x3f80, 0xc000]);
   const header = {
     h: { dtype: 'F16', shape: [4], data_offsets: [0, 8] },
@@ -49,7 +49,7 @@ test('half and brain floats become floats', () => {
   expect([...(read['b']!.data as Float32Array)]).toEqual([1, -2]);
 });
 
-test('what is no safetensors file is refused', () => {
+test('a file that is not safetensors is refused', () => {
   expect(() => parse(new ArrayBuffer(3))).toThrow('at least 8 bytes');
   expect(() => parse(new BigUint64Array([1000n]).buffer)).toThrow('1000');
   const outside = file({ x: { dtype: 'F32', shape: [4], data_offsets: [0, 16] } }, new ArrayBuffer(8));
@@ -57,7 +57,7 @@ test('what is no safetensors file is refused', () => {
   expect(() => parse(file({ x: { dtype: 'Q4', shape: [], data_offsets: [0, 0] } }, new ArrayBuffer(0)))).toThrow('Q4');
 });
 
-test('a missing column is named together with those there are', () => {
+test('a missing column is named together with the existing ones', () => {
   const read = parse(file({ y: { dtype: 'F32', shape: [0], data_offsets: [0, 0] } }, new ArrayBuffer(0)));
   expect(() => column(read, 'x', Float64Array)).toThrow(/no tensor x .* has: y/);
 });

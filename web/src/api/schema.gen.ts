@@ -309,7 +309,7 @@ export interface ModelLayer {
   flops: number | null;
 }
 
-/** What a model is, in numbers. */
+/** Compute the numbers of a model. */
 export interface ModelSummary {
   name: string;
   format: string;
@@ -337,7 +337,7 @@ export interface ModelSummary {
   /** How many nodes of each operation, the most frequent first. */
   ops: Record<string, number>;
   layers: ModelLayer[];
-  /** What could not be read or is not as it should be, a sentence each. */
+  /** Problems while reading, one sentence each. */
   warnings: string[];
   /** What the file says about itself. */
   metadata: Record<string, unknown>;

@@ -5,12 +5,12 @@ import { extent } from './outliers';
 
 const xs = [0, 1, 1, 4, 9, 10];
 
-test.each([-3, 0, 0.4, 1, 2.5, 2.6, 6.4, 6.6, 9.5, 11])('nearest to %s agrees with looking at all', (x) => {
+test.each([-3, 0, 0.4, 1, 2.5, 2.6, 6.4, 6.6, 9.5, 11])('nearest to %s agrees with a full search', (x) => {
   const best = Math.min(...xs.map((value) => Math.abs(value - x)));
   expect(Math.abs(xs[nearest(xs, x)]! - x)).toBe(best);
 });
 
-test('nearest looks only where it is told', () => {
+test('nearest searches only the given range', () => {
   expect(nearest(xs, 0, 3, 5)).toBe(3);
   expect(nearest(xs, 100, 3, 5)).toBe(4);
   expect(nearest(xs, 1, 2, 2)).toBe(-1);
@@ -33,12 +33,12 @@ test('detail replaces the overview inside its window only', () => {
   expect([...merged.y]).toEqual([0, 5, 6, 7, 3, 4]);
 });
 
-test('a merge ascends also where detail goes on beyond the overview', () => {
+test('a merge ascends even if detail extends beyond the overview', () => {
   const merged = mergeDetail(points([0, 0], [10, 1]), points([5, 5], [15, 6]));
   expect([...merged.x]).toEqual([0, 5, 15]);
 });
 
-test('a moving average is merged beside its values, and stays the values where it came alone', () => {
+test('a moving average is merged beside its values, and stays the values if it came alone', () => {
   const both = { ...points([0, 0], [20, 2]), smoothed: Float32Array.of(7, 8) };
   const detail = { ...points([9, 5]), smoothed: Float32Array.of(9) };
   expect([...mergeDetail(both, detail).smoothed!]).toEqual([7, 9, 8]);
@@ -52,7 +52,7 @@ test('an empty detail leaves the overview', () => {
   expect(mergeDetail(overview, points())).toBe(overview);
 });
 
-test('the extent ignores NaN, infinities and, on a logarithmic axis, what is not positive', () => {
+test('the extent ignores NaN, infinities and, on a logarithmic axis, non-positive values', () => {
   expect(extent([[NaN, 3, -2], [Infinity, 0.5]])).toEqual([-2, 3]);
   expect(extent([[0, 3, -2, 0.5]], true)).toEqual([0.5, 3]);
   expect(extent([[NaN], []])).toEqual([NaN, NaN]);

@@ -9,7 +9,7 @@ afterEach(() => vi.useRealTimers());
 
 const marks = () => performance.getEntriesByName('charts-drawn').length;
 
-test('nothing is said to be drawn while one chart still waits for its points', async () => {
+test('the page is not reported as drawn while a chart still waits for its points', async () => {
   const [first, second] = [begin(), begin()];
   count();
   first();
@@ -20,7 +20,7 @@ test('nothing is said to be drawn while one chart still waits for its points', a
   expect(marks()).toBe(1);
 });
 
-test('points that lead to drawing are only done when it is drawn', async () => {
+test('a chart with points counts as done only when it is drawn', async () => {
   const asked = begin();
   const seen: number[] = [];
   draw({}, () => {
@@ -33,7 +33,7 @@ test('points that lead to drawing are only done when it is drawn', async () => {
   expect(marks()).toBe(1);
 });
 
-test('of several wishes of one chart in a frame the last one is drawn', async () => {
+test('of several drawings of one chart in a frame the last one is used', async () => {
   const chart = {};
   const seen: string[] = [];
   draw(chart, () => seen.push('old'));
@@ -42,7 +42,7 @@ test('of several wishes of one chart in a frame the last one is drawn', async ()
   expect(seen).toEqual(['new']);
 });
 
-test('a chart that left is not drawn and not waited for', async () => {
+test('a removed chart is neither drawn nor waited for', async () => {
   const chart = {};
   draw(chart, () => expect.fail('it has left'));
   forget(chart);
@@ -52,7 +52,7 @@ test('a chart that left is not drawn and not waited for', async () => {
   expect(marks()).toBe(1);
 });
 
-test('what comes second comes with the charts', async () => {
+test('secondary work is done with the charts', async () => {
   const done = begin();
   const later = vi.fn();
   afterCharts(later);
@@ -66,7 +66,7 @@ test('what comes second comes with the charts', async () => {
   expect(later).toHaveBeenCalledOnce();
 });
 
-test('what comes second does not wait for ever, nor at all where there are no charts', async () => {
+test('secondary work does not wait forever, and not at all without charts', async () => {
   const [late, now, off] = [vi.fn(), vi.fn(), vi.fn()];
   afterCharts(now);
   await vi.advanceTimersByTimeAsync(1);
@@ -82,7 +82,7 @@ test('what comes second does not wait for ever, nor at all where there are no ch
   done();
 });
 
-test('what can wait does so until the charts are done', async () => {
+test('deferrable work waits until the charts are done', async () => {
   const done = begin();
   const later = vi.fn();
   afterwards(100, later);

@@ -22,21 +22,21 @@ describe('histograms', () => {
     expect(shares.reduce((a, b) => a + b)).toBeCloseTo(1, 9);
   });
 
-  test('an even distribution is level, whatever the bins', () => {
+  test('a uniform distribution is flat, whatever the bins', () => {
     const shares = columns(histogram([0, 0.25, 0.5, 1, 2, 4], [[1, 1, 2, 4, 8]]), 0, (v) => v, 0, 4, 10);
     for (const share of shares) expect(share).toBeCloseTo(0.1, 9);
   });
 
-  test('what lies beyond the range is left out, not piled up at its end', () => {
+  test('values beyond the range are left out rather than piled up at its end', () => {
     const shares = columns(histogram([-10, 0, 1, 10], [[5, 10, 5]]), 0, (v) => v, 0, 1, 4);
     expect([...shares].map((share) => Number(share.toFixed(6)))).toEqual([0.125, 0.125, 0.125, 0.125]);
   });
 
-  test('exact zeros are part of the whole although they are in no bin', () => {
+  test('exact zeros count in the total although they are in no bin', () => {
     expect(columns(histogram([0, 1], [[3]], [1]), 0, (v) => v, 0, 1, 1)[0]).toBeCloseTo(0.75, 9);
   });
 
-  test('bins that a user made are all seen, and 0 only where it is among them', () => {
+  test('bins chosen by the user are all shown, and 0 only if they contain it', () => {
     const own = { ...histogram([200, 210, 220, 300, 900], [[0, 50, 40, 0], [0, 60, 50, 0]]), own: true };
     expect(trimmed(own)).toEqual([210, 300]);
     expect(trimmed({ ...own, counts: new Float32Array(8) })).toEqual([200, 900]);
@@ -64,7 +64,7 @@ describe('histograms', () => {
     expect(columnsFor(histogram([0, 1], [[1e6]]))).toBe(72);
   });
 
-  test('one stray in a hundred thousand does not widen the range', () => {
+  test('one outlier in a hundred thousand does not widen the range', () => {
     const edges = [-1000, -2, -1, 0, 1, 2, 1000];
     const [low, high] = trimmed(histogram(edges, [[1, 20_000, 30_000, 30_000, 20_000, 1]]));
     expect(low).toBeGreaterThan(-2);
@@ -76,7 +76,7 @@ describe('histograms', () => {
     expect(trimmed(histogram([4, 5, 6], [[5, 5]]))[0]).toBe(0);
   });
 
-  test('a histogram without values has a range all the same', () => {
+  test('a histogram without values still has a range', () => {
     expect(trimmed(histogram([], [[]]))).toEqual([-1, 1]);
   });
 
@@ -85,7 +85,7 @@ describe('histograms', () => {
     expect(quantileOf(edges, new Array<number>(100).fill(7), share)).toBeCloseTo(share, 6);
   });
 
-  test('zeros hold the quantiles at zero', () => {
+  test('zeros keep the quantiles at zero', () => {
     const h = histogram([-1, 0, 1], [[10, 10]], [80]);
     const [low, middle, high] = fan(h, [0.05, 0.5, 0.95]).map((row) => row[0]!);
     expect(low).toBeCloseTo(-0.5, 6);
@@ -97,23 +97,23 @@ describe('histograms', () => {
     expect(fan(histogram([0, 1], [[0]]), [0.5])[0]![0]).toBeNaN();
   });
 
-  test('a needle does not flatten the other steps', () => {
+  test('a step with a single bin does not flatten the others', () => {
     expect(commonHeight([[1, 2], [2, 1], [1000, 0]].map((row) => Float64Array.from(row)))).toBe(5);
   });
 });
 
 describe('heat maps', () => {
-  test('each pixel shows the nearest step, also where steps are uneven', () => {
+  test('each pixel shows the nearest step, even if steps are uneven', () => {
     const xs = Float64Array.of(0, 1, 9);
     expect([...columnOf(xs, 0, 10, 10)]).toEqual([0, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
   });
 
-  test('the axis reaches half a distance beyond its ends', () => {
+  test('the axis extends half a distance beyond its ends', () => {
     expect(reach(Float64Array.of(0, 10, 30))).toEqual([-5, 40]);
     expect(reach(Float64Array.of(7))).toEqual([6.5, 7.5]);
   });
 
-  test('rows and columns come out where they were put in', () => {
+  test('rows and columns keep their positions', () => {
     const pixels = heatPixels({ values: [1, 2, 3, 4], rows: 2, xs: Float64Array.of(0, 1), color: (value) => value }, 4);
     expect([...pixels]).toEqual([1, 1, 2, 2, 3, 3, 4, 4]);
   });
@@ -122,7 +122,7 @@ describe('heat maps', () => {
 describe('colours', () => {
   const lightness = (bits: number) => 0.2126 * (bits & 255) + 0.7152 * ((bits >> 8) & 255) + 0.0722 * ((bits >> 16) & 255);
 
-  test('the sequential scale grows lighter all the way', () => {
+  test('the sequential scale gets lighter throughout', () => {
     const steps = Array.from({ length: 50 }, (_, i) => lightness(sequential.at(i / 49)));
     for (let i = 1; i < steps.length; i++) expect(steps[i]!).toBeGreaterThan(steps[i - 1]! - 0.5);
   });
@@ -134,7 +134,7 @@ describe('colours', () => {
     expect(from(1)).toBeGreaterThan(90);
   });
 
-  test('NaN has a colour and shares beyond the ends are held', () => {
+  test('NaN has a colour and values beyond the ends are clamped', () => {
     expect(sequential.at(NaN)).toBe(sequential.at(0));
     expect(sequential.at(7)).toBe(sequential.at(1));
   });
@@ -148,17 +148,17 @@ describe('bars', () => {
     expect(bar(scale, 1)![1]).toBeCloseTo(2 / 3, 9);
   });
 
-  test('a value that is nearly nothing does not squeeze the others', () => {
+  test('a value near zero does not squeeze the others', () => {
     expect(barScale([[1e-30, 1]], 'log').low).toBeCloseTo(1e-8, 20);
   });
 
-  test('bars of signed values begin in the middle', () => {
+  test('bars of signed values start in the middle', () => {
     const scale = barScale([[-2, 1]], 'signed');
     expect(bar(scale, -2)).toEqual([0, 0.5]);
     expect(bar(scale, 1)).toEqual([0.5, 0.25]);
   });
 
-  test('what was not watched has no bar, zero one of no length', () => {
+  test('an unwatched value has no bar, zero has one without length', () => {
     expect(bar(barScale([[1, 10]], 'log'), NaN)).toBeNull();
     expect(bar(barScale([[1, 10]], 'log'), 0)).toEqual([0, 0]);
     expect(bar(barScale([[1]], 'share'), 0.25)).toEqual([0, 0.25]);
@@ -173,7 +173,7 @@ test('pointing at a ridge finds its step', () => {
   expect(ridgeAt(frame, 5000)).toBe(19);
 });
 
-test('no ridge reaches beyond the top, however much taller than the others it is', () => {
+test('no ridge extends beyond the top, however tall it is', () => {
   const rows = Array.from({ length: 12 }, (_, i) => Array.from({ length: 64 }, (_, j) => (i < 3 ? (j === 30 ? 5000 : 0) : 10)));
   const edges = Array.from({ length: 65 }, (_, i) => i / 64);
   for (const n of [1, 2, 12]) {
@@ -183,7 +183,7 @@ test('no ridge reaches beyond the top, however much taller than the others it is
   }
 });
 
-test('of two ridges that are taller than most, the taller is drawn taller', () => {
+test('of two unusually tall ridges, the taller is drawn taller', () => {
   const rows = [[1000, 0], [90, 10], ...Array.from({ length: 9 }, () => [10, 10])];
   const frame = ridgeFrame(histogram([0, 0.5, 1], rows), 'linear', [0, 1], 400, 300);
   const tops = frame.outlines.map((row) => Math.max(...row));
@@ -191,7 +191,7 @@ test('of two ridges that are taller than most, the taller is drawn taller', () =
   expect(tops[1]).toBeGreaterThan(tops[2]!);
 });
 
-test('values that are a needle far from zero are shown without it, unless some are zero', () => {
+test('values close together far from zero are shown without it, unless some are zero', () => {
   const [low, high] = trimmed(histogram([0.9, 1, 1.1], [[50, 50]]));
   expect([low, high].map((value) => value.toFixed(2))).toEqual(['0.90', '1.10']);
   expect(trimmed(histogram([-1.1, -1, -0.9], [[50, 50]]))[1]).toBeCloseTo(-0.9, 2);

@@ -12,6 +12,6 @@ test.each([
   expect(shownStep([0, 10, 20, 30], wish)).toBe(index);
 });
 
-test('without steps there is none to show', () => {
+test('without steps no step is shown', () => {
   expect(shownStep([], 5)).toBe(-1);
 });

@@ -16,21 +16,21 @@ test('a run that diverged does not flatten the others', () => {
   expect(high).toBeLessThan(3.5);
 });
 
-test('of two runs one is beyond only where there is no doubt', () => {
+test('of two runs one is clipped only if it is clearly the odd one', () => {
   expect(beyond([line('a', learns(2)), line('b', diverges)])).toEqual(['b']);
   expect(beyond([line('a', (step) => step), line('b', () => 10)])).toEqual([]);
 });
 
-test('a run that learns nothing is no reason to clip those that do', () => {
+test('a run that learns nothing does not clip those that do', () => {
   expect(beyond([line('a', learns(2.3)), line('b', (step) => 2.3 - step * 1e-5), line('c', (step) => 2.3 - step * 2e-5)])).toEqual([]);
 });
 
-test('what does not flatten the others stays on the axis', () => {
+test('values that do not flatten the others stay on the axis', () => {
   const spans = [line('a', learns(2)), line('b', learns(3)), line('c', learns(15))];
   expect(ordinaryRange(spans)).toMatchObject({ low: Math.fround(learns(2)(N - 1)), high: Math.fround(15.05) });
 });
 
-test('a spike of a single run is left beyond, a slow fall is not', () => {
+test('a spike of a single run is clipped, a slow fall is not', () => {
   const spiked = { id: 'a', key: 'loss', values: line('a', learns(2)).values };
   (spiked.values as Float32Array)[100] = 1e6;
   expect(beyond([spiked])).toEqual(['a']);
@@ -38,27 +38,27 @@ test('a spike of a single run is left beyond, a slow fall is not', () => {
   expect(beyond([line('a', (step) => 1 / (step + 1))])).toEqual([]);
 });
 
-test('a series that is nearly always the same shows what it seldom is', () => {
+test('a series that is nearly constant shows its rare values', () => {
   expect(ordinaryRange([line('a', (step) => Number(step === 50) * 7)])).toEqual({ low: 0, high: 7, beyond: new Set() });
 });
 
-test('keys of unlike sizes in one chart are no outliers of each other', () => {
+test('keys of different magnitudes in one chart are not outliers of each other', () => {
   expect(beyond([line('a', learns(2)), line('b', learns(3)), line('a', (step) => 1e-3 * step, 'lr'), line('b', (step) => 1e-3 * step, 'lr')])).toEqual([]);
 });
 
-test('a logarithmic axis has room for what a linear one has not', () => {
+test('a logarithmic axis has room for values that a linear one clips', () => {
   const spans = [line('a', learns(2)), line('b', learns(3)), line('c', diverges)];
   expect(beyond(spans)).toEqual(['c']);
   expect(beyond(spans, true)).toEqual([]);
 });
 
-test('NaN and infinities are no values, and nothing has no range', () => {
+test('NaN and infinities are ignored, and without values there is no range', () => {
   const broken = line('c', (step) => (step < 100 ? learns(2)(step) : step % 2 ? NaN : Infinity));
   expect(beyond([line('a', learns(2)), line('b', learns(3)), broken])).toEqual([]);
   expect(ordinaryRange([line('a', () => NaN)])).toEqual({ low: NaN, high: NaN, beyond: new Set() });
 });
 
-test('the range of very many values is that of an even sample', () => {
+test('the range of very many values comes from an even sample', () => {
   const values = Float32Array.from({ length: 90_000 }, (_, i) => i);
   expect(ordinaryRange([{ id: 'a', key: 'k', values }])).toMatchObject({ low: 0, high: 89_999 });
   values[45_001] = 1e12;

@@ -21,29 +21,29 @@ test.each([
   expect(new Set(texts).size).toBe(texts.length);
 });
 
-test('small changes of an accurate number are no rounding', () => {
+test('small changes of an accurate number are not rounding', () => {
   expect(yRange([curve(Float64Array.of(1e6, 1e6 + 1e-3))], axes)).toMatchObject({ low: 1e6, high: 1e6 + 1e-3 });
   expect(yRange([curve(Float32Array.of(1, 1.000002))], axes).low).toBe(1);
 });
 
-test('nothing to draw has no range, and zeros are zeros', () => {
+test('without points there is no range, and zeros give zeros', () => {
   expect(yRange([curve(Float32Array.of(NaN, NaN))], axes)).toMatchObject({ low: NaN, high: NaN });
   expect(yRange([curve(Float32Array.of(0, 0))], axes)).toMatchObject({ low: 0, high: 0 });
 });
 
-test('where runs of a group are missing its line is a part of its own, and every piece is in one of the two', () => {
+test('the line of a group is split where runs are missing, and every piece is in one of the two', () => {
   const line = Float32Array.of(1, 2, 3, 4, 5, 6);
   const { whole, partial } = partsOf({ ...curve(line), runs: [2, 2, 2, 1, 2, 2], nRuns: 2 });
   expect([...whole]).toEqual([1, 2, 3, NaN, 5, 6]);
   expect([...partial!]).toEqual([NaN, NaN, 3, 4, 5, NaN]);
 });
 
-test('the line of a group of which no run is missing is whole', () => {
+test('the line of a complete group is not split', () => {
   const line = Float32Array.of(1, 2);
   expect(partsOf({ ...curve(line), runs: [2, 2], nRuns: 2 })).toEqual({ whole: line, partial: null });
 });
 
-test('an end of y that was fixed stays, the other follows the values', () => {
+test('a fixed limit of y stays, the other follows the values', () => {
   const values = [curve(Float32Array.of(1, 2, 3))];
   const ends = (yLimits: [number | null, number | null], y: Axes['y'] = 'linear') => {
     const { low, high } = frameOf(values, { ...axes, y, yLimits }, 300, 200, () => 30).y;

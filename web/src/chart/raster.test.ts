@@ -36,7 +36,7 @@ test('a slanted line is as thick as a level one across its direction', () => {
   expect(columnSum(raster, 10)).toBeCloseTo(Math.SQRT2, 0);
 });
 
-test('a spike narrower than a pixel is seen in its whole height', () => {
+test('a spike narrower than a pixel is drawn at its full height', () => {
   const raster = drawn([0, 20.2, 20.4, 20.6, 40], [2, 2, 18, 2, 2]);
   for (let row = 3; row < 17; row++) expect(light(raster, 20, row)).toBeGreaterThan(0.9);
   expect(light(raster, 22, 8)).toBe(0);
@@ -49,7 +49,7 @@ test('NaN splits a line and a lone point becomes a dot', () => {
   expect(columnSum(raster, 35)).toBeGreaterThan(0.9);
 });
 
-test('what lies outside is clipped and harms nothing', () => {
+test('anything outside is clipped', () => {
   const raster = drawn([-1e7, -5, 20, 1e7], [-1e9, 5, 5, 1e9]);
   expect(raster.pixels.length).toBe(800);
   expect(columnSum(raster, 2)).toBeGreaterThan(0);

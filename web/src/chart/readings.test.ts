@@ -11,12 +11,12 @@ function curve(id: string, xs: number[], ys: number[], more: Partial<Curve> = {}
 const curves = [curve('a', [0, 50, 100], [1, 2, 3]), curve('b', [0, 50, 100], [9, 8, 7]), curve('short', [0, 10], [5, 5])];
 const frame = frameOf(curves, axes, 400, 200, () => 20);
 
-test('a curve that ended long before is not told of', () => {
+test('a curve that ended long before is not listed', () => {
   expect(readingsAt(curves, 60, frame).map((r) => r.curve.id)).toEqual(['a', 'b']);
   expect(readingsAt(curves, 9, frame).map((r) => r.curve.id)).toEqual(['a', 'b', 'short']);
 });
 
-test('ghosts tell nothing', () => {
+test('ghosts are not listed', () => {
   expect(readingsAt([curve('g', [0, 100], [1, 2], { ghost: true })], 50, frame)).toEqual([]);
 });
 
@@ -40,7 +40,7 @@ test.each([
   expect(tooltipRows(readingsAt(curves, 60, frame), sort, 0, 12).rows.map((r) => r.curve.id)).toEqual(ids);
 });
 
-test('of many rows those around the nearest are kept and the others counted', () => {
+test('with many rows, those around the nearest are kept and the others counted', () => {
   const many = Array.from({ length: 30 }, (_, i) => curve(`r${i}`, [0, 100], [i, i]));
   const tall = frameOf(many, axes, 400, 300, () => 20);
   const { rows, nearest, left } = tooltipRows(readingsAt(many, 0, tall), 'ascending', tall.y.at(20), 12);
@@ -55,13 +55,13 @@ test('the window of y follows the window of x', () => {
   expect(zoomed.y.high).toBeLessThan(2.2);
 });
 
-test('where only the moving average came the logged value is not known', () => {
+test('with only the moving average, the logged value is unknown', () => {
   const mean = Float32Array.of(1, 1.5, 2);
   const reading = readingsAt([curve('s', [0, 50, 100], [0, 0, 0], { y: mean, smoothed: mean })], 50, frame)[0]!;
   expect([reading.value, reading.smoothed]).toEqual([null, 1.5]);
 });
 
-test('a mean of a group tells how many of its runs it is of where some are missing', () => {
+test('the mean of a group says how many of its runs have a value if some are missing', () => {
   const group = [curve('g', [0, 50, 100], [1, 2, 3], { runs: [4, 3, 4], nRuns: 4 })];
   expect(readingsAt(group, 50, frame)[0]!.of).toEqual([3, 4]);
   expect(readingsAt(group, 100, frame)[0]!.of).toBeNull();

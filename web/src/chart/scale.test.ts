@@ -14,7 +14,7 @@ describe.each(['linear', 'log', 'symlog', 'time'] as const)('a %s scale', (kind)
     for (const value of [0.02, 0.5, 1, 33, 749]) expect(scale.invert(scale.at(value))).toBeCloseTo(value, 8);
   });
 
-  test('keeps its ticks inside, ascending and without repeated texts', () => {
+  test('keeps its ticks inside, ascending and with different labels', () => {
     const ticks = scale.ticks(6);
     expect(ticks.length).toBeGreaterThan(1);
     for (const tick of ticks) {
@@ -26,7 +26,7 @@ describe.each(['linear', 'log', 'symlog', 'time'] as const)('a %s scale', (kind)
   });
 });
 
-test('a logarithmic scale has no place for zero and below', () => {
+test('a logarithmic scale cannot show zero and below', () => {
   const scale = makeScale('log', 1e-3, 1, 0, 100);
   expect(scale.at(0)).toBeNaN();
   expect(scale.at(-1)).toBeNaN();
@@ -58,7 +58,7 @@ test.each([
   expect(niceStep(span, count)).toBeCloseTo(step, 12);
 });
 
-test('the largest floats are as far apart as the axis is long', () => {
+test('the largest floats span the whole axis', () => {
   const scale = makeScale('linear', ...pad('linear', -1e308, 1e308), 0, 100);
   expect([scale.at(-1e308), scale.at(0), scale.at(1e308)]).toEqual([0, 50, 100]);
 });
@@ -68,7 +68,7 @@ test('ticks beyond 2^53 do not repeat', () => {
   expect(new Set(ticks).size).toBe(ticks.length);
 });
 
-test('ticks have no rounding dust', () => {
+test('ticks have no rounding errors', () => {
   expect(linearTicks(0, 1, 10)).toContain(0.3);
   expect(linearTicks(-0.2, 0.2, 4)).toContain(0);
 });
@@ -114,13 +114,13 @@ test('ticks of a duration are round in its own units', () => {
   expect(durationTicks(0, 3600, 4).map((tick) => tick.text)).toEqual(['0 s', '15 min', '30 min', '45 min', '1 h']);
 });
 
-test('nothing but zeros lies on the ground', () => {
+test('only zeros are drawn on the lower edge', () => {
   const [low, high] = pad('linear', 0, 0);
   expect(low).toBeLessThan(0);
   expect(high).toBeGreaterThan(10 * -low);
 });
 
-test('what is not negative gets hardly any room below zero', () => {
+test('non-negative values get hardly any room below zero', () => {
   const [low] = pad('linear', 0.01, 2.4);
   expect(low).toBeLessThan(0);
   expect(low).toBeGreaterThan(-0.05);
@@ -148,11 +148,11 @@ test.each([
   expect(texts.map((text) => text.length).sort((a, b) => a - b).at(-2)).toBeLessThanOrEqual(8);
 });
 
-test('close ticks are told by their distance from the roundest', () => {
+test('close ticks are labelled by their distance from the roundest', () => {
   const texts = makeScale('linear', 999_999.9985, 1_000_000.0015, 0, 100).ticks(3).map((tick) => tick.text);
   expect(texts).toEqual(['−0.001', '1M', '+0.001']);
 });
 
-test.each([0, 7, 999, 1000, -1000, 12_345, 999_999, 1_234_567, 2 ** 53])('the thousands of %s are told apart as the browser would', (whole) => {
+test.each([0, 7, 999, 1000, -1000, 12_345, 999_999, 1_234_567, 2 ** 53])('the thousands of %s are separated like the browser does', (whole) => {
   expect(thousands(whole)).toBe(whole.toLocaleString('en'));
 });

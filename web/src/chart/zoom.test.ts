@@ -22,7 +22,7 @@ test('the value under the pointer stays there', () => {
   expect(high - low).toBeCloseTo(10, 9);
 });
 
-test('zooming out to everything gives the whole', () => {
+test('zooming out completely gives the whole extent', () => {
   expect(zoomed(scale, 100, 50, whole)).toBeNull();
 });
 
@@ -42,6 +42,6 @@ test('a logarithmic axis zooms by decades', () => {
   expect(high).toBeCloseTo(1000, 6);
 });
 
-test('between orders what was dragged backwards', () => {
+test('between sorts a backward drag', () => {
   expect(between(scale, 150, 50)).toEqual([25, 35]);
 });

@@ -17,7 +17,7 @@ function spoken(value: unknown): string {
 const english = leaves(messages);
 const translations = [...LANGUAGES].filter(([code]) => code !== ENGLISH);
 
-test('the page takes the first language of the browser that it has', () => {
+test('the page uses the first language of the browser that it supports', () => {
   expect(translations.map(([code]) => code)).toContain('zh');
   expect(preferred(['tlh', 'zh-TW', 'en'])).toBe('zh');
   expect(preferred(['EN-gb', 'zh'])).toBe('en');
@@ -46,7 +46,7 @@ test.each([...LANGUAGES])('%s has a name and a locale that browsers know, and no
   for (const [path, value] of leaves(language.messages)) expect([path, spoken(value).trim()]).not.toEqual([path, '']);
 });
 
-test.each(translations)('what a message is told appears in it, in %s as in English', (_, language) => {
+test.each(translations)('the arguments of a message appear in it, in %s as in English', (_, language) => {
   const translated = new Map(leaves(language.messages));
   for (const [path, value] of english) {
     if (typeof value !== 'function' || value.length !== 1) continue;

@@ -39,7 +39,7 @@ test.each([
   expect(setting(value)).toBe(text);
 });
 
-test('what is counted has commas', () => {
+test('counts have commas', () => {
   expect([count(1000000), count(-5000), count(999)]).toEqual(['1,000,000', '−5,000', '999']);
 });
 
@@ -47,6 +47,6 @@ test.each(durations as [number, string][])('%s seconds are shown as %s', (second
   expect(duration(seconds)).toBe(text);
 });
 
-test('a length of time that is not known is not shown', () => {
+test('an unknown duration is not shown', () => {
   expect([duration(NaN), duration(Infinity)]).toEqual(['', '']);
 });

@@ -24,25 +24,25 @@ test.each(SELECTIONS)('an address restores the selection it was made of: %o', (s
   expect(there(encode(selection), '/user/proxy/6060/')).toEqual(selection);
 });
 
-test('a run that is called like the sign for all is not taken for all', () => {
+test('a run named like the sign for all is not taken for all', () => {
   expect(there(encode({ ...NOTHING, shown: { of: ['*'], except: [] } })).shown).toEqual({ of: ['*'], except: [] });
 });
 
-test('a thousand shown runs stay out of what is sent to the server', () => {
+test('a thousand shown runs are not part of what is sent to the server', () => {
   const ids = Array.from({ length: 1000 }, (_, i) => `20261122-031522-${i}`);
   const url = new URL(`http://host/${encode({ ...NOTHING, shown: { of: ids, except: [] } })}`);
   expect(url.pathname + url.search).toBe('/runs');
   expect(decode(url, '/').shown).toEqual({ of: ids, except: [] });
 });
 
-test('what cannot be understood of an address is left out', () => {
+test('invalid parts of an address are ignored', () => {
   expect(there('no/view?step=abc&run=a')).toEqual({ ...NOTHING, run: 'a' });
   expect(there('curves?step=1e99').step).toBeNull();
   expect(there('curves?step=9007199254740993').step).toBeNull();
   expect(there('runs#show=%E0%A4%A').shown).toEqual({ of: ['%E0%A4%A'], except: [] });
 });
 
-test('an address that says nothing leaves the view open, one that names runs means the table', () => {
+test('an empty address leaves the view open, one that names runs means the table', () => {
   expect([there('').view, there('#show=a').view, there('?filter=a').view]).toEqual(['', 'runs', 'runs']);
 });
 

@@ -16,7 +16,7 @@ describe('the filter language agrees with store/query/run_filter.py', () => {
     expect(runs.filter(query.test).map((run) => run.id)).toEqual(told.ids);
   });
 
-  test.each(shared.bad)('%s is told to be misread, and then every run passes', (text) => {
+  test.each(shared.bad)('%s is reported as invalid, and then every run matches', (text) => {
     const query = understand(text);
     expect(query.problem).not.toBeNull();
     expect(runs.filter(query.test)).toHaveLength(runs.length);
@@ -30,7 +30,7 @@ describe('numbers that JSON cannot hold', () => {
     expect(exact.filter(query.test).map((run) => run.id)).toEqual(told.ids);
   });
 
-  test.each(numbers.sorted)('are sorted exactly, what is none comes last: $by', ({ by, ids }) => {
+  test.each(numbers.sorted)('are sorted exactly, missing ones last: $by', ({ by, ids }) => {
     const field = by.replace(/^-?(config|summary)\./, '$1:');
     expect(sortRuns(exact, [{ field, descending: by.startsWith('-') }]).map((run) => run.id)).toEqual(ids);
   });
@@ -40,7 +40,7 @@ test('a filter names the series whose summaries it needs', () => {
   expect(understand('summary["val/acc"].max > 0.9 and summary.loss < 1').keys).toEqual(['val/acc', 'loss']);
 });
 
-test('a misread filter says which piece was not expected', () => {
+test('an invalid filter names the unexpected piece', () => {
   expect(understand('config.lr <').problem).toMatchObject({ reason: 'end' });
   expect(understand('state == "run').problem).toMatchObject({ reason: 'quote' });
 });
@@ -56,13 +56,13 @@ test.each(shared.resolved)('a name stands for the only key that ends with it: $q
   expect(runs.filter(query.test).map((run) => run.id)).toEqual(told.ids);
 });
 
-test.each(shared.near)('a near miss is answered with what to type: $query', (told) => {
+test.each(shared.near)('a near miss is answered with a suggestion: $query', (told) => {
   const query = understand(told.query, known);
   expect(query.problem?.instead).toEqual([told.instead]);
   expect(runs.filter(query.test)).toHaveLength(runs.length);
 });
 
-test.each(shared.hopeless)('what may mean several things is not guessed: %s', (text) => {
+test.each(shared.hopeless)('an ambiguous filter is not guessed: %s', (text) => {
   expect(understand(text, known).problem).toMatchObject({ instead: [] });
 });
 
@@ -74,7 +74,7 @@ test('a name that several keys end with is answered with those keys', () => {
   expect(understand('loss < 1').problem).toBeNull();
 });
 
-test('a name that no run has says where it stands', () => {
+test('an unknown name has its position', () => {
   expect(understand('lr < 0.1 and colour == "x"', known).problem).toMatchObject({ reason: 'name', piece: 'colour', at: 13 });
 });
 

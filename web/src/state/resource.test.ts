@@ -15,7 +15,7 @@ const after =
     });
 const later = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
-test('a run that grows faster than it is answered is still shown', async () => {
+test('a run that grows faster than the replies is still shown', async () => {
   const resource = new Resource<number>({ calmMs: 0 });
   let questions = 0;
   for (let revision = 0; revision < 40; revision++) {
@@ -31,7 +31,7 @@ test('a run that grows faster than it is answered is still shown', async () => {
   expect(questions).toBe(settled);
 });
 
-test('what grows is asked for no more often than the pace allows', async () => {
+test('growth is requested no more often than the pace allows', async () => {
   const resource = new Resource<number>({ calmMs: 1000 });
   let questions = 0;
   for (let revision = 0; revision < 50; revision++) {
@@ -41,7 +41,7 @@ test('what grows is asked for no more often than the pace allows', async () => {
   expect(questions).toBe(6); // at once, then once a second
 });
 
-test('resources on a beat ask at the same moment', async () => {
+test('resources with the same pace send their requests at the same moment', async () => {
   const sent: number[] = [];
   for (const start of [0, 130, 170]) {
     const resource = new Resource<null>({ calmMs: 500, isOnBeat: true });
@@ -55,7 +55,7 @@ test('resources on a beat ask at the same moment', async () => {
   expect(sent).toHaveLength(3);
 });
 
-test('an urgent question does not wait for its turn, but for the one under way', async () => {
+test('an urgent request does not wait for its turn, but for the one in flight', async () => {
   const resource = new Resource<string>({ calmMs: 10_000 });
   void resource.ask('key', 1, after(100, 'rough'));
   void resource.ask('key', 2, after(100, 'smooth'), true);
@@ -79,7 +79,7 @@ test('an answer about another subject is not shown', async () => {
   expect(resource.value).toBe('fast');
 });
 
-test('another subject clears what is shown, unless it is kept until the answer has come', async () => {
+test('another subject clears the last answer, unless it is kept until the new one has arrived', async () => {
   const [clearing, keeping] = [new Resource<string>(), new Resource<string>({ keepsOthers: true })];
   for (const resource of [clearing, keeping]) {
     await resource.ask('a', 1, () => Promise.resolve('a'));
@@ -90,7 +90,7 @@ test('another subject clears what is shown, unless it is kept until the answer h
   expect([clearing.value, keeping.value]).toEqual(['b', 'b']);
 });
 
-test('what is dragged is asked for when it rests', async () => {
+test('during a drag, the request is sent when it rests', async () => {
   const resource = new Resource<number>({ delayMs: 120 });
   let questions = 0;
   for (let x = 0; x < 20; x++) {
@@ -101,7 +101,7 @@ test('what is dragged is asked for when it rests', async () => {
   expect(questions).toBe(1);
 });
 
-test('a failure is told, the last answer stays, and it can be asked for again', async () => {
+test('a failure is reported, the last answer stays, and the request can be repeated', async () => {
   const resource = new Resource<string>({ calmMs: 0 });
   await resource.ask('run', 1, () => Promise.resolve('old'));
   let isDown = true;
@@ -113,7 +113,7 @@ test('a failure is told, the last answer stays, and it can be asked for again', 
   expect([resource.value, resource.problem]).toEqual(['new', null]);
 });
 
-test('an outdated question and a run that was deleted change nothing', async () => {
+test('an outdated request and a deleted run change nothing', async () => {
   const resource = new Resource<string>({ calmMs: 0 });
   await resource.ask('run', 1, () => Promise.resolve('old'));
   await resource.ask('run', 2, () => Promise.reject(new Outdated()));
@@ -121,7 +121,7 @@ test('an outdated question and a run that was deleted change nothing', async () 
   expect([resource.value, resource.problem]).toEqual(['old', null]);
 });
 
-test('after a rest nothing is asked until someone asks anew', async () => {
+test('after a rest nothing is requested until asked again', async () => {
   const resource = new Resource<number>({ calmMs: 1000 });
   let questions = 0;
   const question = () => Promise.resolve(++questions);

@@ -13,7 +13,7 @@ const serve = (answer: (address: string) => Promise<Response>) =>
 
 afterEach(() => vi.unstubAllGlobals());
 
-test('a reply under way when a run is restored does not stand for the whole table', async () => {
+test('a reply in flight when a run is restored is not taken for the whole table', async () => {
   const part: { come?: (reply: Response) => void } = {};
   serve((address) => {
     if (address.includes('restore')) return Promise.resolve(reply({ runs: ['c'], problems: [] }));
@@ -28,7 +28,7 @@ test('a reply under way when a run is restored does not stand for the whole tabl
   expect([...runs.all.keys()].sort()).toEqual(['a', 'b', 'c']);
 });
 
-test('an act stands against a table that was asked for before it', async () => {
+test('an edit is kept over a table that was requested before it', async () => {
   const late: { come?: (reply: Response) => void } = {};
   serve((address) => {
     if (address.includes('restore')) return restored();
@@ -53,7 +53,7 @@ test('an act stands against a table that was asked for before it', async () => {
   expect(seen()).toEqual(['a archived', 'c']);
 });
 
-test('an act that the server refuses is taken back', async () => {
+test('an edit that the server refuses is reverted', async () => {
   serve((address) => {
     if (address.includes('restore')) return restored();
     if (address.includes('since=')) return Promise.resolve(table(6, ['a', 'b']));

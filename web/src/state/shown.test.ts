@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 afterAll(() => vi.unstubAllGlobals());
 
-test('the newest runs are shown until someone chooses, and archived ones are not', () => {
+test('the newest runs are shown until the user chooses, except archived ones', () => {
   expect([...shown.ids]).toEqual(IDS.slice(-N_NEWEST).reverse());
 });
 
@@ -35,7 +35,7 @@ test.each(['/curves?run=run0', '/curves?run=run0#show=run3', '/curves?run=run0#s
   expect(shown.has('run0')).toBe(true);
 });
 
-test('opening a hidden run shows it, beside the others', () => {
+test('opening a hidden run shows it beside the others', () => {
   go('/curves?run=run4#show=run3,run4');
   shown.hide(['run4']);
   expect([...shown.ids]).toEqual(['run3']);
@@ -46,7 +46,7 @@ test('opening a hidden run shows it, beside the others', () => {
   expect([...shown.ids]).toEqual(['run4', 'run3']);
 });
 
-test('hiding one of the newest runs shows no other in its place, and runs to come are still shown', () => {
+test('hiding one of the newest runs shows no other instead, and future runs are still shown', () => {
   shown.hide(['run11']);
   expect([...shown.ids]).toEqual(IDS.slice(2, 11).reverse());
   expect(selection.shown.of).toBe('newest');
@@ -54,7 +54,7 @@ test('hiding one of the newest runs shows no other in its place, and runs to com
   expect(selection.href({})).toBe('/curves');
 });
 
-test('a run that no rule shows is shown beside those that are', () => {
+test('an opened run is shown in addition to those of the rule', () => {
   shown.hide(['run11']);
   shown.show(['run1']);
   expect([...shown.ids]).toEqual(IDS.slice(1, 11).reverse());
@@ -67,14 +67,14 @@ test('only some runs are shown even when another is open', () => {
   expect(current.run?.id).toBe('run3');
 });
 
-test('a filter hides no shown run, and those that do not match are told', () => {
+test('a filter hides no shown run, and those that do not match are listed', () => {
   go('/curves#show=run3,run4');
   listing.search = 'run3';
   expect([...shown.ids]).toEqual(['run4', 'run3']);
   expect(shown.unlisted.map((one) => one.id)).toEqual(['run4']);
 });
 
-test('where all matching runs are shown the filter decides, of those to come too', () => {
+test('if all matching runs are shown, the filter decides, even for future runs', () => {
   shown.hide(shown.ids);
   shown.toggleListed();
   expect(shown.ids).toHaveLength(11);
@@ -87,7 +87,7 @@ test('where all matching runs are shown the filter decides, of those to come too
   expect(shown.ids).toHaveLength(0);
 });
 
-test('no other run stands in for one that the address names and that does not exist', () => {
+test('no other run replaces one in the address that does not exist', () => {
   go('/overview?run=gone');
   expect(current.isMissing).toBe(true);
   expect(current.run).toBeNull();

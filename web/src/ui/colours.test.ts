@@ -84,7 +84,7 @@ test('a run keeps its colour while it is shown, whoever comes and goes', () => {
   expect(new Set(second.values()).size).toBe(3);
 });
 
-test('a run that is shown again has its colour again, unless another took it', () => {
+test('a run that is shown again gets its colour back, unless another run has it', () => {
   const last = new Map([['a', 4], ['b', 5]]);
   expect(distinct(['a'], NONE, last).get('a')).toBe(4);
   const taken = distinct(['b', 'c', 'a'], new Map([['c', 4]]), last);

@@ -23,14 +23,14 @@ test.each(['javascript:alert(1)', 'data:text/html,x', 'JavaScript:x', 'vbscript:
   expect(drawn(`<${href}>`).querySelector('a')).toBeNull();
 });
 
-test('links to the web and to mail open a page of their own that knows nothing of this one', () => {
+test('links to the web and to mail open in a new tab without a reference to this one', () => {
   for (const text of ['[a](https://b.c)', '<mailto:a@b.c>', 'see https://b.c']) {
     expect(drawn(text).querySelector('a')?.rel).toBe('noopener noreferrer');
     expect(drawn(text).querySelector('a')?.target).toBe('_blank');
   }
 });
 
-test('no picture is loaded from elsewhere', () => {
+test('no image is loaded from elsewhere', () => {
   const box = drawn('![plot](https://elsewhere/x.png)');
   expect(box.querySelector('img')).toBeNull();
   expect(box.textContent).toContain('plot');
@@ -41,7 +41,7 @@ test('snake_case is not emphasis, and a line break is one', () => {
   expect(drawn('a\nb').querySelector('br')).not.toBeNull();
 });
 
-test.each(['*', '**', '_', '`', '[', '](', '> ', '- ', '<'])('many marks of one kind (%s) are drawn', (mark) => {
+test.each(['*', '**', '_', '`', '[', '](', '> ', '- ', '<'])('many marks of one kind (%s) are rendered', (mark) => {
   expect(drawn(mark.repeat(20_000)).textContent).not.toBe('');
 });
 

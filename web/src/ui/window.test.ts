@@ -12,7 +12,7 @@ test('scrolled to the end, the last row is drawn and no row beyond it', () => {
   expect(sight(0, 100, 10, 0)).toEqual({ first: 0, last: 0, top: 0, height: 0 });
 });
 
-test('ten million rows are no taller than a browser allows, and the last can be reached', () => {
+test('ten million rows stay within the height that browsers allow, and the last can be reached', () => {
   const n = 10_000_000;
   const end = sight(TALLEST - 600, 600, 19, n, 0);
   expect(end.height).toBe(TALLEST);

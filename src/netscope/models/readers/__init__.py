@@ -1,4 +1,4 @@
-"""Readers of model files, one file a format: `recognise(head, path)` and `read(path)`."""
+"""Readers of model files, one module per format: `recognise(head, path)` and `read(path)`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Reader(NamedTuple):
     format: str
     """Its name, for people."""
     suffixes: tuple[str, ...]
-    """What its files usually end in."""
+    """The usual suffixes of its files."""
     recognise: Callable[[bytes, Path], bool]
     """Whether a file that begins with these bytes is of the format."""
     read: Callable[[Path], Model]

@@ -1,4 +1,4 @@
-"""Read ONNX files (https://github.com/onnx/onnx/blob/main/docs/IR.md): graph, types, weights where they lie.
+"""Read ONNX files (https://github.com/onnx/onnx/blob/main/docs/IR.md): graph, types, locations of weights.
 
 The library parses the file without its weights (`onnx_wire`) and infers what shapes the file does not say. Bodies of
 control flow and functions become scopes that belong to a node.
@@ -28,14 +28,14 @@ from netscope.models.readers.onnx_wire import AT_KEY, without_arrays
 from netscope.models.shapes import dtype_bytes, n_elements
 from netscope.models.stored import Stored, size_of, within
 
-LARGEST_INFERRED_BYTES = 64 << 20  # without its weights; inferring takes about 20 µs a node
+LARGEST_INFERRED_BYTES = 64 << 20  # without its weights; inference takes about 20 µs per node
 MOST_NODES = 1_000_000
 _FLOAT, _INT, _STRING, _TENSOR, _GRAPH, _FLOATS, _INTS, _STRINGS, _TENSORS, _GRAPHS, _SPARSE = range(1, 12)
 """Types of attributes."""
 
 
 def recognise(head: bytes, path: Path) -> bool:
-    """Whether a file begins as an ONNX model does: with the fields of a ModelProto, whose types are known."""
+    """Whether a file begins like an ONNX model: with the fields of a ModelProto, whose types are known."""
     at, seen = 0, set[int]()
     while at < len(head):
         key, at = _varint(head, at)
@@ -119,7 +119,7 @@ def _inferred(onnx: Any, proto: Any, warnings: list[str]) -> Any:
 
 
 class _Reading:
-    """What is read so far of one file."""
+    """The state of reading one file."""
 
     def __init__(self, onnx: Any, proto: Any, path: Path) -> None:
         self.onnx, self.proto, self.path = onnx, proto, path
@@ -152,7 +152,7 @@ class _Reading:
                 self.builder.set_tensor_scope(index, self.builder.scope(place.path))
 
     def warnings(self) -> list[str]:
-        """What is said about the files of its weights."""
+        """Warnings about the files of its weights."""
         said = []
         if self.missing:
             more = f" and {len(self.missing) - 1} more" if len(self.missing) > 1 else ""
@@ -203,14 +203,14 @@ class _Reading:
                 self._call(node, index)
 
     def _places(self, nodes: Sequence[Any]) -> Iterator[Place]:
-        """The places of the nodes of the outermost graph: by their names, or by those of their weights."""
+        """The places of the nodes of the outermost graph, from their names or those of their weights."""
         if not self.by_weights or any(_place(node).path for node in nodes[:200]):
             return map(_place, nodes)
         weighted = [next((p for name in node.input if (p := self.by_weights.get(name))), None) for node in nodes]
         return _filled(weighted)
 
     def _scope(self, place: Place, scope: int, around: str) -> int:
-        """The scope of a place; a path within a body is read from where the body is."""
+        """The scope of a place; a path within a body is relative to the body."""
         path, separator = place.path, place.separator
         if scope:
             inside = path.removeprefix(around).lstrip(separator) if path.startswith(around) else path
@@ -318,7 +318,7 @@ class _Reading:
         return found, bodies
 
     def _constant(self, tensor: Any) -> dict[str, Any]:
-        """An array as an attribute shows it: its first elements, where the file without its weights has them."""
+        """An array as an attribute: its first elements, if the file without its weights has them."""
         said: dict[str, Any] = {"dtype": DTYPES.get(tensor.data_type, ""), "shape": list(tensor.dims)}
         if tensor.data_location == 0 and 0 < n_elements(tensor.dims) <= 1024:
             try:
@@ -354,7 +354,7 @@ class _Reading:
         self._nodes(function.node, [names], types, scope, "")
 
     def _input_names(self, op: str, domain: str, n: int) -> tuple[str, ...]:
-        """What an operation calls its inputs; the last name counts for all inputs of a list."""
+        """Names of the inputs of an operation; the last name is that of all inputs of a list."""
         key = (domain, op, "")
         if key in self.functions:
             return tuple(self.functions[key].input)
@@ -367,7 +367,7 @@ class _Reading:
 
 
 def _is_weight(tensor: Any) -> bool:
-    """Whether the array of a Constant counts as stored: a weight, not a shape, an axis or a lone number."""
+    """Whether the array of a Constant counts as stored: a weight rather than a shape, an axis or a single number."""
     if not tensor.dims:
         return False
     return DTYPES.get(tensor.data_type) not in ("int32", "int64", "bool", "string") or tensor.data_location == 1
@@ -386,13 +386,13 @@ def _place(node: Any) -> Place:
 
 
 def _by_weights(graph: Any) -> dict[str, Place]:
-    """The places that names of weights tell."""
+    """The places given by names of weights."""
     places = ((entry.name, from_tensor(entry.name)) for entry in graph.initializer)
     return {name: place for name, place in places if place.path}
 
 
 def _filled(places: Sequence[Place | None]) -> Iterator[Place]:
-    """A node without weights stands in what is around the last and the next one that has some."""
+    """Place a node without weights in the scope that contains the last and the next node with weights."""
     following: list[Place | None] = [None] * len(places)
     coming = None
     for i in range(len(places) - 1, -1, -1):

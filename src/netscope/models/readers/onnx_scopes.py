@@ -1,4 +1,4 @@
-"""The modules that nodes of an ONNX file belong to, as far as the names in it tell.
+"""The modules that nodes of an ONNX file belong to, as far as names in it reveal them.
 
 Exporters write the modules of the network in different ways: PyTorch's newer one into the metadata of each node, its
 older one into the names of the nodes ("/encoder/layers.0/conv/Conv"), TensorFlow's into names too
@@ -36,7 +36,7 @@ def _from_path(path: str) -> Place:
 
 
 def from_name(name: str) -> Place:
-    """The place that the name of a node tells.
+    """The place given by the name of a node.
 
     >>> from_name("/encoder/layers.0/conv/Conv").path, from_name("model/conv/Conv2D;model/conv/Bias").path
     ('encoder.layers.0.conv', 'model/conv')
@@ -48,7 +48,7 @@ def from_name(name: str) -> Place:
 
 
 def torch_path(parts: Sequence[str]) -> str:
-    """The path of a module, of the names that PyTorch's older exporter gave it and those around it.
+    """The path of a module, from the names that PyTorch's older exporter gave to it and its parents.
 
     A child of a container has the container's name before its own, whether that has been said or not.
 
@@ -58,7 +58,7 @@ def torch_path(parts: Sequence[str]) -> str:
     path: list[str] = []
     for part in parts:
         names = part.split(".")
-        # the longest beginning of this part with which the path so far ends
+        # the longest start of this part that the path so far ends with
         said = next((n for n in range(min(len(path), len(names) - 1), 0, -1) if path[-n:] == names[:n]), 0)
         path += names[said:]
     return ".".join(path)

@@ -1,4 +1,4 @@
-"""Types, shapes and numbers as ONNX writes them."""
+"""Types, shapes and numbers in ONNX files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DTYPES = {
 
 
 def type_of(said: Any) -> tuple[str, list[Dimension] | None]:
-    """Type and shape of a value, as a TypeProto says them."""
+    """Type and shape of a value, from a TypeProto."""
     which = said.WhichOneof("value")
     if which in ("tensor_type", "sparse_tensor_type"):
         tensor = getattr(said, which)
@@ -34,7 +34,7 @@ def type_of(said: Any) -> tuple[str, list[Dimension] | None]:
 def dimension(entry: Any) -> Dimension:
     """The size of an axis; None if it is unknown."""
     if value := entry.dim_value:
-        return int(value) if value > 0 else None  # some exporters write -1 for what is unknown
+        return int(value) if value > 0 else None  # some exporters write -1 for unknown sizes
     if symbol := entry.dim_param:
         return str(symbol) if not symbol.startswith("unk__") else None
     return 0 if entry.HasField("dim_value") else None
@@ -47,7 +47,7 @@ def some(values: Sequence[Any], each: Callable[[Any], Any] | None = None) -> Any
 
 
 def short(value: float) -> float:
-    """A float32 with as few digits as tell it apart.
+    """A float32 with as few digits as identify it.
 
     >>> short(0.10000000149011612), short(1e-5)
     (0.1, 1e-05)

@@ -1,4 +1,4 @@
-"""ONNX files without their weights: where each stored array lies, and the same file with the large ones left out.
+"""ONNX files without their weights: the location of each stored array, and the same file without the large ones.
 
 An ONNX file is one protobuf message, and its library reads all of it, weights too. So the message is first walked here,
 by its lengths alone (https://protobuf.dev/programming-guides/encoding/): whatever is not a large array is copied. Each
@@ -16,7 +16,7 @@ from netscope.errors import FormatError
 
 KEPT_BYTES = 1024  # of an array: shapes, axes and scales are needed to infer shapes
 WALKED_BYTES = 128  # no array of a shorter message could be left out
-DEEPEST = 64  # bodies within bodies; the library refuses more than 100
+DEEPEST = 64  # nested bodies; the library refuses more than 100
 AT_KEY = "netscope.at"
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
@@ -113,7 +113,7 @@ def _cut(end: int) -> FormatError:
 
 
 def _thinned(data: memoryview, start: int, end: int, kind: _Kind, depth: int) -> list[bytes | memoryview] | None:
-    """The parts of the thinned message; None if it stays as it is."""
+    """The parts of the reduced message; None if it is unchanged."""
     if depth > DEEPEST:
         raise FormatError(f"the ONNX file has more than {DEEPEST} messages within each other")
     if kind is _Kind.TENSOR:
@@ -134,7 +134,7 @@ def _thinned(data: memoryview, start: int, end: int, kind: _Kind, depth: int) ->
 
 
 def _located(data: memoryview, start: int, end: int) -> list[bytes | memoryview] | None:
-    """A TensorProto with where its array lies."""
+    """A TensorProto with the location of its array."""
     is_external, raw, typed_bytes = False, None, 0
     kept: list[bytes | memoryview] = []
     for field in fields(data, start, end):

@@ -14,17 +14,17 @@ test.each([
   expect(drawn(keys.toReversed())).toEqual([['lr'], keys.slice(0, 2)]);
 });
 
-test('what only ends alike, and what stands alone, has a chart of its own', () => {
+test('keys that only end alike, and single ones, have their own charts', () => {
   expect(drawn(['actor/loss', 'critic/loss', 'val/f1', 'train', 'test'])).toEqual([['actor/loss'], ['critic/loss'], ['val/f1'], ['train'], ['test']]);
 });
 
-test('each key has a chart where that is wished, of all metrics or of one', () => {
+test('each key can have its own chart, for all metrics or for one', () => {
   const keys = ['train/loss', 'val/loss', 'train/acc', 'val/acc'];
   expect(chartsOf(keys, false).map((chart) => chart.keys)).toEqual(keys.map((key) => [key]));
   expect(drawn(keys, ['loss'])).toEqual([['train/loss'], ['val/loss'], ['train/acc', 'val/acc']]);
 });
 
-test('labels say what tells the keys of a chart apart', () => {
+test('labels distinguish the keys of a chart', () => {
   expect(labelsOf(chartsOf(['train/loss', 'val/loss'], true)[0]!)).toEqual(['train', 'val']);
   expect(labelsOf(chartsOf(['loss', 'val_loss'], true)[0]!)).toEqual(['loss', 'val']);
   expect(labelsOf({ id: 'x', name: '', keys: ['net/a/norm', 'net/b/norm'] })).toEqual(['a/norm', 'b/norm']);
@@ -34,7 +34,7 @@ test('labels say what tells the keys of a chart apart', () => {
   expect(titleOf(chartOfOwn({ n: 1, name: '', keys: ['net/a', 'net/b'] }))).toBe('a, b');
 });
 
-test('charts made by hand come back from a link, and nonsense does not', () => {
+test('handmade charts are read from a link, and nonsense is ignored', () => {
   const charts = [{ n: 1, name: 'a "b"', keys: ['train/loss', 'x,y'] }, { n: 3, name: '', keys: ['lr'] }];
   expect(ownOf(ownText(charts))).toEqual(charts);
   expect(ownText([])).toBe('');

@@ -10,12 +10,12 @@ const keys = (...names: string[]) => names.map((key) => ({ key, kind: 'scalar' a
 const ids = (section: Section) => section.charts.map((chart) => chart.id);
 
 describe('sections', () => {
-  test('keys are grouped by what stands before their first slash', () => {
+  test('keys are grouped by the part before their first slash', () => {
     const sections = sectionsOf(keys('val/acc', 'loss', 'val/a/b'), plain);
     expect(sections.map((s) => [s.name, ids(s)])).toEqual([['', ['loss']], ['val', ['val/a/b', 'val/acc']]]);
   });
 
-  test('a chart that would be alone in its section stands with those without one', () => {
+  test('a chart that would be alone in its section joins those without one', () => {
     const sections = sectionsOf(keys('grad/norm', 'loss', 'a/x', 'a/y'), plain);
     expect(sections.map((s) => [s.name, ids(s)])).toEqual([['', ['grad/norm', 'loss']], ['a', ['a/x', 'a/y']]]);
     expect(sectionsOf(keys('a/x', 'b/y', 'b/z'), plain).map((s) => s.name)).toEqual(['a', 'b']);
@@ -27,7 +27,7 @@ describe('sections', () => {
     expect(sections.map((s) => [s.name, s.charts.map((chart) => chart.name)])).toEqual([['', ['loss', 'lr']], ['head', ['head/acc', 'head/loss']]]);
   });
 
-  test('charts made by hand come before all others, as long as a shown run has one of their keys', () => {
+  test('handmade charts come before all others, as long as a shown run has one of their keys', () => {
     const own = [{ n: 1, name: 'both', keys: ['loss', 'acc'] }, { n: 2, name: 'gone', keys: ['nothing'] }];
     const sections = sectionsOf(keys('acc', 'loss'), { ...plain, own });
     expect(sections.map((s) => [s.name, s.charts.map((chart) => chart.name)])).toEqual([[HANDMADE, ['both']], ['', ['acc', 'loss']]]);
@@ -145,7 +145,7 @@ describe('requests', () => {
     expect(batches([want('a'), want('b')], 1).map((group) => group.length)).toEqual([1, 1]);
   });
 
-  test('more lines ask for fewer columns each', () => {
+  test('with more lines, fewer columns are requested for each', () => {
     expect(columnsFor(360, 1)).toBe(350);
     expect(columnsFor(360, 40)).toBe(200);
     expect(columnsFor(360, 100)).toBe(100);

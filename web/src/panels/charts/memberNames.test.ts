@@ -4,14 +4,14 @@ import { sectionsOf } from './sections';
 
 const NAMES = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
 
-test('sections may be called as members of an object are', () => {
+test('sections may have names of object members', () => {
   const keys = NAMES.flatMap((name) => [`${name}/x`, `${name}/y`]).map((key) => ({ key, kind: 'scalar' as const, n_runs: 1 }));
   const sections = sectionsOf(keys, { filter: null, pinned: [], hidden: [], folded: {}, order: {}, together: true, apart: [], own: [] });
   expect(sections.map((section) => section.name).sort()).toEqual([...NAMES].sort());
   expect(sections.every((section) => section.open && section.charts.length === 2)).toBe(true);
 });
 
-test('a dictionary has what it was given and nothing else', () => {
+test('a dictionary has only what it was given', () => {
   for (const name of NAMES) expect(own({}, name)).toBeUndefined();
   expect(own(JSON.parse('{"__proto__": 1}') as Record<string, number>, '__proto__')).toBe(1);
 });

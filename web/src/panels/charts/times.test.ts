@@ -16,19 +16,19 @@ const reply: Curves = {
   time: Float32Array.of(1, 2, 3, 99, 4, 5, NaN),
 };
 
-test('every run has what was logged at its own point, also where runs share their x', () => {
+test('every run has the value logged at its own point, even if runs share their x', () => {
   expect([...pick(reply, new Map([[a, 20], [b, 10]]))]).toEqual([
     [a, { value: Math.fround(0.2), time: 2 }],
     [b, { value: Math.fround(0.4), time: 4 }],
   ]);
 });
 
-test('keys of one run are told apart', () => {
+test('keys of one run are distinguished', () => {
   const two = { ...reply, series: [reply.series[0]!, { ...reply.series[2]!, run: 'a', key: 'acc' }] };
   expect(pick(two, new Map([[a, 20], [lineName('a', 'acc'), 10]])).get(lineName('a', 'acc'))!.value).toBe(Math.fround(0.4));
 });
 
-test('nothing is told of a point that is not there, and no time that nobody knows', () => {
+test('missing points and unknown times are left out', () => {
   expect([...pick(reply, new Map([[a, 25], [b, 30]]))]).toEqual([[b, { value: Math.fround(0.6), time: undefined }]]);
   expect(pick({ ...reply, time: undefined }, new Map([[a, 20]])).get(a)).toEqual({ value: Math.fround(0.2), time: undefined });
 });

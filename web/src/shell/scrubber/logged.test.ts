@@ -22,7 +22,7 @@ test('the steps of all keys count, whatever their names', async () => {
   expect([...(await stepsOf(['r'], 'series', new AbortController().signal))]).toEqual([0, 1, 2, 3, 100, 999]);
 });
 
-test('of very many runs the key with most points is asked of all', async () => {
+test('with very many runs, the key with most points is requested for all', async () => {
   const runs = Array.from({ length: 900 }, (_, i) => `r${i}`);
   logged = { epoch: {}, loss: {} };
   runs.forEach((run, i) => {
@@ -39,7 +39,7 @@ test('without a series there are no steps', async () => {
   expect((await stepsOf(['r'], 'series', new AbortController().signal)).length).toBe(0);
 });
 
-test('some of a list are spread over all of it', () => {
+test('a selection is spread evenly over a list', () => {
   expect(spread([0, 1, 2, 3, 4, 5, 6, 7], 3)).toEqual([0, 2, 5]);
   expect(spread(['a'], 3)).toEqual(['a']);
 });

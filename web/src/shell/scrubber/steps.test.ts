@@ -21,7 +21,7 @@ test('without steps there is nowhere to go', () => {
   expect(along(new Float64Array(0), 5, 1, false)).toBeNull();
 });
 
-test('a long run plays in about twenty seconds, a short one not faster than one can look', () => {
+test('a long run plays in about twenty seconds, a short one slowly enough to see', () => {
   expect(stride(2000, 20, 1)).toBe(2000);
   expect(stride(8, 1, 1)).toBe(4);
   expect(stride(8, 1, 2)).toBe(8);

@@ -2,22 +2,22 @@ import { expect, test } from 'vitest';
 import type { Environment, Run } from '../../api/schema.gen';
 import { codeRows, configRows, rowOf } from './compare';
 
-test('a value that one run lacks is no difference', () => {
+test('a value that one run lacks is not a difference', () => {
   expect(rowOf('lr', [0.1, undefined, 0.1])).toMatchObject({ differs: false, marked: [false, false, false] });
   expect(rowOf('lr', [undefined, 0.1])).toMatchObject({ differs: false });
   expect(rowOf('note', ['', 'x'])).toMatchObject({ differs: false });
 });
 
-test('the values that differ from what most have are marked', () => {
+test('values that differ from the most common one are marked', () => {
   expect(rowOf('lr', [0.1, 0.1, 0.2, undefined]).marked).toEqual([false, false, true, false]);
 });
 
-test('where no value is the usual one all are marked', () => {
+test('without a most common value all are marked', () => {
   expect(rowOf('lr', [0.1, 0.2]).marked).toEqual([true, true]);
   expect(rowOf('lr', [1, 1, 2, 2, 3]).marked).toEqual([true, true, true, true, true]);
 });
 
-test('NaN is the same as NaN, and a number is not the text that looks like it', () => {
+test('NaN equals NaN, and a number does not equal the same text', () => {
   expect(rowOf('lr', [NaN, NaN]).differs).toBe(false);
   expect(rowOf('lr', [1, '1']).differs).toBe(true);
 });

@@ -13,7 +13,7 @@ test('colours beyond the sixteen are given as they are', () => {
   expect(pieces('\u001b[38;5;196mx\u001b[38;2;1;2;3my').map((piece) => piece.style)).toEqual(['--own:rgb(255 0 0)', '--own:rgb(1 2 3)']);
 });
 
-test('what is behind the text is shown, and inverse text changes places with it', () => {
+test('backgrounds are shown, and inverse text swaps its colours', () => {
   expect(pieces('\u001b[31;44mx\u001b[7my\u001b[0;7mz\u001b[0;48;5;196;9mw')).toEqual([
     { text: 'x', look: 'c1 b4', style: '' },
     { text: 'y', look: 'c4 b1', style: '' },
@@ -22,7 +22,7 @@ test('what is behind the text is shown, and inverse text changes places with it'
   ]);
 });
 
-test('numbers of a colour that are none do no harm', () => {
+test('invalid colour numbers are ignored', () => {
   expect(pieces('\u001b[38;2;999;;mx\u001b[38;2;999;1mx').map((piece) => piece.style)).toEqual(['--own:rgb(255 0 0)', '--own:rgb(255 1 0)']);
 });
 
@@ -30,11 +30,11 @@ test('a progress bar shows its last state only', () => {
   expect(plain(' 10%|#   \r 50%|##  \r100%|####\r')).toBe('100%|####');
 });
 
-test('other escapes are dropped from what is read and searched', () => {
+test('other escapes are removed from the text', () => {
   expect(plain('\u001b]0;title\u0007a\u001b[2Kb\u001b[?25lc')).toBe('abc');
 });
 
-test('a search word is found in any case, each time it stands there', () => {
+test('every occurrence of a search word is found, ignoring case', () => {
   expect(marked('Loss and loss', 'loss').filter((hit) => hit.isHit).map((hit) => hit.text)).toEqual(['Loss', 'loss']);
   expect(marked('no', '')).toEqual([{ text: 'no', isHit: false }]);
 });

@@ -15,7 +15,7 @@ test('lines of one attempt are not separated', () => {
   expect(beginning(two, line(201), line(202))).toBeNull();
 });
 
-test('a run of one attempt has no separators, nor has what is not loaded yet', () => {
+test('a run of one attempt has no separators, nor have lines that are not loaded yet', () => {
   expect(beginning(two.slice(0, 1), line(105), line(201))).toBeNull();
   expect(beginning(two, undefined, line(201))).toBeNull();
 });

@@ -4,7 +4,7 @@ import { barsScale, heatScale } from './heatScale';
 const range = (least: number, low: number, high: number, most: number, small: number | null = low) => ({ least, low, high, most, small });
 const ends = (of: ReturnType<typeof heatScale>) => [of.scale.kind, of.scale.low, of.scale.high, of.isDiverging];
 
-test('values over decades are on a logarithmic scale of most of them', () => {
+test('values over several decades get a logarithmic scale', () => {
   expect(ends(heatScale({ axis: 'log' }, range(0, 1e-7, 30, 1e9)))).toEqual(['log', 1e-7, 30, false]);
 });
 
@@ -26,12 +26,12 @@ test('signed values have zero in the middle, unless all are far from it', () => 
   expect(ends(heatScale({ axis: 'signed' }, range(0.9, 0.98, 1.02, 1.1)))).toEqual(['linear', 0.98, 1.02, false]);
 });
 
-test('shares begin at zero, unless that left them few colours', () => {
+test('fractions start at zero, unless that left them few colours', () => {
   expect(ends(heatScale({ axis: 'share' }, range(0, 0.01, 0.3, 1)))).toEqual(['linear', 0, 0.3, false]);
   expect(ends(heatScale({ axis: 'share' }, range(0.4, 0.45, 0.55, 0.6)))).toEqual(['linear', 0.45, 0.55, false]);
 });
 
-test('one value, zeros alone and nothing have a scale', () => {
+test('a single value, only zeros and no values have a scale', () => {
   expect(ends(heatScale({ axis: 'log' }, range(4, 4, 4, 4)))).toEqual(['linear', 2, 6, false]);
   expect(ends(heatScale({ axis: 'log' }, range(0, 0, 0, 0, null)))).toEqual(['linear', 0, 1, false]);
   const nothing = { least: null, low: null, high: null, most: null, small: null };
@@ -41,6 +41,6 @@ test('one value, zeros alone and nothing have a scale', () => {
   }
 });
 
-test('bars reach to the largest value', () => {
+test('bars extend to the largest value', () => {
   expect([barsScale({ axis: 'log' }, range(0, 1e-3, 1, 500)).low, barsScale({ axis: 'log' }, range(0, 1e-3, 1, 500)).high]).toEqual([1e-3, 1000]);
 });

@@ -9,7 +9,7 @@ const types = new Map(LAYERS.map((layer) => [layer, layer.endsWith('norm') ? 'La
 const names = (open: string[]) => foldedRows(tensors, types, new Set(open)).map((row) => `${'  '.repeat(row.depth)}${row.name}`);
 
 describe('folding', () => {
-  test('blocks that repeat are one row of all their tensors', () => {
+  test('repeated blocks are one row of all their tensors', () => {
     expect(names([])).toEqual(['embed', 'encoder.layers 0–2', 'encoder.norm', 'head']);
     expect(foldedRows(tensors, types, new Set())[1]).toMatchObject({ members: [1, 2, 3, 4, 5, 6, 7, 8, 9], isOpen: false });
   });
@@ -20,12 +20,12 @@ describe('folding', () => {
     ]);
   });
 
-  test('a block with one layer more is folded with the others, one of other layers is not', () => {
+  test('a block with one more layer is folded with the others, one with different layers is not', () => {
     const layers = [...block('stage.0', ['conv1', 'conv2', 'shortcut']), ...block('stage.1', ['conv1', 'conv2']), ...block('stage.2', ['pool'])];
     expect(foldedRows(layers.map(tensor), new Map(), new Set()).map((row) => row.name)).toEqual(['stage 0–1', 'stage.2.pool']);
   });
 
-  test('three layers of a plain network are no blocks, a thousand are', () => {
+  test('three layers of a plain network are not folded, a thousand are', () => {
     const plain = (n: number) => foldedRows(Array.from({ length: n }, (_, i) => tensor(String(i))), new Map(), new Set()).map((row) => row.name);
     expect(plain(3)).toEqual(['0', '1', '2']);
     expect(plain(1000)).toEqual(['0–999']);
@@ -37,11 +37,11 @@ describe('folding', () => {
     expect(foldedRows(some, new Map(), new Set(['h 0–1'])).map((row) => row.name)).toEqual(['h 0–1', '0.act', '1.act']);
   });
 
-  test('layers that skip a number stay apart', () => {
+  test('layers that skip a number stay separate', () => {
     expect(foldedRows(['0', '2', '4', '6', '8'].map(tensor), new Map(), new Set()).length).toBe(5);
   });
 
-  test('what hides a layer is found', () => {
+  test('the group rows that hide a layer are found', () => {
     expect(groupsOf(tensors, types, 'encoder.layers.2.up')).toEqual(['encoder.layers 0–2', 'encoder.layers.2']);
     expect(groupsOf(tensors, types, 'head')).toEqual([]);
   });
@@ -57,14 +57,14 @@ describe('search', () => {
     expect(find('layernorm')).toEqual(['encoder.norm']);
     expect(find('(')).toEqual([]);
   });
-  test('a regular expression between slashes is one of the path', () => {
+  test('a regular expression between slashes matches the path', () => {
     expect(find('/layers\\.[02]\\.up$/')).toEqual(['encoder.layers.0.up', 'encoder.layers.2.up']);
     expect(find('/(/')).toBeNull();
   });
 });
 
 describe('labels', () => {
-  test('every row has one where there is room', () => {
+  test('every row has a label if there is room', () => {
     expect(placeLabels(3, 20, 14, () => 0)).toEqual([[0, 10], [1, 30], [2, 50]]); // prettier-ignore
   });
   test('labels of thin rows never overlap, and those of high rank come first', () => {
@@ -78,6 +78,6 @@ describe('labels', () => {
   });
 });
 
-test('without folding a row is a tensor', () => {
+test('without folding, each row is a tensor', () => {
   expect(flatRows(tensors).map((row) => row.name)).toEqual(LAYERS);
 });

@@ -35,13 +35,13 @@ test('rows between those shown are left out, and a tile that has not arrived is 
   expect([...found.nonfinite.slice(0, 6)]).toEqual([1, 1, 1, 1, 0, 0]);
 });
 
-test('a tile from before the run grew stands at its steps', () => {
+test('a tile from before the run grew keeps its steps', () => {
   const tiles = [tile(['l0'], [0, 10, 20], 0), tile([`l${TILE}`], [0, 20], 7)];
   const found = assemble(EACH, LAYERS.map(tensor), (number) => tiles[number]!, 'norm');
   expect([...found.values.slice(TILE * 3)]).toEqual([7, NaN, 8]);
 });
 
-test('a step that a NaN put in the place of another stands in its column', () => {
+test('a step chosen because of a NaN goes into the right column', () => {
   const tiles = [tile(['l0'], [0, 10, 20], 0), tile([`l${TILE}`], [0, 13, 20], 7)];
   const found = assemble(EACH, LAYERS.map(tensor), (number) => tiles[number]!, 'norm');
   expect([...found.values.slice(TILE * 3)]).toEqual([7, 8, 9]);
@@ -58,7 +58,7 @@ test.each([
   expect([...found.least, ...found.most, ...found.nonfinite]).toEqual([0, 30, 4]);
 });
 
-test('tiles that were in sight are kept, and only those in sight are asked for anew', async () => {
+test('tiles seen before are kept, and only those in sight are requested again', async () => {
   vi.useFakeTimers();
   const tiles = new Tiles();
   const asked: number[] = [];

@@ -13,12 +13,12 @@ test('a list logged at a step is one entry, in its order', () => {
   expect(shelf!.byRun.get('r')!.map((logged) => logged.items.map((one) => one.item))).toEqual([[0, 1, 2, 10, 11], [0, 1]]);
 });
 
-test('things logged alone stand alone', () => {
+test('single assets are separate entries', () => {
   const [shelf] = shelves(new Map([['r', [asset('g', 1), asset('g', 2), asset('g', 2, null, 3)]]]));
   expect(shelf!.byRun.get('r')!.map((logged) => logged.items.length)).toEqual([1, 1, 1]);
 });
 
-test('at a step the latest up to it is shown, a shorter list too', () => {
+test('at a step the latest entry up to it is shown, even a shorter list', () => {
   const [shelf] = shelves(new Map([['r', [asset('g', 1, 0), asset('g', 1, 1), asset('g', 5, 0)]]]));
   const list = shelf!.byRun.get('r')!;
   expect(at(list, 0)).toBeNull();
@@ -32,7 +32,7 @@ test('keys are in natural order', () => {
   expect(keys).toEqual(['a', 's/1', 's/2', 's/10']);
 });
 
-test('keys are in sections by prefix, pictures first; what is alone with its prefix stands with the keys that have none', () => {
+test('keys are in sections by prefix, images first; a key that is alone with its prefix joins those without one', () => {
   const kinds: [string, AssetKind][] = [['audio/a', 'audio'], ['audio/b', 'audio'], ['val/report', 'text'], ['val/samples', 'image'], ['val/a', 'table'], ['note', 'text'], ['one/x', 'text']];
   const sections = sectionsOf(shelves(new Map([['r', kinds.map(([key, kind]) => ({ ...asset(key, 0), kind }))]])));
   expect(sections.map(({ name, shelves: list }) => [name, ...list.map((shelf) => shelf.key)])).toEqual([

@@ -7,19 +7,19 @@ test('as many columns as fit', () => {
   expect(columnsFor(989, 240, 30, 10)).toBe(3);
 });
 
-test('a few things grow to fill the width, but not beyond 2.4 times their size', () => {
+test('a few items grow to fill the width, up to 2.4 times their size', () => {
   expect(columnsFor(1000, 240, 3, 10)).toBe(3);
   expect(columnsFor(1600, 200, 3, 10)).toBe(4);
   expect(columnsFor(1600, 200, 1, 10)).toBe(4);
 });
 
-test('a phone has one column, and no width is no reason for none', () => {
+test('there is one column on a phone and without a width', () => {
   expect(columnsFor(358, 240, 9, 10)).toBe(1);
   expect(columnsFor(0, 240, 9, 10)).toBe(1);
   expect(columnsFor(0, 240, 0, 10)).toBe(1);
 });
 
-test('what is read takes more columns than a picture; lists and tables have a row of their own', () => {
+test('text takes more columns than an image; lists and tables have their own row', () => {
   expect(spanOf('image', false, 200)).toBe(1);
   expect(spanOf('text', false, 200)).toBe(2);
   expect(spanOf('text', false, 400)).toBe(1);
@@ -27,7 +27,7 @@ test('what is read takes more columns than a picture; lists and tables have a ro
   expect(spanOf('table', false, 200)).toBe('all');
 });
 
-test('small pictures of a list are smaller than large ones', () => {
+test('small images of a list are drawn smaller than large ones', () => {
   expect(thumbnailPx('image', 200, [28, 28, 1])).toBe(80);
   expect(thumbnailPx('image', 200, [256, 256, 3])).toBe(120);
 });

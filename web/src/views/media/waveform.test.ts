@@ -16,7 +16,7 @@ test('silence is a thin line in the middle', () => {
   expect(pathOf(Float32Array.of(0, 0))).toBe('M0,0.990 1,0.990 1,1.010 0,1.010z');
 });
 
-test('times are read as on a player', () => {
+test('times are formatted as in a player', () => {
   expect([0, 4.26, 64.5, 3600].map(playerTime)).toEqual(['0:00.0', '0:04.2', '1:04.5', '60:00.0']);
   expect(playerTime(NaN)).toBe('0:00.0');
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { fitScale, scrollAt, zoomed } from './zoom';
 
-test('a picture fits its box; pixels with hard edges are whole numbers of screen px', () => {
+test('an image fits its box; with hard edges a pixel is a whole number of screen px', () => {
   expect(fitScale({ width: 28, height: 28 }, { width: 800, height: 600 }, true)).toBe(21);
   expect(fitScale({ width: 28, height: 28 }, { width: 800, height: 600 }, false)).toBeCloseTo(600 / 28);
   expect(fitScale({ width: 1600, height: 400 }, { width: 800, height: 600 }, true)).toBe(0.5);

@@ -16,15 +16,15 @@ test('reasons are sentences with rounded numbers', () => {
   expect(say({ code: 'not_finite', key: 'loss', value: 'NaN', step: 7 })).toBe('loss has been NaN since step 7');
 });
 
-test('what improves while a run goes on improved once it has ended', () => {
+test('a metric that improves during a run has improved once the run has ended', () => {
   const reason = { code: 'improving', key: 'acc', before: 0.1, value: 0.9 } as const;
   expect([say(reason), say(reason, false)]).toEqual(['acc is improving: from 0.1 to 0.9', 'acc improved until the end: from 0.1 to 0.9']);
 });
 
-test('a slow pace is told as the time of a step', () => {
+test('a slow pace is given as time per step', () => {
   expect([paceText(7.24, en.cards), paceText(0.25, en.cards), paceText(0, zh.cards)]).toEqual(['7.24 steps/s', '4.0 s per step', '每秒 0 步']);
 });
 
-test('what is broken is bad, what could be better a warning', () => {
+test('failures are bad, overfitting is a warning', () => {
   expect([toneOf('crashed'), toneOf('overfits'), toneOf('improving'), toneOf('samples')]).toEqual(['bad', 'warn', 'good', 'calm']);
 });

@@ -16,12 +16,12 @@ test('groups come before their runs, and folded ones hide them', () => {
   expect(rowsOf(RUNS, ['config:lr'], new Set([rows[0]!.id])).map((row) => row.kind)).toEqual(['group', 'group', 'run', 'run']);
 });
 
-test('the figures of a group leave out NaN and what is missing', () => {
+test('the summary of a group leaves out NaN and missing values', () => {
   expect(figures(RUNS, 'summary:loss')).toEqual({ n: 2, mean: 0.3, min: 0.1, max: 0.5 });
   expect(figures(RUNS, 'config:nothing')).toBeNull();
 });
 
-test('the figures of a group read as the cells of their column', () => {
+test('the summary of a group is formatted like the cells of its column', () => {
   const seeds = [run('a', { seed: 9007199254740993n }), run('b', { seed: 9007199254740992n }), run('c', { seed: 20240117 })];
   const { min, max } = figures(seeds, 'config:seed')!;
   expect([figure('config:seed', min, 2), figure('config:seed', max, 2)]).toEqual(['20240117', '9007199254740993']);
@@ -30,13 +30,13 @@ test('the figures of a group read as the cells of their column', () => {
   expect(figure('duration', figures(seeds, 'duration')!.mean)).toBe('1 min 00');
 });
 
-test('what is missing or NaN is sorted last, up or down', () => {
+test('missing values and NaN are sorted last in either direction', () => {
   const order = (descending: boolean) => sortRuns(RUNS, [{ field: 'summary:loss', descending }]).map((r) => r.id);
   expect(order(false)).toEqual(['c', 'a', 'b', 'd']);
   expect(order(true)).toEqual(['a', 'c', 'b', 'd']);
 });
 
-test('a second field decides where the first agrees', () => {
+test('a second field decides if the first is equal', () => {
   const sorts = [{ field: 'config:lr', descending: false }, { field: 'config:seed', descending: true }];
   expect(sortRuns(RUNS, sorts).map((r) => r.id)).toEqual(['c', 'd', 'b', 'a']);
 });
@@ -69,7 +69,7 @@ test('a range has as many digits as there is room for', () => {
   expect(rangeText('summary:loss', { ...sum, max: sum.min }, 20)).toBe('0.2031');
 });
 
-test('a group tells what its runs share', () => {
+test('a group shows what its runs share', () => {
   expect(sharedValue(RUNS.slice(0, 2), 'config:lr')).toBe(0.1);
   expect(sharedValue(RUNS, 'config:lr')).toBeNull();
   expect(sharedValue(RUNS, 'config:other')).toBeUndefined();
@@ -90,7 +90,7 @@ test('a column is moved before another, or to the end', () => {
   expect(moved(['a', 'b', 'c'], 'a', null)).toEqual(['b', 'c', 'a']);
 });
 
-test('a run of unknown time is last either way, and its cells are empty', () => {
+test('a run without a time is last in either direction, and its cells are empty', () => {
   const unknown = { ...run('?'), created: 0, updated: 0 };
   for (const field of ['created', 'updated', 'duration'])
     for (const descending of [false, true]) expect(sortRuns([unknown, run('a')], [{ field, descending }]).map(({ id }) => id)).toEqual(['a', '?']);

@@ -8,16 +8,16 @@ const keys: Key[] = ['cpu/percent@node-a', 'process/threads@rank 10', 'process/t
   n_runs: 1,
 }));
 
-test('what a key tells of stands behind its @', () => {
+test('the process of a key is after its @', () => {
   expect(partOf('process/threads@rank 1')).toEqual({ figure: 'process/threads', part: 'rank 1' });
   expect(partOf('cpu/percent')).toEqual({ figure: 'cpu/percent', part: '' });
 });
 
-test('a figure of several processes is one chart', () => {
+test('a metric of several processes is one chart', () => {
   expect(figuresOf(keys).map((key) => key.key)).toEqual(['cpu/percent', 'process/threads']);
 });
 
-test('processes come in natural order', () => {
+test('processes are in natural order', () => {
   expect(partsOf(keys, 'process/threads')).toEqual(['7 on node-a', 'rank 2', 'rank 10']);
   expect(partsOf(keys)).toEqual(['7 on node-a', 'node-a', 'rank 2', 'rank 10']);
 });
