@@ -129,7 +129,8 @@ def train_all(folder: Path, recipes: Sequence[Recipe], epochs: int) -> None:
         with netscope.init(folder, recipe.name, config=config, tags=["demo"], notes=recipe.expected, quiet=True) as run:
             accuracy = train(run, recipe, n_epochs, learnt, held)
             run.tag("learned" if accuracy > LEARNED else "failed")
-            run.note(f"{accuracy:.1%} of the {len(held.labels):,} held-out digits are right after {n_epochs} epochs.")
+            after = f"{n_epochs} {'epoch' if n_epochs == 1 else 'epochs'}"
+            run.note(f"{accuracy:.1%} of the {len(held.labels):,} held-out digits are right after {after}.")
         say(f"trained: {accuracy:.1%} of the held-out digits right")
 
 

@@ -429,7 +429,7 @@ export const messages = {
   },
 
   demo: {
-    what: 'This is the demo: a small network that learns to read handwritten digits on your machine.',
+    what: 'This is the demo: a small network that learns to recognise handwritten digits on your machine.',
     look: 'Have a look at its',
     separator: ', ',
     end: '.',

@@ -342,7 +342,7 @@ export const messages: Messages = {
     best: (value, step) => `最优 ${value}（第 ${step} 步）`,
     isBest: '目前最优',
     given: '由程序设定',
-    started: (ago) => `${ago}开始`,
+    started: (ago) => `开始于${ago}`,
     took: (time) => `用时 ${time}`,
     soFar: (time) => `已运行 ${time}`,
     files: '文件',
