@@ -33,7 +33,7 @@ File = Annotated[Path, Parameter(help="File of a model.")]
 
 
 def summary(file: File, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """Say what a model file holds: inputs, outputs, counts, parameters, FLOPs, and a table by layer.
+    """Print the content of a model file: inputs, outputs, counts, parameters, FLOPs, and a table of layers.
 
     Args:
         file: File of a model; its weights are not loaded, and nothing in it is executed.
