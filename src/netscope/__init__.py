@@ -15,6 +15,7 @@ from netscope import display
 from netscope.version import __version__
 
 if TYPE_CHECKING:
+    from netscope.frameworks.graph import graph
     from netscope.models.open import open_model
     from netscope.record.init import init
     from netscope.record.media.types import Array, Audio, Figure, Histogram, Image, Table, Text
@@ -34,6 +35,7 @@ __all__ = [
     "Table",
     "Text",
     "__version__",
+    "graph",
     "init",
     "open",
     "open_model",
@@ -42,6 +44,7 @@ __all__ = [
 
 # Imported when first asked for (PEP 562), so that `import netscope` costs next to nothing.
 _HOMES = {
+    "graph": ("netscope.frameworks.graph", "graph"),
     "init": ("netscope.record.init", "init"),
     "open": ("netscope.store.store", "open_store"),
     "open_model": ("netscope.models.open", "open_model"),

@@ -95,7 +95,7 @@ class _Running(threading.local):
 
     def __init__(self) -> None:
         self.calls: list[_RunningModule] = []
-        self.mode: _Mode | None = None
+        self.mode: FunctionMode | None = None
 
 
 _Site = tuple[tuple[CodeType, int], ...]
@@ -104,14 +104,25 @@ _Site = tuple[tuple[CodeType, int], ...]
 class FunctionCapture:
     """Names function calls; those between `enter` and `leave` of a module belong to it."""
 
-    def __init__(self, listener: FunctionListener, guard: Callable[..., Any], taken: Callable[[str], bool]) -> None:
-        """`guard` calls a function with arguments; `taken` returns whether a path is in use otherwise."""
-        self.listener = listener
+    def __init__(
+        self,
+        new_mode: Callable[[FunctionCapture], FunctionMode],
+        guard: Callable[..., Any],
+        taken: Callable[[str], bool],
+    ) -> None:
+        """Start without functions.
+
+        Args:
+            new_mode: Creates the mode that is active while a module runs.
+            guard: Calls a function with arguments.
+            taken: Returns whether a path is in use otherwise.
+        """
         self.guard = guard
         self.parts: set[int] = set()
         """The ids of all modules of the network."""
         self.types: dict[str, str] = {}
         """The functions captured so far: name by path."""
+        self._new_mode = new_mode
         self._taken = taken
         self._paths: dict[tuple[str, str, str, _Site], str] = {}
         self._running = _Running()
@@ -125,7 +136,7 @@ class FunctionCapture:
         if running.calls and not _is_beneath(running.calls[-1], own.f_back):
             self.leave_all()  # an exception ended it without calling `leave`
         if not running.calls:
-            running.mode = _Mode(self)
+            running.mode = self._new_mode(self)
             running.mode.__enter__()  # type: ignore[no-untyped-call]
         running.calls.append(_RunningModule(path, module, own))
 
@@ -205,35 +216,50 @@ class FunctionCapture:
             n += 1
 
 
-class _Mode(TorchFunctionMode):
-    """Active while watched modules run in a thread."""
+class FunctionMode(TorchFunctionMode):
+    """Sees the functions that are called in a thread."""
 
     def __init__(self, capture: FunctionCapture) -> None:
         super().__init__()
         self.capture = capture
         self.is_on = True
+        """Whether it does anything: a mode that cannot be removed is switched off."""
+
+
+class ListenerMode(FunctionMode):
+    """Notifies a listener of the functions in `NAMES`."""
+
+    def __init__(self, listener: FunctionListener, capture: FunctionCapture) -> None:
+        """Notify `listener` of what `capture` names."""
+        super().__init__(capture)
+        self.listener = listener
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if not self.is_on:
             return func(*args, **kwargs)
-        try:
-            meant = _TABLE.get(func)
-        except TypeError:  # an unhashable function
-            meant = None
+        meant = name_or_axis(func)
         if meant is None:
             return func(*args, **kwargs)
-        capture = self.capture
+        capture, listener = self.capture, self.listener
         if isinstance(meant, int):
-            capture.listener.units_along(meant)
+            listener.units_along(meant)
             return func(*args, **kwargs)
         call = capture.guard(capture.capture_call, meant, sys._getframe(1), func, args, kwargs)
         if call is None:
             return func(*args, **kwargs)
-        capture.guard(capture.listener.before_function, call)
+        capture.guard(listener.before_function, call)
         result = func(*args, **kwargs)
-        capture.guard(capture.listener.after_function, call, result)
+        capture.guard(listener.after_function, call, result)
         return result
+
+
+def name_or_axis(function: Any) -> str | int | None:
+    """The name of a function in `NAMES`, the axis of the units in the output of a layer, None for other functions."""
+    try:
+        return _TABLE.get(function)
+    except TypeError:  # unhashable
+        return None
 
 
 def _is_beneath(call: _RunningModule, frame: FrameType | None) -> bool:

@@ -53,6 +53,23 @@ def key_part(name: str) -> str:
     return name.replace("/", "\N{DIVISION SLASH}")
 
 
+_SILENT = (
+    nn.Identity,
+    nn.Flatten,
+    nn.Unflatten,
+    nn.modules.dropout._DropoutNd,
+    nn.modules.loss._Loss,
+    nn.Sequential,
+    nn.ModuleList,
+    nn.ModuleDict,
+)
+
+
+def is_silent(module: nn.Module) -> bool:
+    """Whether the output of a module adds no information, so that it is measured only if it has parameters."""
+    return isinstance(module, _SILENT)
+
+
 STATISTICS = ("running_mean", "running_var")
 """Buffers that are watched: batch norm statistics."""
 

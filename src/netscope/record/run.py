@@ -24,6 +24,7 @@ from netscope.record.session import REFUSED, Session, error_text
 from netscope.store.journal.limits import check_texts
 
 if TYPE_CHECKING:
+    from netscope.models.model import Model
     from netscope.record.write_media import StoredItem
 
 _now = time.time
@@ -313,7 +314,38 @@ class Run:
         end_abandoned(keep=self._session)()  # an abandoned run may still watch this model
         from netscope.record.watch import torch_watch  # noqa: PLC0415  (loads torch)
 
-        return torch_watch.watch(self._session, model, every, **options)
+        # Ranks that train the same network need not all write its graph.
+        put_graph = self._put_graph if self._session.rank in (None, 0) else None
+        return torch_watch.watch(self._session, model, every, put_graph=put_graph, **options)
+
+    def graph(self, model: Any, *inputs: Any, **named: Any) -> None:
+        """Log the graph of a network: what `model(*inputs, **named)` calls, with types, shapes and operations.
+
+        A copy of a torch module runs on tensors without values, so that the model stays as it is and nothing is
+        computed. `watch` logs the graph of what it watches by itself.
+
+        Args:
+            model: What `netscope.graph` takes, or its result, or that of `netscope.open_model`.
+            inputs: Arguments as in a call; their values do not matter.
+            named: Named arguments as in a call.
+
+        Raises:
+            UsageError: No graph can be made of `model`.
+
+        Example:
+            run.graph(model, torch.zeros(1, 3, 224, 224))
+        """
+        from netscope.frameworks.graph import graph  # noqa: PLC0415  (loads NumPy)
+        from netscope.record.media.graph import Graph  # noqa: PLC0415
+
+        self._log_item("graph", None, lambda media: Graph(graph(model, *inputs, **named)))
+
+    def _put_graph(self, model: Model, step: int, name: str) -> None:
+        from netscope.record import write_media  # noqa: PLC0415
+        from netscope.record.media.graph import Graph  # noqa: PLC0415
+
+        key = f"graph/{name}" if name else "graph"
+        write_media.write_item(self._session, key, Graph(model), step, _now())
 
     def unwatch(self) -> None:
         """Stop watching all models and remove all hooks."""
@@ -474,7 +506,7 @@ class Run:
         except UsageError as error:
             raise UsageError(f"{key!r}: {error}") from None
         if value is not None and not session.is_disabled:
-            write_media.write_frames(session, write_media.write_blobs(session, key, value), at, _now())
+            write_media.write_item(session, key, value, at, _now())
 
 
 class DisabledWatch:

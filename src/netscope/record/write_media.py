@@ -53,6 +53,11 @@ def _write_blob(session: Session, encoded: Encoded) -> str | None:
         return None
 
 
+def write_item(session: Session, key: str, value: Media | Histogram | Sequence[Media], step: int, now: float) -> None:
+    """Write one or several values under a key."""
+    write_frames(session, write_blobs(session, key, value), step, now)
+
+
 def write_frames(session: Session, stored: Sequence[StoredItem], step: int, now: float) -> None:
     """Write the journal frames of stored items; those of one list are adjacent and share a time."""
     with session.lock:

@@ -7,6 +7,7 @@ from typing import Literal
 from netscope.schema.noun import Noun
 
 AssetKind = Literal["array", "image", "audio", "text", "table", "figure", "histogram", "graph"]
+"""The kind "graph" is a network, in the form of `netscope.models.pack`."""
 
 
 class Asset(Noun):

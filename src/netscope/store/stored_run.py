@@ -168,7 +168,7 @@ class StoredRun:
         return self._store.read.histograms.watched(self.id, key)
 
     def assets(self, key: str | None = None, kind: AssetKind | None = None) -> list[Asset]:
-        """Logged media, ordered by key and step: `asset.key`, `.kind`, `.step`, `.text`."""
+        """Logged media, ordered by key and step: `asset.key`, `.kind`, `.step`, `.text`; graphs with `kind="graph"`."""
         return self._store.read.media.assets(self.id, key, kind).assets
 
     def arrays(self, key: str) -> list[Array]:

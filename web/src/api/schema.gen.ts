@@ -228,6 +228,7 @@ export interface LayerTensor {
   histogram: boolean;
 }
 
+/** The kind "graph" is a network, in the form of `netscope.models.pack`. */
 export type AssetKind = 'array' | 'image' | 'audio' | 'text' | 'table' | 'figure' | 'histogram' | 'graph';
 
 /** Something large, logged at a step; its bytes are at /api/runs/{run}/blobs/{blob}. */

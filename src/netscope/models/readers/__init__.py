@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from netscope.models.model import Model
-from netscope.models.readers import keras, onnx, pytorch, tflite
+from netscope.models.readers import onnx, pytorch, tflite
 
 
 class Reader(NamedTuple):
@@ -26,5 +26,4 @@ READERS = (
     Reader("ONNX", (".onnx",), onnx.recognise, onnx.read),
     Reader("PyTorch", (".pt", ".pth", ".bin", ".ckpt", ".pt2", ".index.json"), pytorch.recognise, pytorch.read),
     Reader("TensorFlow Lite", (".tflite",), tflite.recognise, tflite.read),
-    Reader("Keras", (".keras", ".h5", ".hdf5"), keras.recognise, keras.read),
 )

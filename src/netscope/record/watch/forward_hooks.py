@@ -19,7 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils.hooks import RemovableHandle
 
 from netscope.analyse.measure import stride
-from netscope.frameworks.torch_functions import FunctionCall, FunctionCapture
+from netscope.frameworks.torch_functions import FunctionCall, FunctionCapture, ListenerMode
 from netscope.frameworks.torch_modules import walk
 from netscope.record.watch.hook import Guard, Hook
 from netscope.record.watch.measurement import Measurement
@@ -117,7 +117,7 @@ class ForwardHooks:
         self._unit_axis = -1
         self._passes = ForwardPasses()
         self._sees_functions = True
-        self._functions = FunctionCapture(self, guard, self._is_layer)
+        self._functions = FunctionCapture(functools.partial(ListenerMode, self), guard, self._is_layer)
 
     @property
     def functions(self) -> Mapping[str, str]:
@@ -162,7 +162,7 @@ class ForwardHooks:
                     self._after_call, tensor_key(path, "output", "activation"), _unit_axis(module), can_be_dead
                 )
                 self._handles.append(module.register_forward_hook(after_call))
-        self._sees_functions = _EagerStance.enter()
+        self._sees_functions = EagerStance.enter()
         if not self._sees_functions and not self.notes:
             self.notes.append(
                 "functions are not measured, because torch.compiler.set_stance is set: compiled code may run in "
@@ -185,7 +185,7 @@ class ForwardHooks:
 
     def _remove_hooks(self) -> None:
         if self._handles:
-            _EagerStance.leave()
+            EagerStance.leave()
             self._functions.leave_all()
         for handle in self._handles:
             handle.remove()
@@ -397,7 +397,7 @@ def _measure_flat_parts(function: Callable[[torch.Tensor], torch.Tensor]) -> tup
     return tuple(zip(edges[::2], edges[1::2], strict=True))
 
 
-class _EagerStance:
+class EagerStance:
     """Runs measured steps uncompiled: compiled modules ignore hooks that are added later, or recompile for them.
 
     `torch.compiler.set_stance("force_eager")` keeps the compiled code for later steps.
@@ -418,6 +418,7 @@ class _EagerStance:
 
     @classmethod
     def leave(cls) -> None:
+        """Undo one `enter`."""
         cls.n_listening -= 1
         if cls.is_set and not cls.n_listening:
             torch.compiler.set_stance("default")

@@ -11,22 +11,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from netscope.frameworks.torch_modules import STATISTICS, key_part, signature, walk
+from netscope.frameworks.torch_modules import STATISTICS, is_silent, key_part, signature, walk
 from netscope.record.watch.rows import TensorKey
 from netscope.schema.layer import Layer, LayerChange
 from netscope.store.journal.layer_changes import layer_summary
-
-_SILENT = (
-    nn.Identity,
-    nn.Flatten,
-    nn.Unflatten,
-    nn.modules.dropout._DropoutNd,
-    nn.modules.loss._Loss,
-    nn.Sequential,
-    nn.ModuleList,
-    nn.ModuleDict,
-)
-"""Modules whose output is not measured unless they have parameters: it adds no information."""
 
 
 class Watched:
@@ -96,7 +84,7 @@ def read_module_tree(model: nn.Module, prefix: str = "") -> ModuleTree:
         direct = {name: tensor for name, tensor in module._parameters.items() if tensor is not None}
         here = [name for name in STATISTICS if name in module._buffers]  # a scripted module's have no `get`
         buffers = {name: tensor for name in here if (tensor := module._buffers[name]) is not None}
-        is_leaf = not module._modules and not isinstance(module, _SILENT)
+        is_leaf = not module._modules and not is_silent(module)
         if not direct and not buffers and not is_leaf:
             continue
         if "parametrizations" not in raw.split("."):

@@ -27,6 +27,7 @@ from netscope.frameworks.torch_modules import unwrap
 from netscope.record.stacklevel import depth_of_caller
 from netscope.record.watch import device_stats
 from netscope.record.watch.forward_hooks import ForwardHooks, is_in_backward, is_recording_code
+from netscope.record.watch.graph_capture import GraphCapture, PutGraph
 from netscope.record.watch.hook import Guard
 from netscope.record.watch.manual_steps import ManualSteps
 from netscope.record.watch.measurement import Measurement, Path
@@ -48,6 +49,7 @@ def watch(
     *,
     name: str = "",
     quantities: Sequence[Quantity] = QUANTITIES,
+    put_graph: PutGraph | None = None,
 ) -> Watch:
     """Watch a module until `remove` is called, the run ends, or the module is deleted.
 
@@ -73,6 +75,7 @@ def watch(
         name: Prefix for the layers' names, to distinguish several models of a run. For a second model, defaults to its
             class name.
         quantities: The quantities to measure, of "value", "gradient", "update" and "activation".
+        put_graph: Writes the model's graph to the run; without it, none is captured.
 
     Raises:
         UsageError: `model` is not a module or is watched already, or another argument is invalid.
@@ -104,7 +107,7 @@ def watch(
     name = next(n for n in (name, *(f"{name}_{i}" for i in range(2, len(others) + 3))) if n not in taken or not others)
     schedule = Schedule(every)
     _end_watches_of_other_runs(run, root)
-    made = Watch(run, root, schedule, name, tuple(quantities))
+    made = Watch(run, root, schedule, name, tuple(quantities), put_graph)
     others.append(made)
     made.write_layers()
     made.arm()
@@ -137,6 +140,7 @@ class Watch:
         schedule: Schedule,
         name: str,
         quantities: tuple[Quantity, ...],
+        put_graph: PutGraph | None = None,
         *,
         path: Path = "auto",
         clock: Callable[[], float] = time.perf_counter,
@@ -161,6 +165,7 @@ class Watch:
         self._source = object()
         self._guard = Guard(f"this {self._type}", self._end_later)
         self._forward_hooks = ForwardHooks(self._guard, self.update_tree, clock)
+        self._graph = GraphCapture(run, put_graph, name, f"this {self._type}")
         self._writer = MeasurementWriter(run, self._write_changes)
         self._log_thread = LogThread(run)
         self._waits_for_log = False
@@ -208,6 +213,7 @@ class Watch:
         self._guard.end(self._writer.close)
         steps.remove(self)
         self._forward_hooks.detach()
+        self._graph.remove()
         if self._manual_steps is not None:
             self._manual_steps.remove()
         self._open = self._next = None
@@ -227,6 +233,7 @@ class Watch:
 
     def _is_gone(self, root: weakref.ref[nn.Module]) -> None:
         self._guard(self._forward_hooks.detach)
+        self._guard(self._graph.disarm)
         self._end_later()
 
     def _end_later(self) -> None:
@@ -261,8 +268,11 @@ class Watch:
             return
         old, self._tree = self._tree, read_module_tree(root, self.name)
         self._owned.clear()
+        changes = layer_changes(old, self._tree)
+        if any(change.change in ("added", "removed", "replaced") for change in changes):
+            self._graph.expect()
         if self.count:
-            self._changes += layer_changes(old, self._tree)
+            self._changes += changes
         self.write_layers()
         if self._open is not None:
             if self._forward_hooks.is_attached:
@@ -283,6 +293,7 @@ class Watch:
         self._open = following if following is not None else Measurement(self._path)
         if "activation" in self._quantities:
             self._forward_hooks.attach(root, self.name, self._tree, self._open)
+        self._graph.arm(root)
         if self._manual_steps is not None:
             self._manual_steps.arm(self._open)
 
@@ -461,6 +472,7 @@ class Watch:
     def finish_step(self, *, at_log: bool = False) -> None:
         """End a training step: pass its measurement on and prepare for the next step."""
         measurement, self._open = self._open, None
+        self._graph.finish_step()
         now = self._clock()
         if measurement is not None:
             self._measure_unstepped(measurement, at_log)

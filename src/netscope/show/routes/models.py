@@ -70,9 +70,7 @@ async def run_graph(request: Request) -> Response:
     key = request.query_params.get("key") or None
 
     def find() -> str:
-        kept = [
-            asset for asset in store.read.media.assets(run, key).assets if str(asset.kind) == "graph" and asset.blob
-        ]
+        kept = [asset for asset in store.read.media.assets(run, key, "graph").assets if asset.blob]
         if not kept:
             raise NotFoundError(
                 f"run {run!r} has no graph; log one with run.graph(model, example_input), or let run.watch(model) do it"

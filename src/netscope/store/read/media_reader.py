@@ -37,7 +37,10 @@ class MediaReader:
         self.series = series
 
     def assets(self, run_id: str, key: str | None = None, kind: AssetKind | None = None) -> Assets:
-        """Assets ordered by key, step and item; if a key was logged twice at a step, the later."""
+        """Assets ordered by key, step and item; if a key was logged twice at a step, the later.
+
+        Graphs of networks are not media to look through: they are among the assets only if asked for.
+        """
         return self.series.retry(lambda: self._assets(run_id, key, kind))
 
     def _assets(self, run_id: str, key: str | None, kind: AssetKind | None) -> Assets:
@@ -50,7 +53,8 @@ class MediaReader:
         by_key: dict[tuple[str, str], dict[int, list[LoggedItems]]] = {}
         for journal in snapshot.journals:
             for asset in [*indexed[journal.number], *journal.memtable.assets]:
-                if key in (None, asset.key) and kind in (None, asset.kind):
+                is_kind = asset.kind == kind or (kind is None and asset.kind != "graph")
+                if is_kind and key in (None, asset.key):
                     logged = by_key.setdefault((asset.key, asset.kind), {}).setdefault(journal.number, [])
                     if logged and logged[-1].continues_with(asset):
                         logged[-1].assets.append(asset)

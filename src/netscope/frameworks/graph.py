@@ -1,0 +1,42 @@
+"""`netscope.graph`: the graph of a network that is an object in Python, whatever framework it is of."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from netscope.errors import UsageError
+from netscope.frameworks import layers_graph
+from netscope.models.model import Model
+
+
+def graph(model: Any, *inputs: Any, **named: Any) -> Model:
+    """The graph of a network: its operations, the tensors between them, its parameters, and what each step costs.
+
+    A copy of a torch module is called as `model(*inputs, **named)` on tensors without values: nothing is computed, and
+    the model stays as it is.
+
+    Args:
+        model: A `torch.nn.Module` (plain, wrapped, or on the meta device); a fitted `MLPClassifier` or `MLPRegressor`;
+            or a network written by hand, as the list of its layers: objects with `forward`, functions, or (W, b).
+        inputs: Arguments as in a call, or the input of the first layer; only their types and shapes matter.
+        named: Named arguments as in a call.
+
+    Raises:
+        UsageError: `model` is something else, or cannot be captured.
+        Exception: What the model itself raises for these inputs.
+    """
+    if isinstance(model, Model):
+        return model
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(model, torch.nn.Module):
+        from netscope.frameworks import torch_graph  # noqa: PLC0415  (loads torch)
+
+        return torch_graph.capture(model, inputs, named)
+    if isinstance(model, list | tuple):
+        return layers_graph.of_layers(model, *inputs)
+    if type(model).__module__.startswith("sklearn.neural_network."):
+        return layers_graph.of_perceptron(model)
+    raise UsageError(
+        f"graph takes a torch.nn.Module, a perceptron of scikit-learn or a list of layers, got {type(model).__name__}"
+    )
