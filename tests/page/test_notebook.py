@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 import netscope
 from netscope.show import notebook
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_a_running_kernel_shows_the_page_in_the_cell(saved: str, opened) -> None
     frame = page.frame_locator("iframe")
     expect(frame.get_by_role("navigation").first).to_be_visible()
     expect(page.locator("svg[role=img]")).to_be_hidden()
-    assert page.locator("iframe").bounding_box()["height"] > 600
+    until(lambda: page.locator("iframe").bounding_box()["height"] > 600)
 
 
 def test_a_saved_notebook_shows_a_picture_in_place_of_a_dead_frame(saved: str, opened) -> None:
@@ -51,5 +52,4 @@ def test_a_saved_notebook_shows_a_picture_in_place_of_a_dead_frame(saved: str, o
     page.goto(saved)
     expect(page.get_by_text("calm: finished")).to_be_visible()
     expect(page.get_by_text("loss")).to_be_visible()
-    page.wait_for_timeout(500)
-    assert page.locator("iframe").bounding_box()["height"] == 0
+    until(lambda: page.locator("iframe").bounding_box()["height"] == 0)

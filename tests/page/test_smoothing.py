@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 import netscope
 from tests.page.conftest import Opener, Site, ready, show
+from tests.waiting import until
 
 STEPS, SHARES = 20_000, {"rarely": 0.05, "often": 0.5}
 
@@ -65,9 +66,11 @@ def test_after_dragging_the_smoothing_the_last_weight_is_drawn(page: Page, succe
         slider.evaluate(
             "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})) }", str(weight / 100)
         )
-    page.wait_for_load_state("networkidle")
     with netscope.open(successes.folder) as store:
         mean = store.run("rarely").series("success").smoothed(0.98).values
-    page.wait_for_timeout(300)
-    step, seen = told(page)["rarely"]
-    assert seen == pytest.approx(mean[step], rel=1e-3)
+
+    def is_drawn() -> bool:
+        step, seen = told(page)["rarely"]
+        return seen == pytest.approx(mean[step], rel=1e-3)
+
+    until(is_drawn)
