@@ -351,7 +351,8 @@ class Watch:
             self.measure_values(measurement, tensors)
             if has_closure:  # it recomputes the gradients
                 tensors = [(item, tensor) for item, tensor in tensors if id(tensor) not in own]
-            self.measure_gradients(measurement, tensors, getattr(optimizer, "grad_scale", None))
+            used = [(item, tensor) for item, tensor in tensors if tensor.requires_grad or id(tensor) in own]
+            self.measure_gradients(measurement, used, getattr(optimizer, "grad_scale", None))
             if is_first:
                 self.measure_buffers(measurement)
         self._seen |= now
@@ -501,8 +502,9 @@ class Watch:
             tensors = self._tensors(self._tree.ids - self._seen)
             with measurement.batch():
                 self.measure_values(measurement, tensors)
-                if at_log:
-                    self.measure_gradients(measurement, tensors, None)
+                if at_log:  # what a frozen parameter still has in `grad` is from an earlier step
+                    trained = [(item, tensor) for item, tensor in tensors if tensor.requires_grad]
+                    self.measure_gradients(measurement, trained, None)
 
     def _await_log(self) -> None:
         if not self._waits_for_log:
