@@ -1,9 +1,11 @@
 """Fixtures for tests of the page: a real browser, a real server, a real training."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,13 +16,15 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 import netscope
 from benchmarks import make_runs
 from scripts.find_browser import find_browser
+from tests.waiting import PATIENCE_S, until
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--force-color-profile=srgb",
     "--font-render-hinting=none",
 ]  # fmt: skip
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
+DEMO_S = 200.0  # a training of a few seconds, on a machine that does much else
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -45,9 +49,14 @@ class Site(NamedTuple):
     def port(self) -> int:
         return int(self.url.rstrip("/").rpartition(":")[2])
 
+    def ask(self, path: str) -> Any:
+        """What the server answers."""
+        with urllib.request.urlopen(f"{self.url}api/{path}", timeout=PATIENCE_S) as reply:
+            return json.load(reply)
+
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(PATIENCE_S)
         assert self.process.stdout
         self.process.stdout.close()
 
@@ -120,11 +129,14 @@ def page(opened: Opener) -> Page:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The real demo, which has ended when later tests use it."""
+    """The real demo, once it has finished training, so that what it shows does not depend on the machine's speed."""
     folder = tmp_path_factory.mktemp("demo") / "runs"
     site = start(folder, "demo", "--folder", str(folder), "--port", "0", "--epochs", "3", "--trainings", "1")
-    yield site
-    site.stop()
+    try:
+        until(lambda: [run["state"] for run in site.ask("runs")["runs"]] == ["finished"], DEMO_S)
+        yield site
+    finally:
+        site.stop()
 
 
 @pytest.fixture

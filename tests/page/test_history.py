@@ -83,7 +83,7 @@ def test_a_console_search_is_part_of_the_link(page: Page, opened: Opener, demo: 
     other = opened()
     other.goto(page.url)
     expect(other.get_by_role("textbox", name="Search the console")).to_have_value("epoch")
-    expect(other.locator("mark").first).to_have_text("epoch", timeout=60_000)
+    expect(other.locator("mark").first).to_have_text("epoch")
 
 
 @pytest.mark.parametrize("view", ["overview", "console", "layers"])

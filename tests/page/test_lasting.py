@@ -60,7 +60,7 @@ def test_a_killed_server_is_reported_and_its_successor_brings_new_points(page: P
     ready(page)
     expect_last_step(page, 10)
     site.process.kill()
-    site.process.wait(10)
+    site.process.wait()
     expect(page.get_by_role("alert").filter(has_text=LOST)).to_be_visible()
     expect(page.locator(LOSS).first).to_be_visible()
     log(run, 11, 20)
@@ -83,7 +83,7 @@ def test_a_frozen_page_catches_up_with_a_restarted_server(page: Page, run: Run, 
     browser.send("Page.setWebLifecycleState", {"state": "frozen"})
     log(run, 11, 50)
     site.process.kill()
-    site.process.wait(10)
+    site.process.wait()
     again = show(site.folder, site.port)
     try:
         browser.send("Page.setWebLifecycleState", {"state": "active"})

@@ -59,7 +59,7 @@ def test_assigning_another_run_to_a_variable_abandons_the_first(tmp_path, monkey
     first = run._session
     run = begin(tmp_path, "second")
     gc.collect()
-    first._heartbeat._thread.join(10)
+    first._heartbeat._thread.join(100)
     assert ends(tmp_path) == {"first": "abandoned", "second": "running"}
     assert told == ["abandoned"]
     run.finish()

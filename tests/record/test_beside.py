@@ -56,7 +56,7 @@ def test_the_background_thread_continues_if_warnings_are_errors(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         thread.start()
-        assert has_gone_on.wait(60)
+        assert has_gone_on.wait(100)
         thread.stop()
     assert [one.exc_type for one in told] == [RuntimeWarning]
 
@@ -157,7 +157,7 @@ def test_a_failing_git_is_ignored(tmp_path, monkeypatch):
 
 
 def script(code: str, **options) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, **options)
 
 
 def test_logging_while_the_process_exits_does_not_raise(tmp_path):

@@ -293,7 +293,7 @@ def test_printing_while_another_thread_holds_the_run_never_hangs(begin, take_str
             print("a warning", file=sys.stdout)
 
     def prints():
-        is_held.wait(10)
+        is_held.wait(100)
         print("a line")
         has_printed.set()
 
@@ -301,7 +301,7 @@ def test_printing_while_another_thread_holds_the_run_never_hangs(begin, take_str
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(100)
         assert not thread.is_alive()
 
 
@@ -314,14 +314,14 @@ def test_a_child_forked_while_a_thread_prints_can_still_print(begin, take_stream
     def hold():
         with one._lock:
             is_held.set()
-            is_forked.wait(20)
+            is_forked.wait(200)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    is_held.wait(10)
+    is_held.wait(100)
     pid = os.fork()
     if pid == 0:
-        signal.alarm(10)
+        signal.alarm(100)
         run.log({"a": 1.0})
         print("from the child")
         os._exit(0)

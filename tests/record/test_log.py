@@ -257,7 +257,7 @@ def test_a_pending_call_may_get_its_step_from_another_thread(run):
     def other(step: int) -> None:
         thread = threading.Thread(target=run._session.put_row, args=("layer", ("x",), step, (1.0,)))
         thread.start()
-        thread.join(10)
+        thread.join(100)
         assert not thread.is_alive(), "log holds its lock while it calls"
 
     run._session.on_next_log(other)

@@ -39,7 +39,7 @@ def test_concurrent_callers_share_one_computation():
 
     def make() -> bytes:
         made.append(1)
-        go.wait(5)
+        go.wait(100)
         return b"reply"
 
     threads = [threading.Thread(target=lambda: got.append(cache.make("k", make))) for _ in range(8)]
@@ -47,7 +47,7 @@ def test_concurrent_callers_share_one_computation():
         thread.start()
     go.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(100)
     assert (len(made), got) == (1, [b"reply"] * 8)
 
 

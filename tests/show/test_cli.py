@@ -205,7 +205,7 @@ def test_a_closed_pipe_is_not_an_error(folder, write):
     write("a").curve("loss", range(20_000)).end()
     command = f"{sys.executable} -m netscope.cli export {folder} a | head -n 1"
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, timeout=100, check=False
     )
     assert "Traceback" not in done.stderr
     assert done.stdout.startswith("run,key,step")

@@ -41,7 +41,7 @@ def pictured(html: str) -> str:
 
 def test_a_frame_shows_the_folder(folder, write):
     write("a").end()
-    with urllib.request.urlopen(source(notebook.frame(folder)) + "api/about", timeout=10) as reply:
+    with urllib.request.urlopen(source(notebook.frame(folder)) + "api/about", timeout=100) as reply:
         assert b'"n_runs":' in reply.read()
 
 
@@ -61,7 +61,7 @@ def test_a_kernel_that_ends_does_not_wait_for_its_server(folder, write):
     write("a").end()
     code = "import sys; from netscope.show.notebook import frame; print(frame(sys.argv[1]))"
     done = subprocess.run(
-        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=100, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "<svg" in done.stdout
@@ -138,7 +138,7 @@ def test_only_this_machine_and_the_notebooks_own_server_may_frame_it(folder, wri
     monkeypatch.setitem(sys.modules, "jupyter_core.paths", paths)
     monkeypatch.setenv("JPY_PARENT_PID", "7")
     write("a").end()
-    with urllib.request.urlopen(source(notebook.frame(folder)), timeout=10) as reply:
+    with urllib.request.urlopen(source(notebook.frame(folder)), timeout=100) as reply:
         policy = reply.headers["Content-Security-Policy"]
     ancestors = policy.partition("frame-ancestors ")[2].split(";")[0].split()
     assert ancestors == ["'self'", *notebook.LOCAL, "http://box.lan:8888"]

@@ -278,7 +278,7 @@ class TestThreads:
 
         def wait(*given):
             in_step.set()
-            is_removed.wait(10)
+            is_removed.wait(100)
 
         handle = register_optimizer_step_pre_hook(wait)
 
@@ -291,7 +291,7 @@ class TestThreads:
 
         thread = threading.Thread(target=work)
         thread.start()
-        assert in_step.wait(10)
+        assert in_step.wait(100)
         watching.remove()
         is_removed.set()
         thread.join()

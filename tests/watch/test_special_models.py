@@ -150,7 +150,7 @@ class TestWrapped:
 
             def work(number, replicas=replicas, first_is_done=first_is_done):
                 if number:
-                    first_is_done.wait(10)
+                    first_is_done.wait(100)
                 with torch.enable_grad():
                     outs[number] = replicas[number](images(3 + number))
                 first_is_done.set()
