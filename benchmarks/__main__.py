@@ -34,6 +34,7 @@ NAMES = (
     "watch_cost",
     "watch_deep",
     "open_deep",
+    "open_model",
     "watch_gpu",
     "store_cost",
     "resume_cost",

@@ -230,7 +230,11 @@ class GraphBuilder:
 
         Raises:
             FormatError: An index that was given leads nowhere.
+            TypeError: A text that was given is none.
         """
+        foreign = next((text for text in self._texts if type(text) is not str), None)
+        if foreign is not None:
+            raise TypeError(f"expected a text, got {foreign!r:.80}")
         wide = {"node_flops", "tensor_bytes"}
         columns = {
             name: np.array(column, np.float64 if name in wide else np.int32) for name, column in self._columns.items()

@@ -6,6 +6,7 @@ may then cost its own process at most.
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -91,6 +92,7 @@ def _finished(child: subprocess.Popen[bytes], path: Path, stopped: threading.Eve
 
 def main(path: str) -> None:
     """Open one file and write the result."""
+    gc.disable()  # nothing here is circular, and looking for it takes a fifth of the time
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # output of libraries must not mix with the result
     packed = b""

@@ -20,6 +20,8 @@ class Stored(NamedTuple):
     """The bytes themselves, if they are few and not a contiguous part of a file."""
     strides: tuple[int, ...] | None = None
     """Distance of neighbours along each axis, in elements, where they do not lie one after the other."""
+    member: str = ""
+    """The part of an archive that is meant."""
 
 
 def within(folder: Path, name: str) -> Path | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from netscope.models.shapes import Shape
 from netscope.models.stored import Stored
 
 LARGEST_BYTES = 4 << 30
+LARGEST_UNPACKED_BYTES = 1 << 30
 
 
 def read(stored: Stored | None, name: str, dtype: str, shape: Shape | None, rows: slice = slice(None)) -> np.ndarray:
@@ -39,6 +42,10 @@ def read(stored: Stored | None, name: str, dtype: str, shape: Shape | None, rows
     try:
         if stored.encoding == "onnx":
             array = _onnx(_bytes(stored), name)
+        elif stored.encoding == "numpy":
+            array = _numpy_file(stored, name)
+        elif stored.encoding == "gguf":
+            array = _gguf(stored, name, dtype, sizes)
         elif stored.strides is not None:
             array = _strided(stored, stored.strides, name, dtype, sizes)
         elif stored.encoding == "raw":
@@ -111,6 +118,31 @@ def _bytes(stored: Stored, start: int = 0, size: int | None = None) -> bytes:
         found = file.read(size)
     if len(found) != size:
         raise FormatError(f"{stored.path!r} ends before the array at byte {stored.offset + start}; is it cut off?")
+    return found
+
+
+def _numpy_file(stored: Stored, name: str) -> np.ndarray:
+    """An array of an archive, or with its first axis together; objects are refused."""
+    if stored.n_bytes > LARGEST_UNPACKED_BYTES:
+        raise UsageError(f"{name!r} is packed and has {stored.n_bytes:,} bytes, too many to unpack at once")
+    try:
+        if not stored.member:
+            return np.load(stored.path, allow_pickle=False)  # type: ignore[no-any-return]
+        with zipfile.ZipFile(stored.path) as archive, archive.open(stored.member) as member:
+            return np.lib.format.read_array(member, allow_pickle=False)
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise FormatError(f"the array {name!r} is damaged: {error}") from error
+
+
+def _gguf(stored: Stored, name: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers in blocks that share a scale."""
+    gguf = optional.extra("decoding quantised arrays of GGUF files", "gguf", "gguf")
+    kind = getattr(gguf.GGMLQuantizationType, dtype, None)
+    try:
+        packed = np.frombuffer(_bytes(stored), np.uint8)
+        found: np.ndarray = gguf.quants.dequantize(packed.reshape((*shape[:-1], -1)), kind)
+    except (NotImplementedError, ValueError, KeyError) as error:
+        raise UsageError(f"{name!r} is stored as {dtype}, which cannot be decoded: {error}") from error
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from netscope.models.model import Model
-from netscope.models.readers import onnx, pytorch, tflite
+from netscope.models.readers import gguf, numpy, onnx, pytorch, safetensors, tflite
 
 
 class Reader(NamedTuple):
@@ -23,6 +23,9 @@ class Reader(NamedTuple):
 
 
 READERS = (
+    Reader("safetensors", (".safetensors", ".safetensors.index.json"), safetensors.recognise, safetensors.read),
+    Reader("GGUF", (".gguf",), gguf.recognise, gguf.read),
+    Reader("NumPy", (".npz", ".npy"), numpy.recognise, numpy.read),
     Reader("ONNX", (".onnx",), onnx.recognise, onnx.read),
     Reader("PyTorch", (".pt", ".pth", ".bin", ".ckpt", ".pt2", ".index.json"), pytorch.recognise, pytorch.read),
     Reader("TensorFlow Lite", (".tflite",), tflite.recognise, tflite.read),

@@ -17,13 +17,14 @@ import numpy as np
 
 from netscope import optional
 from netscope.errors import FormatError
+from netscope.models.attributes import plain
 from netscope.models.builder import GraphBuilder
 from netscope.models.graph import NONE
 from netscope.models.model import Model
 from netscope.models.paths import ROOT, Place, common, from_tensor
 from netscope.models.readers import onnx_scopes
 from netscope.models.readers.onnx_scopes import CLASSES, NAME_SCOPES
-from netscope.models.readers.onnx_types import DTYPES, MOST_SHOWN, short, some, type_of
+from netscope.models.readers.onnx_types import DTYPES, MOST_SHOWN, has_foreign_text, short, some, type_of
 from netscope.models.readers.onnx_wire import AT_KEY, without_arrays
 from netscope.models.shapes import dtype_bytes, n_elements
 from netscope.models.stored import Stored, size_of, within
@@ -71,9 +72,8 @@ def read(path: Path) -> Model:
     """
     onnx = optional.extra("reading ONNX files", "onnx", "onnx")
     protobuf = optional.extra("reading ONNX files", "google.protobuf.message", "onnx")
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        with memoryview(mapped) as whole:
-            thin = without_arrays(whole)
+    with path.open("rb") as file:  # the map closes itself: an error's frames still hold parts of it
+        thin = without_arrays(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
     proto = onnx.ModelProto()
     try:
         proto.ParseFromString(thin)
@@ -85,24 +85,12 @@ def read(path: Path) -> Model:
     if len(thin) <= LARGEST_INFERRED_BYTES and _lacks_types(proto.graph):
         proto = _inferred(onnx, proto, warnings)
     reading = _Reading(onnx, proto, path)
-    reading.whole()
-    producer = f"{proto.producer_name} {proto.producer_version}".strip()
-    opset = max((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), default=0)
-    metadata: dict[str, Any] = {"ir_version": proto.ir_version, "graph": proto.graph.name}
-    metadata["opset_import"] = {entry.domain or "ai.onnx": entry.version for entry in proto.opset_import}
-    for name in ("domain", "model_version", "doc_string"):
-        if value := getattr(proto, name):
-            metadata[name] = value
-    return Model(
-        name=path.name,
-        format="ONNX",
-        format_version=f"opset {opset}",
-        producer=producer,
-        graph=reading.builder.build(),
-        metadata=metadata | {entry.key: entry.value for entry in proto.metadata_props},
-        warnings=tuple(warnings + reading.warnings()),
-        stored=tuple(reading.stored),
-    )
+    try:
+        return reading.model(warnings)
+    except (TypeError, AttributeError) as error:
+        if has_foreign_text(proto):  # the library gives it as bytes
+            raise FormatError("damaged ONNX file: a text in it is not UTF-8") from error
+        raise
 
 
 def _lacks_types(graph: Any) -> bool:
@@ -137,7 +125,27 @@ class _Reading:
         self.by_weights = _by_weights(proto.graph)
         self.input_names = cache(self._input_names)
 
-    def whole(self) -> None:
+    def model(self, warnings: list[str]) -> Model:
+        """The model; `warnings` are those so far."""
+        proto = self.proto
+        self._whole()
+        metadata: dict[str, Any] = {"ir_version": proto.ir_version, "graph": proto.graph.name}
+        metadata["opset_import"] = {entry.domain or "ai.onnx": entry.version for entry in proto.opset_import}
+        for name in ("domain", "model_version", "doc_string"):
+            if value := getattr(proto, name):
+                metadata[name] = value
+        return Model(
+            name=self.path.name,
+            format="ONNX",
+            format_version=f"opset {self.opsets.get('', 0)}",
+            producer=" ".join(filter(None, (proto.producer_name, proto.producer_version))),
+            graph=self.builder.build(),
+            metadata=plain(metadata | {entry.key: entry.value for entry in proto.metadata_props}),
+            warnings=tuple(warnings + self._warnings()),
+            stored=tuple(self.stored),
+        )
+
+    def _whole(self) -> None:
         """Read the graph and the functions that it calls."""
         names: dict[str, int] = {}
         self.graph(self.proto.graph, [names], 0, "")
@@ -151,7 +159,7 @@ class _Reading:
             if place is not None and self.builder.has_scope(place.path):
                 self.builder.set_tensor_scope(index, self.builder.scope(place.path))
 
-    def warnings(self) -> list[str]:
+    def _warnings(self) -> list[str]:
         """Warnings about the files of its weights."""
         said = []
         if self.missing:

@@ -54,3 +54,14 @@ def short(value: float) -> float:
     """
     rounded = float(f"{value:.7g}")
     return rounded if np.float32(rounded) == np.float32(value) else value
+
+
+def has_foreign_text(message: Any) -> bool:
+    """Whether a text of a message, or of one within it, is not UTF-8; the library gives it as bytes."""
+    for field, value in message.ListFields():
+        values = value if hasattr(value, "__len__") and not isinstance(value, (str, bytes)) else (value,)
+        if field.type == field.TYPE_STRING and any(isinstance(text, bytes) for text in values):
+            return True
+        if field.type == field.TYPE_MESSAGE and any(map(has_foreign_text, values)):
+            return True
+    return False

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import NamedTuple
 
 from netscope.errors import FormatError
 
@@ -42,16 +41,8 @@ _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 9, 13, 14
 _TYPED_DATA = {4, 5, 6, 7, 10, 11}
 
 
-class Field(NamedTuple):
-    """One field of a message."""
-
-    number: int
-    wire: int
-    at: int
-    """Offset of its key."""
-    start: int
-    """Offset of its content."""
-    end: int
+Field = tuple[int, int, int, int, int]
+"""One field of a message: its number, how it is encoded, and the offsets of its key, its content and its end."""
 
 
 def without_arrays(data: memoryview) -> bytes:
@@ -93,19 +84,23 @@ def fields(data: memoryview, at: int, end: int) -> Iterator[Field]:
             raise FormatError(f"damaged ONNX file: a field of kind {wire} at byte {start}")
         if after > end:
             raise _cut(end)
-        yield Field(key >> 3, wire, start, at, after)
+        yield key >> 3, wire, start, at, after
         at = after
 
 
 def _varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
     value = shift = 0
-    for i in range(at, min(end, at + 10)):
-        byte = data[i]
-        value |= (byte & 127) << shift
+    start = at
+    while at < end:
+        byte = data[at]
+        at += 1
         if byte < 128:
-            return value, i + 1
+            return value | byte << shift, at
+        value |= (byte & 127) << shift
         shift += 7
-    raise _cut(end) if at + 10 > end else FormatError(f"damaged ONNX file: an endless number at byte {at}")
+        if shift > 63:
+            raise FormatError(f"damaged ONNX file: an endless number at byte {start}")
+    raise _cut(end)
 
 
 def _cut(end: int) -> FormatError:
@@ -136,25 +131,28 @@ def _thinned(data: memoryview, start: int, end: int, kind: _Kind, depth: int) ->
 def _located(data: memoryview, start: int, end: int) -> list[bytes | memoryview] | None:
     """A TensorProto with the location of its array."""
     is_external, raw, typed_bytes = False, None, 0
-    kept: list[bytes | memoryview] = []
-    for field in fields(data, start, end):
-        if field.number == _RAW_DATA and field.wire == _LENGTH:
-            raw = field
-        elif field.number in _TYPED_DATA:
-            typed_bytes += field.end - field.start
-        is_external |= field.number == _DATA_LOCATION and data[field.start] == 1
+    others: list[bytes | memoryview] = []
+    arrays: list[bytes | memoryview] = []
+    for number, wire, at, content, after in fields(data, start, end):
+        if number == _RAW_DATA and wire == _LENGTH:
+            raw = (content, after - content)
+            arrays.append(data[at:after])
+        elif number in _TYPED_DATA:
+            typed_bytes += after - content
+            arrays.append(data[at:after])
+        elif number == _DATA_LOCATION:
+            is_external |= data[content] == 1
+        else:
+            others.append(data[at:after])
     if is_external or (raw is None and not typed_bytes):
         return None
-    is_large = typed_bytes > KEPT_BYTES or (raw is not None and raw.end - raw.start > KEPT_BYTES)
-    for field in fields(data, start, end):
-        is_array = field.number in _TYPED_DATA or field.number == _RAW_DATA
-        if not (is_large and is_array) and field.number != _DATA_LOCATION:
-            kept.append(data[field.at : field.end])
+    is_large = typed_bytes > KEPT_BYTES or (raw is not None and raw[1] > KEPT_BYTES)
+    kept = others if is_large else others + arrays
     if raw is not None:
-        said = f"{raw.start},{raw.end - raw.start},raw"
+        said = f"{raw[0]},{raw[1]},raw"
     else:  # numbers of varying length: the library decodes the message
         said = f"{start},{end - start},onnx"
-    entry = b"".join((encoded_length(1, len(AT_KEY)), AT_KEY.encode(), encoded_length(2, len(said)), said.encode()))
+    entry = b"".join((_AT, encoded_length(2, len(said)), said.encode()))
     kept += (encoded_length(_EXTERNAL_DATA, len(entry)), entry)
     if is_large:
         kept.append(bytes((_DATA_LOCATION << 3 | _VARINT, 1)))
@@ -178,3 +176,6 @@ def _encoded(value: int) -> bytes:
         value >>= 7
     found.append(value)
     return bytes(found)
+
+
+_AT = encoded_length(1, len(AT_KEY)) + AT_KEY.encode()
