@@ -18,6 +18,8 @@ import type {
   LayerScale,
   LayerTable,
   LayerTensor,
+  ModelInfo,
+  Models,
   Problem,
   Quantity,
   Run,
@@ -178,6 +180,31 @@ async function getTensors(path: readonly string[], query: Query, signal?: AbortS
   return parse(await send(address(path, query), { signal: signal ?? null }, (reply) => reply.arrayBuffer()));
 }
 
+async function getBytes(path: readonly string[], signal?: AbortSignal): Promise<ArrayBuffer> {
+  return send(address(path), { signal: signal ?? null }, (reply) => reply.arrayBuffer());
+}
+
+/** Send a file to be opened. `fetch` does not say how far it is, the older way does. */
+async function openModel(file: File, tell: (sent: number) => void, signal: AbortSignal): Promise<ModelInfo> {
+  token ??= get<About>(['about']).then((about) => about.token);
+  const said = await token;
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open('POST', address(['models'], { name: file.name }));
+    request.setRequestHeader('X-Netscope-Token', said);
+    request.setRequestHeader('Content-Type', 'application/octet-stream');
+    request.upload.onprogress = (event) => tell(event.loaded);
+    request.onload = () => {
+      if (request.status < 300) return resolve(JSON.parse(request.responseText) as ModelInfo);
+      if (request.status === 403) token = undefined;
+      reject(new ApiError(problemIn(request.responseText), request.status));
+    };
+    request.onerror = () => reject(new ApiError('', 0));
+    signal.addEventListener('abort', () => request.abort());
+    request.send(file);
+  });
+}
+
 function told<T>(tensors: Tensors): T {
   return JSON.parse(tensors.metadata['reply'] ?? '{}') as T;
 }
@@ -267,6 +294,12 @@ export const api = {
     const reply = await getTensors(['runs', run, 'layers', quantity, stat], { ...query }, signal);
     return { rows: told<LayerTensor[]>(reply), steps: data(reply, 'steps'), values: data(reply, 'values'), nonfinite: data(reply, 'nonfinite') };
   },
+
+  models: (signal?: AbortSignal) => get<Models>(['models'], {}, signal),
+  modelGraph: (id: string, signal?: AbortSignal) => getBytes(['models', id, 'graph'], signal),
+  /** Of a run: 404 says how to log one. */
+  runGraph: (run: string, signal?: AbortSignal) => getBytes(['runs', run, 'graph'], signal),
+  openModel,
 
   layerFindings: (run: string, signal?: AbortSignal) => get<Finding[]>(['runs', run, 'layers', 'findings'], {}, signal),
   /** Of tensors with some names, or of all if none are given. */

@@ -57,6 +57,7 @@ export const SECTIONS: readonly Section[] = [
   { id: 'runs', icon: 'runs', title: () => i18n.t.views.runs, isShown: () => true },
   { id: 'overview', icon: 'overview', title: () => i18n.t.views.overview, isShown: hasRuns },
   { id: 'training', icon: 'training', title: () => i18n.t.sections.training, isShown: hasRuns },
+  { id: 'model', icon: 'model', title: () => i18n.t.sections.model, isShown: () => true },
 ];
 
 export const VIEWS: readonly View[] = [
@@ -155,6 +156,26 @@ export const VIEWS: readonly View[] = [
     of: 'current',
     load: () => import('./console/Console.svelte'),
     cards: { console: () => import('./console/LastLinesCard.svelte') },
+  },
+  {
+    id: 'graph',
+    section: 'model',
+    icon: 'model',
+    key: 'n',
+    title: () => i18n.t.views.graph,
+    of: 'current',
+    load: () => import('./model/Graph.svelte'),
+    whenEmpty: () => ({ text: [i18n.t.model.empty] }),
+  },
+  {
+    id: 'table',
+    section: 'model',
+    icon: 'table',
+    key: 'b',
+    title: () => i18n.t.views.table,
+    of: 'current',
+    load: () => import('./model/Table.svelte'),
+    whenEmpty: () => ({ text: [i18n.t.model.empty] }),
   },
 ];
 

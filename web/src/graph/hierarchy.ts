@@ -1,0 +1,348 @@
+/**
+ * The tree of what can be drawn: operations in the scopes of their modules, with runs of identical blocks as one item.
+ *
+ * An item is a number: nodes of the graph first (of a file of weights alone: its tensors), then scopes, then repeats.
+ */
+import type { Links } from './links';
+import { sizeOf, type Graph } from './pack';
+import { mixed } from './hash';
+
+export interface Hierarchy {
+  nLeaves: number;
+  nScopes: number;
+  nItems: number;
+  /** Whether the leaves are tensors, in a file without operations. */
+  hasTensorLeaves: boolean;
+  root: number;
+  /** Item that stands for a scope: itself, or the item that a scope with a single member was merged with. */
+  itemOfScope: Int32Array;
+  /** Scope that an item stands for, the innermost where several were merged; -1 for none. */
+  scopeOf: Int32Array;
+  /** -1 for the root and for what is merged into another item. */
+  parent: Int32Array;
+  depth: Int32Array;
+  /** `members[memberEnds[i - 1] .. memberEnds[i]]`: what an item holds, in order of execution. */
+  members: Int32Array;
+  memberEnds: Int32Array;
+  /** Items with the same are built alike: operations, shapes and connections. */
+  structure: Float64Array;
+  /** How many identical blocks an item holds, and nothing else; 0 when it does not. */
+  repeats: Int32Array;
+  /** Leaves below an item are `leaves[leafFrom[i] .. leafTo[i]]`. */
+  leaves: Int32Array;
+  leafFrom: Int32Array;
+  leafTo: Int32Array;
+}
+
+export function membersOf(tree: Hierarchy, item: number): Int32Array {
+  return tree.members.subarray(item ? tree.memberEnds[item - 1] : 0, tree.memberEnds[item]);
+}
+
+export function isGroup(tree: Hierarchy, item: number): boolean {
+  return tree.memberEnds[item]! > (item ? tree.memberEnds[item - 1]! : 0);
+}
+
+/** Whether `item` is below `ancestor`, or is it. */
+export function isWithin(tree: Hierarchy, item: number, ancestor: number): boolean {
+  for (let at = item; at >= 0; at = tree.parent[at]!) if (at === ancestor) return true;
+  return false;
+}
+
+/** From the root to the item. */
+export function pathTo(tree: Hierarchy, item: number): number[] {
+  const path: number[] = [];
+  for (let at = item; at >= 0; at = tree.parent[at]!) path.push(at);
+  return path.reverse();
+}
+
+/** Shortest run of identical blocks that is worth an item of its own. */
+const SHORTEST_RUN = 3;
+
+export function buildHierarchy(graph: Graph, links: Links, isFlat = false): Hierarchy {
+  const hasTensorLeaves = graph.nNodes === 0;
+  const nLeaves = hasTensorLeaves ? graph.nTensors : graph.nNodes;
+  const nScopes = Math.max(1, graph.nScopes);
+  const scopeOfLeaf = hasTensorLeaves ? graph.tensorScope : graph.nodeScope;
+  const isShown = (leaf: number) => hasTensorLeaves || !links.isConstant[leaf];
+  const first = (leaf: number) => (hasTensorLeaves ? leaf : links.position[leaf]!);
+
+  // Members of each scope; of a node, the scopes of its bodies.
+  const held: number[][] = Array.from({ length: nScopes }, () => []);
+  const bodies = new Map<number, number[]>();
+  const order = hasTensorLeaves ? Int32Array.from({ length: nLeaves }, (_, i) => i) : links.order;
+  for (const leaf of order) if (isShown(leaf)) held[isFlat ? 0 : Math.max(0, scopeOfLeaf[leaf]!)]!.push(leaf);
+  const firsts = new Float64Array(nScopes).fill(Infinity);
+  if (!isFlat) {
+    for (let scope = 1; scope < nScopes; scope++) for (const leaf of held[scope]!) firsts[scope] = Math.min(firsts[scope]!, first(leaf));
+    // Children come after their parents in the columns, as their paths are longer; where they do not, this is done until nothing changes.
+    for (let hasChanged = true; hasChanged; ) {
+      hasChanged = false;
+      for (let scope = nScopes - 1; scope > 0; scope--) {
+        const owner = graph.scopeOwner[scope]!;
+        const above = owner >= 0 ? graph.nodeScope[owner]! : graph.scopeParent[scope]!;
+        if (owner < 0 && above > 0 && firsts[scope]! < firsts[above]!) {
+          firsts[above] = firsts[scope]!;
+          hasChanged = true;
+        }
+      }
+    }
+    for (let scope = 1; scope < nScopes; scope++) {
+      const owner = graph.scopeOwner[scope]!;
+      if (owner >= 0 && !hasTensorLeaves) bodies.set(owner, [...(bodies.get(owner) ?? []), scope]);
+      else held[Math.max(0, graph.scopeParent[scope]!)]!.push(nLeaves + scope);
+    }
+    const firstOf = (item: number) => (item < nLeaves ? first(item) : firsts[item - nLeaves]!);
+    for (const items of held) items.sort((a, b) => firstOf(a) - firstOf(b) || a - b);
+  }
+
+  const builder = new Builder(graph, links, nLeaves, nScopes, hasTensorLeaves, held, bodies);
+  return builder.build();
+}
+
+class Builder {
+  readonly #membersOf = new Map<number, number[]>();
+  readonly #itemOfScope: Int32Array;
+  readonly #repeats = new Map<number, number>();
+  readonly #structure: number[];
+
+  constructor(
+    readonly graph: Graph,
+    readonly links: Links,
+    readonly nLeaves: number,
+    readonly nScopes: number,
+    readonly hasTensorLeaves: boolean,
+    readonly held: number[][],
+    readonly bodies: Map<number, number[]>,
+  ) {
+    this.#itemOfScope = new Int32Array(nScopes).fill(-1);
+    this.#structure = new Array<number>(nLeaves + nScopes).fill(0);
+  }
+
+  build(): Hierarchy {
+    const root = this.nLeaves;
+    this.#gather(root);
+    this.#hashAll(root);
+    this.#fold(root);
+    return this.#columns(root);
+  }
+
+  /** Members after merging: nothing for an empty scope, the member itself for a scope with a single one. */
+  #gather(root: number): void {
+    const { nLeaves, held, bodies } = this;
+    const stack: [item: number, isDone: boolean][] = [[root, false]];
+    const shown = new Map<number, number>();
+    while (stack.length) {
+      const [item, isDone] = stack.pop()!;
+      const inside = item < nLeaves ? (bodies.get(item) ?? []).map((scope) => nLeaves + scope) : held[item - nLeaves]!;
+      if (!isDone) {
+        if (item < nLeaves && !inside.length) {
+          shown.set(item, item);
+          continue;
+        }
+        stack.push([item, true]);
+        for (const one of inside) stack.push([one, false]);
+        continue;
+      }
+      const members = inside.map((one) => shown.get(one)!).filter((one) => one >= 0);
+      const isMerged = item !== root && item >= nLeaves && members.length === 1 && !this.#isBody(item);
+      if (item < nLeaves) shown.set(item, item);
+      else shown.set(item, members.length ? (isMerged ? members[0]! : item) : -1);
+      if (item >= nLeaves) this.#itemOfScope[item - nLeaves] = shown.get(item)!;
+      if (!isMerged && members.length) this.#membersOf.set(item, members);
+    }
+  }
+
+  #isBody(item: number): boolean {
+    return item >= this.nLeaves && this.graph.nScopes > 0 && this.graph.scopeOwner[item - this.nLeaves]! >= 0;
+  }
+
+  /** Structure of each item, from the leaves up. */
+  #hashAll(root: number): void {
+    const { graph, links, nLeaves } = this;
+    const parents = new Int32Array(this.#structure.length).fill(-1);
+    const slots = new Int32Array(this.#structure.length);
+    // -1: merged into another item, or not shown.
+    const depths = new Int32Array(this.#structure.length).fill(-1);
+    depths[root] = 0;
+    const sequence: number[] = [root];
+    for (let at = 0; at < sequence.length; at++) {
+      const item = sequence[at]!;
+      (this.#membersOf.get(item) ?? []).forEach((member, slot) => {
+        parents[member] = item;
+        slots[member] = slot;
+        depths[member] = depths[item]! + 1;
+        sequence.push(member);
+      });
+    }
+    // Connections count where they join two members of one item.
+    const inner = new Map<number, number>();
+    if (!this.hasTensorLeaves && this.#membersOf.size > 1)
+      for (let node = 0, at = 0; node < graph.nNodes; node++)
+        for (; at < graph.inputEnds[node]!; at++) {
+          const value = graph.nodeInputs[at]!;
+          const from = value < 0 ? -1 : links.producer[value]!;
+          if (from < 0 || depths[from]! < 0 || depths[node]! < 0) continue;
+          let [a, b] = [from, node];
+          while (depths[a]! > depths[b]!) a = parents[a]!;
+          while (depths[b]! > depths[a]!) b = parents[b]!;
+          while (a !== b && parents[a] !== parents[b]) [a, b] = [parents[a]!, parents[b]!];
+          if (a === b) continue;
+          const above = parents[a]!;
+          inner.set(above, (inner.get(above) ?? 0) + mixed(slots[a]!, slots[b]!));
+        }
+    for (let at = sequence.length - 1; at >= 0; at--) {
+      const item = sequence[at]!;
+      let hash = item < nLeaves ? this.#leafHash(item) : 7;
+      for (const member of this.#membersOf.get(item) ?? []) hash = mixed(hash, this.#structure[member]!);
+      this.#structure[item] = mixed(hash, (inner.get(item) ?? 0) % 2 ** 52);
+    }
+  }
+
+  #leafHash(leaf: number): number {
+    const { graph } = this;
+    if (this.hasTensorLeaves) return mixed(graph.tensorShape[leaf]!, graph.tensorDtype[leaf]!);
+    let hash = graph.nodeOp[leaf]!;
+    for (const value of graph.outputsOf(leaf)) hash = mixed(hash, value < 0 ? -1 : graph.valueShape[value]!);
+    for (const value of graph.inputsOf(leaf)) hash = mixed(hash, value < 0 ? -1 : graph.valueTensor[value]! >= 0 ? graph.tensorShape[graph.valueTensor[value]!]! : -2);
+    return hash;
+  }
+
+  /** Runs of identical blocks become one item, unless they are all that their scope has. */
+  #fold(root: number): void {
+    for (const [item, members] of [...this.#membersOf]) {
+      const runs: [from: number, to: number][] = [];
+      for (let from = 0; from < members.length; ) {
+        let to = from + 1;
+        while (to < members.length && this.#isBlock(members[from]!) && this.#isBlock(members[to]!) && this.#structure[members[to]!] === this.#structure[members[from]!]) to++;
+        if (to - from >= SHORTEST_RUN) runs.push([from, to]);
+        from = to;
+      }
+      if (!runs.length) continue;
+      if (runs.length === 1 && runs[0]![1] - runs[0]![0] === members.length && item !== root) {
+        this.#repeats.set(item, members.length);
+        continue;
+      }
+      const folded: number[] = [];
+      let at = 0;
+      for (const [from, to] of runs) {
+        folded.push(...members.slice(at, from));
+        const repeat = this.#structure.length;
+        this.#structure.push(mixed(this.#structure[members[from]!]!, to - from));
+        this.#repeats.set(repeat, to - from);
+        this.#membersOf.set(repeat, members.slice(from, to));
+        folded.push(repeat);
+        at = to;
+      }
+      folded.push(...members.slice(at));
+      this.#membersOf.set(item, folded);
+    }
+  }
+
+  #isBlock(item: number): boolean {
+    return this.#membersOf.has(item);
+  }
+
+  #columns(root: number): Hierarchy {
+    const { nLeaves, nScopes, hasTensorLeaves } = this;
+    const nItems = this.#structure.length;
+    const parent = new Int32Array(nItems).fill(-1);
+    const depth = new Int32Array(nItems);
+    const memberEnds = new Int32Array(nItems);
+    const leafFrom = new Int32Array(nItems);
+    const leafTo = new Int32Array(nItems);
+    const all: number[] = [];
+    for (let item = 0; item < nItems; item++) {
+      for (const member of this.#membersOf.get(item) ?? []) {
+        all.push(member);
+        parent[member] = item;
+      }
+      memberEnds[item] = all.length;
+    }
+    const leaves: number[] = [];
+    const stack: number[] = [root];
+    while (stack.length) {
+      const item = stack.pop()!;
+      if (item < 0) {
+        leafTo[-item - 1] = leaves.length;
+        continue;
+      }
+      if (parent[item]! >= 0) depth[item] = depth[parent[item]!]! + 1;
+      leafFrom[item] = leaves.length;
+      // A node with bodies stands for itself too.
+      if (item < nLeaves) leaves.push(item);
+      stack.push(-item - 1);
+      const members = this.#membersOf.get(item) ?? [];
+      for (let at = members.length - 1; at >= 0; at--) stack.push(members[at]!);
+    }
+    const scopeOf = new Int32Array(nItems).fill(-1);
+    const nameOf = (scope: number) => this.graph.text(this.graph.scopeName[scope] ?? -1);
+    for (let scope = 0; scope < nScopes; scope++) {
+      const item = this.#itemOfScope[scope]!;
+      if (item >= 0 && (scopeOf[item]! < 0 || nameOf(scope).length > nameOf(scopeOf[item]!).length)) scopeOf[item] = scope;
+    }
+    const repeats = new Int32Array(nItems);
+    for (const [item, times] of this.#repeats) repeats[item] = times;
+    return {
+      nLeaves,
+      nScopes,
+      nItems,
+      hasTensorLeaves,
+      root,
+      itemOfScope: this.#itemOfScope,
+      scopeOf,
+      parent,
+      depth,
+      members: Int32Array.from(all),
+      memberEnds,
+      structure: Float64Array.from(this.#structure),
+      repeats,
+      leaves: Int32Array.from(leaves),
+      leafFrom,
+      leafTo,
+    };
+  }
+}
+
+export interface Totals {
+  /** Operations below an item, or that it is. */
+  nodes: Float64Array;
+  /** Weights that it uses, each tensor once: numbers that are not 32- or 64-bit integers or Booleans, as the summary counts them. */
+  parameters: Float64Array;
+  /** Sum of those that are known; NaN where none is. */
+  flops: Float64Array;
+  /** Bytes of its tensors. */
+  bytes: Float64Array;
+}
+
+const NO_WEIGHTS = new Set(['int32', 'int64', 'uint32', 'uint64', 'bool', 'string']);
+
+export function totalsOf(graph: Graph, tree: Hierarchy): Totals {
+  const totals: Totals = { nodes: new Float64Array(tree.nItems), parameters: new Float64Array(tree.nItems), flops: new Float64Array(tree.nItems).fill(NaN), bytes: new Float64Array(tree.nItems) };
+  const users: number[][] = Array.from({ length: graph.nTensors }, () => []);
+  if (tree.hasTensorLeaves) users.forEach((list, tensor) => list.push(tensor));
+  else
+    for (let node = 0, at = 0; node < graph.nNodes; node++)
+      for (; at < graph.inputEnds[node]!; at++) {
+        const tensor = graph.nodeInputs[at]! < 0 ? -1 : graph.valueTensor[graph.nodeInputs[at]!]!;
+        if (tensor >= 0 && users[tensor]!.at(-1) !== node) users[tensor]!.push(node);
+      }
+  const seen = new Int32Array(tree.nItems).fill(-1);
+  users.forEach((nodes, tensor) => {
+    const size = NO_WEIGHTS.has(graph.text(graph.tensorDtype[tensor]!)) ? NaN : sizeOf(graph.shape(graph.tensorShape[tensor]!));
+    for (const node of nodes)
+      for (let item = node; item >= 0 && seen[item] !== tensor; item = tree.parent[item]!) {
+        seen[item] = tensor;
+        if (size === size) totals.parameters[item]! += size;
+        totals.bytes[item]! += graph.tensorBytes[tensor]! || 0;
+      }
+  });
+  for (let leaf = 0; leaf < tree.nLeaves; leaf++) {
+    const flops = tree.hasTensorLeaves ? NaN : graph.nodeFlops[leaf]!;
+    if (tree.parent[leaf]! < 0) continue;
+    for (let item = leaf; item >= 0; item = tree.parent[item]!) {
+      totals.nodes[item]!++;
+      if (flops === flops) totals.flops[item] = flops + (totals.flops[item]! || 0);
+    }
+  }
+  return totals;
+}

@@ -1,0 +1,165 @@
+/** What is on screen for a state of the view: boxes, the edges between them, and which of those are told by labels instead of lines. */
+import { isGroup, membersOf, type Hierarchy } from './hierarchy';
+import type { Links } from './links';
+import { elementBytes, sizeOf, type Graph } from './pack';
+
+/** Boxes: items of the hierarchy, then one for each input of the graph and one for each output. */
+export interface Visible {
+  firstInput: number;
+  firstOutput: number;
+  nIds: number;
+  /** The box that holds a box: an open group; -1 for the root and for what is not on screen. */
+  parent: Int32Array;
+  /** Open groups, outer ones first. */
+  open: number[];
+  /** Boxes of each open group, beside it. */
+  inside: Map<number, number[]>;
+  /** Of each node, the box that stands for it: itself or a closed group; -1 where it is not drawn. */
+  standsFor: Int32Array;
+  /** Edges between boxes that are neither open nor hidden. */
+  from: Int32Array;
+  to: Int32Array;
+  /** The first value of an edge, and how many it carries. */
+  value: Int32Array;
+  nValues: Int32Array;
+  bytes: Float64Array;
+  /** 1 for an edge that is told at both ends instead of being drawn. */
+  isTold: Uint8Array;
+}
+
+/** A value that goes to more boxes than this is told by labels, but for those nearby. */
+const MOST_LINES = 6;
+/** Boxes below one another that still count as near. */
+const NEAR = 3;
+
+export function see(graph: Graph, links: Links, tree: Hierarchy, expanded: ReadonlySet<number>): Visible {
+  const firstInput = tree.nItems;
+  const firstOutput = firstInput + graph.inputs.length;
+  const nIds = firstOutput + graph.outputs.length;
+  const parent = new Int32Array(nIds).fill(-1);
+  const open: number[] = [tree.root];
+  const inside = new Map<number, number[]>();
+  const standsFor = new Int32Array(tree.nLeaves).fill(-1);
+  for (let at = 0; at < open.length; at++) {
+    const group = open[at]!;
+    const boxes: number[] = [];
+    for (const member of membersOf(tree, group)) {
+      parent[member] = group;
+      boxes.push(member);
+      if (isGroup(tree, member) && expanded.has(member)) {
+        open.push(member);
+        if (member < tree.nLeaves) standsFor[member] = member;
+      } else for (let i = tree.leafFrom[member]!; i < tree.leafTo[member]!; i++) standsFor[tree.leaves[i]!] = member;
+    }
+    inside.set(group, boxes);
+  }
+
+  const edges = new Edges();
+  if (!tree.hasTensorLeaves) {
+    const inputOf = new Map<number, number>();
+    graph.inputs.forEach((value, i) => value >= 0 && inputOf.set(value, firstInput + i));
+    const makerOf = (value: number) => {
+      const node = links.producer[value]!;
+      if (node >= 0) return links.isConstant[node] ? -1 : standsFor[node]!;
+      return inputOf.get(value) ?? -1;
+    };
+    for (const node of links.order) {
+      const to = standsFor[node]!;
+      if (to < 0) continue;
+      for (const value of graph.inputsOf(node)) {
+        if (value < 0) continue;
+        const from = makerOf(value);
+        if (from >= 0 && from !== to) edges.add(from, to, value, graph);
+      }
+    }
+    graph.outputs.forEach((value, i) => value >= 0 && makerOf(value) >= 0 && edges.add(makerOf(value), firstOutput + i, value, graph));
+    const top = inside.get(tree.root)!;
+    const used = new Set(edges.from);
+    const inputs: number[] = [];
+    for (let id = firstInput; id < firstOutput; id++) if (used.has(id) || graph.inputs.length <= 8) inputs.push(id);
+    for (const id of inputs) parent[id] = tree.root;
+    top.unshift(...inputs);
+    for (let id = firstOutput; id < nIds; id++) {
+      parent[id] = tree.root;
+      top.push(id);
+    }
+  }
+  const found = edges.columns();
+  return { firstInput, firstOutput, nIds, parent, open, inside, standsFor, ...found, isTold: told(found.from, found.to, nIds) };
+}
+
+class Edges {
+  readonly from: number[] = [];
+  readonly #to: number[] = [];
+  readonly #value: number[] = [];
+  readonly #nValues: number[] = [];
+  readonly #bytes: number[] = [];
+  readonly #known = new Map<number, number>();
+  readonly #lastValue: number[] = [];
+
+  add(from: number, to: number, value: number, graph: Graph): void {
+    const key = from * 2 ** 26 + to;
+    let at = this.#known.get(key);
+    if (at === undefined) {
+      this.#known.set(key, (at = this.from.length));
+      this.from.push(from);
+      this.#to.push(to);
+      this.#value.push(value);
+      this.#nValues.push(0);
+      this.#bytes.push(0);
+      this.#lastValue.push(-1);
+    }
+    if (this.#lastValue[at] === value) return;
+    this.#lastValue[at] = value;
+    this.#nValues[at]!++;
+    const size = bytesOfValue(graph, value);
+    if (size === size) this.#bytes[at] = Math.max(this.#bytes[at]!, size);
+  }
+
+  columns(): Pick<Visible, 'from' | 'to' | 'value' | 'nValues' | 'bytes'> {
+    return { from: Int32Array.from(this.from), to: Int32Array.from(this.#to), value: Int32Array.from(this.#value), nValues: Int32Array.from(this.#nValues), bytes: Float64Array.from(this.#bytes) };
+  }
+}
+
+/** NaN where the shape is not known; a batch that is a symbol counts as one. */
+export function bytesOfValue(graph: Graph, value: number): number {
+  const shape = graph.shape(graph.valueShape[value]!);
+  return shape ? sizeOf(shape.map((dim) => (typeof dim === 'number' ? dim : 1))) * elementBytes(graph.text(graph.valueDtype[value]!)) : NaN;
+}
+
+/** Which edges are told: far ones of what goes to many boxes, and the longest where lines would be longer than the graph is large. */
+function told(from: Int32Array, to: Int32Array, nIds: number): Uint8Array {
+  const m = from.length;
+  const isTold = new Uint8Array(m);
+  const fan = new Int32Array(nIds);
+  for (const id of from) fan[id]!++;
+  // Edges are in the order of what they go to, so that one pass ranks all; sources are then moved down to what they feed first.
+  const rank = new Int32Array(nIds);
+  for (let e = 0; e < m; e++) rank[to[e]!] = Math.max(rank[to[e]!]!, rank[from[e]!]! + 1);
+  const hasInput = new Uint8Array(nIds);
+  for (const id of to) hasInput[id] = 1;
+  const least = new Int32Array(nIds).fill(2 ** 30);
+  for (let e = 0; e < m; e++) least[from[e]!] = Math.min(least[from[e]!]!, rank[to[e]!]!);
+  for (let id = 0; id < nIds; id++) if (!hasInput[id] && least[id]! < 2 ** 30) rank[id] = least[id]! - 1;
+  const long: number[] = [];
+  let bends = 0;
+  for (let e = 0; e < m; e++) {
+    const length = rank[to[e]!]! - rank[from[e]!]!;
+    if (fan[from[e]!]! > MOST_LINES && length > NEAR) isTold[e] = 1;
+    else if (length > 1) {
+      bends += length - 1;
+      long.push(e);
+    }
+  }
+  const limit = 4 * m + 4000;
+  const lengthOf = (e: number) => rank[to[e]!]! - rank[from[e]!]!;
+  if (bends > limit) {
+    long.sort((a, b) => lengthOf(b) - lengthOf(a));
+    for (const e of long) {
+      if (bends <= limit) break;
+      isTold[e] = 1;
+      bends -= lengthOf(e) - 1;
+    }
+  }
+  return isTold;
+}
