@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from netscope.models.model import Model
-from netscope.models.readers import gguf, numpy, onnx, pytorch, safetensors, tflite
+from netscope.models.readers import gguf, keras, numpy, onnx, pytorch, safetensors, tflite
 
 
 class Reader(NamedTuple):
@@ -28,5 +28,6 @@ READERS = (
     Reader("NumPy", (".npz", ".npy"), numpy.recognise, numpy.read),
     Reader("ONNX", (".onnx",), onnx.recognise, onnx.read),
     Reader("PyTorch", (".pt", ".pth", ".bin", ".ckpt", ".pt2", ".index.json"), pytorch.recognise, pytorch.read),
+    Reader("Keras", (".keras", ".h5", ".hdf5"), keras.recognise, keras.read),
     Reader("TensorFlow Lite", (".tflite",), tflite.recognise, tflite.read),
 )
