@@ -315,7 +315,8 @@ class Run:
         from netscope.record.watch import torch_watch  # noqa: PLC0415  (loads torch)
 
         # Ranks that train the same network need not all write its graph.
-        put_graph = self._put_graph if self._session.rank in (None, 0) else None
+        # Of the session: a watch that held the run would keep it from being abandoned.
+        put_graph = functools.partial(_put_graph, self._session) if self._session.rank in (None, 0) else None
         return torch_watch.watch(self._session, model, every, put_graph=put_graph, **options)
 
     def graph(self, model: Any, *inputs: Any, **named: Any) -> None:
@@ -339,13 +340,6 @@ class Run:
         from netscope.record.media.graph import Graph  # noqa: PLC0415
 
         self._log_item("graph", None, lambda media: Graph(graph(model, *inputs, **named)))
-
-    def _put_graph(self, model: Model, step: int, name: str) -> None:
-        from netscope.record import write_media  # noqa: PLC0415
-        from netscope.record.media.graph import Graph  # noqa: PLC0415
-
-        key = f"graph/{name}" if name else "graph"
-        write_media.write_item(self._session, key, Graph(model), step, _now())
 
     def unwatch(self) -> None:
         """Stop watching all models and remove all hooks."""
@@ -507,6 +501,13 @@ class Run:
             raise UsageError(f"{key!r}: {error}") from None
         if value is not None and not session.is_disabled:
             write_media.write_item(session, key, value, at, _now())
+
+
+def _put_graph(session: Session, model: Model, step: int, name: str) -> None:
+    from netscope.record import write_media  # noqa: PLC0415
+    from netscope.record.media.graph import Graph  # noqa: PLC0415
+
+    write_media.write_item(session, f"graph/{name}" if name else "graph", Graph(model), step, _now())
 
 
 class DisabledWatch:
