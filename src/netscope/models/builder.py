@@ -12,6 +12,10 @@ from netscope.models import attributes as json
 from netscope.models.graph import COLUMNS, NONE, Graph
 from netscope.models.shapes import Dimension, dimensions
 
+DEEPEST_SCOPE = 100
+LONGEST_PATH = 10_000
+"""A path beyond these comes from a damaged file: what it names stands in the root."""
+
 
 class GraphBuilder:
     """The rows added so far. Every `add_…` returns the index of the new row; scope 0, the root, always exists."""
@@ -63,6 +67,8 @@ class GraphBuilder:
         (3, 2, 0)
         """
         found = self._scopes.get(path)
+        if found is None and (path.count(separator) >= DEEPEST_SCOPE or len(path) > LONGEST_PATH):
+            return 0
         if found is None:
             missing, around = [path], path
             while (around := around.rpartition(separator)[0]) not in self._scopes:  # '' always is

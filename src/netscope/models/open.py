@@ -19,7 +19,7 @@ def open_model(path: str | PathLike[str]) -> Model:
     """Open a model: its graph, with the weights left in the file. Nothing in the file is executed.
 
     Args:
-        path: A file; the formats are those of `netscope.models.readers.READERS`.
+        path: A file, or the folder of a SavedModel; the formats are those of `netscope.models.readers.READERS`.
 
     Raises:
         NotFoundError: There is no such file.
@@ -28,7 +28,7 @@ def open_model(path: str | PathLike[str]) -> Model:
         MissingExtraError: The package that reads the format is not installed.
         StorageError: The file cannot be read.
     """
-    file = Path(path)
+    file = within_folder(Path(path))
     check_file(file)
     try:
         with file.open("rb") as opened:
@@ -39,6 +39,12 @@ def open_model(path: str | PathLike[str]) -> Model:
             raise
         raise StorageError(f"{str(file)!r} cannot be read: {error.strerror or error}") from error
     return replace(model, graph=with_flops(model.graph))
+
+
+def within_folder(path: Path) -> Path:
+    """The file that is the model of a folder (a SavedModel); any other path is returned as it is."""
+    inside = path / "saved_model.pb"
+    return inside if path.is_dir() and inside.is_file() else path
 
 
 def check_file(path: Path) -> None:

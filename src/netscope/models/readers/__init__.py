@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from netscope.models.model import Model
-from netscope.models.readers import gguf, keras, numpy, onnx, pytorch, safetensors, tflite
+from netscope.models.readers import (
+    gguf,
+    keras,
+    numpy,
+    onnx,
+    pytorch,
+    safetensors,
+    tensorflow,
+    tensorflow_checkpoint,
+    tflite,
+)
 
 
 class Reader(NamedTuple):
@@ -30,4 +40,6 @@ READERS = (
     Reader("PyTorch", (".pt", ".pth", ".bin", ".ckpt", ".pt2", ".index.json"), pytorch.recognise, pytorch.read),
     Reader("Keras", (".keras", ".h5", ".hdf5"), keras.recognise, keras.read),
     Reader("TensorFlow Lite", (".tflite",), tflite.recognise, tflite.read),
+    Reader("TensorFlow", tensorflow.SUFFIXES, tensorflow.recognise, tensorflow.read),
+    Reader("TensorFlow checkpoint", (".index",), tensorflow_checkpoint.recognise, tensorflow_checkpoint.read),
 )

@@ -112,5 +112,5 @@ class Table:
         if found is None:
             return ""
         start, n = found
-        self._buffer.use(1 + n // 64)
+        self._buffer.use(1 + min(n, LONGEST_TEXT) // 4)
         return bytes(self._buffer.data[start : start + min(n, LONGEST_TEXT)]).decode("utf-8", "replace")

@@ -63,6 +63,7 @@ def read(zipped: Archive, path: Path) -> Model:
         program = msgspec.json.decode(zipped.read(name, LARGEST_JSON), type=dict[str, Any])
         reading = _Reading(zipped, path, name.removesuffix(_OLD) if name.endswith(_OLD) else name.split("models/")[0])
         reading.program(program)
+        graph = reading.builder.build()
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError, ValueError, RecursionError, IndexError) as error:
         if isinstance(error, FormatError):
             raise
@@ -76,7 +77,7 @@ def read(zipped: Archive, path: Path) -> Model:
         format="PyTorch ExportedProgram",
         format_version=f"schema {said}" if said else "",
         producer=f"PyTorch {torch}" if (torch := program.get("torch_version")) else "",
-        graph=reading.builder.build(),
+        graph=graph,
         metadata={
             "opset_version": program.get("opset_version", {}),
             "range_constraints": program.get("range_constraints", {}),
