@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from netscope.frameworks.graph import graph
     from netscope.models.open import open_model
     from netscope.record.init import init
-    from netscope.record.media.types import Array, Audio, Figure, Histogram, Image, Table, Text
+    from netscope.record.media.array import Array
+    from netscope.record.media.audio import Audio
+    from netscope.record.media.figure import Figure
+    from netscope.record.media.histogram import Histogram
+    from netscope.record.media.image import Image
+    from netscope.record.media.table import Table
+    from netscope.record.media.text import Text
     from netscope.record.run import Run
     from netscope.record.run import current as run
     from netscope.store.store import Store
@@ -52,7 +58,7 @@ _HOMES = {
     "Run": ("netscope.record.run", "Run"),
     "Store": ("netscope.store.store", "Store"),
     **{
-        name: ("netscope.record.media.types", name)
+        name: (f"netscope.record.media.{name.lower()}", name)
         for name in ("Array", "Audio", "Figure", "Histogram", "Image", "Table", "Text")
     },
 }

@@ -107,13 +107,13 @@ def test_a_row_without_memory_is_counted_as_lost(begin, journal_of, monkeypatch)
 
 
 def test_an_image_without_memory_is_dropped(begin, journal_of, monkeypatch):
-    from netscope.record.media import types
+    from netscope.record.media import convert
 
     def refuse(*_, **__):
         raise MemoryError
 
     run = begin()
-    monkeypatch.setattr(types, "Image", refuse)
+    monkeypatch.setattr(convert, "Image", refuse)
     with pytest.warns(RuntimeWarning, match=r"logging 'x' failed; the training continues: MemoryError"):
         run.image("x", [[0.0]])
     run.finish()

@@ -8,7 +8,7 @@ import pytest
 
 import netscope
 from netscope.errors import UsageError
-from netscope.record.media.types import as_media
+from netscope.record.media.convert import as_media
 
 mpl.use("Agg")
 

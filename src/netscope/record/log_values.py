@@ -17,7 +17,7 @@ from netscope.store.journal.limits import text_of
 
 if TYPE_CHECKING:
     from netscope.record.media.histogram import Histogram
-    from netscope.record.media.types import Media
+    from netscope.record.media.item import Media
 
 LARGEST_STEP = 2**53
 SMALLEST_STEP = -LARGEST_STEP
@@ -110,7 +110,7 @@ def _flatten(values: Any, prefix: str, found: dict[str, Any], media: dict[str, A
             continue
         number = as_number(key, value)
         if number is None:
-            from netscope.record.media.types import as_media  # noqa: PLC0415  # needs NumPy, which few calls do
+            from netscope.record.media.convert import as_media  # noqa: PLC0415  # needs NumPy, which few calls do
 
             for item_key, items in as_media(key, value).items():
                 if item_key in found or item_key in media:

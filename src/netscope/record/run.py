@@ -465,7 +465,7 @@ class Run:
             session.after_finish(show_end)
 
     def _log_single(self, kind: str, key: str, step: int | None, *args: Any, **options: Any) -> None:
-        """Log one value of a class of `netscope.record.media.types`."""
+        """Log one value of a class of `netscope.record.media`."""
         self._log_item(key, step, lambda media: getattr(media, kind)(*args, **options))
 
     def _log_items(
@@ -479,7 +479,7 @@ class Run:
         batch_axes: int = 0,
         **options: Any,
     ) -> None:
-        """Log one value, a list or a batch of values of a class of `netscope.record.media.types`."""
+        """Log one value, a list or a batch of values of a class of `netscope.record.media`."""
 
         def make(media: ModuleType) -> Any:
             one = functools.partial(getattr(media, kind), **options)
@@ -493,10 +493,10 @@ class Run:
         at = whole_step(session.step if step is None else step)
         session.check_not_over()
         from netscope.record import write_media  # noqa: PLC0415  (loads NumPy)
-        from netscope.record.media import types  # noqa: PLC0415
+        from netscope.record.media import convert  # noqa: PLC0415
 
         try:
-            value = beside.attempt(f"logging {key!r}", lambda: make(types), None)
+            value = beside.attempt(f"logging {key!r}", lambda: make(convert), None)
         except UsageError as error:
             raise UsageError(f"{key!r}: {error}") from None
         if value is not None and not session.is_disabled:

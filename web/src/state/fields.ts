@@ -9,8 +9,34 @@ import { byName, legible } from '../i18n/text';
 export type Field = string;
 export type Part = 'value' | 'last' | 'min' | 'max';
 
-export const OWN_FIELDS = ['name', 'state', 'created', 'duration', 'updated', 'tags', 'notes', 'folder', 'id'] as const;
-export type OwnField = (typeof OWN_FIELDS)[number];
+/** How a value is written. `time`: Unix seconds, 0 where it is unknown; `duration`: seconds. */
+export type Writing = 'text' | 'number' | 'state' | 'tags' | 'time' | 'duration';
+
+/** The run's own fields: how each is written, and the width of its column in px. Their titles are `runs.field` in i18n. */
+const OWN = {
+  name: { writing: 'text', px: 240 },
+  state: { writing: 'state', px: 100 },
+  created: { writing: 'time', px: 100 },
+  duration: { writing: 'duration', px: 100 },
+  updated: { writing: 'time', px: 100 },
+  tags: { writing: 'tags', px: 130 },
+  notes: { writing: 'text', px: 200 },
+  folder: { writing: 'text', px: 130 },
+  id: { writing: 'text', px: 190 },
+} as const satisfies Record<string, { writing: Writing; px: number }>;
+
+export type OwnField = keyof typeof OWN;
+export const OWN_FIELDS = Object.keys(OWN) as OwnField[];
+
+/** How the values of a field are written; null: of a config key or a logged one, by what they are. */
+export function writingOf(field: Field): Writing | null {
+  return Object.hasOwn(OWN, field) ? OWN[field as OwnField].writing : null;
+}
+
+/** The width of the column of a run's own field in px. */
+export function widthOf(field: OwnField): number {
+  return OWN[field].px;
+}
 
 /** In the order of `Summary`. */
 const PARTS: readonly Part[] = ['last', 'min', 'max', 'value'];
@@ -46,10 +72,10 @@ export function valueOf(run: Run, field: Field): Scalar | undefined {
     const summary = own(run.summary, parsed.summary);
     return summary && toNumber(summary[PARTS.indexOf(parsed.part)]);
   }
-  if (parsed.own === 'tags') return run.tags.join(', ');
   if (parsed.own === 'duration') return run.created ? run.updated - run.created : undefined;
-  if (parsed.own === 'created' || parsed.own === 'updated') return run[parsed.own] || undefined; // 0: unknown
-  return run[parsed.own];
+  const value = run[parsed.own];
+  if (Array.isArray(value)) return value.join(', ');
+  return writingOf(parsed.own) === 'time' ? value || undefined : value;
 }
 
 /** The keys whose summaries these fields need. */

@@ -4,6 +4,7 @@ import { count } from '../../i18n/numbers';
 import { byName, legible } from '../../i18n/text';
 import { i18n } from '../../state/i18n.svelte';
 import { prefixOf } from '../../panels/charts/sections';
+import { rankOf } from './kinds';
 
 /** What one call logged under a key: one asset, or a list of them in order. */
 export interface Logged {
@@ -27,9 +28,6 @@ export interface Section {
   name: string;
   shelves: Shelf[];
 }
-
-/** Images come first, tables and texts later. */
-const ORDER: readonly AssetKind[] = ['image', 'figure', 'array', 'audio', 'text', 'table', 'histogram'];
 
 /** One shelf per key and kind, in natural order of the keys: 2 before 10. */
 export function shelves(assets: ReadonlyMap<string, readonly Asset[]>): Shelf[] {
@@ -80,7 +78,7 @@ export function sectionsOf(list: readonly Shelf[]): Section[] {
     const name = n.get(prefix)! > 1 ? prefix : '';
     sections.set(name, [...(sections.get(name) ?? []), shelf]);
   }
-  const rank = (shelf: Shelf) => ORDER.indexOf(shelf.kind);
+  const rank = (shelf: Shelf) => rankOf(shelf.kind);
   const sorted = [...sections].map(([name, some]) => ({ name, shelves: some.sort((a, b) => rank(a) - rank(b)) }));
   return sorted.sort((a, b) => rank(a.shelves[0]!) - rank(b.shelves[0]!) || byName(a.name, b.name));
 }

@@ -1,5 +1,6 @@
 /** How cards fill the width of the page. */
 import type { AssetKind } from '../../api/schema.gen';
+import { lookOf } from './kinds';
 
 /** Between cards, in px. */
 export const GAP_PX = 12;
@@ -49,19 +50,19 @@ function rowsOf(blocks: readonly number[], columns: number): number {
 
 /** How many columns of a section the card of one run takes; 'all': the key has a row of its own. */
 export function spanOf(kind: AssetKind, isList: boolean, columnPx: number): number | 'all' {
-  if (isList || kind === 'table') return 'all';
-  const least = kind === 'text' ? 340 : kind === 'audio' ? 260 : kind === 'figure' ? 320 : 0;
-  return Math.max(1, Math.ceil((least + GAP_PX) / (columnPx + GAP_PX)));
+  const { fillsRow, leastPx } = lookOf(kind);
+  if (isList || fillsRow) return 'all';
+  return Math.max(1, Math.ceil((leastPx + GAP_PX) / (columnPx + GAP_PX)));
 }
 
 /** The minimum width in px of a run's card if the key has a row of its own. */
 export function panelPx(kind: AssetKind, size: number): number {
-  return kind === 'table' ? 520 : kind === 'text' ? 340 : kind === 'audio' ? 260 : Math.max(280, size * 1.5);
+  return lookOf(kind).panelPx ?? Math.max(280, size * 1.5);
 }
 
 /** The desired width in px of an item of a contact sheet. */
 export function thumbnailPx(kind: AssetKind, size: number, shape: readonly number[]): number {
-  if (kind === 'text' || kind === 'audio' || kind === 'table') return panelPx(kind, size);
+  if (lookOf(kind).panelPx !== null) return panelPx(kind, size);
   const isSmall = kind !== 'figure' && Math.max(...shape.slice(0, 2), 1) <= 64;
   return Math.round(size * (kind === 'figure' ? 1 : isSmall ? 0.4 : 0.6));
 }

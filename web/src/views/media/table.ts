@@ -3,6 +3,7 @@ import { number, setting } from '../../i18n/numbers';
 import { isNumeric, parseExact } from '../../api/numbers';
 import type { Asset, AssetKind } from '../../api/schema.gen';
 import { byName } from '../../i18n/text';
+import { lookOf } from './kinds';
 
 /** A file in a cell. */
 export interface Inside {
@@ -194,9 +195,10 @@ const CH = 6.5;
 
 /** Pixels that a cell's file needs when drawn by Thumbnail. */
 export function thumbnailWidth({ kind, shape }: Inside): number {
-  if (kind === 'audio') return 180;
+  const { cellPx } = lookOf(kind);
+  if (cellPx !== null) return cellPx;
   const [height, width] = shape;
-  return kind === 'array' || !height || !width ? 56 : Math.min(160, Math.max(56, (56 * width) / height));
+  return !height || !width ? 56 : Math.min(160, Math.max(56, (56 * width) / height));
 }
 
 /** Widths of the columns in characters, from their names and the first rows. */

@@ -4,7 +4,7 @@ import { isNumeric, isSame } from '../../api/numbers';
 import { own } from '../../api/own';
 import type { Key, Run, Scalar } from '../../api/schema.gen';
 import { byName } from '../../i18n/text';
-import { groupRuns, OWN_FIELDS, parseField, summaryField, valueOf, type Field, type Group } from '../../state/fields';
+import { groupRuns, OWN_FIELDS, parseField, summaryField, valueOf, widthOf, writingOf, type Field, type Group } from '../../state/fields';
 
 export type Row =
   | { kind: 'group'; id: string; group: Group; isFolded: boolean }
@@ -108,7 +108,7 @@ export function figures(runs: readonly Run[], field: Field): Figures | null {
 
 /** Format a number like the cells of its column: seconds as times, integers of the configuration without commas. */
 export function figure(field: Field, value: number | bigint, digits?: number): string {
-  if (field === 'duration') return duration(Number(value));
+  if (writingOf(field) === 'duration') return duration(Number(value));
   if (field.startsWith('config:') && (typeof value === 'bigint' || Number.isInteger(value))) return setting(value);
   return number(value, digits);
 }
@@ -134,7 +134,7 @@ export function isNumberColumn(field: Field, runs: readonly Run[]): boolean {
   const parsed = parseField(field);
   if (!parsed) return false;
   if ('summary' in parsed) return true;
-  if ('own' in parsed) return parsed.own === 'duration';
+  if ('own' in parsed) return ['number', 'duration'].includes(writingOf(field)!);
   if ('curve' in parsed) return false;
   for (const run of runs) {
     const value = own(run.config, parsed.config);
@@ -158,7 +158,7 @@ export function defaultWidth(field: Field, runs: readonly Run[] = []): number {
     }, 0);
     return Math.min(184, Math.max(84, 58 + parsed.config.length * 7, 24 + longest * 7.4));
   }
-  return { name: 240, state: 100, created: 100, updated: 100, duration: 100, tags: 130, notes: 200, folder: 130, id: 190 }[parsed.own];
+  return widthOf(parsed.own);
 }
 
 /** The table on screen as CSV (RFC 4180), with every digit. */
@@ -167,8 +167,10 @@ export function toCsv(runs: readonly Run[], columns: readonly Field[], title: (f
     const text = value === undefined || value === null ? '' : String(value);
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const raw = (run: Run, field: Field) =>
-    (field === 'created' || field === 'updated') && run[field] ? new Date(run[field] * 1000).toISOString() : valueOf(run, field);
+  const raw = (run: Run, field: Field) => {
+    const value = valueOf(run, field);
+    return writingOf(field) === 'time' && value !== undefined ? new Date(Number(value) * 1000).toISOString() : value;
+  };
   const fields = ['id', 'name', ...columns.filter((field) => field !== 'id' && field !== 'name' && !field.startsWith('curve:'))];
   const lines = [fields.map((field) => cell(title(field))), ...runs.map((run) => fields.map((field) => cell(raw(run, field))))];
   return lines.map((line) => line.join(',') + '\r\n').join('');

@@ -1,4 +1,4 @@
-"""The media that `log` takes: images, audio, text, tables, figures, arrays and histograms.
+"""Convert what is passed to `log` to media: images, audio, text, tables, figures, arrays and histograms.
 
 Each is checked and encoded when it is created, so errors point to the user's line and the caller may reuse the array
 afterwards. A list of media is stored under one key, in order.
@@ -17,9 +17,9 @@ from netscope.record.media.audio import Audio
 from netscope.record.media.figure import Figure, is_figure_like
 from netscope.record.media.histogram import Histogram
 from netscope.record.media.image import Image, is_image_like
-from netscope.record.media.item import Encoded, Media
+from netscope.record.media.item import Media
 from netscope.record.media.table import Table, is_frame
-from netscope.store.journal.limits import valid
+from netscope.record.media.text import Text
 
 __all__ = [
     "Array",
@@ -35,30 +35,7 @@ __all__ = [
     "table_or_several",
 ]
 
-SHORT_TEXT = 4096  # characters of text that are stored in the journal itself
-LONGEST_TEXT = 8 << 20  # bytes
-
 LogItem = Media | Histogram
-
-
-class Text(Media):
-    """A text, shown verbatim or, with `markdown=True`, rendered as Markdown."""
-
-    kind = "text"
-
-    def __init__(self, text: str, *, markdown: bool = False) -> None:
-        """Check and encode the text.
-
-        Raises:
-            UsageError: `text` is not a string, or exceeds 8 MiB as UTF-8.
-        """
-        if not isinstance(text, str):
-            raise UsageError(f"text must be a str, got {type(text).__name__}")
-        text = valid(text)
-        data = text.encode() if len(text) > SHORT_TEXT else b""
-        if len(data) > LONGEST_TEXT:
-            raise UsageError(f"the text has {len(data):,} bytes; the limit is {LONGEST_TEXT:,}")
-        self.encoded = Encoded(data, "txt", text[:SHORT_TEXT], [len(text)], bool(markdown))
 
 
 def as_media(key: str, value: Any) -> dict[str, LogItem | list[Media]]:
