@@ -1,7 +1,8 @@
 """Write web/src/api/schema.gen.ts from src/netscope/schema/: the nouns, spelt the same in TypeScript.
 
 The source is read, not imported: names of aliases, the order of fields and the docstrings under them are part of
-what is generated. A struct becomes an interface, an `array_like` one a labelled tuple, an alias a type.
+what is generated. A struct becomes an interface, an `array_like` one a labelled tuple, an alias a type, a tuple of
+words a constant.
 
     python scripts/schema_ts.py           write the file
     python scripts/schema_ts.py --check   fail if the file is not what would be written
@@ -140,9 +141,11 @@ def generate(folder: Path) -> str:
 
 
 def declarations(source: str) -> Iterator[str]:
-    """The aliases and structs of one file in TypeScript."""
+    """The aliases, structs and constants of one file in TypeScript."""
     for statement, text in documented(ast.parse(source).body):
         match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Tuple(elts=words)):
+                yield f"{comment(text)}export const {name} = [{', '.join(map(literal, words))}] as const;\n"
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 yield f"{comment(text)}export type {name} = {typescript(value)};\n"
             case ast.ClassDef(name=name) if name != "Noun":

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
-from netscope.record import beside, process_hooks
+from netscope.record import guard, process_hooks
 from tests.fuzzing import IS_FUZZING, examples
 
 ANALYSE = Path(__file__).resolve().parents[1] / "src/netscope/analyse"
@@ -57,7 +57,7 @@ def root() -> Path:
 def no_run_of_a_test_outlives_it() -> Iterator[None]:
     """End leftover runs, which the next run would abandon, and reset warnings that are given once."""
     before = list(process_hooks.active_runs())
-    beside.forget_warnings()
+    guard.forget_warnings()
     yield
     for run in process_hooks.active_runs():
         if run not in before:

@@ -68,7 +68,7 @@ def show(
 
     def ready(url: str, others: list[str], models: list[str]) -> None:
         say_where(", ".join(map(str, shown)), url, port)
-        tell_of_others(host, others)
+        print_other_addresses(host, others)
         if browser and has_screen():
             webbrowser.open(url)
 
@@ -204,7 +204,7 @@ def say_where(what: str, url: str, port: int) -> None:
     say(f"{taken}netscope shows {what} at {url}  (Ctrl-C to stop)")
 
 
-def tell_of_others(host: str, urls: Sequence[str]) -> None:
+def print_other_addresses(host: str, urls: Sequence[str]) -> None:
     """Print the addresses for other machines, with a warning about what they can do.
 
     Args:

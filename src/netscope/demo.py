@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 import netscope
-from netscope.cli import has_screen, say, tell_of_others
+from netscope.cli import has_screen, print_other_addresses, say
 from netscope.errors import MissingExtraError, UsageError
 from netscope.store.folder import folder_of
 
@@ -102,7 +102,7 @@ def demo(
     with serve_in_thread(folder, host, port) as serving:
         taken = f"port {port} is taken; " if port and f":{port}/" not in serving.url else ""
         say(f"{taken}netscope shows the training at {serving.url}  (Ctrl-C to stop)")
-        tell_of_others(host, serving.urls_for_others)
+        print_other_addresses(host, serving.urls_for_others)
         if browser and has_screen():
             webbrowser.open(serving.url)
         try:

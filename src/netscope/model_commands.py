@@ -19,7 +19,7 @@ from netscope.cli import (
     say,
     say_where,
     table,
-    tell_of_others,
+    print_other_addresses,
     there,
     warn,
     write_data,
@@ -82,7 +82,7 @@ def open_models(
     def ready(url: str, others: list[str], models: list[str]) -> None:
         at = f"{url}graph?model={models[0]}"
         say_where(", ".join(file.name for file in files), at, port)
-        tell_of_others(host, others)
+        print_other_addresses(host, others)
         if browser and has_screen():
             webbrowser.open(at)
 

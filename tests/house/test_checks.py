@@ -184,4 +184,4 @@ def test_exception_is_caught_in_one_place_only(root: Path) -> None:
     blind = re.compile(r"except Exception\b|suppress\((Base)?Exception\b|except\s*:")
     source = root / "src/netscope"
     found = [file.relative_to(source) for file in source.rglob("*.py") if blind.search(file.read_text("utf-8"))]
-    assert found == [Path("record/beside.py")]
+    assert found == [Path("record/guard.py")]

@@ -72,3 +72,7 @@ def test_an_annotation_without_a_typescript_equivalent_is_refused() -> None:
 
                 x: set[int]
         ''')
+
+
+def test_a_tuple_of_words_becomes_a_constant() -> None:
+    assert "export const SPLITS = ['train', 'val'] as const;" in typescript('SPLITS = ("train", "val")\n')

@@ -11,7 +11,7 @@ import pytest
 
 import netscope
 from netscope.errors import UsageError
-from netscope.record import beside
+from netscope.record import guard
 from tests.record.reading import read
 
 
@@ -54,7 +54,7 @@ def test_assigning_another_run_to_a_variable_abandons_the_first(tmp_path, monkey
 
     monkeypatch.setattr(heartbeat, "BEAT_S", 0.02)
     told = []
-    monkeypatch.setattr(beside, "warn_once", lambda kind, sentence: told.append(kind))
+    monkeypatch.setattr(guard, "warn_once", lambda kind, sentence: told.append(kind))
     run = begin(tmp_path, "first")
     first = run._session
     run = begin(tmp_path, "second")

@@ -126,7 +126,7 @@ def test_the_background_thread_survives_a_failing_call(begin, monkeypatch):
 
     monkeypatch.setattr(heartbeat, "BEAT_S", 0.01)
     told, beats = [], []
-    monkeypatch.setattr("netscope.record.beside.warn_once", lambda kind, sentence: told.append(sentence))
+    monkeypatch.setattr("netscope.record.guard.warn_once", lambda kind, sentence: told.append(sentence))
     run = begin()
 
     def fails():

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import netscope
 from netscope.analyse.bins import Histograms
 from netscope.errors import UsageError
-from netscope.record import beside
+from netscope.record import guard
 from tests.fuzzing import examples
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -98,7 +98,7 @@ def test_rounding_an_integer_warns_once(run, journal_of, value, said):
         for _ in range(3):
             run.log({"id": value, "loss": 1.0})
     assert len(told) == 1
-    beside.forget_warnings()
+    guard.forget_warnings()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run.log({"id": 2**53, "large": 2**60, "float": 1e300, "inf": math.inf})

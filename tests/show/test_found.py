@@ -15,7 +15,7 @@ from urllib.request import urlopen
 import pytest
 
 import netscope
-from netscope.cli import tell_of_others
+from netscope.cli import print_other_addresses
 from netscope.show.server import addresses, bind, serve_in_thread
 from netscope.store import servers
 from netscope.store.servers import Server
@@ -197,9 +197,9 @@ def test_the_addresses_for_other_machines_can_be_reached(host):
 
 
 def test_show_warns_about_who_can_reach_it(tmp_path, capsys):
-    tell_of_others("0.0.0.0", ["http://192.0.2.7:6060/", "http://[2001:db8::7]:6060/"])
+    print_other_addresses("0.0.0.0", ["http://192.0.2.7:6060/", "http://[2001:db8::7]:6060/"])
     out, err = capsys.readouterr()
     assert out == "from other machines: http://192.0.2.7:6060/  http://[2001:db8::7]:6060/\n"
     assert "anyone who can reach 0.0.0.0 can read, edit and delete these runs" in err
-    tell_of_others("127.0.0.1", [])
+    print_other_addresses("127.0.0.1", [])
     assert capsys.readouterr() == ("", "")

@@ -151,7 +151,7 @@ def test_a_single_id_is_not_a_list_of_ids(store: Store) -> None:
 
 def test_an_impossible_name_is_refused(store: Store) -> None:
     run = store.run("calm")
-    wrong: list[tuple[Callable[..., None], object]] = [(run.rename, ""), (run.rename, 3), (run.tag, 3), (run.note, 3)]
+    wrong: list[tuple[Callable[..., None], object]] = [(run.rename, ""), (run.rename, 3), (run.tag, 3), (run.set_notes, 3)]
     for call, text in wrong:
         with pytest.raises(UsageError, match=rf"must be a.* text, got {text!r}"):
             call(text)
@@ -161,8 +161,8 @@ def test_an_impossible_name_is_refused(store: Store) -> None:
         with pytest.raises(UsageError, match="not valid Unicode"):
             say("\ud800")
     with pytest.raises(UsageError, match="notes: 1,000,001 characters"):
-        run.note("x" * 1_000_001)
-    run.note("")
+        run.set_notes("x" * 1_000_001)
+    run.set_notes("")
     assert (run.name, run.tags, run.notes) == ("calm", [], "")
 
 

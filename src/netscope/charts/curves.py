@@ -9,7 +9,7 @@ import numpy as np
 
 from netscope.analyse.thin import columns, pick
 from netscope.charts import lines
-from netscope.charts.lines import Line
+from netscope.charts.lines import ChartLine
 from netscope.schema.series import SeriesInfo, SeriesReply, SeriesRequest
 from netscope.store.read.series_reader import ChartView
 from netscope.store.several import Runs
@@ -61,15 +61,15 @@ def curves(store: Runs, request: SeriesRequest) -> Curves:
     return Curves(_compact_x([one.x for one in drawn]), beside, SeriesReply(infos))
 
 
-Column = Callable[[Line], np.ndarray]
+Column = Callable[[ChartLine], np.ndarray]
 """Maps a line to one column of its points."""
 
 
-def _logged(line: Line) -> np.ndarray:
+def _logged(line: ChartLine) -> np.ndarray:
     return line.y
 
 
-def _mean(line: Line) -> np.ndarray:
+def _mean(line: ChartLine) -> np.ndarray:
     assert line.smoothed is not None
     return line.smoothed
 
@@ -91,7 +91,7 @@ def _tall(request: SeriesRequest) -> list[Column]:
     return [_logged] * (request.logged or not request.smooth) + [_mean] * (request.smooth > 0)
 
 
-class Group(NamedTuple):
+class LineGroup(NamedTuple):
     """Lines with the same x, and which of their points to draw."""
 
     lines: list[int]
@@ -111,7 +111,7 @@ class Drawn(NamedTuple):
     """[line, (start beside, start in x, number)]"""
 
 
-def _drawn(members: list[Line], group: Group, columns: Mapping[str, Column]) -> Drawn:
+def _drawn(members: list[ChartLine], group: LineGroup, columns: Mapping[str, Column]) -> Drawn:
     x = members[0].x[group.window]
     keep = group.keep
     beside = {name: _rows([of(line)[group.window] for line in members]).ravel() for name, of in columns.items()}
@@ -132,8 +132,8 @@ def _rows(lines: list[np.ndarray]) -> np.ndarray:
 
 
 def thinned(
-    chart: Sequence[Line], px: int, low: float | None, high: float | None, drawn: Sequence[Column]
-) -> Iterator[Group]:
+    chart: Sequence[ChartLine], px: int, low: float | None, high: float | None, drawn: Sequence[Column]
+) -> Iterator[LineGroup]:
     """Choose the points to draw: those in the window, or the extremes per pixel column if there are more than two.
 
     The columns are those of the chart, which is as wide as its widest line unless `low` and `high` say otherwise.
@@ -148,7 +148,7 @@ def thinned(
         start = int(low is not None and len(x) > 0 and x[0] < low)
         end = len(x) - int(high is not None and len(x) > start and x[-1] > high)
         if end - start <= 2 * px:
-            yield Group(group, window, None)
+            yield LineGroup(group, window, None)
             continue
         inner = slice(window.start + start, window.start + end)
         starts = columns(x[start:end], px, left, right)
@@ -159,10 +159,10 @@ def thinned(
                 extremes = pick(_rows([of(chart[i])[inner] for i in some]), starts)
                 keep[:, start:end] = extremes | keep[:, start:end] if number else extremes
             keep[:, [start, end - 1]] = True
-            yield Group(some, window, keep)
+            yield LineGroup(some, window, keep)
 
 
-def _alike(chart: Sequence[Line]) -> list[list[int]]:
+def _alike(chart: Sequence[ChartLine]) -> list[list[int]]:
     """Indices of lines grouped by equal x."""
     same: dict[int, list[int]] = {}  # most share the very array
     for i, line in enumerate(chart):

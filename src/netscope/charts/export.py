@@ -37,7 +37,7 @@ def _silent(done: int, total: int, unit: str) -> None:
     """Ignore progress."""
 
 
-class Plan(NamedTuple):
+class ExportPlan(NamedTuple):
     """A validated export."""
 
     title: str
@@ -48,7 +48,7 @@ class Plan(NamedTuple):
     write: Callable[[Report, Path], None]
 
 
-class Part(NamedTuple):
+class ExportedCurve(NamedTuple):
     """A curve, or the part of one that a later attempt replaced."""
 
     run: str
@@ -59,7 +59,7 @@ class Part(NamedTuple):
     """The moving average, if requested."""
 
 
-def plan(store: Runs, folders: Sequence[Path], request: ExportRequest) -> Plan:
+def plan(store: Runs, folders: Sequence[Path], request: ExportRequest) -> ExportPlan:
     """Validate a request.
 
     Raises:
@@ -82,7 +82,9 @@ def plan(store: Runs, folders: Sequence[Path], request: ExportRequest) -> Plan:
     file = f"{name if len(runs) == 1 else f'{len(runs)}-runs'}.{request.format}"
     contents = [(run.id, run.created, run.read_bytes) for run in runs]
     made_from = repr((list(map(str, folders)), contents, keys, request.format, request.smooth)).encode()
-    return Plan(title, file, made_from, lambda report, path: write(store, ids, keys, path, request.smooth, report))
+    return ExportPlan(
+        title, file, made_from, lambda report, path: write(store, ids, keys, path, request.smooth, report)
+    )
 
 
 def write(
@@ -141,21 +143,23 @@ def rows(
         yield from _pieces(part)
 
 
-def _parts(store: Runs, runs: Sequence[str], keys: Sequence[str], smooth: float, report: Report) -> Iterator[Part]:
+def _parts(
+    store: Runs, runs: Sequence[str], keys: Sequence[str], smooth: float, report: Report
+) -> Iterator[ExportedCurve]:
     keys = list(dict.fromkeys(keys))
     total = len(keys) * len(runs)
     for done, key in enumerate(keys):
         report(done * len(runs), total, "series")
         for number, (run, series) in enumerate(store.columns(runs, key).items()):
             report(done * len(runs) + number, total, "series")
-            yield Part(run, key, series.points, 0, mean_of(series.values, smooth) if smooth else None)
+            yield ExportedCurve(run, key, series.points, 0, mean_of(series.values, smooth) if smooth else None)
             for ghost in series.ghosts:
                 mean = smooth_ghost(series.steps, series.values, ghost.steps, ghost.values, smooth) if smooth else None
-                yield Part(run, key, ghost, 1, mean)
+                yield ExportedCurve(run, key, ghost, 1, mean)
     report(total, total, "series")
 
 
-def _pieces(part: Part) -> Iterator[str]:
+def _pieces(part: ExportedCurve) -> Iterator[str]:
     points = part.points
     columns = [points.steps, points.times, points.values, np.full(len(points.steps), part.replaced)]
     columns += [] if part.smoothed is None else [part.smoothed]

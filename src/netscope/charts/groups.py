@@ -9,7 +9,7 @@ import numpy as np
 
 from netscope.analyse.groups import Curve, mean_and_band
 from netscope.charts import lines
-from netscope.charts.lines import Line
+from netscope.charts.lines import ChartLine
 from netscope.schema.series import GroupRequest, SeriesInfo, SeriesReply
 from netscope.store.several import Runs
 
@@ -62,7 +62,7 @@ def groups(store: Runs, request: GroupRequest) -> Groups:
     return Groups(columns, SeriesReply(infos))
 
 
-def _columns(members: Sequence[Line], request: GroupRequest, left: float, right: float) -> dict[str, np.ndarray]:
+def _columns(members: Sequence[ChartLine], request: GroupRequest, left: float, right: float) -> dict[str, np.ndarray]:
     cuts = [lines.window(line.x, request.low, request.high) for line in members]
     drawn = [(line, cut, line.x[cut].astype(np.float64)) for line, cut in zip(members, cuts, strict=True)]
     logged = [Curve(x, line.y[cut].astype(np.float64)) for line, cut, x in drawn]

@@ -11,7 +11,7 @@ from netscope.analyse.thin import evenly
 from netscope.charts import lines
 from netscope.errors import NotFoundError
 from netscope.schema.layer import LayerScale, LayerTable, LayerTensor, Quantity, Stat
-from netscope.store.read.series_reader import Columns
+from netscope.store.read.series_reader import SeriesColumns
 from netscope.store.store import Store
 
 NONFINITE: Stat = "nonfinite"
@@ -97,7 +97,7 @@ def _key(row: LayerTensor, stat: Stat) -> str:
     return f"{row.layer}/{row.tensor}/{row.quantity}/{stat}"
 
 
-def _strange(series: dict[str, Columns], keys: dict[Stat, list[str]], steps: np.ndarray) -> np.ndarray:
+def _strange(series: dict[str, SeriesColumns], keys: dict[Stat, list[str]], steps: np.ndarray) -> np.ndarray:
     """Steps at which a value is not finite, or counts values that were not."""
     strange = np.zeros(len(steps), np.bool_)
     for word, some in keys.items():
@@ -111,7 +111,7 @@ def _strange(series: dict[str, Columns], keys: dict[Stat, list[str]], steps: np.
     return strange
 
 
-def _filled(series: list[Columns | None], steps: np.ndarray) -> np.ndarray:
+def _filled(series: list[SeriesColumns | None], steps: np.ndarray) -> np.ndarray:
     """Values [series, step] at some steps, f32; NaN where there are none."""
     values = np.full((len(series), len(steps)), np.nan, np.float32)
     for row, one in zip(values, series, strict=True):

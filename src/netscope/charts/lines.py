@@ -15,14 +15,14 @@ from netscope.schema.run import Run
 from netscope.schema.series import GroupRequest, Kind, SeriesRequest
 from netscope.store.journal.points import Points
 from netscope.store.read.moving_averages import Means
-from netscope.store.read.series_reader import ChartView, Columns, unknown_run
+from netscope.store.read.series_reader import ChartView, SeriesColumns, unknown_run
 from netscope.store.series import check_weight
 from netscope.store.several import Runs
 
 WIDEST_PX = 10_000
 
 
-class Line(NamedTuple):
+class ChartLine(NamedTuple):
     """One series, or the ghost of one; x ascends and is finite."""
 
     run: str
@@ -92,7 +92,7 @@ def of_key(
     ghosts: bool = True,
     view: ChartView | None = None,
     smooth: float = 0.0,
-) -> Iterator[Line]:
+) -> Iterator[ChartLine]:
     """The lines of one key, in the order of `runs`, each followed by its ghosts.
 
     With a view (in units of x) a line may be the outline of its series, if nobody can see the difference. With `smooth`
@@ -112,7 +112,9 @@ def of_key(
                 if number and not ghosts:
                     break
                 if x == "step" and not number:  # these ascend already
-                    yield Line(run, key, points.steps, points.values, points.n, False, series.revision, points, mean)
+                    yield ChartLine(
+                        run, key, points.steps, points.values, points.n, False, series.revision, points, mean
+                    )
                     continue
                 at = points.steps if x == "step" else points.times
                 if x == "relative":
@@ -127,12 +129,14 @@ def of_key(
             yield _line(run, key, at, points, mean, False, series.revision + others[run].revision)
 
 
-def _smoothed(means: Means | None, series: Columns) -> Sequence[np.ndarray | None]:
+def _smoothed(means: Means | None, series: SeriesColumns) -> Sequence[np.ndarray | None]:
     """The moving averages of a curve and its ghosts."""
     return [None] * (1 + len(series.ghosts)) if means is None else [means.curve, *means.ghosts]
 
 
-def _joined(x: Columns, y: Columns, mean: np.ndarray | None) -> tuple[np.ndarray, Points, np.ndarray | None]:
+def _joined(
+    x: SeriesColumns, y: SeriesColumns, mean: np.ndarray | None
+) -> tuple[np.ndarray, Points, np.ndarray | None]:
     """Join two keys on their steps: values of the one as x; points and mean of the other."""
     _, of_x, of_y = np.intersect1d(x.steps, y.steps, assume_unique=True, return_indices=True)
     return x.values[of_x].astype(np.float64), y.points.at(of_y), None if mean is None else mean[of_y]
@@ -140,14 +144,14 @@ def _joined(x: Columns, y: Columns, mean: np.ndarray | None) -> tuple[np.ndarray
 
 def _line(
     run: str, key: str, x: np.ndarray, points: Points, mean: np.ndarray | None, ghost: bool, revision: int
-) -> Line:
+) -> ChartLine:
     n = points.n
     # A clock that jumped, or a key that is not monotonic or not finite.
     if not ascending(x) or (len(x) and not np.isfinite(x[[0, -1]]).all()):
         order = np.argsort(x, kind="stable")
         order = order[np.isfinite(x[order])]
         x, points, mean = x[order], points.at(order), None if mean is None else mean[order]
-    return Line(run, key, x, points.values, n, ghost, revision, points, mean)
+    return ChartLine(run, key, x, points.values, n, ghost, revision, points, mean)
 
 
 def window(x: np.ndarray, low: float | None, high: float | None) -> slice:

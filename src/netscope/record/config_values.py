@@ -17,7 +17,7 @@ from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 from netscope.errors import UsageError
-from netscope.record import beside
+from netscope.record import guard
 from netscope.store.journal.limits import text_of, valid
 
 DEEPEST = 32
@@ -250,6 +250,4 @@ def _attributes(value: Any) -> list[tuple[str, Any]] | None:
 
 def _read(get: Callable[..., Any], *arguments: Any, otherwise: Any = None) -> Any:
     """Return `get(*arguments)`. If it raises, return `otherwise`, or the name of the error if that is None."""
-    return beside.call_or(
-        lambda error: f"({type(error).__name__})" if otherwise is None else otherwise, get, *arguments
-    )
+    return guard.call_or(lambda error: f"({type(error).__name__})" if otherwise is None else otherwise, get, *arguments)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from netscope.errors import NetscopeError
-from netscope.record import beside
+from netscope.record import guard
 
 BEAT_S = 2.0
 
@@ -49,7 +49,7 @@ class Heartbeat:
             thread.start()
             return thread
 
-        self._thread = beside.attempt("starting the background thread of a run", start, None)
+        self._thread = guard.attempt("starting the background thread of a run", start, None)
 
     def wake(self) -> None:
         """Do the deferred work now."""
@@ -92,6 +92,6 @@ class Heartbeat:
 def _call(call: Call) -> None:
     name = getattr(call, "__qualname__", type(call).__qualname__)
     try:
-        beside.attempt(f"background work of netscope ({name})", call, None)
+        guard.attempt(f"background work of netscope ({name})", call, None)
     except (Warning, NetscopeError):  # this process may turn warnings into errors; the thread must survive
         threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from netscope.errors import StorageError, UsageError
-from netscope.record import beside, process, process_hooks, run_names
+from netscope.record import guard, process, process_hooks, run_names
 from netscope.record.abandoned import end_abandoned
 from netscope.record.capture.console import capture
 from netscope.record.config import plain_config
@@ -98,15 +98,15 @@ def init(
     session.add("notes", [notes] if notes else [])
     session.config.update(values)
     if is_first and not quiet:
-        beside.attempt("printing where the run is recorded", lambda: print_first_line(session), None)
+        guard.attempt("printing where the run is recorded", lambda: print_first_line(session), None)
     if console:
-        beside.attempt("capturing the console", lambda: capture(session), None)
+        guard.attempt("capturing the console", lambda: capture(session), None)
     warn()
     return Run(session)
 
 
 def _warn_of_import(step: int) -> None:
-    beside.warn_once(
+    guard.warn_once(
         "import",
         "this run records nothing: it was created while a spawned worker process imported the script. Pass the run of "
         "the main process to the worker as an argument, or call netscope.init inside the worker's function",

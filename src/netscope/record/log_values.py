@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netscope.errors import UsageError
-from netscope.record import beside
+from netscope.record import guard
 from netscope.store.journal.limits import text_of
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _to_float(key: str, value: Any) -> float:
 def _warn_if_rounded(key: str, value: int, number: float) -> None:
     if math.isinf(number) or int(number) != value:
         found = str(value) if abs(value) < 10**40 else f"a number of {value.bit_length():,} bits"
-        beside.warn_once(
+        guard.warn_once(
             "rounded",
             f"{key!r} is {found} and is recorded as {number:.17g}: logged numbers are floats, exact up to 2**53. "
             f"To keep all digits use run.config[{key!r}] = … or run.text({key!r}, str(…))",

@@ -7,7 +7,7 @@ import sys
 from types import FrameType
 from typing import Any, NamedTuple
 
-from netscope.record import beside
+from netscope.record import guard
 from netscope.record.stacklevel import depth_of_caller
 
 
@@ -26,7 +26,7 @@ def current_cell() -> NotebookCell | None:
     """The cell that is calling; None outside IPython."""
     python = sys.modules.get("IPython")
     shell = python.get_ipython() if python is not None else None
-    return beside.attempt("finding the notebook cell", lambda: _cell(shell), None) if shell is not None else None
+    return guard.attempt("finding the notebook cell", lambda: _cell(shell), None) if shell is not None else None
 
 
 def _cell(shell: Any) -> NotebookCell | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from netscope import display
 from netscope.errors import UsageError
-from netscope.record import beside, process, process_hooks
+from netscope.record import guard, process, process_hooks
 from netscope.record.abandoned import end_abandoned
 from netscope.record.log_values import LARGEST_STEP, PLAIN, SMALLEST_STEP, checked_key, parse_values, whole_step
 from netscope.record.session import REFUSED, Session, error_text
@@ -496,7 +496,7 @@ class Run:
         from netscope.record.media import convert  # noqa: PLC0415
 
         try:
-            value = beside.attempt(f"logging {key!r}", lambda: make(convert), None)
+            value = guard.attempt(f"logging {key!r}", lambda: make(convert), None)
         except UsageError as error:
             raise UsageError(f"{key!r}: {error}") from None
         if value is not None and not session.is_disabled:

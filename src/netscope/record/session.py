@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from netscope.errors import StorageError, UsageError
-from netscope.record import beside, process_hooks
+from netscope.record import guard, process_hooks
 from netscope.record.config import Config
 from netscope.record.device_scalars import MANY, TOO_MANY, DeviceRow, DeviceScalars
 from netscope.record.heartbeat import Heartbeat
@@ -125,39 +125,37 @@ class Session:
         time: float | None = None,
     ) -> None:
         """Write one row of any kind, without checks. Rows with many keys are split."""
-        for start in range(0, len(keys), MOST_KEYS):
-            some = keys[start : start + MOST_KEYS]
-            with self.lock:
-                writer = self._current(1)
-                if writer is None:
-                    continue
-                try:
-                    row_writer = writer.row_writer(kind, some)
-                    part: Any = values[start : start + MOST_KEYS]
-                    (row_writer.write_array if hasattr(part, "tobytes") else row_writer.write)(
-                        step, time or _now(), part
-                    )
-                    self.n_rows += 1
-                except REFUSED as error:
-                    self.dropped.add(1, error)
-                else:
-                    if kind == "scalar" and len(keys) <= MOST_KEYS:
-                        self.row_writers[some] = row_writer
+
+        def put(writer: Writer, some: tuple[str, ...], start: int) -> None:
+            row_writer = writer.row_writer(kind, some)
+            part: Any = values[start : start + MOST_KEYS]
+            (row_writer.write_array if hasattr(part, "tobytes") else row_writer.write)(step, time or _now(), part)
+            self.n_rows += 1
+            if kind == "scalar" and len(keys) <= MOST_KEYS:
+                self.row_writers[some] = row_writer
+
+        self._put_parts(keys, put)
 
     def put_bins(self, keys: tuple[str, ...], step: int, counts: Histograms) -> None:
         """Write one histogram with fixed bins per key."""
         from netscope.record.journal import array_frames  # noqa: PLC0415  (loads NumPy)
 
+        def put(writer: Writer, some: tuple[str, ...], start: int) -> None:
+            number = writer.row_writer("bins", some).key_set
+            part = counts.part(start, start + MOST_KEYS)
+            writer.journal.append(array_frames.bins_frame(number, step, _now(), part))
+
+        self._put_parts(keys, put)
+
+    def _put_parts(self, keys: tuple[str, ...], put: Callable[[Writer, tuple[str, ...], int], None]) -> None:
+        """Write keys in parts that fit a frame: `put` gets a writer, some keys and the index of the first."""
         for start in range(0, len(keys), MOST_KEYS):
-            some = keys[start : start + MOST_KEYS]
             with self.lock:
                 writer = self._current(1)
                 if writer is None:
                     continue
                 try:
-                    number = writer.row_writer("bins", some).key_set
-                    part = counts.part(start, start + MOST_KEYS)
-                    writer.journal.append(array_frames.bins_frame(number, step, _now(), part))
+                    put(writer, keys[start : start + MOST_KEYS], start)
                 except REFUSED as error:
                     self.dropped.add(1, error)
 
@@ -221,7 +219,7 @@ class Session:
         calls = self.pending[:]
         self.pending.clear()
         for call in calls:
-            beside.attempt("work at a log call", lambda call=call: call(step), None)  # type: ignore[misc]
+            guard.attempt("work at a log call", lambda call=call: call(step), None)  # type: ignore[misc]
 
     def add_reference(self, handle: int) -> None:
         """Note that a `Run` object refers to this session."""
@@ -250,7 +248,7 @@ class Session:
         )
         has_journal = self.has_journal
         self.finish("abandoned", "")
-        return lambda: beside.warn_once("abandoned", sentence) if has_journal else None
+        return lambda: guard.warn_once("abandoned", sentence) if has_journal else None
 
     @property
     def has_journal(self) -> bool:
@@ -264,7 +262,7 @@ class Session:
             UsageError: The run is over. While the process exits, a warning instead.
         """
         if self.is_over and self._is_exiting:
-            beside.warn_once("exit", f"run {self.name!r} ended because the process exits; later log calls are dropped")
+            guard.warn_once("exit", f"run {self.name!r} ended because the process exits; later log calls are dropped")
         elif self.is_over:
             raise UsageError(
                 f"run {self.name!r} is {self.ended_as}; continue it with netscope.init(resume={self.id!r})"
@@ -366,7 +364,7 @@ class Session:
     def wait_if_behind(self) -> None:
         """If the background thread cannot keep up, wait for the devices here. Call without holding the lock."""
         if len(self._device_scalars) >= TOO_MANY:
-            beside.attempt("copying numbers from a device", self._write_delayed, None)
+            guard.attempt("copying numbers from a device", self._write_delayed, None)
 
     def _write_delayed(self) -> None:
         def write(row: DeviceRow, numbers: list[float]) -> None:
@@ -382,14 +380,14 @@ class Session:
             if self.is_over:
                 return
         while self._at_finish:
-            beside.attempt("work at the end of a run", self._at_finish.pop(), None)
+            guard.attempt("work at the end of a run", self._at_finish.pop(), None)
         if self._heartbeat is not None:
-            beside.attempt("stopping the background thread", self._heartbeat.stop, None)
-        beside.attempt("writing the last logged rows", self._write_delayed, None)
-        beside.attempt("closing the journal", lambda: self._close(state, error), None)
+            guard.attempt("stopping the background thread", self._heartbeat.stop, None)
+        guard.attempt("writing the last logged rows", self._write_delayed, None)
+        guard.attempt("closing the journal", lambda: self._close(state, error), None)
         self.dropped.warn()
         while self._after_finish:
-            beside.attempt("work after the end of a run", self._after_finish.pop(0), None)
+            guard.attempt("work after the end of a run", self._after_finish.pop(0), None)
 
     def _close(self, state: EndState, error: str) -> None:
         self._check_folder()

@@ -10,6 +10,11 @@ Kind = Literal["scalar", "layer", "system", "histogram"]
 """What a key is of: the user's own series, a watched layer's, the machine's, or the user's own histograms."""
 XAxis = Literal["step", "relative", "time"] | str
 
+TRAINING_SPLITS = ("train", "training", "fit")
+"""Words of a key that say that a metric was measured on the training data."""
+HELD_OUT_SPLITS = ("val", "valid", "validation", "dev", "eval", "evaluation", "test", "testing", "holdout")
+"""Words of a key that say that a metric was measured on other data."""
+
 
 class Key(Noun):
     """A name under which something was logged."""

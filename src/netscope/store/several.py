@@ -12,7 +12,7 @@ from netscope.errors import NotFoundError
 from netscope.schema.run import Deleted, EditRequest, Run, RunTable, Trashed
 from netscope.schema.series import Key, Keys, Kind
 from netscope.store.read.moving_averages import Means, MovingAverages
-from netscope.store.read.series_reader import ChartView, Columns, unknown_run
+from netscope.store.read.series_reader import ChartView, SeriesColumns, unknown_run
 from netscope.store.store import FoundRun, Store
 from netscope.text import natural
 
@@ -121,19 +121,19 @@ class Stores:
 
     def columns(
         self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: ChartView | None = None
-    ) -> dict[str, Columns]:
+    ) -> dict[str, SeriesColumns]:
         """The series of one key of some runs, in their order; runs without the key are left out.
 
         Raises:
             NotFoundError: No such run.
         """
-        found: dict[str, Columns] = {}
+        found: dict[str, SeriesColumns] = {}
         for name, own in self._split(run_ids).items():
             columns = self.stores[name].columns(own, key, kind, view)
             found |= {qualified(name, run): series for run, series in columns.items()}
         return {run: found[run] for run in run_ids if run in found}
 
-    def means(self, columns: Mapping[str, Columns], key: str, kind: Kind, weight: float) -> dict[str, Means]:
+    def means(self, columns: Mapping[str, SeriesColumns], key: str, kind: Kind, weight: float) -> dict[str, Means]:
         """Running means over all points of series, by run; `columns` must have been read without a view."""
         return self._smoother.of(columns, key, kind, weight)
 

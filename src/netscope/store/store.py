@@ -31,7 +31,7 @@ from netscope.store.query import run_filter
 from netscope.store.query.known_keys import KnownKeys
 from netscope.store.read.moving_averages import Means
 from netscope.store.read.readers import Readers
-from netscope.store.read.series_reader import ChartView, Columns, unknown_run
+from netscope.store.read.series_reader import ChartView, SeriesColumns, unknown_run
 from netscope.store.sources import SOURCES, Sources
 from netscope.store.stored_run import StoredRun
 from netscope.text import natural
@@ -214,7 +214,7 @@ class Store:
 
     def columns(
         self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: ChartView | None = None
-    ) -> dict[str, Columns]:
+    ) -> dict[str, SeriesColumns]:
         """The series of one key of some runs, in one query; runs without the key are left out.
 
         With a view, a series with far more points than pixels is returned as an outline: the extremes per 64 points.
@@ -224,7 +224,7 @@ class Store:
         """
         return self.read.series.columns(run_ids, key, kind, view)
 
-    def means(self, columns: Mapping[str, Columns], key: str, kind: Kind, weight: float) -> dict[str, Means]:
+    def means(self, columns: Mapping[str, SeriesColumns], key: str, kind: Kind, weight: float) -> dict[str, Means]:
         """Running means over all points of series, by run; `columns` must have been read without a view."""
         return self.read.means.of(columns, key, kind, weight)
 
@@ -374,19 +374,9 @@ class Store:
             UsageError: `run_ids` is one id, not a list.
             StorageError: The folder cannot be written.
         """
-        _check_list(run_ids)
-        self._need_writable("restored")
-        done, problems = [], []
-        for run_id in dict.fromkeys(run_ids):
-            try:
-                trash.take(self.folder, run_id)
-                done.append(run_id)
-            except NotFoundError as error:
-                problems.append(str(error))
-            except OSError as error:
-                problems.append(f"{run_id} could not be restored: {error.strerror}")
+        restored = self._empty_trash(run_ids, trash.take, "restored")
         self.refresh(None, everything=True)
-        return Deleted(done, problems)
+        return restored
 
     def trash(self) -> list[Trashed]:
         """The deleted runs, most recently deleted first."""
@@ -399,17 +389,21 @@ class Store:
             UsageError: `run_ids` is one id, not a list.
             StorageError: The folder cannot be written.
         """
+        return self._empty_trash(run_ids, trash.delete_for_good, "deleted")
+
+    def _empty_trash(self, run_ids: Sequence[str], take: Callable[[Path, str], None], done_as: str) -> Deleted:
+        """Take runs out of the trash; what fails for one run is reported, and the others are still taken."""
         _check_list(run_ids)
-        self._need_writable("deleted")
+        self._need_writable(done_as)
         done, problems = [], []
         for run_id in dict.fromkeys(run_ids):
             try:
-                trash.delete_for_good(self.folder, run_id)
+                take(self.folder, run_id)
                 done.append(run_id)
             except NotFoundError as error:
                 problems.append(str(error))
             except OSError as error:
-                problems.append(f"{run_id} could not be deleted: {error.strerror}")
+                problems.append(f"{run_id} could not be {done_as}: {error.strerror}")
         return Deleted(done, problems)
 
     def _with_summaries(self, rows: list[Run], keys: Sequence[str]) -> list[Run]:

@@ -264,7 +264,7 @@ class StoredRun:
         """Remove tags."""
         self._edit(remove_tags=[_text("a tag", tag) for tag in tags])
 
-    def note(self, notes: str) -> None:
+    def set_notes(self, notes: str) -> None:
         """Replace its notes."""
         self._edit(notes=_text("the note", notes, is_empty_fine=True))
 

@@ -525,6 +525,12 @@ export type Kind = 'scalar' | 'layer' | 'system' | 'histogram';
 
 export type XAxis = 'step' | 'relative' | 'time' | (string & {});
 
+/** Words of a key that say that a metric was measured on the training data. */
+export const TRAINING_SPLITS = ['train', 'training', 'fit'] as const;
+
+/** Words of a key that say that a metric was measured on other data. */
+export const HELD_OUT_SPLITS = ['val', 'valid', 'validation', 'dev', 'eval', 'evaluation', 'test', 'testing', 'holdout'] as const;
+
 /** A name under which something was logged. */
 export interface Key {
   key: string;

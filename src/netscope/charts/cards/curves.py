@@ -14,7 +14,7 @@ from netscope.schema import card
 from netscope.schema.card import Card, Reason, ReasonCode
 from netscope.schema.noun import Number
 from netscope.schema.run import Rule
-from netscope.store.read.series_reader import ChartView, Columns
+from netscope.store.read.series_reader import ChartView, SeriesColumns
 from netscope.store.read.summary_reader import number
 from netscope.store.store import Store
 
@@ -33,9 +33,9 @@ class Curves:
     def __init__(self, store: Store, run: str, keys: Sequence[str]) -> None:
         """Read nothing yet."""
         self._store, self._run, self.keys = store, run, keys
-        self._read: dict[str, Columns | None] = {}
+        self._read: dict[str, SeriesColumns | None] = {}
 
-    def __getitem__(self, key: str) -> Columns | None:
+    def __getitem__(self, key: str) -> SeriesColumns | None:
         """A series, as its outline if it is very long; None if it has no values."""
         if key not in self._read:
             found = self._store.columns([self._run], key, "scalar", VIEW).get(self._run)
@@ -105,12 +105,12 @@ def _reason(curves: Curves, key: str, goal: Goal | None, is_running: bool) -> Re
     return _told(code[found.kind], key, found, series)
 
 
-def _told(code: ReasonCode, key: str, found: Trend, series: Columns) -> Reason:
+def _told(code: ReasonCode, key: str, found: Trend, series: SeriesColumns) -> Reason:
     step = int(series.steps[found.at])
     return Reason(code, key, value=number(found.last), before=number(found.before), step=step)
 
 
-def _stalled(curves: Curves, key: str, goal: Goal, found: Trend, series: Columns, is_running: bool) -> Reason:
+def _stalled(curves: Curves, key: str, goal: Goal, found: Trend, series: SeriesColumns, is_running: bool) -> Reason:
     at, is_dense = found.at, len(series.steps) > DENSE
     if not is_running or not is_dense:
         at = best_place(series.values, goal)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from netscope.analyse.trend import Goal
+from netscope.schema.series import HELD_OUT_SPLITS, TRAINING_SPLITS
 
-TRAIN = frozenset({"train", "training", "fit"})
-HELD_OUT = frozenset({"val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev"})
+TRAIN, HELD_OUT = frozenset(TRAINING_SPLITS), frozenset(HELD_OUT_SPLITS)
 LOWER = frozenset(
     "loss error err nll ppl perplexity mse mae rmse mape wer cer fid bpc bpb kl divergence regret crossentropy".split()
 )

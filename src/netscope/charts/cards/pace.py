@@ -6,7 +6,7 @@ import numpy as np
 
 from netscope.charts.cards.interest import INTEREST
 from netscope.schema.card import Card, Pace, Reason
-from netscope.store.read.series_reader import Columns
+from netscope.store.read.series_reader import SeriesColumns
 from netscope.store.read.summary_reader import number
 
 STRETCHES = 40  # equal parts of the time
@@ -29,7 +29,7 @@ def pace(steps: np.ndarray, times: np.ndarray) -> Pace | None:
     return Pace((edges[1:] - times[0]).tolist(), rate.tolist())
 
 
-def pace_card(series: Columns | None, began: float) -> list[Card]:
+def pace_card(series: SeriesColumns | None, began: float) -> list[Card]:
     """The card, from the series that was logged most often.
 
     Args:

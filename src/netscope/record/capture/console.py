@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from netscope.record import beside
+from netscope.record import guard
 from netscope.record.capture.terminal import Terminal
 from netscope.store.journal import frames
 
@@ -248,7 +248,7 @@ class StreamCapture:
     def _write(self, text: str) -> Any:
         result = self.before(text)
         if self._is_on and isinstance(text, str):
-            beside.attempt("capturing the console", functools.partial(self._on_text, text), None)
+            guard.attempt("capturing the console", functools.partial(self._on_text, text), None)
         return result
 
     def restore(self) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from netscope.record import beside
+from netscope.record import guard
 from netscope.record.capture.container import Container, cpus
 from netscope.record.capture.gpus import Gpus
 from netscope.schema.run import Environment
@@ -78,7 +78,7 @@ def _or_default(ask: Callable[[], T], otherwise: T) -> T:
         except (OSError, NotImplementedError):
             return otherwise
 
-    return beside.attempt("capturing the environment", answer, otherwise)
+    return guard.attempt("capturing the environment", answer, otherwise)
 
 
 def _folder(directory: str) -> Path:

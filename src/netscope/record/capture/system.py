@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
-from netscope.record import beside
+from netscope.record import guard
 from netscope.record.capture.container import Container, cpus
 from netscope.record.capture.gpus import MB, Gpus
 
@@ -50,7 +50,7 @@ class System:
         seconds, self._at = max(now - self._at, 1e-3), now
         found: dict[str, float] = {}
         for name, part in self._parts.items():
-            found |= beside.attempt(f"sampling the {name}", lambda part=part: _sample(part, seconds), {})  # type: ignore[misc]
+            found |= guard.attempt(f"sampling the {name}", lambda part=part: _sample(part, seconds), {})  # type: ignore[misc]
         return found
 
     def _processor(self, seconds: float) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from netscope.errors import MissingExtraError, UsageError
-from netscope.record import beside
+from netscope.record import guard
 from netscope.record.media.item import Encoded, Media, package_of, warn
 
 MOST_GROWTH = 2.0
@@ -41,7 +41,7 @@ class Figure(Media):
             MissingExtraError: Matplotlib is not imported.
         """
         # Drawing runs user code (artists, callbacks), which may raise anything.
-        data = beside.call_or(_warn_not_drawn, _png, _figure_of(figure))
+        data = guard.call_or(_warn_not_drawn, _png, _figure_of(figure))
         if data is None:
             self.encoded = None
             return

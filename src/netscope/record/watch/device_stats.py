@@ -20,7 +20,7 @@ import torch
 
 from netscope.analyse.bins import N_BINS, Histograms
 from netscope.analyse.measure import Measured
-from netscope.record import beside
+from netscope.record import guard
 from netscope.record.stacklevel import depth_of_caller
 from netscope.record.watch import torch_kernels
 from netscope.record.watch.transfer import HostTransfer, upload
@@ -93,7 +93,7 @@ class DeviceTable:
             counts = self._new_counts(len(tensors))
             return Batch(self._n, counts, triton_kernels.measure(tensors, before, counts, is_sampled))
 
-        return beside.call_or(self._give_up_triton, launch)
+        return guard.call_or(self._give_up_triton, launch)
 
     def _give_up_triton(self, reason: Exception) -> None:
         """Disable Triton: its compiler, the driver or the device failed."""

@@ -28,42 +28,13 @@ from netscope.record.watch.rows import TensorKey, tensor_key
 
 FLAT_SLOPE = 0.01
 """An activation is saturated where its slope is below this fraction of its steepest slope."""
-_RECTIFIERS = (
-    nn.ReLU,
-    nn.ReLU6,
-    nn.LeakyReLU,
-    nn.PReLU,
-    nn.RReLU,
-    nn.Threshold,
-    nn.ELU,
-    nn.CELU,
-    nn.SELU,
-    nn.GELU,
-    nn.SiLU,
-    nn.Mish,
-    nn.Hardswish,
-)
+_SMOOTH_RECTIFIERS = (nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish)
+_RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.Threshold, *_SMOOTH_RECTIFIERS)
 """Activations whose units can be dead, that is, never positive."""
 _SATURATING = (
-    nn.Sigmoid,
-    nn.Tanh,
-    nn.Hardtanh,
-    nn.ReLU6,
-    nn.Hardsigmoid,
-    nn.Softsign,
-    nn.Softplus,
-    nn.LogSigmoid,
-    nn.ELU,
-    nn.CELU,
-    nn.SELU,
-    nn.GELU,
-    nn.SiLU,
-    nn.Mish,
-    nn.Hardswish,
-    nn.Tanhshrink,
-    nn.Softshrink,
-    nn.Hardshrink,
-)
+    nn.Sigmoid, nn.Tanh, nn.Hardtanh, nn.ReLU6, nn.Hardsigmoid, nn.Softsign, nn.Softplus, nn.LogSigmoid,
+    *_SMOOTH_RECTIFIERS, nn.Tanhshrink, nn.Softshrink, nn.Hardshrink,
+)  # fmt: skip
 """Activations with flat parts, except ReLU and similar, for which `zeros` is the same."""
 _RECTIFIER_FUNCTIONS = {kind.__name__.lower() for kind in _RECTIFIERS} - {"leakyrelu"} | {"leaky_relu"}
 _SATURATING_FUNCTIONS = {kind.__name__.lower() for kind in _SATURATING}

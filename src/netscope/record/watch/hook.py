@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from netscope.record import beside
+from netscope.record import guard
 from netscope.record.stacklevel import depth_of_caller
 
 
@@ -28,7 +28,7 @@ class Guard:
             return None
         # Turns off all torch function modes: ours, and the user's (such as a default device).
         with torch._C.DisableTorchFunction():
-            return beside.call_or(self._fail, call, *given)
+            return guard.call_or(self._fail, call, *given)
 
     def _fail(self, error: Exception) -> None:
         self.is_over = True
@@ -42,7 +42,7 @@ class Guard:
         """Make the last call, even after a failure (about which a warning was shown)."""
         has_failed, self.is_over = self.is_over, False
         if has_failed:
-            beside.call_or(lambda error: None, call)
+            guard.call_or(lambda error: None, call)
         else:
             self(call)
         self.is_over = True

@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from netscope.errors import MissingExtraError, NetscopeError, StorageError, UsageError
 from netscope.store.folder import FOLDER
 from netscope.store.index import tables
-from netscope.store.index.seals import IndexLost
+from netscope.store.index.seals import BrokenIndexError
 
 T = TypeVar("T")
 Backend = Literal["sqlite", "postgresql", "memory"]
@@ -35,7 +35,7 @@ MOST_VARIABLES = 30_000  # per statement; SQLite's limit is 32,766
 MOST_IN = 20  # with more ids than this, a query for most rows of a key reads all of them and filters afterwards
 
 
-BROKEN = (IndexLost, zstandard.ZstdError, msgspec.MsgspecError)
+BROKEN = (BrokenIndexError, zstandard.ZstdError, msgspec.MsgspecError)
 """Exceptions on reading an index that must be rebuilt: it is gone, or its blocks are damaged."""
 DAMAGED = (
     zstandard.ZstdError, msgspec.MsgspecError, struct.error, ArithmeticError, LookupError, TypeError, ValueError,
@@ -102,7 +102,7 @@ class Index:
             schema: PostgreSQL schema of this folder, so that several folders can share a database.
 
         Raises:
-            IndexLost: It exists but cannot be used; call `set_aside` and try again.
+            BrokenIndexError: It exists but cannot be used; call `set_aside` and try again.
             StorageError: It cannot be created here, or the server does not answer.
         """
         self.backend, self.path, self.schema = location.backend, location.path, schema
@@ -114,7 +114,7 @@ class Index:
         try:
             with self.writing() as connection:
                 self.generation = self._prepare(connection)
-        except (StorageError, IndexLost):
+        except (StorageError, BrokenIndexError):
             self.engine.dispose()
             raise
         self._inode = self._stat()
@@ -161,17 +161,17 @@ class Index:
             if isinstance(cause, sqlite3.Error):
                 code = getattr(cause, "sqlite_errorcode", 0)
                 if code & 0xFF not in _REFUSED or code == sqlite3.SQLITE_IOERR_SHORT_READ:
-                    raise IndexLost(str(cause)) from error
+                    raise BrokenIndexError(str(cause)) from error
                 raise StorageError(f"the index {self.path or 'in memory'} cannot be used: {cause}") from error
             if type(cause).__name__ in ("UndefinedTable", "UndefinedColumn", "InvalidSchemaName"):
-                raise IndexLost(str(cause)) from error
+                raise BrokenIndexError(str(cause)) from error
             raise StorageError(f"the index on PostgreSQL cannot be used: {str(cause).strip()}") from error
         except SQLAlchemyError as error:  # for instance, no connection became free in time
             raise StorageError(f"the index cannot be used: {error}") from error
         except NetscopeError:
             raise
         except DAMAGED as error:
-            raise IndexLost(f"its content cannot be read: {type(error).__name__}: {error}") from error
+            raise BrokenIndexError(f"its content cannot be read: {type(error).__name__}: {error}") from error
 
     def _connect(self, location: IndexLocation) -> sql.Engine:
         if location.backend == "postgresql":
@@ -197,12 +197,14 @@ class Index:
             connection.execute(tables.meta.insert(), values)
             return generation
         if "meta" not in names:
-            raise IndexLost("it is not a netscope index")
+            raise BrokenIndexError("it is not a netscope index")
         found = {row.name: row.value for row in connection.execute(sql.select(tables.meta))}
         if found.get("version") != tables.VERSION:
-            raise IndexLost(f"it has version {found.get('version')}, this netscope uses version {tables.VERSION}")
+            raise BrokenIndexError(
+                f"it has version {found.get('version')}, this netscope uses version {tables.VERSION}"
+            )
         if "generation" not in found:
-            raise IndexLost("it has no generation")
+            raise BrokenIndexError("it has no generation")
         return str(found["generation"])
 
     def _stat(self) -> tuple[int, int] | None:
@@ -223,7 +225,7 @@ def open_index(folder: Path, url: str | None, problems: list[str]) -> Index:
         for _ in range(3):
             try:
                 return Index(location, schema)
-            except IndexLost as lost:
+            except BrokenIndexError as lost:
                 problems.append(f"the index was rebuilt from the journals: {lost}")
                 set_aside(location, schema)
             except StorageError as error:

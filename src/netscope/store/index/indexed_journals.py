@@ -43,7 +43,7 @@ def read_indexed_journals(connection: sql.Connection, *where: sql.ColumnElement[
     """Read all journals of the index, or some.
 
     Raises:
-        IndexLost: One of them is damaged.
+        BrokenIndexError: One of them is damaged.
     """
     c = tables.journal.c
     rows = connection.execute(sql.select(c.id, c.run, c.name, c.upto, c.head).where(*where)).all()
@@ -57,7 +57,7 @@ def read_key_sets(connection: sql.Connection, wanted: Collection[int] | None = N
     """Read all key sets of the index by id, or those of `wanted` that exist.
 
     Raises:
-        IndexLost: One of them is damaged.
+        BrokenIndexError: One of them is damaged.
     """
     c = tables.key_set.c
     query = sql.select(c.id, c.body)
@@ -76,7 +76,7 @@ def decode_metadata(body: bytes, number: int, upto: int) -> Metadata:
     """The inverse of `encode_metadata`.
 
     Raises:
-        IndexLost: It is damaged, or belongs to another journal.
+        BrokenIndexError: It is damaged, or belongs to another journal.
     """
     return msgspec.json.decode(unseal(body, number, upto, zlib.crc32(body[:-4])), type=Metadata)
 
@@ -90,6 +90,6 @@ def decode_key_set(body: bytes, number: int) -> KeySet:
     """The inverse of `encode_key_set`.
 
     Raises:
-        IndexLost: It is damaged, or is another key set.
+        BrokenIndexError: It is damaged, or is another key set.
     """
     return msgspec.msgpack.decode(codec.decompress(unseal(body, number)), type=KeySet)

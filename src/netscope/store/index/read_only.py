@@ -14,11 +14,11 @@ from netscope.errors import NetscopeError
 from netscope.store.index import tables
 from netscope.store.index.database import DAMAGED, IndexLocation, connect_postgresql, index_locations, schema_name
 from netscope.store.index.indexed_journals import IndexedJournal, read_indexed_journals, read_key_sets
-from netscope.store.index.seals import IndexLost
+from netscope.store.index.seals import BrokenIndexError
 from netscope.store.journal.memtable import KeySet
 
 WAIT_S = 2.0
-UNUSABLE = (*DAMAGED, NetscopeError, IndexLost, OSError, sqlite3.Error, sql.exc.SQLAlchemyError)
+UNUSABLE = (*DAMAGED, NetscopeError, BrokenIndexError, OSError, sqlite3.Error, sql.exc.SQLAlchemyError)
 """Exceptions from an index that is damaged, locked, of another version or unreachable."""
 
 

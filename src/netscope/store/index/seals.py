@@ -16,7 +16,7 @@ _SUMMARY = struct.Struct("<qqqddd")
 TAIL = 16  # bytes at the end of a block that the seal covers; they include zstd's checksum
 
 
-class IndexLost(Exception):
+class BrokenIndexError(Exception):
     """The database is damaged, deleted or of another version, and must be rebuilt. Never raised out of the store."""
 
 
@@ -33,7 +33,7 @@ def unseal(sealed: bytes, *row: int) -> bytes:
     """Check and remove the seal of a block.
 
     Raises:
-        IndexLost: The block is damaged or belongs to another row.
+        BrokenIndexError: The block is damaged or belongs to another row.
     """
     try:
         block = sealed[:-4]
@@ -41,7 +41,7 @@ def unseal(sealed: bytes, *row: int) -> bytes:
             return block
     except (struct.error, TypeError):
         pass  # a damaged column may have any type and length
-    raise IndexLost("a block is damaged or belongs to another row")
+    raise BrokenIndexError("a block is damaged or belongs to another row")
 
 
 def check_of_summary(
@@ -50,12 +50,12 @@ def check_of_summary(
     """Checksum of a row of the table `series`.
 
     Raises:
-        IndexLost: A value is not a number.
+        BrokenIndexError: A value is not a number.
     """
     try:
         return zlib.crc32(_SUMMARY.pack(key, journal, last_step, _plain(last), _plain(low), _plain(high)))
     except (struct.error, TypeError) as error:
-        raise IndexLost(f"the numbers of a series are damaged: {error}") from error
+        raise BrokenIndexError(f"the numbers of a series are damaged: {error}") from error
 
 
 def _plain(value: float | None) -> float:

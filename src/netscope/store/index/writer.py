@@ -24,7 +24,7 @@ from netscope.store.index.indexed_journals import (
     read_indexed_journals,
     read_key_sets,
 )
-from netscope.store.index.seals import IndexLost, check_of_summary, seal, unseal
+from netscope.store.index.seals import BrokenIndexError, check_of_summary, seal, unseal
 from netscope.store.journal.follower import Follower
 from netscope.store.journal.memtable import KeySet, journal_number
 from netscope.store.journal.metadata import LargeMetadata
@@ -67,13 +67,13 @@ class IndexWriter:
         """Create a follower that continues after the indexed bytes.
 
         Raises:
-            IndexLost: The index lacks a key set of the journal.
+            BrokenIndexError: The index lacks a key set of the journal.
         """
         if indexed.needs_more_than(self.key_sets):
             with self.index.reading() as connection:
                 self.key_sets |= read_key_sets(connection)
         if indexed.needs_more_than(self.key_sets):
-            raise IndexLost(f"it lacks a key set of {indexed.name}")
+            raise BrokenIndexError(f"it lacks a key set of {indexed.name}")
         return indexed.follower(source, path, self.key_sets)
 
     def indexed_journal(self, run: str, name: str) -> IndexedJournal | None:
@@ -278,6 +278,6 @@ def decode_large_metadata(body: bytes | None, number: int) -> LargeMetadata:
     """Decode the large metadata of a journal in the index.
 
     Raises:
-        IndexLost: It is damaged, or belongs to another journal.
+        BrokenIndexError: It is damaged, or belongs to another journal.
     """
     return msgspec.json.decode(codec.decompress(unseal(body, number)), type=LargeMetadata) if body else LargeMetadata()

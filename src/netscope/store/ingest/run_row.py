@@ -155,7 +155,7 @@ def run_of(run_id: str, ordered: list[Follower], tries: list[Attempt], revision:
     )
 
 
-class Steps(NamedTuple):
+class LoggedSteps(NamedTuple):
     """The steps of the last attempt that logged scalars."""
 
     attempt: int
@@ -169,7 +169,7 @@ class Steps(NamedTuple):
     """Steps per second; 0: unknown."""
 
 
-def steps_of(ordered: list[Follower]) -> Steps | None:
+def steps_of(ordered: list[Follower]) -> LoggedSteps | None:
     """The steps of the last attempt; None if no scalars were logged. The first rank that logged counts."""
     logged = [(attempt_of(f), f.metadata) for f in ordered if f.metadata.last_step is not None]
     if not logged:
@@ -181,10 +181,10 @@ def steps_of(ordered: list[Follower]) -> Steps | None:
     if metadata.last_row and metadata.first_row:
         (ended, _), (began, first) = metadata.last_row, metadata.first_row
         time, pace = ended or time, _pace(last - first, ended - began) if began else 0.0
-    return Steps(attempt, last, max(last + starts_at_0, 0), time, pace)
+    return LoggedSteps(attempt, last, max(last + starts_at_0, 0), time, pace)
 
 
-def progress_of(ordered: list[Follower], steps: Steps | None, *, is_running: bool) -> Progress | None:
+def progress_of(ordered: list[Follower], steps: LoggedSteps | None, *, is_running: bool) -> Progress | None:
     """Progress of a run; None if it did not report a total.
 
     Args:

@@ -10,7 +10,7 @@ import sqlalchemy as sql
 from netscope.errors import NotFoundError
 from netscope.schema.console import Console, ConsoleLine
 from netscope.store.index import chunks, tables
-from netscope.store.index.seals import IndexLost, unseal
+from netscope.store.index.seals import BrokenIndexError, unseal
 from netscope.store.ingest.run_state import attempt_of, first_of
 from netscope.store.journal import frames
 from netscope.store.journal.follower import Follower
@@ -142,7 +142,7 @@ class ConsoleReader:
                     here.update(enumerate(block, at))
         here.update(enumerate(one.in_memory, one.n - len(one.in_memory)))
         if any(i not in here for i in range(low, high)):
-            raise IndexLost("console lines are missing")
+            raise BrokenIndexError("console lines are missing")
         return [here[i] for i in range(low, high)]
 
 

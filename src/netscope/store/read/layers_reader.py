@@ -12,7 +12,7 @@ from netscope.schema.layer import LayerTable, LayerTensor, Quantity, Stat
 from netscope.schema.run import Environment
 from netscope.store.index import tables
 from netscope.store.index.database import batches
-from netscope.store.index.seals import IndexLost
+from netscope.store.index.seals import BrokenIndexError
 from netscope.store.index.writer import decode_large_metadata
 from netscope.store.ingest.run_state import attempt_of, forks
 from netscope.store.journal.layer_changes import changes_between
@@ -56,7 +56,7 @@ class LayersReader:
         by_attempt: dict[int, LargeMetadata] = {}
         for number, one in pending:
             if number not in saved and one == LargeMetadata():
-                raise IndexLost("the environment or layers of a run are missing")
+                raise BrokenIndexError("the environment or layers of a run are missing")
             known = by_attempt.get(attempts[number], LargeMetadata())
             by_attempt[attempts[number]] = known.overlay(decode_large_metadata(saved.get(number), number)).overlay(one)
         merged, last = LargeMetadata(), None

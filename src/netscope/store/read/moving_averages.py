@@ -9,7 +9,7 @@ import numpy as np
 
 from netscope.analyse.smooth import Carry, moving_average, retention, smooth_ghost
 from netscope.store.read.lru_cache import LruCache
-from netscope.store.read.series_reader import Columns
+from netscope.store.read.series_reader import SeriesColumns
 
 CACHE_BYTES = 128 << 20
 
@@ -63,7 +63,7 @@ class MovingAverages:
         return {run: Means(found[run], _ghosts(series, weight)) for run, series in columns.items()}
 
 
-def _ghosts(series: Columns, weight: float) -> list[np.ndarray]:
+def _ghosts(series: SeriesColumns, weight: float) -> list[np.ndarray]:
     return [
         smooth_ghost(series.steps, series.values, ghost.steps, ghost.values, weight).astype(ghost.values.dtype)
         for ghost in series.ghosts

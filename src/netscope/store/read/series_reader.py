@@ -13,7 +13,7 @@ from netscope.errors import NotFoundError, StorageError
 from netscope.schema.series import Kind
 from netscope.store.index import codec, tables
 from netscope.store.index.database import BROKEN, batches, is_most
-from netscope.store.index.seals import IndexLost, unseal
+from netscope.store.index.seals import BrokenIndexError, unseal
 from netscope.store.ingest.indexer import Indexer
 from netscope.store.ingest.run_folder import RunFolder
 from netscope.store.ingest.run_state import attempt_of
@@ -28,7 +28,7 @@ NO_GROUPS: dict[int, int] = {}
 T = TypeVar("T")
 
 
-class Columns(NamedTuple):
+class SeriesColumns(NamedTuple):
     """A series as one curve, ascending in step."""
 
     points: Points
@@ -97,10 +97,10 @@ class JournalSnapshot(NamedTuple):
         """Check the number of values that the index returned.
 
         Raises:
-            IndexLost: There are fewer values than expected, or more.
+            BrokenIndexError: There are fewer values than expected, or more.
         """
         if found < self.n_indexed or (found > self.n_indexed and not self.is_redefined):
-            raise IndexLost(f"it returned {found:,} of {self.n_indexed:,} values")
+            raise BrokenIndexError(f"it returned {found:,} of {self.n_indexed:,} values")
 
 
 class ChunkRow(NamedTuple):
@@ -135,15 +135,15 @@ class SeriesReader:
         """The caches start empty."""
         self.indexer = indexer
         self._kept_chunks: LruCache[tuple[int, Points]] = LruCache(CACHE_BYTES)
-        self._kept_series: LruCache[Columns] = LruCache(CACHE_BYTES)
+        self._kept_series: LruCache[SeriesColumns] = LruCache(CACHE_BYTES)
 
     def columns(
         self, run_ids: Sequence[str], key: str, kind: Kind = "scalar", view: ChartView | None = None
-    ) -> dict[str, Columns]:
+    ) -> dict[str, SeriesColumns]:
         """The series of one key, as outlines if those suffice for the view; runs without the key are left out."""
         return self.retry(lambda: self._columns(run_ids, key, kind, view))
 
-    def of_run(self, run_id: str, keys: Sequence[str], kind: Kind = "scalar") -> dict[str, Columns]:
+    def of_run(self, run_id: str, keys: Sequence[str], kind: Kind = "scalar") -> dict[str, SeriesColumns]:
         """Many series of one run in as few queries as possible; missing series are left out."""
         return self.retry(lambda: self._of_run(run_id, keys, kind))
 
@@ -161,7 +161,7 @@ class SeriesReader:
         found = self.of_run(run_id, list(one_of_each.values()), kind)
         return np.unique(np.concatenate([np.zeros(0, np.int64), *(columns.steps for columns in found.values())]))
 
-    def _of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> dict[str, Columns]:
+    def _of_run(self, run_id: str, keys: Sequence[str], kind: Kind) -> dict[str, SeriesColumns]:
         with self.indexer.lock:
             run_folder = self.run_folder(run_id)
             forks = _forks(run_folder, kind)
@@ -248,8 +248,8 @@ class SeriesReader:
         except BROKEN as error:
             raise StorageError(f"the index was rebuilt but still cannot be read: {error}") from error
 
-    def _columns(self, run_ids: Sequence[str], key: str, kind: str, view: ChartView | None) -> dict[str, Columns]:
-        result: dict[str, Columns] = {}
+    def _columns(self, run_ids: Sequence[str], key: str, kind: str, view: ChartView | None) -> dict[str, SeriesColumns]:
+        result: dict[str, SeriesColumns] = {}
         missing: dict[str, RunSnapshot] = {}
         unindexed: dict[int, Points] = {}
         with self.indexer.lock:
@@ -286,7 +286,7 @@ class SeriesReader:
                     result[run_id] = columns
         return {run_id: result[run_id] for run_id in run_ids if run_id in result}
 
-    def _kept(self, name: tuple[str, str, str], revision: int, view: ChartView | None) -> Columns | None:
+    def _kept(self, name: tuple[str, str, str], revision: int, view: ChartView | None) -> SeriesColumns | None:
         """The cached series, if it is current and sufficient for the view."""
         whole = self._kept_series.get((*name, False))
         if whole is not None and whole.revision == revision:
@@ -332,7 +332,7 @@ class SeriesReader:
         with self.indexer.index.reading() as connection:
             found = connection.execute(_blocks(table, outline, is_all), values).all()
         if any(type(value) is not int for *numbers, _ in found for value in numbers):
-            raise IndexLost("a row is damaged")  # SQLite stores a value of any type in any column
+            raise BrokenIndexError("a row is damaged")  # SQLite stores a value of any type in any column
         return found
 
 
@@ -417,17 +417,17 @@ def _of_row(row: ChunkRow, groups: dict[int, codec.ColumnGroup]) -> Points:
 
 def _curve(
     journals: list[JournalSnapshot], points: list[Points], snapshot: RunSnapshot, ascends: Callable[[np.ndarray], bool]
-) -> Columns:
+) -> SeriesColumns:
     if len(points) == 1 and not snapshot.forks and ascends(points[0].steps):  # the usual case
-        return Columns(points[0], [], snapshot.revision)
+        return SeriesColumns(points[0], [], snapshot.revision)
     parts = [SeriesPart(p.attempt, p.rank, one.steps, one.times) for p, one in zip(journals, points, strict=True)]
     merged = merge_parts(parts, snapshot.forks)
     every = concatenate(points)
     ghosts = [every.at(ghost) for ghost in merged.ghosts]
     curve = merged.curve
     if len(curve) == len(every.steps) and (len(curve) == 0 or bool(np.all(np.diff(curve) == 1))):
-        return Columns(every, ghosts, snapshot.revision)
-    return Columns(every.at(curve), ghosts, snapshot.revision)
+        return SeriesColumns(every, ghosts, snapshot.revision)
+    return SeriesColumns(every.at(curve), ghosts, snapshot.revision)
 
 
 class _Ascends(dict[int, tuple[bool, np.ndarray]]):

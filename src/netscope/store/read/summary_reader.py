@@ -17,10 +17,10 @@ from netscope.schema.run import Rule, Summary
 from netscope.store.index import tables
 from netscope.store.index.chunks import extent
 from netscope.store.index.database import within
-from netscope.store.index.seals import IndexLost, check_of_summary
+from netscope.store.index.seals import BrokenIndexError, check_of_summary
 from netscope.store.journal.memtable import Memtable, key_id
 from netscope.store.read.lru_cache import LruCache
-from netscope.store.read.series_reader import Columns, SeriesReader
+from netscope.store.read.series_reader import SeriesColumns, SeriesReader
 
 CACHE_BYTES = 256 << 20
 ENTRY_BYTES = 300  # approximate size of a run's summary in memory
@@ -30,7 +30,7 @@ NEVER = (-1, None)
 IndexedRange = Sequence[Any]  # last step, last, min, max
 
 
-class Range(NamedTuple):
+class LastMinMax(NamedTuple):
     """Last, smallest and largest value of a series."""
 
     last: Number
@@ -103,7 +103,7 @@ class SummaryReader:
             indexed = self._indexed_ranges([one.number for one in single if one.indexed], key)
             for run_id, revision, number, _, memtable, n_indexed in single:
                 if n_indexed > 0 and number not in indexed:
-                    raise IndexLost("the numbers of a series are missing")
+                    raise BrokenIndexError("the numbers of a series are missing")
                 kept[run_id] = (revision, _by_rule(_range_of(indexed.get(number), memtable, key), rules.get(run_id)))
             self._kept.put(key, kept, ENTRY_BYTES * len(kept) + len(key))
         found = ((run_id, kept.get(run_id, (0, None))[1]) for run_id in run_ids)
@@ -146,11 +146,11 @@ class SummaryReader:
             of_key = key_id("scalar", key)
             for row in rows:
                 if check_of_summary(of_key, *row[:-1]) != row[-1]:
-                    raise IndexLost("the numbers of a series are damaged")
+                    raise BrokenIndexError("the numbers of a series are damaged")
         return {row[0]: row[1:-1] for row in rows}
 
 
-def _by_rule(range: Range | None, rule: Rule | Number | None, mean: Number = "NaN") -> Summary | None:
+def _by_rule(range: LastMinMax | None, rule: Rule | Number | None, mean: Number = "NaN") -> Summary | None:
     """The summary of a series with the headline number by its rule; if the rule is a number, no series is needed."""
     match rule:
         case None | "last" | "min" | "max" | "mean":
@@ -163,10 +163,10 @@ def _by_rule(range: Range | None, rule: Rule | Number | None, mean: Number = "Na
             return Summary(last, low, high, number)
 
 
-def _range_of(indexed: IndexedRange | None, memtable: Memtable, key: str) -> Range | None:
+def _range_of(indexed: IndexedRange | None, memtable: Memtable, key: str) -> LastMinMax | None:
     points = memtable.points("scalar", key) if memtable.rows else None
     if points is None or not len(points.steps):
-        return Range(number(indexed[1]), number(indexed[2]), number(indexed[3])) if indexed else None
+        return LastMinMax(number(indexed[1]), number(indexed[2]), number(indexed[3])) if indexed else None
     at = len(points.steps) - 1 - int(points.steps[::-1].argmax())
     step, last = int(points.steps[at]), float(points.values[at])
     numbers = extent(points.values)
@@ -176,14 +176,14 @@ def _range_of(indexed: IndexedRange | None, memtable: Memtable, key: str) -> Ran
             last = indexed[1] if indexed[1] is not None else math.nan
         low = min((x for x in (low, indexed[2]) if x is not None), default=None)
         high = max((x for x in (high, indexed[3]) if x is not None), default=None)
-    return Range(number(last), number(low), number(high))
+    return LastMinMax(number(last), number(low), number(high))
 
 
-def _from_columns(columns: Columns | None, rule: Rule | Number | None) -> Summary | None:
+def _from_columns(columns: SeriesColumns | None, rule: Rule | Number | None) -> Summary | None:
     if columns is None or not len(columns.steps):
         return _by_rule(None, rule)
     finite = columns.values[np.isfinite(columns.values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (None, None)
     with np.errstate(over="ignore"):
         mean = float(finite.mean()) if rule == "mean" and len(finite) else None
-    return _by_rule(Range(number(float(columns.values[-1])), number(low), number(high)), rule, number(mean))
+    return _by_rule(LastMinMax(number(float(columns.values[-1])), number(low), number(high)), rule, number(mean))

@@ -1,4 +1,5 @@
 /** Which keys are drawn together: training and validation of one metric automatically, any keys in handmade charts. */
+import { HELD_OUT_SPLITS, TRAINING_SPLITS } from '../../api/schema.gen';
 import { byName, legible } from '../../i18n/text';
 
 export interface Chart {
@@ -56,7 +57,7 @@ export function chartOfOwn({ n, name, keys }: OwnChart): Chart {
 /** A key is in one automatic chart and in any number of handmade ones; each of those has its own axes, and so its own points. */
 export const holderOf = ({ id }: Chart) => (isOwn(id) ? id : '');
 
-const SPLITS = ['train', 'training', 'val', 'valid', 'validation', 'dev', 'eval', 'evaluation', 'test', 'testing', 'holdout'];
+const SPLITS: readonly string[] = [...TRAINING_SPLITS, ...HELD_OUT_SPLITS];
 const FIRST = new RegExp(`^(${SPLITS.join('|')})[/_.](.+)$`, 'i');
 const LAST = new RegExp(`^(.+)[/_.](${SPLITS.join('|')})$`, 'i');
 

@@ -14,7 +14,7 @@ import pytest
 
 import netscope
 from netscope.errors import StorageError, UsageError
-from netscope.record import beside
+from netscope.record import guard
 from netscope.record.capture import environment, gpus, system
 from netscope.record.heartbeat import Heartbeat
 from tests.record.reading import read
@@ -32,8 +32,8 @@ def no_threads(monkeypatch):
 
 def test_failures_warn_once_per_kind():
     with pytest.warns(RuntimeWarning) as told:
-        assert [beside.attempt("the weather", lambda: 1 / 0, "fine") for _ in range(3)] == ["fine"] * 3
-        beside.attempt("the tide", lambda: [][0], None)
+        assert [guard.attempt("the weather", lambda: 1 / 0, "fine") for _ in range(3)] == ["fine"] * 3
+        guard.attempt("the tide", lambda: [][0], None)
     assert [str(one.message) for one in told] == [
         "the weather failed; the training continues: ZeroDivisionError: division by zero",
         "the tide failed; the training continues: IndexError: list index out of range",
@@ -46,7 +46,7 @@ def test_a_meaningless_call_still_raises():
         raise UsageError("no")
 
     with pytest.raises(UsageError):
-        beside.attempt("x", call, None)
+        guard.attempt("x", call, None)
 
 
 def test_the_background_thread_continues_if_warnings_are_errors(monkeypatch):
