@@ -151,7 +151,12 @@ def test_a_single_id_is_not_a_list_of_ids(store: Store) -> None:
 
 def test_an_impossible_name_is_refused(store: Store) -> None:
     run = store.run("calm")
-    wrong: list[tuple[Callable[..., None], object]] = [(run.rename, ""), (run.rename, 3), (run.tag, 3), (run.set_notes, 3)]
+    wrong: list[tuple[Callable[..., None], object]] = [
+        (run.rename, ""),
+        (run.rename, 3),
+        (run.tag, 3),
+        (run.set_notes, 3),
+    ]
     for call, text in wrong:
         with pytest.raises(UsageError, match=rf"must be a.* text, got {text!r}"):
             call(text)
