@@ -4,10 +4,11 @@
  * The twin of store/query/ (run_filter.py, parser.py); tests/data/queries.json holds both to the same answers.
  */
 import { own } from '../api/own';
-import type { Run, Scalar } from '../api/schema.gen';
-import { isSame, numberOf, toNumber } from '../api/numbers';
+import type { Run } from '../api/schema.gen';
+import { numberOf, toNumber } from '../api/numbers';
 import { findKeys, PARTS, partOf, type Known } from './known';
 import { corrected, FIELDS, isAttempt } from './nearMiss';
+import { compare, isMissing, truth, type Value } from './queryOperators';
 
 export interface Query {
   test: (run: Run) => boolean;
@@ -35,7 +36,6 @@ export class Misread extends Error {
   instead: readonly string[] = [];
 }
 
-type Value = Scalar | undefined | readonly Value[] | Iterable<string>;
 type Node = (run: Run) => Value;
 
 const VALUE = PARTS.indexOf('value');
@@ -364,18 +364,12 @@ function unquote(text: string): string {
   return text.slice(1, -1).replace(/\\(.)/g, (_, c: string) => ({ n: '\n', t: '\t' })[c] ?? c);
 }
 
-/** Missing, an empty string or an empty list. */
-function isMissing(value: Value): boolean {
-  return value === undefined || value === null || value === '' || (Array.isArray(value) && !value.length);
-}
-
-function truth(value: Value): boolean {
-  return Array.isArray(value) ? value.length > 0 : Boolean(value);
-}
+/** For a pattern, which must be a constant. */
+const NO_RUN = { name: '', notes: '', tags: [], config: {}, summary: {}, rules: {} } as unknown as Run;
 
 function comparison(word: string, a: Node, b: Node, at: number): (run: Run) => boolean {
   if (word === '~' || word === '=~' || word === '!~') {
-    const pattern = b(BLANK);
+    const pattern = b(NO_RUN);
     if (typeof pattern !== 'string') throw new Misread('unexpected', String(pattern ?? ''), at);
     const regex = compile(pattern, '', at);
     return (run) => {
@@ -387,64 +381,4 @@ function comparison(word: string, a: Node, b: Node, at: number): (run: Run) => b
     };
   }
   return (run) => compare(word, a(run), b(run));
-}
-
-const BLANK: Run = {
-  id: '',
-  name: '',
-  state: 'finished',
-  created: 0,
-  updated: 0,
-  tags: [],
-  notes: '',
-  archived: false,
-  config: {},
-  summary: {},
-  revision: 0,
-  read_bytes: 0,
-  total_bytes: 0,
-  folder: '',
-  step: null,
-  progress: null,
-  rules: {},
-};
-
-/** A missing value equals only None and is neither smaller nor larger than anything; NaN equals NaN. */
-function compare(word: string, a: Value, b: Value): boolean {
-  switch (word) {
-    case '==':
-      return same(a, b);
-    case '!=':
-      return !same(a, b);
-    case 'in':
-      return within(a, b);
-    case 'not in':
-      return !within(a, b);
-  }
-  if (typeof a === 'boolean') a = Number(a);
-  if (typeof b === 'boolean') b = Number(b);
-  if (isNumber(a) && isNumber(b)) return ordered(word, a, b);
-  if (typeof a === 'string' && typeof b === 'string') return ordered(word, a, b);
-  return false;
-}
-
-function isNumber(value: Value): value is number | bigint {
-  return typeof value === 'number' || typeof value === 'bigint';
-}
-
-function ordered<T extends number | bigint | string>(word: string, a: T, b: T): boolean {
-  return word === '<' ? a < b : word === '<=' ? a <= b : word === '>' ? a > b : a >= b;
-}
-
-function same(a: Value, b: Value): boolean {
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((v, i) => same(v, b[i]));
-  const [x, y] = [a ?? null, b ?? null];
-  if (typeof x === 'boolean' && isNumber(y)) return isSame(Number(x), y);
-  if (typeof y === 'boolean' && isNumber(x)) return isSame(Number(y), x);
-  return isSame(x, y);
-}
-
-function within(a: Value, b: Value): boolean {
-  if (Array.isArray(b)) return b.some((v) => same(a, v));
-  return typeof b === 'string' && typeof a === 'string' && b.includes(a);
 }
