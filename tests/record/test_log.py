@@ -93,7 +93,7 @@ def test_a_scalar_of_any_type_becomes_a_float(run, journal_of, value, meant):
     ids=str,
 )
 def test_rounding_an_integer_warns_once(run, journal_of, value, said):
-    beside.forget_warnings()
+    guard.forget_warnings()
     with pytest.warns(RuntimeWarning, match=said) as told:
         for _ in range(3):
             run.log({"id": value, "loss": 1.0})

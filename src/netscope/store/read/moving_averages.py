@@ -36,7 +36,7 @@ class MovingAverages:
         """The cache starts empty."""
         self._known: LruCache[_KnownMean] = LruCache(CACHE_BYTES)
 
-    def of(self, columns: Mapping[str, Columns], key: str, kind: str, weight: float) -> dict[str, Means]:
+    def of(self, columns: Mapping[str, SeriesColumns], key: str, kind: str, weight: float) -> dict[str, Means]:
         """Moving averages of the series of one key, by run. `columns` must be complete, not outlines."""
         found: dict[str, np.ndarray] = {}
         waiting: dict[tuple[int, float], list[tuple[str, _KnownMean | None]]] = {}
