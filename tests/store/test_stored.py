@@ -162,7 +162,7 @@ def test_an_impossible_name_is_refused(store: Store) -> None:
             call(text)
     with pytest.raises(UsageError, match="201 characters, at most 200 are allowed"):
         run.rename("x" * 201)
-    for say in (run.rename, run.tag, run.note):
+    for say in (run.rename, run.tag, run.set_notes):
         with pytest.raises(UsageError, match="not valid Unicode"):
             say("\ud800")
     with pytest.raises(UsageError, match="notes: 1,000,001 characters"):
