@@ -18,7 +18,7 @@ from torch import nn
 from netscope.frameworks.torch_trace import Trace
 from netscope.frameworks.torch_trace_model import model_of
 from netscope.models.model import Model
-from netscope.record import beside
+from netscope.record import guard
 from netscope.record.stacklevel import depth_of_caller
 from netscope.record.watch.forward_hooks import EagerStance, is_in_backward, is_recording_code
 from netscope.record.watch.hook import Guard, Hook
@@ -102,7 +102,7 @@ class GraphCapture:
         """Remove the hooks."""
         trace, self._trace = self._trace, None
         if trace is not None:
-            beside.attempt("removing hooks", trace.detach, None)
+            guard.attempt("removing hooks", trace.detach, None)
             EagerStance.leave()
 
     def write(self) -> None:
