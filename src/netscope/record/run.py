@@ -6,6 +6,7 @@ disk, a device or another process; a background thread does all deferred work.
 
 from __future__ import annotations
 
+import functools
 import struct
 import sys
 import time
