@@ -226,7 +226,7 @@ def trash(
     empty: Annotated[bool, Parameter(negative="")] = False,
     yes: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """List the deleted runs of a folder, restore them or delete them for good.
+    """List deleted runs, restore them or delete them for good.
 
     Args:
         folder: Folder of runs.
