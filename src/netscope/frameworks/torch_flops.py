@@ -134,12 +134,13 @@ def _product(first: torch.Tensor, second: torch.Tensor) -> float:
 def _convolution(args: Any, result: torch.Tensor) -> float:
     """Each number of the output (of the input, if transposed) meets one filter."""
     given, weight, is_transposed = args[0], args[1], args[6]
-    return 2.0 * (given if is_transposed else result).numel() * weight.numel() / max(weight.shape[0], 1)
+    return float(2 * (given if is_transposed else result).numel() * weight.numel() / max(weight.shape[0], 1))
 
 
 def _attention(args: Any, result: Any) -> float:
     query, key, value = args[:3]
-    return 2.0 * query.numel() // max(query.shape[-1], 1) * key.shape[-2] * (query.shape[-1] + value.shape[-1])
+    n_queries = query.numel() // max(query.shape[-1], 1)
+    return float(2 * n_queries * key.shape[-2] * (query.shape[-1] + value.shape[-1]))
 
 
 _PRODUCTS: dict[str, Callable[[Any, Any], float]] = {
