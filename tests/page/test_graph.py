@@ -119,7 +119,7 @@ def test_search_opens_what_hides_its_result(page: Page, site: Site) -> None:
     expect(page.locator(SAID)).to_contain_text("Gemm")
     expect(page.get_by_role("navigation", name="Path")).to_contain_text("4")
     field.fill("/(/")
-    expect(page.get_by_text("Not a regular expression yet")).to_be_visible()
+    expect(page.get_by_text("Not a valid regular expression")).to_be_visible()
 
 
 def test_a_link_shows_the_layer_that_it_names(page: Page, site: Site) -> None:
