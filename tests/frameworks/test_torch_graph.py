@@ -386,6 +386,17 @@ class TestModels:
         assert node(model, "LazyLinear").inputs[1].shape == (3, 4)
         assert nn.parameter.is_lazy(module.weight)
 
+    def test_an_exported_program_is_read_as_it_is(self):
+        module = networks.GPT()
+        program = torch.export.export(module, (torch.zeros(2, 9, dtype=torch.long),))
+        model = netscope.graph(program)
+        exported = [one for one in program.graph.nodes if one.op == "call_function" and "getitem" not in one.name]
+        assert model.format == "PyTorch ExportedProgram"
+        assert model.graph.n_nodes == len(exported)
+        assert {"h.0.attn", "h.1.mlp"} <= {one.name for one in model.graph.scopes}
+        assert model.graph.tensors[0].shape == (50, 16)
+        assert model.graph.values[int(model.graph.outputs[0])].shape == (2, 9, 50)
+
     @pytest.mark.filterwarnings("ignore:`torch.jit.trace")
     def test_other_objects_are_refused(self):
         with pytest.raises(UsageError, match=r"graph takes a torch.nn.Module, .*, got function"):

@@ -17,8 +17,9 @@ def graph(model: Any, *inputs: Any, **named: Any) -> Model:
     the model stays as it is.
 
     Args:
-        model: A `torch.nn.Module` (plain, wrapped, or on the meta device); a fitted `MLPClassifier` or `MLPRegressor`;
-            or a network written by hand, as the list of its layers: objects with `forward`, functions, or (W, b).
+        model: A `torch.nn.Module` (plain, wrapped, or on the meta device); an `ExportedProgram`, read as it is;
+            a fitted `MLPClassifier` or `MLPRegressor`; or a network written by hand, as the list of its layers:
+            objects with `forward`, functions, or (W, b).
         inputs: Arguments as in a call, or the input of the first layer; only their types and shapes matter.
         named: Named arguments as in a call.
 
@@ -29,10 +30,12 @@ def graph(model: Any, *inputs: Any, **named: Any) -> Model:
     if isinstance(model, Model):
         return model
     torch = sys.modules.get("torch")
-    if torch is not None and isinstance(model, torch.nn.Module):
+    if torch is not None and isinstance(model, torch.nn.Module | torch.export.ExportedProgram):
         from netscope.frameworks import torch_graph  # noqa: PLC0415  (loads torch)
 
-        return torch_graph.capture(model, inputs, named)
+        if isinstance(model, torch.nn.Module):
+            return torch_graph.capture(model, inputs, named)
+        return torch_graph.of_exported(model)
     if isinstance(model, list | tuple):
         return layers_graph.of_layers(model, *inputs)
     if type(model).__module__.startswith("sklearn.neural_network."):

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
+import torch.export
 from torch import nn
 from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
 
@@ -21,6 +25,7 @@ from netscope.frameworks.torch_modules import unwrap
 from netscope.frameworks.torch_trace import Trace
 from netscope.frameworks.torch_trace_model import model_of
 from netscope.models.model import Model
+from netscope.models.open import open_model
 
 _FAILURES = (RuntimeError, TypeError, ValueError, AttributeError, LookupError, AssertionError, ArithmeticError)
 """What a module or its copy may raise because its tensors have no values."""
@@ -57,6 +62,15 @@ def capture(module: nn.Module, inputs: tuple[Any, ...] = (), named: dict[str, An
     except _FAILURES as error:
         error.add_note(f"raised by this {type(root).__name__} while netscope.graph called it with the inputs given")
         raise
+
+
+def of_exported(program: torch.export.ExportedProgram) -> Model:
+    """The graph of an exported program, read as if it had been saved."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "program.pt2"
+        torch.export.save(program, path)
+        model = open_model(path)
+    return dataclasses.replace(model, name=type(program).__name__, stored=())
 
 
 def _unable(root: nn.Module, error: Exception) -> UsageError:
@@ -105,8 +119,8 @@ def _fake(root: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> It
 
 @contextlib.contextmanager
 def _real(root: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> Iterator[_Copied]:
-    """Copies that share the parameters, which a forward pass does not change."""
-    copied = _copy(root, {id(tensor): tensor for tensor in root.parameters()})
+    """Copies that share the parameters, which a forward pass does not change, unless it initialises lazy ones."""
+    copied = _copy(root, {id(one): one for one in root.parameters() if not nn.parameter.is_lazy(one)})
     args, kwargs = _mapped(inputs, _clone), _mapped(named, _clone)
     devices = {one.device for one in root.parameters() if one.is_cuda}
     with torch.random.fork_rng(devices=list(devices)), torch.no_grad():
