@@ -12,10 +12,12 @@ from netscope.models.readers import (
     keras,
     numpy,
     onnx,
+    openvino,
     pytorch,
     safetensors,
     tensorflow,
     tensorflow_checkpoint,
+    tfjs,
     tflite,
 )
 
@@ -39,7 +41,9 @@ READERS = (
     Reader("ONNX", (".onnx",), onnx.recognise, onnx.read),
     Reader("PyTorch", (".pt", ".pth", ".bin", ".ckpt", ".pt2", ".index.json"), pytorch.recognise, pytorch.read),
     Reader("Keras", (".keras", ".h5", ".hdf5"), keras.recognise, keras.read),
+    Reader("OpenVINO", (".xml",), openvino.recognise, openvino.read),
     Reader("TensorFlow Lite", (".tflite",), tflite.recognise, tflite.read),
     Reader("TensorFlow", tensorflow.SUFFIXES, tensorflow.recognise, tensorflow.read),
     Reader("TensorFlow checkpoint", (".index",), tensorflow_checkpoint.recognise, tensorflow_checkpoint.read),
+    Reader("TensorFlow.js", (".json",), tfjs.recognise, tfjs.read),
 )
