@@ -54,6 +54,47 @@ def test_the_main_metrics_have_last_and_best(write, told):
     }  # fmt: skip
 
 
+def test_metrics_that_are_logged_per_class_leave_the_cards_to_the_others(write, told):
+    run = write("a").curve("val/loss", FALLING).curve("val/accuracy", 1 - FALLING / 3)
+    for label in range(10):
+        run.curve(f"val/recall/class_{label}", 1 - FALLING / 3)
+    run.end()
+    reply = told()
+    assert [card["name"] for card in reply["cards"] if card["kind"] == "curves"] == ["loss", "accuracy"]
+    assert [metric["key"] for metric in reply["metrics"]] == ["val/loss", "val/accuracy"]
+
+
+def test_where_there_are_only_metrics_per_class_they_have_cards_with_their_own_names(write, told):
+    run = write("a")
+    for label in range(3):
+        run.curve(f"val/recall/class_{label}", 1 - FALLING / 3)
+    run.end()
+    assert [card["name"] for card in told()["cards"] if card["kind"] == "curves"] == [
+        f"recall/class_{label}" for label in range(3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "curve", "code"),
+    [
+        ("loss", 2.30 - np.arange(N) * 2e-4, "hardly_improving"),
+        ("loss", 2.30 - np.arange(N) * 2e-3, "improving"),
+        ("acc", 0.95 + np.arange(N) * 2e-4, "improving"),
+        ("acc", 0.10 + np.arange(N) * 1e-4, "hardly_improving"),
+    ],
+)
+def test_a_gain_of_less_than_a_twentieth_is_hardly_one(key, curve, code, write, told):
+    write("a").curve(key, curve).end()
+    assert reasons(told())[f"curves:{key}"]["code"] == code
+
+
+def test_a_run_that_has_only_begun_is_not_blamed_for_a_flat_curve(write, told):
+    run = write("a").event(event="progress", done=20, total=1000, unit="steps").curve("loss", [2.3] * 20)
+    assert reasons(told())["curves:loss"] == {"code": "began", "key": "loss", "value": 2.3, "step": 19}
+    run.event(event="progress", done=500, total=1000, unit="steps")
+    assert reasons(told())["curves:loss"]["code"] == "flat"
+
+
 def test_the_runs_own_rules_come_first(write, told):
     run = write("a").curve("loss", [3, 2, 1]).curve("margin", [1, 5, 2])
     run.event(event="summary", rules={"margin": "min", "test/acc": 0.97}).end()
@@ -138,6 +179,7 @@ def test_healthy_layers_are_reported_as_such(write, told):
     watched(write, 12)
     reply = told()
     gradients, layers = layer_reasons(reply)
+    assert reply["n_parameters"] == 3 * (64 + 8)
     assert gradients == {"code": "gradients_steady", "n": 3, "before": 1, "value": 1}
     assert layers == {"code": "layers_fine", "n": 3, "total": 3}
     assert [f["layer"] for f in reply["cards"][-1]["findings"]] == ["fc1", "fc2", "fc3"]
@@ -271,7 +313,7 @@ def test_a_crash_leads_with_its_error_and_the_last_lines(write, told):
     run = write("a").curve("loss", FALLING)
     for i in range(20):
         run.add(frames.frame(frames.CONSOLE, frames.CONSOLE_HEAD.pack(CREATED + i, 1) + f"line {i}\n".encode()))
-    run.end("crashed", "Traceback…\nValueError: no such batch\n")
+    run.end("crashed", "Traceback (most recent call last):\n  File …\nValueError: no such batch\nof 3\n")
     card = told()["cards"][0]
     assert (card["kind"], card["interest"], card["reason"]["text"]) == ("console", 1, "ValueError: no such batch")
     assert card["error"].startswith("Traceback")

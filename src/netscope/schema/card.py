@@ -15,6 +15,7 @@ out; steps a second; what was printed last."""
 ReasonCode = Literal[
     "began",
     "improving",
+    "hardly_improving",
     "best_earlier",
     "stalled",
     "flat",
@@ -145,6 +146,8 @@ class Cards(Noun):
     progress: Progress | None
     """As the run tells it, or its configuration: `max_steps`, or `epochs` where a key "epoch" is logged."""
     device: str
+    n_parameters: int
+    """Values in the parameters of the watched network; 0 if none is watched."""
     metrics: list[Metric]
     cards: list[Card]
     """The most interesting first."""

@@ -6,7 +6,7 @@
  */
 export type CardKind = 'curves' | 'samples' | 'confusion' | 'gradients' | 'layers' | 'pace' | 'console';
 
-export type ReasonCode = 'began' | 'improving' | 'best_earlier' | 'stalled' | 'flat' | 'worse' | 'rose' | 'not_finite' | 'overfits' | 'value' | 'samples' | 'confused' | 'all_right' | 'gradients_not_finite' | 'gradients_exploded' | 'gradients_vanish' | 'gradients_zero' | 'gradients_steady' | 'layers_dead' | 'layers_not_finite' | 'layers_frozen' | 'layers_jump' | 'layers_explode' | 'layers_fine' | 'pace' | 'pace_slower' | 'crashed' | 'killed' | 'printed';
+export type ReasonCode = 'began' | 'improving' | 'hardly_improving' | 'best_earlier' | 'stalled' | 'flat' | 'worse' | 'rose' | 'not_finite' | 'overfits' | 'value' | 'samples' | 'confused' | 'all_right' | 'gradients_not_finite' | 'gradients_exploded' | 'gradients_vanish' | 'gradients_zero' | 'gradients_steady' | 'layers_dead' | 'layers_not_finite' | 'layers_frozen' | 'layers_jump' | 'layers_explode' | 'layers_fine' | 'pace' | 'pace_slower' | 'crashed' | 'killed' | 'printed';
 
 /** Why a card is shown, as a code and what its sentence is about; the page has the words. */
 export interface Reason {
@@ -103,6 +103,8 @@ export interface Cards {
   /** As the run tells it, or its configuration: `max_steps`, or `epochs` where a key "epoch" is logged. */
   progress: Progress | null;
   device: string;
+  /** Values in the parameters of the watched network; 0 if none is watched. */
+  n_parameters: number;
   metrics: Metric[];
   /** The most interesting first. */
   cards: Card[];

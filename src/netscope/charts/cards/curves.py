@@ -25,6 +25,7 @@ FEW_METRICS = 2  # with fewer that have a goal, others are shown too
 VIEW = ChartView(600)  # the outline of a very long series is enough for its trend
 DENSE = 100  # values: nobody counts more of them
 TENFOLD = 3.0  # times the best from which on the factor is told, not the values
+LITTLE = 0.05  # of the first loss, or of what an accuracy lacks to 1: a gain that is hardly one
 
 
 class Curves:
@@ -42,6 +43,11 @@ class Curves:
             self._read[key] = found if found is not None and len(found.steps) else None
         return self._read[key]
 
+    def last_step(self, key: str) -> int | None:
+        """The step of the last value of a series."""
+        series = self[key]
+        return None if series is None else int(series.steps[-1])
+
     def epochs(self, first: int, last: int) -> int | None:
         """Epochs between two steps; None if the run logs none."""
         key = next((key for key in self.keys if is_epoch(key)), None)
@@ -53,18 +59,29 @@ class Curves:
 
 def chosen(metrics: Sequence[Metric]) -> list[Metric]:
     """The metrics that get a card: those with a goal, and others where these are few."""
-    main = [metric for metric in metrics if metric.goal is not None][:MOST_METRICS]
+    main = [metric for metric in metrics if metric.goal is not None]
+    # Of metrics that are logged per class or layer, Curves has the charts: ten alike would push out all else.
+    main = ([metric for metric in main if not metric.is_one_of_many] or main)[:MOST_METRICS]
     others = [metric for metric in metrics if metric.goal is None and not SETTINGS & set(words(metric.name))]
     return main + others[: max(0, FEW_METRICS - len(main))]
 
 
-def curve_cards(curves: Curves, metrics: Sequence[Metric], *, is_running: bool) -> list[Card]:
-    """A card for each metric that was logged."""
+def curve_cards(curves: Curves, metrics: Sequence[Metric], *, is_running: bool, is_early: bool = False) -> list[Card]:
+    """A card for each metric that was logged.
+
+    Args:
+        curves: Of the run.
+        metrics: Those to show.
+        is_running: Whether more values may come.
+        is_early: Whether the run has only begun; that a metric has hardly changed means nothing then.
+    """
     found = []
     for metric in metrics:
         keys = [key for key in metric.keys[:MOST_KEYS] if curves[key] is not None]
         if keys:
             reason = max(_reasons(curves, metric, keys, is_running), key=lambda one: INTEREST[one.code])
+            if is_early and reason.code in {"flat", "hardly_improving"}:
+                reason = Reason("began", reason.key, value=reason.value, step=curves.last_step(reason.key))
             interest = INTEREST[reason.code]
             found.append(Card(f"curves:{metric.name}", "curves", metric.name, interest, reason, keys, step=reason.step))
     return found
@@ -79,7 +96,7 @@ def _reasons(curves: Curves, metric: Metric, keys: Sequence[str], is_running: bo
     if metric.goal is not None and train is not None and held_out:
         reasons += _overfitting(curves, train, held_out[0], metric.goal)
     # That training stalls or improves says less than what held-out data say of it.
-    told = {"stalled", "improving", "best_earlier", "value", "began"}
+    told = {"stalled", "improving", "hardly_improving", "best_earlier", "value", "began"}
     return [reason for i, reason in enumerate(reasons) if i == 0 or reason.code not in told]
 
 
@@ -100,9 +117,25 @@ def _reason(curves: Curves, key: str, goal: Goal | None, is_running: bool) -> Re
     if found.kind == "stalled":
         return _stalled(curves, key, goal, found, series, is_running)
     if found.kind == "improving":
-        return Reason("improving", key, value=last, before=number(float(values[0])))
-    code: Mapping[str, ReasonCode] = {"worse": "worse", "flat": "flat", "not_finite": "not_finite"}
-    return _told(code[found.kind], key, found, series)
+        code = "hardly_improving" if is_little(found, goal) else "improving"
+        return Reason(code, key, value=last, before=number(float(values[0])))
+    codes: Mapping[str, ReasonCode] = {"worse": "worse", "flat": "flat", "not_finite": "not_finite"}
+    return _told(codes[found.kind], key, found, series)
+
+
+def is_little(found: Trend, goal: Goal) -> bool:
+    """Whether a curve that improves has gained next to nothing so far: less than a twentieth of what there is to gain.
+
+    >>> is_little(Trend("improving", 0, 2.30, 2.27), "min"), is_little(Trend("improving", 0, 2.3, 0.2), "min")
+    (True, False)
+    >>> is_little(Trend("improving", 0, 0.95, 0.98), "max")  # of 5 % mistakes 2 % are left
+    False
+    """
+    before, last = found.before, found.last
+    if goal == "max":
+        lacking = 1 - before if 0 <= before <= 1 and 0 <= last <= 1 else abs(before)
+        return last - before < LITTLE * lacking
+    return before > 0 and last > 0 and before - last < LITTLE * before
 
 
 def _told(code: ReasonCode, key: str, found: Trend, series: SeriesColumns) -> Reason:

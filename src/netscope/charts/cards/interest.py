@@ -24,6 +24,7 @@ INTEREST: dict[ReasonCode, float] = {
     "gradients_vanish": 0.72,
     "flat": 0.7,
     "killed": 0.68,
+    "hardly_improving": 0.65,
     "stalled": 0.6,
     "pace_slower": 0.55,
     # It goes well: how well, and on what.

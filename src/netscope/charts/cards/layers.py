@@ -76,9 +76,8 @@ class Network(NamedTuple):
         return replace(reason, unread=self.n_unread)
 
 
-def layer_cards(store: Store, run: str) -> list[Card]:
+def layer_cards(store: Store, run: str, table: LayerTable) -> list[Card]:
     """Cards of the watched layers; none if nothing was watched."""
-    table = store.read.layers.table(run)
     if not table.tensors:
         return []
     network = _read(store, run, table)

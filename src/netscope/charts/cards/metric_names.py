@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ ACCURACY = frozenset({"accuracy", "acc", "top1"})
 # What says how the training is run, not how well it goes.
 SETTINGS = frozenset("lr learningrate rate epoch step steps time seconds momentum decay scale temperature".split())
 EPOCH = frozenset({"epoch", "epochs"})
+MANY = 3  # metrics that differ in a number only: those of classes, layers or folds
 
 
 class Metric(NamedTuple):
@@ -31,6 +33,8 @@ class Metric(NamedTuple):
     """Keys; also of those that do not say on which data."""
     held_out: list[str]
     goal: Goal | None
+    is_one_of_many: bool = False
+    """Whether others differ from it in a number only: "recall/class_3"."""
 
     @property
     def keys(self) -> list[str]:
@@ -45,6 +49,19 @@ def words(key: str) -> list[str]:
     (['val', 'top', 'k', 'error', 'rate'], ['train', 'loss'])
     """
     return re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key).lower())
+
+
+def shared_name(key: str) -> str:
+    """The key without the words that say on which data it is.
+
+    >>> shared_name("val/recall/class_1"), shared_name("train_loss"), shared_name("lossVal"), shared_name("val")
+    ('recall/class_1', 'loss', 'loss', 'val')
+    """
+    said = TRAIN | HELD_OUT
+    if not said & set(words(key)):
+        return key
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key)
+    return re.sub(rf"(?i)(^|[\W_]+)({'|'.join(said)})(?=$|[\W_])", "", parted).strip("/_-.: ") or key
 
 
 def goal_of(key: str) -> Goal | None:
@@ -79,8 +96,17 @@ def metrics_of(keys: Iterable[str], rules: Mapping[str, object] | None = None) -
         name = "/".join(word for word in parts if word not in TRAIN and word not in HELD_OUT) or key
         train, held_out = found.setdefault(name, ([], []))
         (held_out if HELD_OUT & set(parts) else train).append(key)
-    metrics = [Metric(name, *both, _goal(both[0] + both[1], rules)) for name, both in found.items()]
+    alike = Counter(_without_digits(name) for name in found)
+    metrics = [
+        Metric(shared_name(keys[0]), *both, _goal(keys, rules), alike[_without_digits(name)] >= MANY)
+        for name, both in found.items()
+        if (keys := [*both[0], *both[1]])
+    ]
     return sorted(metrics, key=lambda metric: _rank(metric, rules))
+
+
+def _without_digits(name: str) -> str:
+    return re.sub(r"\d+", "#", name)
 
 
 def _goal(keys: list[str], rules: Mapping[str, object]) -> Goal | None:
@@ -93,6 +119,6 @@ def _goal(keys: list[str], rules: Mapping[str, object]) -> Goal | None:
 
 def _rank(metric: Metric, rules: Mapping[str, object]) -> tuple[int, ...]:
     found = set(words(metric.name))
-    kinds = [metric.goal == "min" and metric.name.endswith("loss"), bool(found & ACCURACY), metric.goal is not None]
+    kinds = [metric.goal == "min" and metric.name.lower().endswith("loss"), bool(found & ACCURACY), metric.goal is not None]
     kind = kinds.index(True) if True in kinds else 4 if found & SETTINGS else 3
-    return (not any(key in rules for key in metric.keys), kind, not metric.held_out, len(words(metric.name)))
+    return (not any(key in rules for key in metric.keys), metric.is_one_of_many, kind, not metric.held_out, len(words(metric.name)))

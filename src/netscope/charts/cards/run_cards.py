@@ -14,10 +14,14 @@ from netscope.charts.cards.media import media_cards
 from netscope.charts.cards.metric_names import is_epoch, metrics_of, words
 from netscope.charts.cards.pace import pace_card
 from netscope.schema.card import Card, Cards, Reason, ReasonCode
+from netscope.schema.layer import LayerTable
 from netscope.schema.run import Environment, Progress, Run, RunDetail
 from netscope.store.store import Store
 
 LAST_LINES = 12
+TRACEBACK = "Traceback (most recent call last):"
+EARLY = 0.15  # of a run, or
+EARLY_STEPS = 100  # where nobody knows how long it is
 STEPS = frozenset(
     "steps maxsteps totalsteps nsteps numsteps iterations maxiterations numiterations maxiters niters".split()
 )
@@ -36,18 +40,33 @@ def cards_of(store: Store, run_id: str) -> Cards:
     curves, metrics = Curves(store, run_id, keys), chosen(metrics_of(keys, run.rules))
     logged = [series for metric in metrics for key in metric.keys if (series := curves[key])]
     longest = max(logged, key=lambda series: series.points.n, default=None)
-    cards = [
-        *_ending(store, run_id, detail),
-        *curve_cards(curves, metrics, is_running=is_running),
-        *media_cards(store, run_id),
-        *layer_cards(store, run_id),
-        *pace_card(longest, detail.attempts[-1].created if detail.attempts else 0.0),
-    ]
-    cards.sort(key=lambda card: -card.interest)  # of equally interesting ones the order above
     epochs = next((series for key in keys if is_epoch(key) and (series := curves[key])), None)
     epoch, epochs_done = (None, None) if epochs is None else epoch_of(epochs.steps, epochs.values, run.step or 0)
     progress = run.progress or told_by_config(run, epochs_done)
-    return Cards(epoch, progress, _device(detail.environment), main_metrics(curves, metrics, run.rules), cards)
+    is_early = is_running and not has_gone_on(run, progress)
+    table = store.read.layers.table(run_id)
+    cards = [
+        *_ending(store, run_id, detail),
+        *curve_cards(curves, metrics, is_running=is_running, is_early=is_early),
+        *media_cards(store, run_id),
+        *layer_cards(store, run_id, table),
+        *pace_card(longest, detail.attempts[-1].created if detail.attempts else 0.0),
+    ]
+    cards.sort(key=lambda card: -card.interest)  # of equally interesting ones the order above
+    main = main_metrics(curves, metrics, run.rules)
+    return Cards(epoch, progress, _device(detail.environment), n_parameters_of(table), main, cards)
+
+
+def has_gone_on(run: Run, progress: Progress | None) -> bool:
+    """Whether a run has gone on long enough for its curves to mean something."""
+    if progress is not None and progress.total > 0:
+        return progress.done >= EARLY * progress.total
+    return (run.step or 0) >= EARLY_STEPS
+
+
+def n_parameters_of(table: LayerTable) -> int:
+    """Values in the parameters of all layers; a parameter that several layers share belongs to the first."""
+    return sum(math.prod(shape) for layer in table.layers for shape in layer.parameters.values())
 
 
 def told_by_config(run: Run, epochs_done: float | None) -> Progress | None:
@@ -109,5 +128,16 @@ def _ending(store: Store, run: str, detail: RunDetail) -> list[Card]:
     code = codes.get(detail.run.state, "printed")
     if code == "printed" and not lines:
         return []
-    text = next((line.strip() for line in reversed(error.splitlines()) if line.strip()), "")
-    return [Card("console", "console", "", INTEREST[code], Reason(code, text=text), lines=lines, error=error)]
+    return [Card("console", "console", "", INTEREST[code], Reason(code, text=headline(error)), lines=lines, error=error)]
+
+
+def headline(error: str) -> str:
+    """The line of a traceback that names the exception; its message may go on below.
+
+    >>> headline("Traceback (most recent call last):\\n  File ...\\nRuntimeError: CUDA error\\nCompile with ...")
+    'RuntimeError: CUDA error'
+    >>> headline("Killed by SIGTERM")
+    'Killed by SIGTERM'
+    """
+    own = error.rpartition(TRACEBACK)[2]  # of exceptions that caused each other the last one ended the run
+    return next((line.strip() for line in own.splitlines() if line.strip() and not line.startswith(" ")), "")

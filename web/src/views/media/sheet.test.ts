@@ -1,11 +1,22 @@
 import { expect, test } from 'vitest';
-import { columnsOf } from './sheet';
+import { firstOf, sheetOf } from './sheet';
 
-test('images get the number of columns that makes them largest', () => {
-  expect(columnsOf(16, 360, 200, 1, 16, 8)).toBe(6); // three rows of 45 px
-  expect(columnsOf(16, 360, 200, 1, 16, 8, 64)).toBe(4); // captions want 64 px: five columns leave as little height as four
-  expect(columnsOf(1, 360, 200, 2.5, 16, 8)).toBe(1);
-  expect(columnsOf(4, 400, 100, 1, 0, 0)).toBe(4);
-  expect(columnsOf(4, 100, 400, 1, 0, 0)).toBe(1);
-  expect(columnsOf(4, 200, 200, 1, 0, 0)).toBe(2);
+const room = { width: 360, height: 200, aspect: 1, captionPx: 16, gapPx: 8 };
+
+test('pictures get the columns that make them largest', () => {
+  expect(sheetOf(16, room)).toMatchObject({ columns: 6, rows: 3 });
+  expect(sheetOf(16, { ...room, leastPx: 64 }).columns).toBe(4); // captions want 64 px: five columns leave as little height as four
+  expect(sheetOf(1, { ...room, aspect: 2.5 }).columns).toBe(1);
+  const bare = { ...room, captionPx: 0, gapPx: 0 };
+  expect(sheetOf(4, { ...bare, width: 400, height: 100 }).columns).toBe(4);
+  expect(sheetOf(4, { ...bare, width: 100, height: 400 }).columns).toBe(1);
+  expect(sheetOf(4, { ...bare, width: 200, height: 200 }).columns).toBe(2);
+});
+
+test('of many pictures as many are shown as can be made out, and a cell says how many more there are', () => {
+  const captioned = { ...room, leastPx: 64 };
+  expect(firstOf(16, 20, captioned, 40)).toMatchObject({ columns: 5, rows: 3, shown: 14 });
+  expect(firstOf(16, 20, captioned, 60)).toMatchObject({ columns: 5, rows: 2, shown: 9 });
+  expect(firstOf(6, 6, captioned, 40).shown).toBe(6);
+  expect(firstOf(2, 2, { ...room, height: 30 }, 40).shown).toBe(1);
 });

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { Reason } from '../../api/schema.gen';
+import type { Card, Reason } from '../../api/schema.gen';
 import { messages as en } from '../../i18n/languages/en';
 import { messages as zh } from '../../i18n/languages/zh';
-import { paceText, sentence, toneOf } from './reasons';
+import { paceText, sentence, toneOf, verdict } from './reasons';
 
 const NONE: Reason = { code: 'value', key: '', other: '', value: null, before: null, step: null, n: null, total: null, unit: '', unread: 0, text: '' };
 const say = (reason: Partial<Reason>, isRunning = true) => sentence({ ...NONE, ...reason }, en.cards, isRunning);
@@ -27,4 +27,15 @@ test('a slow pace is given as time per step', () => {
 
 test('failures are bad, overfitting is a warning', () => {
   expect([toneOf('crashed'), toneOf('overfits'), toneOf('improving'), toneOf('samples')]).toEqual(['bad', 'warn', 'good', 'calm']);
+});
+
+test('the verdict tells what goes wrong first, and how the main metric does', () => {
+  const card = (id: string, code: Reason['code'], kind = id.split(':')[0]) => ({ id, kind, reason: { ...NONE, code } }) as Card;
+  const ids = (...cards: Card[]) => verdict(cards).map((one) => one.id);
+  const fine = [card('curves:loss', 'improving'), card('curves:acc', 'improving'), card('samples', 'samples'), card('layers', 'layers_fine')];
+  expect(ids(...fine)).toEqual(['curves:loss']);
+  expect(ids(card('layers', 'layers_dead'), ...fine)).toEqual(['layers', 'curves:loss']);
+  expect(ids(card('console', 'crashed'), card('curves:loss', 'rose'), card('gradients', 'gradients_exploded'))).toEqual(['console', 'curves:loss']);
+  expect(ids(card('curves:acc', 'flat'), card('layers', 'layers_dead'))).toEqual(['curves:acc']);
+  expect(ids(card('samples', 'samples'))).toEqual([]);
 });

@@ -1,6 +1,6 @@
 /** Why a card is shown, in a sentence of the page's language, and whether that is good or bad. */
 import { toNumber } from '../../api/numbers';
-import type { Reason, ReasonCode } from '../../api/schema.gen';
+import type { Card, Reason, ReasonCode } from '../../api/schema.gen';
 import type { Messages } from '../../i18n/languages';
 import { legible } from '../../i18n/text';
 import { count, duration, number } from '../../i18n/numbers';
@@ -23,6 +23,7 @@ const TONES: Partial<Record<ReasonCode, Tone>> = {
   layers_frozen: 'warn',
   gradients_vanish: 'warn',
   flat: 'warn',
+  hardly_improving: 'warn',
   killed: 'warn',
   stalled: 'warn',
   pace_slower: 'warn',
@@ -57,6 +58,8 @@ function whole(reason: Reason, t: Messages['cards'], isRunning: boolean): string
   switch (code) {
     case 'improving':
       return (isRunning ? t.reason.improving : t.reason.improved)(key, before, value);
+    case 'hardly_improving':
+      return (isRunning ? t.reason.hardly_improving : t.reason.hardly_improved)(key, before, value);
     case 'stalled':
       if (reason.n === null) return t.reason.stalled(key, step);
       return (reason.unit === 'epochs' ? t.reason.stalled_epochs : t.reason.stalled_values)(key, n, value, step);
@@ -109,3 +112,14 @@ function whole(reason: Reason, t: Messages['cards'], isRunning: boolean): string
       return t.reason[code];
   }
 }
+
+/** What is said of a run at its top: what goes wrong, else what might go better; and how its main metric does. */
+export function verdict(cards: readonly Card[]): Card[] {
+  const of = (tone: Tone) => cards.filter((card) => toneOf(card.reason.code) === tone);
+  const metric = cards.find((card) => card.kind === 'curves');
+  const worst = of('bad').length ? of('bad').slice(0, MOST_SAID) : of('warn').slice(0, 1);
+  const isSaid = !metric || worst.some((card) => card.kind === 'curves');
+  return (isSaid ? worst : [...worst, metric]).slice(0, MOST_SAID);
+}
+
+const MOST_SAID = 2;
