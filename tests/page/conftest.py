@@ -64,7 +64,7 @@ class Site(NamedTuple):
 def start(folder: Path, *arguments: str) -> Site:
     """Run `netscope …` and wait until it prints its address."""
     command = [sys.executable, "-m", "netscope.cli", *arguments, "--no-browser"]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "XDG_CACHE_HOME": str(folder.parent / "cache")}
     process = subprocess.Popen(command, cwd=folder.parent, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     said = process.stdout.readline()

@@ -79,7 +79,7 @@ def test_a_console_search_is_part_of_the_link(page: Page, opened: Opener, demo: 
     page.goto(f"{demo.url}console")
     ready(page)
     page.get_by_role("textbox", name="Search the console").fill("epoch")
-    expect(page).to_have_url(re.compile("find=epoch"))
+    expect(page).to_have_url(re.compile(r"find\.lines=epoch"))
     other = opened()
     other.goto(page.url)
     expect(other.get_by_role("textbox", name="Search the console")).to_have_value("epoch")

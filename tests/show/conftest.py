@@ -22,6 +22,13 @@ from netscope.store.store import Store
 CREATED = 1_760_000_000.0
 
 
+@pytest.fixture(autouse=True)
+def users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of the test's own: nothing is written into that of the person who runs the tests."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "netscope"
+
+
 class Written:
     """A run whose journal is written by hand."""
 

@@ -346,6 +346,12 @@ def test_keys_of_histograms_are_separate_from_series(write, show):
     ]  # fmt: skip
 
 
+def test_keys_say_which_end_of_a_series_is_good(write, show):
+    write("a").log({"val/loss": 1.0, "accuracy": 1.0, "weight": 1.0}, 0).end()
+    found = show().client.post("/api/keys", json={"runs": ["a"]}).json()["keys"]
+    assert {one["key"]: one["goal"] for one in found} == {"val/loss": "min", "accuracy": "max", "weight": None}
+
+
 def test_an_unknown_histogram_lists_the_known_ones(write, show):
     run = write("a")
     own_histogram(run, "weights", 0, [0, 1], [1])

@@ -23,6 +23,8 @@ class Key(Noun):
     kind: Kind
     n_runs: int
     """How many of the runs asked about have it."""
+    goal: Literal["min", "max"] | None = None
+    """Which end of a series is good, if its name says so."""
 
 
 class Keys(Noun):

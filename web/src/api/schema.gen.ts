@@ -539,6 +539,8 @@ export interface Key {
   kind: Kind;
   /** How many of the runs asked about have it. */
   n_runs: number;
+  /** Which end of a series is good, if its name says so. */
+  goal: 'min' | 'max' | null;
 }
 
 /** All keys of some runs. */

@@ -14,6 +14,13 @@ interface Picture {
   ink: Ink;
   width: number;
   height: number;
+  /** Says how many runs have values that were left beyond the axis, and of how many. */
+  beyond: (n: number, nLines: number) => string;
+}
+
+/** What the picture leaves out, to be said in it; '' where it shows everything. */
+function noteOf(frame: Pick<Frame, 'nBeyond'>, curves: readonly Curve[], beyond: Picture['beyond']): string {
+  return frame.nBeyond ? beyond(frame.nBeyond, new Set(curves.map((curve) => curve.id)).size) : '';
 }
 
 /** One entry per line: a key of a run or group, in the order of the curves. */
@@ -32,7 +39,7 @@ function context(width: number, height: number, scale: number): CanvasRenderingC
 }
 
 /** A PNG at three times the resolution of CSS pixels, with title and legend. */
-export async function toPng({ title, curves, axes, ink, width, height }: Picture): Promise<Blob> {
+export async function toPng({ title, curves, axes, ink, width, height, beyond }: Picture): Promise<Blob> {
   const scale = 3;
   const entries = legend(curves);
   const chart = context(width, height, scale);
@@ -47,6 +54,10 @@ export async function toPng({ title, curves, axes, ink, width, height }: Picture
   whole.fillText(title, 12, 18);
   whole.drawImage(chart.canvas, 8, TITLE, width, height);
   whole.font = ink.font;
+  whole.fillStyle = ink.text2;
+  whole.textAlign = 'right';
+  whole.fillText(noteOf(frame, curves, beyond), width, 18);
+  whole.textAlign = 'left';
   entries.forEach((curve, i) => {
     const y = TITLE + height + i * LEGEND_ROW + 10;
     whole.strokeStyle = curve.color;
@@ -93,7 +104,7 @@ function bandOf(curve: Curve, frame: Frame): string {
 }
 
 /** The chart as SVG text. */
-export function toSvg({ title, curves, axes, ink, width, height }: Picture): string {
+export function toSvg({ title, curves, axes, ink, width, height, beyond }: Picture): string {
   const measure = context(1, 1, 1);
   measure.font = ink.font;
   const frame = frameOf(curves, axes, width, height, (text) => measure.measureText(text).width);
@@ -120,6 +131,7 @@ export function toSvg({ title, curves, axes, ink, width, height }: Picture): str
     `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}" font-family="Helvetica,Arial,sans-serif" font-size="11">`,
     `<rect width="100%" height="100%" fill="${color(ink.surface)}"/>`,
     `<text x="12" y="18" font-size="13" font-weight="600" fill="${ink.text}">${escaped(title)}</text>`,
+    ...[noteOf(frame, curves, beyond)].filter(Boolean).map((note) => `<text x="${width}" y="18" text-anchor="end" fill="${ink.text2}">${escaped(note)}</text>`),
     `<g transform="translate(8 ${TITLE})">`,
     `<clipPath id="plot"><rect x="${frame.left}" y="${frame.top}" width="${frame.width}" height="${frame.height}"/></clipPath>`,
     `<g stroke="${color(ink.grid)}">${frame.yTicks.map((tick) => `<path d="M${frame.left} ${at(frame.y.at(tick.value))}H${right}"/>`).join('')}</g>`,

@@ -30,6 +30,17 @@ test('values that do not flatten the others stay on the axis', () => {
   expect(ordinaryRange(spans)).toMatchObject({ low: Math.fround(learns(2)(N - 1)), high: Math.fround(15.05) });
 });
 
+test('of many runs those a few times as large as usual do not take the axis from the others', () => {
+  const spans = [...Array.from({ length: 12 }, (_, i) => line(`a${i}`, learns(2))), line('large', learns(15)), line('c', diverges)];
+  expect(beyond(spans)).toEqual(['large', 'c']);
+  expect(ordinaryRange(spans).high).toBeLessThan(3);
+});
+
+test('a learning rate that a third of the runs share is no outlier', () => {
+  const rates = [...Array.from({ length: 8 }, () => 0.01), ...Array.from({ length: 4 }, () => 0.05), 5];
+  expect(beyond(rates.map((rate, i) => line(`${i}`, (step) => rate * (1 - step / N))))).toEqual(['12']);
+});
+
 test('a spike of a single run is clipped, a slow fall is not', () => {
   const spiked = { id: 'a', key: 'loss', values: line('a', learns(2)).values };
   (spiked.values as Float32Array)[100] = 1e6;

@@ -8,6 +8,10 @@ const FLAT = 0.1;
 /** A line is not ordinary if it is this many times as large as the others of its key; with two lines, it is unclear which is the odd one. */
 const TIMES = 10;
 const TIMES_OF_TWO = 100;
+/** Of many lines it is plain what is usual, and that a few are not. */
+const TIMES_OF_MANY = 4;
+const MANY = 8;
+const FEW = 0.2;
 
 /** Smallest and largest finite value (above 0 where `positive`); [NaN, NaN] when there is none. */
 export function extent(columns: readonly ArrayLike<number>[], positive = false): [number, number] {
@@ -44,7 +48,8 @@ export interface Range {
  * tenth of the axis.
  *
  * The middle 96 % of each line are ordinary, except in lines that are ten times as large as the median line of their key: runs that
- * diverged. With two lines, one must be a hundred times as large. On a logarithmic axis (`positive`), fractions are of its decades.
+ * diverged. With two lines, one must be a hundred times as large; with eight or more, four times is enough if at most a fifth
+ * are. On a logarithmic axis (`positive`), fractions are of its decades.
  */
 export function ordinaryRange(spans: readonly Span[], positive = false): Range {
   const bend = positive ? Math.log10 : (value: number) => value;
@@ -80,7 +85,9 @@ function sizeLimits(middles: readonly { key: string; middle: readonly [number, n
   return new Map(
     [...sizes].map(([key, all]) => {
       const median = all.sort((a, b) => a - b)[(all.length - 1) >> 1]!;
-      return [key, median > 0 ? median * (all.length > 2 ? TIMES : TIMES_OF_TWO) : Infinity];
+      const areFew = all.length >= MANY && all.filter((size) => size > median * TIMES_OF_MANY).length <= all.length * FEW;
+      const times = areFew ? TIMES_OF_MANY : all.length > 2 ? TIMES : TIMES_OF_TWO;
+      return [key, median > 0 ? median * times : Infinity];
     }),
   );
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { clear, fillBand, makeRaster, packed, strokeLine, type Raster } from './raster';
+import { clear, fillBand, makeRaster, packed, strokeLine, type Raster, mixed } from './raster';
 import { makeScale } from './scale';
 
 const black = [0, 0, 0] as const;
@@ -106,4 +106,10 @@ test('a band fills between its lines once', () => {
 
 test('colours are packed as ImageData keeps them', () => {
   expect([...new Uint8Array(Uint32Array.of(packed([1, 2, 3])).buffer)]).toEqual([1, 2, 3, 255]);
+});
+
+test('a mixed colour lies between two', () => {
+  const [black, white] = [packed([0, 0, 0]), packed([255, 255, 255])];
+  expect([mixed(black, white, 0), mixed(black, white, 1)]).toEqual([black, white]);
+  expect(mixed(black, white, 0.2)).toBe(packed([51, 51, 51]));
 });

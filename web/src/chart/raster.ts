@@ -56,6 +56,16 @@ function bareImage(width: number, height: number): ImageData {
   return { width, height, data: new Uint8ClampedArray(width * height * 4), colorSpace: 'srgb' } as unknown as ImageData;
 }
 
+/** A colour between two packed ones, by the share of the second. */
+export function mixed(one: number, other: number, share: number): number {
+  let made = 0;
+  for (const shift of [0, 8, 16, 24]) {
+    const [a, b] = [(one >>> shift) & 255, (other >>> shift) & 255];
+    made |= Math.round(a + (b - a) * share) << shift;
+  }
+  return made >>> 0;
+}
+
 /** Little-endian RGBA, as ImageData keeps it. */
 export function packed([red, green, blue]: Rgb): number {
   return (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;

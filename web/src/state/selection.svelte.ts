@@ -9,6 +9,7 @@ class SelectionState {
   #now = $state.raw<Selection>(NOTHING);
   #written = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #writtenAt = -Infinity;
 
   /** Which runs are listed; '': every run. */
   readonly filter: string = $derived(this.#now.more['filter'] ?? '');
@@ -41,11 +42,13 @@ class SelectionState {
     history.pushState(null, '', BASE + address);
   }
 
-  /** A drag, a playing step or a default: replaces the current entry of the history. */
+  /** A drag, a playing step or a default: replaces the current entry of the history, at once after a pause, so that a reload keeps it. */
   replace(change: Partial<Selection>): void {
     this.#now = { ...this.#now, ...change };
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#flush(), WRITE_MS);
+    const wait = this.#writtenAt + WRITE_MS - performance.now();
+    if (wait > 0) this.#timer = setTimeout(() => this.#flush(), wait);
+    else this.#flush();
   }
 
   /** A setting of one view; null or '' removes it. */
@@ -70,6 +73,7 @@ class SelectionState {
     const address = encode(this.#now);
     if (address === this.#written) return;
     this.#written = address;
+    this.#writtenAt = performance.now();
     history.replaceState(null, '', BASE + address);
   }
 }

@@ -117,7 +117,7 @@ def _reason(curves: Curves, key: str, goal: Goal | None, is_running: bool) -> Re
     if found.kind == "stalled":
         return _stalled(curves, key, goal, found, series, is_running)
     if found.kind == "improving":
-        code = "hardly_improving" if is_little(found, goal) else "improving"
+        code: ReasonCode = "hardly_improving" if is_little(found, goal) else "improving"
         return Reason(code, key, value=last, before=number(float(values[0])))
     codes: Mapping[str, ReasonCode] = {"worse": "worse", "flat": "flat", "not_finite": "not_finite"}
     return _told(codes[found.kind], key, found, series)

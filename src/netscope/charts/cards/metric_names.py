@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from netscope.analyse.trend import Goal
-from netscope.schema.series import HELD_OUT_SPLITS, TRAINING_SPLITS
+from netscope.schema.series import HELD_OUT_SPLITS, TRAINING_SPLITS, Keys
 
 TRAIN, HELD_OUT = frozenset(TRAINING_SPLITS), frozenset(HELD_OUT_SPLITS)
 LOWER = frozenset(
@@ -78,6 +80,11 @@ def goal_of(key: str) -> Goal | None:
     return None
 
 
+def with_goals(keys: Keys) -> Keys:
+    """Keys that say whether lower or higher is better, where their names do."""
+    return Keys([replace(key, goal=goal_of(key.key)) if key.kind == "scalar" else key for key in keys.keys])
+
+
 def is_epoch(key: str) -> bool:
     """Whether it tells the number of the epoch: "epoch", "trainer/epoch"."""
     return bool(found := words(key)) and found[-1] in EPOCH and not (set(found) - EPOCH - TRAIN - {"trainer"})
@@ -119,6 +126,16 @@ def _goal(keys: list[str], rules: Mapping[str, object]) -> Goal | None:
 
 def _rank(metric: Metric, rules: Mapping[str, object]) -> tuple[int, ...]:
     found = set(words(metric.name))
-    kinds = [metric.goal == "min" and metric.name.lower().endswith("loss"), bool(found & ACCURACY), metric.goal is not None]
+    kinds = [
+        metric.goal == "min" and metric.name.lower().endswith("loss"),
+        bool(found & ACCURACY),
+        metric.goal is not None,
+    ]
     kind = kinds.index(True) if True in kinds else 4 if found & SETTINGS else 3
-    return (not any(key in rules for key in metric.keys), metric.is_one_of_many, kind, not metric.held_out, len(words(metric.name)))
+    return (
+        not any(key in rules for key in metric.keys),
+        metric.is_one_of_many,
+        kind,
+        not metric.held_out,
+        len(words(metric.name)),
+    )

@@ -128,13 +128,15 @@ def _ending(store: Store, run: str, detail: RunDetail) -> list[Card]:
     code = codes.get(detail.run.state, "printed")
     if code == "printed" and not lines:
         return []
-    return [Card("console", "console", "", INTEREST[code], Reason(code, text=headline(error)), lines=lines, error=error)]
+    return [
+        Card("console", "console", "", INTEREST[code], Reason(code, text=headline(error)), lines=lines, error=error)
+    ]
 
 
 def headline(error: str) -> str:
-    """The line of a traceback that names the exception; its message may go on below.
+    r"""The line of a traceback that names the exception; its message may go on below.
 
-    >>> headline("Traceback (most recent call last):\\n  File ...\\nRuntimeError: CUDA error\\nCompile with ...")
+    >>> headline("Traceback (most recent call last):\n  File ...\nRuntimeError: CUDA error\nCompile with ...")
     'RuntimeError: CUDA error'
     >>> headline("Killed by SIGTERM")
     'Killed by SIGTERM'

@@ -7,6 +7,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from netscope.charts import export, lines
+from netscope.charts.cards.metric_names import with_goals
 from netscope.charts.curves import curves
 from netscope.charts.groups import groups
 from netscope.errors import UsageError
@@ -22,7 +23,9 @@ async def keys(request: Request) -> Response:
     """POST /api/keys: all names under which the runs logged something."""
     store, asked = runs_of(request), await replies.body(request, RunsRequest)
     there = lines.revisions(store, asked.runs)
-    return await answer(request, there, lambda: replies.json(store.keys(list(there))), asked=replies.json(asked))
+    return await answer(
+        request, there, lambda: replies.json(with_goals(store.keys(list(there)))), asked=replies.json(asked)
+    )
 
 
 async def series(request: Request) -> Response:

@@ -248,6 +248,8 @@ export const messages = {
   },
 
   compare: {
+    results: 'Results',
+    best: 'best',
     search: 'Find keys and values',
     one: 'Only one run is shown. Show others with their eye to compare them.',
     same: 'The shown runs do not differ.',

@@ -5,7 +5,7 @@ import { batches, columnsFor, split, type Want } from './loader';
 import { HANDMADE, keyFilter, moved, PINNED, sectionsOf, type Arrangement, type Section } from './sections';
 
 const plain: Arrangement = { filter: null, pinned: [], hidden: [], folded: {}, order: {}, together: false, apart: [], own: [] };
-const keys = (...names: string[]) => names.map((key) => ({ key, kind: 'scalar' as const, n_runs: 1 }));
+const keys = (...names: string[]) => names.map((key) => ({ key, kind: 'scalar' as const, n_runs: 1, goal: null }));
 
 const ids = (section: Section) => section.charts.map((chart) => chart.id);
 

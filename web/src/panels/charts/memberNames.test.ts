@@ -5,7 +5,7 @@ import { sectionsOf } from './sections';
 const NAMES = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
 
 test('sections may have names of object members', () => {
-  const keys = NAMES.flatMap((name) => [`${name}/x`, `${name}/y`]).map((key) => ({ key, kind: 'scalar' as const, n_runs: 1 }));
+  const keys = NAMES.flatMap((name) => [`${name}/x`, `${name}/y`]).map((key) => ({ key, kind: 'scalar' as const, n_runs: 1, goal: null }));
   const sections = sectionsOf(keys, { filter: null, pinned: [], hidden: [], folded: {}, order: {}, together: true, apart: [], own: [] });
   expect(sections.map((section) => section.name).sort()).toEqual([...NAMES].sort());
   expect(sections.every((section) => section.open && section.charts.length === 2)).toBe(true);

@@ -8,7 +8,7 @@ let logged: Record<string, Record<string, number[]>> = {};
 beforeEach(() => {
   vi.restoreAllMocks();
   vi.spyOn(api, 'keys').mockImplementation(async (runs) => ({
-    keys: Object.entries(logged).map(([key, of]) => ({ key, kind: 'scalar' as const, n_runs: runs.filter((run) => of[run]).length })),
+    keys: Object.entries(logged).map(([key, of]) => ({ key, kind: 'scalar' as const, n_runs: runs.filter((run) => of[run]).length, goal: null })),
   }));
   vi.spyOn(api, 'series').mockImplementation(async ({ runs, keys }) => {
     const found = keys.flatMap((key) => runs.flatMap((run) => (logged[key]![run] ? [{ key, run, steps: logged[key]![run] }] : [])));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Environment, Run } from '../../api/schema.gen';
-import { codeRows, configRows, rowOf } from './compare';
+import { bestOf, goalOf, codeRows, configRows, rowOf } from './compare';
 
 test('a value that one run lacks is not a difference', () => {
   expect(rowOf('lr', [0.1, undefined, 0.1])).toMatchObject({ differs: false, marked: [false, false, false] });
@@ -32,4 +32,18 @@ test('uncommitted changes are a difference in the code', () => {
   const [commit, branch] = codeRows([one(true), one(false), undefined], 'changes');
   expect(commit!.values).toEqual(['0123456789 + changes', '0123456789', undefined]);
   expect([commit!.differs, branch!.differs]).toEqual([true, false]);
+});
+
+test('the best value is marked where it is known which end is good, and some are worse', () => {
+  expect(bestOf([0.2, 0.1, NaN, undefined, 0.1], 'min')).toEqual([false, true, false, false, true]);
+  expect(bestOf([0.2, 0.1], 'max')).toEqual([true, false]);
+  expect(bestOf([0.2, 0.1], null)).toEqual([false, false]);
+  expect(bestOf([0.2, 0.2], 'max')).toEqual([false, false]);
+});
+
+test('what a run says of a key counts more than its name', () => {
+  const run = (rules: Run['rules']) => ({ rules }) as Run;
+  expect(goalOf([run({}), run({ score: 'min' })], 'score', 'max')).toBe('min');
+  expect(goalOf([run({ score: 'last' })], 'score', 'max')).toBe('max');
+  expect(goalOf([run({ score: 0.5 })], 'score', null)).toBeNull();
 });

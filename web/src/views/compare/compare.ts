@@ -14,6 +14,24 @@ export interface Row {
   marked: boolean[];
 }
 
+/**
+ * Which of the values are the best: the smallest or the largest finite one, where there are two that differ.
+ *
+ * Null where nobody knows which end is good.
+ */
+export function bestOf(values: readonly (Scalar | undefined)[], goal: 'min' | 'max' | null): boolean[] {
+  const finite = values.filter((value): value is number => typeof value === 'number' && Number.isFinite(value));
+  const best = goal === 'min' ? Math.min(...finite) : Math.max(...finite);
+  const isTold = goal !== null && finite.some((value) => value !== best);
+  return values.map((value) => isTold && value === best);
+}
+
+/** Which end of a series is good: what the runs say of it, or else its name. */
+export function goalOf(runs: readonly Run[], key: string, named: 'min' | 'max' | null): 'min' | 'max' | null {
+  const rules = runs.map((run) => own(run.rules, key));
+  return rules.find((rule) => rule === 'min' || rule === 'max') ?? named;
+}
+
 export function rowOf(key: string, values: (Scalar | undefined)[]): Row {
   const there = values.filter(isThere);
   const differs = there.some((value) => !isSame(value, there[0]));

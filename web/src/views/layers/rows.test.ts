@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { flatRows, foldedRows, groupsOf, layerFilter, placeLabels } from './rows';
+import { flatRows, foldedRows, groupsOf, layerFilter, placeLabels, readOpen, writeOpen } from './rows';
 
 const tensor = (layer: string) => ({ layer, tensor: 'weight', quantity: 'value' as const, stats: [], histogram: false });
 const block = (path: string, parts: string[]) => parts.map((part) => `${path}.${part}`);
@@ -80,4 +80,10 @@ describe('labels', () => {
 
 test('without folding, each row is a tensor', () => {
   expect(flatRows(tensors).map((row) => row.name)).toEqual(LAYERS);
+});
+
+test('unfolded rows survive the address, whatever their names', () => {
+  const ids = ['encoder.layers 0–11', 'a,b', 'c~d', 'e~.f'];
+  expect([...readOpen(writeOpen(ids))]).toEqual(ids);
+  expect([...readOpen('')]).toEqual([]);
 });

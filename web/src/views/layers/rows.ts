@@ -77,6 +77,15 @@ export function groupsOf(tensors: readonly LayerTensor[], types: ReadonlyMap<str
   }
 }
 
+/** The unfolded group rows as they stand in an address. */
+export function writeOpen(ids: Iterable<string>): string {
+  return [...new Set(ids)].map((id) => id.replaceAll('~', '~~').replaceAll(',', '~.')).join(',');
+}
+
+export function readOpen(text: string): ReadonlySet<string> {
+  return new Set(text.split(',').filter(Boolean).map((id) => id.replace(/~([~.])/g, (_, mark) => (mark === '~' ? '~' : ','))));
+}
+
 /**
  * Parse a search into a test for tensors: all words must occur in the name or the class, or a /regular expression/ must match.
  *

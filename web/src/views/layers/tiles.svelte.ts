@@ -33,6 +33,8 @@ export interface Assembled {
   most: Float32Array;
   /** How many values were NaN or infinite, in all tensors of a row. */
   nonfinite: Float32Array;
+  /** Share of a row's tensors with such values. */
+  broken: Float32Array;
 }
 
 /**
@@ -48,7 +50,7 @@ export function assemble(rows: readonly (readonly number[])[], tensors: readonly
   const name = (row: LayerTensor) => `${row.layer}/${row.tensor}`;
   const sources = new Map([...tiles].flatMap(([number, tile]) => (tile ? [[number, { tile, rows: new Map(tile.rows.map((row, i) => [name(row), i])), columns: columnsOf(tile, steps) }] as const] : [])));
   const blank = () => new Float32Array(rows.length * n).fill(NaN);
-  const found = { steps, values: blank(), least: blank(), most: blank(), nonfinite: new Float32Array(rows.length * n) };
+  const found = { steps, values: blank(), least: blank(), most: blank(), nonfinite: new Float32Array(rows.length * n), broken: new Float32Array(rows.length * n) };
   rows.forEach((members, row) => {
     const parts = members.flatMap((place) => {
       const source = sources.get(Math.floor(place / TILE));
@@ -61,7 +63,9 @@ export function assemble(rows: readonly (readonly number[])[], tensors: readonly
       for (const { tile, columns, start } of parts) {
         const from = columns ? columns[c]! : c;
         if (from < 0) continue;
-        found.nonfinite[row * n + c]! += tile.nonfinite[start + from]!;
+        const strange = tile.nonfinite[start + from]!;
+        found.nonfinite[row * n + c]! += strange;
+        if (strange > 0) found.broken[row * n + c]! += 1 / parts.length;
         const value = tile.values[start + from]!;
         if (!Number.isNaN(value)) column[filled++] = value;
       }

@@ -55,7 +55,7 @@ test.each([
 ] as const)('a row of several tensors shows of their %s %s', (stat, value) => {
   const found = assemble([[0, 1, 2, 3]], ['a', 'b', 'c', 'd'].map(tensor), () => tile(['a', 'b', 'c', 'd'], [0], 0), stat);
   expect([...found.values]).toEqual([value]);
-  expect([...found.least, ...found.most, ...found.nonfinite]).toEqual([0, 30, 4]);
+  expect([...found.least, ...found.most, ...found.nonfinite, ...found.broken]).toEqual([0, 30, 4, 1]);
 });
 
 test('tiles seen before are kept, and only those in sight are requested again', async () => {

@@ -47,7 +47,7 @@ test('a config key that some runs lack is a difference', () => {
 });
 
 test('losses and scores are shown before learning rates and timings', () => {
-  const keys = ['lr', 'time/step_s', 'val/acc', 'loss'].map((key) => ({ key, kind: 'scalar' as const, n_runs: 4 }));
+  const keys = ['lr', 'time/step_s', 'val/acc', 'loss'].map((key) => ({ key, kind: 'scalar' as const, n_runs: 4, goal: null }));
   const shown = defaultColumns(keys, configKeys(RUNS));
   expect(shown).toContain('summary:loss');
   expect(shown).toContain('summary:val/acc');

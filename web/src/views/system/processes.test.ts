@@ -6,6 +6,7 @@ const keys: Key[] = ['cpu/percent@node-a', 'process/threads@rank 10', 'process/t
   key,
   kind: 'system',
   n_runs: 1,
+  goal: null,
 }));
 
 test('the process of a key is after its @', () => {
