@@ -237,7 +237,7 @@ export const messages: Messages = {
 
   compare: {
     results: '结果',
-    best: '最好',
+    best: '最优',
     search: '查找键和值',
     one: '只显示了一个实验。点击其他实验的眼睛图标即可对比。',
     same: '显示的实验没有差异。',
