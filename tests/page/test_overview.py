@@ -56,7 +56,7 @@ def test_the_only_run_is_opened_with_the_most_important_cards_first(overview: Pa
     expect(overview.get_by_role("heading", name="rises")).to_be_visible()
     expect(overview.get_by_text("step 100 of 200")).to_be_visible()
     verdict = overview.get_by_role("list", name="How it goes").get_by_role("listitem")
-    expect(verdict.nth(0)).to_have_text("Something is wrong · It ended with ValueError: no such batch")
+    expect(verdict.nth(0)).to_have_text("Something is wrong · Ended with ValueError: no such batch")
     expect(verdict.nth(1)).to_contain_text("val/loss rose to")
     expect(overview.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "50")
     expect(cards(overview)).to_have_count(5)
