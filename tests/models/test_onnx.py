@@ -1,11 +1,13 @@
 """ONNX files: what the library counts is what is read, weights stay in the file, modules are found."""
 
+import warnings
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from netscope.models.open import open_model
@@ -217,3 +219,36 @@ def test_a_file_of_another_name_is_recognised(tmp_path: Path) -> None:
     path = tmp_path / "weights.bin"
     path.write_bytes((LIGHT / "light_squeezenet.onnx").read_bytes())
     assert open_model(path).format == "ONNX"
+
+
+class Residual(torch.nn.Module):
+    """Containers within containers, of which some are called and some are not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        inner = [torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Sequential(torch.nn.ReLU())) for _ in range(2)]
+        self.layers = torch.nn.ModuleList(inner)
+        self.head = torch.nn.Sequential(torch.nn.Linear(4, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            x = x + layer(x)
+        return self.head(x)
+
+
+def test_scopes_of_an_exported_network_are_its_modules(tmp_path: Path) -> None:
+    network, path = torch.nn.Sequential(Residual(), Residual()).eval(), tmp_path / "net.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter that names modules so is the older one
+        torch.onnx.export(network, (torch.zeros(1, 4),), path, dynamo=False)
+    graph = open_model(path).graph
+    modules = {name for name, _ in network.named_modules()}
+    assert {scope.name for scope in graph.scopes} <= modules
+    computing = {node.scope.name for node in graph.nodes if node.op in ("MatMul", "Gemm", "Relu")}
+    assert computing == {name for name, module in network.named_modules() if not [*module.children()]}
+
+
+def test_sizes_that_nobody_named_are_unknown(tmp_path: Path) -> None:
+    shape = ["batch", "Concatx_dim_1", "unk__3", "p2o.DynamicDimension.0", 5]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [f32("x", shape)], [f32("y", None)])
+    assert open_model(saved(tmp_path, graph)).graph.values[0].shape == ("batch", None, None, None, 5)

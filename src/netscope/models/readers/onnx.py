@@ -26,7 +26,7 @@ from netscope.models.readers import onnx_scopes
 from netscope.models.readers.onnx_scopes import CLASSES, NAME_SCOPES
 from netscope.models.readers.onnx_types import DTYPES, MOST_SHOWN, has_foreign_text, short, some, type_of
 from netscope.models.readers.onnx_wire import AT_KEY, without_arrays
-from netscope.models.shapes import dtype_bytes, n_elements
+from netscope.models.shapes import Dimension, dtype_bytes, n_elements
 from netscope.models.stored import Stored, size_of, within
 
 LARGEST_INFERRED_BYTES = 64 << 20  # without its weights; inference takes about 20 µs per node
@@ -124,6 +124,7 @@ class _Reading:
         self.missing: list[str] = []
         self.by_weights = _by_weights(proto.graph)
         self.input_names = cache(self._input_names)
+        self.types: dict[bytes, tuple[str, list[Dimension] | None]] = {}
 
     def model(self, warnings: list[str]) -> Model:
         """The model; `warnings` are those so far."""
@@ -179,7 +180,7 @@ class _Reading:
         types.update((entry.name, entry.type) for entry in graph.output)
         for entry in graph.input:
             if entry.name not in names[-1]:
-                names[-1][entry.name] = self.builder.add_value(entry.name, *type_of(entry.type))
+                names[-1][entry.name] = self.builder.add_value(entry.name, *self._type(entry.type))
         for annotation in graph.quantization_annotation:
             self._quantised(annotation, names)
         self._nodes(graph.node, names, types, scope, around)
@@ -240,11 +241,21 @@ class _Reading:
         value = known.get(name, NONE)
         if value == NONE or value in self.produced:
             found = types.get(name)
-            value = known[name] = self.builder.add_value(name, *(type_of(found) if found is not None else ("", None)))
+            value = known[name] = self.builder.add_value(
+                name, *(self._type(found) if found is not None else ("", None))
+            )
         elif name in types:  # used before it is computed
-            self.builder.set_type(value, *type_of(types[name]))
+            self.builder.set_type(value, *self._type(types[name]))
         self.produced.add(value)
         return value
+
+    def _type(self, said: Any) -> tuple[str, list[Dimension] | None]:
+        """Type and shape, decoded once for all values that share them."""
+        key = said.SerializeToString()
+        found = self.types.get(key)
+        if found is None:
+            found = self.types[key] = type_of(said)
+        return found
 
     def _initialiser(self, tensor: Any, dims: Sequence[int], known: dict[str, int], scope: int) -> None:
         index = self._tensor(tensor.name, tensor, tuple(dims), scope)

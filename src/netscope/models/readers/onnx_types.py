@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from netscope.models.shapes import Dimension
 
+# What exporters and shape inference call a size that nobody named, such as "Concatoutput_dim_1".
+_GENERATED = re.compile(r"unk__\d+|\w*_dim_\d+|p2o\.DynamicDimension\.\d+")
 MOST_SHOWN = 64  # elements of an attribute
 DTYPES = {
     1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 8: "string", 9: "bool",
@@ -36,7 +39,7 @@ def dimension(entry: Any) -> Dimension:
     if value := entry.dim_value:
         return int(value) if value > 0 else None  # some exporters write -1 for unknown sizes
     if symbol := entry.dim_param:
-        return str(symbol) if not symbol.startswith("unk__") else None
+        return None if _GENERATED.fullmatch(symbol) else str(symbol)
     return 0 if entry.HasField("dim_value") else None
 
 
