@@ -1,4 +1,4 @@
-/** Everything between a pack and a drawing, as a worker does it: the tree is built once, each state of the view is laid out. */
+/** Everything between a pack and a drawing, run in a worker: the tree is built once, each state of the view is laid out. */
 import { buildHierarchy, isGroup, membersOf, totalsOf, type Hierarchy, type Totals } from './hierarchy';
 import { Memo } from './layout/memo';
 import { link, type Links } from './links';
@@ -6,17 +6,17 @@ import { unpack, type Graph } from './pack';
 import { arrange, type Direction, type Scene } from './scene';
 import { see, type Visible } from './visible';
 
-/** What is asked for. */
+/** The requested drawing. */
 export interface Wish {
   isFlat: boolean;
-  /** Groups to open; null: as many as make a good first picture. */
+  /** Groups to open; null: as many as suit a first view. */
   expanded: readonly number[] | 'all' | null;
   direction: Direction;
   /** Follows numbers of operations: "84 ops". */
   word: string;
 }
 
-/** What follows from the pack alone. */
+/** Data derived from the pack alone. */
 export interface Base {
   links: Links;
   tree: Hierarchy;
@@ -32,7 +32,7 @@ export interface Drawing {
   expanded: number[];
 }
 
-/** Boxes of the first picture: more are hard to take in. */
+/** Limit of boxes in the first view; more are hard to take in. */
 const FIRST_BOXES = 48;
 
 export class Engine {
@@ -72,7 +72,7 @@ export function groupsOf(tree: Hierarchy): number[] {
   return groups;
 }
 
-/** Groups from the outside in, as long as the boxes are few; one that is alone is always open. */
+/** Open groups from the outside in, as long as there are few boxes; a single group is always open. */
 export function firstGroups(tree: Hierarchy): number[] {
   const open: number[] = [];
   let level = Array.from(membersOf(tree, tree.root)).filter((item) => isGroup(tree, item));
@@ -83,7 +83,7 @@ export function firstGroups(tree: Hierarchy): number[] {
     for (const item of level) {
       const inside = membersOf(tree, item);
       const isOnly = isAlone && item === membersOf(tree, tree.root)[0];
-      // Blocks that are all alike say no more when they stand in a row.
+      // Opening a row of identical blocks would show nothing new.
       if (!isOnly && (tree.repeats[item] || boxes + inside.length > FIRST_BOXES)) continue;
       open.push(item);
       boxes += inside.length;

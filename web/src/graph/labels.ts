@@ -1,4 +1,4 @@
-/** What is written on an item: a title, and below it what one wants to know first. */
+/** The label of an item: a title, and the most important facts below it. */
 import { isGroup, membersOf, type Hierarchy, type Totals } from './hierarchy';
 import { textWidth } from './measure';
 import { familyOf, type Family } from './ops';
@@ -72,7 +72,7 @@ export function labelOf(graph: Graph, tree: Hierarchy, totals: Totals, item: num
   return { title: nameOf(graph, tree, item), subtitle: [inner, count].filter(Boolean).join(' · '), family: 'other' };
 }
 
-/** The name of a node where it says more than its operation: not "add_1" of an Add. */
+/** The name of a node if it says more than its operation: not "add_1" for an Add. */
 function ownName(graph: Graph, node: number): string {
   const name = lastPart(graph.text(graph.nodeName[node]!));
   const bare = (text: string) => text.toLowerCase().replace(/[^a-z]/g, '');
@@ -80,7 +80,7 @@ function ownName(graph: Graph, node: number): string {
   return name.length <= 24 && bare(name) && !bare(name).includes(op) && !op.includes(bare(name)) && !/^(n|node|op)?[_\d]*$/i.test(name) ? name : '';
 }
 
-/** The shape of its weight, or the attribute that tells most. */
+/** The shape of its weight, or the most informative attribute. */
 function summaryOf(graph: Graph, node: number): string {
   let largest = -1;
   let rank = 1;
@@ -102,7 +102,7 @@ function summaryOf(graph: Graph, node: number): string {
   return '';
 }
 
-/** Room that a label needs; a badge such as "× 12" and the sign that a group can be opened stand at the right of the title. */
+/** Space that a label needs; a badge such as "× 12" and the sign for opening a group are to the right of the title. */
 export function sizeOfLabel(label: Label, badge: string, isGroup: boolean): { width: number; height: number } {
   const title = textWidth(label.title, TITLE_PX, true) + (badge ? textWidth(badge, SUBTITLE_PX, true) + 16 : 0) + (isGroup ? 20 : 0);
   const width = Math.max(title, textWidth(label.subtitle, SUBTITLE_PX)) + 2 * PADDING_PX;

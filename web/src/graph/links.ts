@@ -1,17 +1,17 @@
-/** What follows from the columns: who makes and who uses each value, an order of execution, and which nodes only make constants. */
+/** Derived from the columns: producer and consumers of each value, an order of execution, and nodes that only compute constants. */
 import type { Graph } from './pack';
 
 export interface Links {
-  /** Node that makes a value; -1 for none. */
+  /** Node that computes a value; -1 for none. */
   producer: Int32Array;
   /** Nodes that use a value, once each: `consumers[consumerEnds[v - 1] .. consumerEnds[v]]`. */
   consumers: Int32Array;
   consumerEnds: Int32Array;
-  /** Position of a node in an order in which producers come before consumers, as far as there is one. */
+  /** Position of a node in an order in which producers come before consumers, as far as possible. */
   position: Int32Array;
   /** Nodes in that order. */
   order: Int32Array;
-  /** 1 for a node that makes the same whatever the network is given: its value is drawn like a stored tensor. */
+  /** 1 for a node whose result does not depend on the inputs; its value is drawn like a stored tensor. */
   isConstant: Uint8Array;
 }
 
@@ -53,7 +53,7 @@ function consumersOf(graph: Graph): Pick<Links, 'consumers' | 'consumerEnds'> {
   return { consumers, consumerEnds: ends };
 }
 
-/** The order of the file where it is one of execution, else the nearest to it that is. */
+/** The order of the file if it is a valid order of execution, otherwise the nearest valid one. */
 function executionOrder(graph: Graph, producer: Int32Array, consumers: Int32Array, consumerEnds: Int32Array): Int32Array {
   const { nNodes, inputEnds, nodeInputs } = graph;
   const order = new Int32Array(nNodes);
@@ -107,7 +107,7 @@ export class Heap {
     items[at] = item;
   }
 
-  /** -1 when it is empty. */
+  /** -1 if it is empty. */
   pop(): number {
     const items = this.#items;
     if (!items.length) return -1;
@@ -129,7 +129,7 @@ export class Heap {
 }
 
 const SOURCES = new Set(['Constant', 'Const', 'ConstantOfShape', 'VariableV2', 'VarHandleOp', 'Parameter', 'prim::Constant']);
-/** Of a constant, still a constant that nobody wants to see the making of. */
+/** Operations on a constant whose result is still treated as a constant. */
 const PASSES = new Set(['ConstantOfShape', 'Identity', 'ReadVariableOp', 'Cast', 'Convert']);
 
 function constants(graph: Graph, producer: Int32Array, order: Int32Array): Uint8Array {
@@ -149,7 +149,7 @@ function constants(graph: Graph, producer: Int32Array, order: Int32Array): Uint8
     const isStored = (value: number) => graph.valueTensor[value]! >= 0 || (producer[value]! >= 0 && isConstant[producer[value]!] === 1);
     isConstant[node] = (inputs.length ? inputs.every(isStored) : makes.has(op)) ? 1 : 0;
   }
-  // What the network returns is shown, even if it is a constant.
+  // Outputs of the network are shown even if they are constants.
   for (const value of graph.outputs) if (value >= 0 && producer[value]! >= 0) isConstant[producer[value]!] = 0;
   return isConstant;
 }

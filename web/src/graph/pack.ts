@@ -1,4 +1,4 @@
-/** A model's graph as it crosses the wire: columns in typed arrays, strings that are decoded when they are first asked for. */
+/** A model's graph as it is sent: columns in typed arrays, strings that are decoded on first access. */
 import { column, parse, type Tensors } from '../api/safetensors';
 
 export interface About {
@@ -14,14 +14,14 @@ export interface About {
 /** An entry of a shape: a size, the name of a symbol, or unknown. */
 export type Dim = number | string | null;
 
-/** Nodes, values, scopes and tensors are numbers that index the columns; -1 is none. Texts are asked for by `text`. */
+/** Nodes, values, scopes and tensors are indices into the columns; -1 is none. Texts are read with `text`. */
 export class Graph {
   readonly about: About;
   readonly nodeName: Int32Array;
   readonly nodeOp: Int32Array;
   readonly nodeScope: Int32Array;
   readonly nodeAttributes: Int32Array;
-  /** NaN where unknown. */
+  /** NaN if unknown. */
   readonly nodeFlops: Float64Array;
   readonly inputEnds: Int32Array;
   readonly outputEnds: Int32Array;
@@ -44,7 +44,7 @@ export class Graph {
   readonly tensorShape: Int32Array;
   readonly tensorScope: Int32Array;
   readonly tensorBytes: Float64Array;
-  /** Values that go into and come out of the graph. */
+  /** Inputs and outputs of the graph. */
   readonly inputs: Int32Array;
   readonly outputs: Int32Array;
   readonly #bytes: Uint8Array;
@@ -117,7 +117,7 @@ export class Graph {
     return this.nodeOutputs.subarray(node ? this.outputEnds[node - 1] : 0, this.outputEnds[node]);
   }
 
-  /** Null where it is unknown; by the text of a shape, as in `valueShape` and `tensorShape`. */
+  /** Null if unknown; from the text of a shape, as in `valueShape` and `tensorShape`. */
   shape(index: number): Dim[] | null {
     if (index < 0) return null;
     let shape = this.#shapes.get(index);
@@ -133,7 +133,7 @@ export class Graph {
 
 const DECODER = new TextDecoder();
 
-/** Throws when it is not a pack, or one of another version. */
+/** Throws if it is not a pack, or one of another version. */
 export function unpack(buffer: ArrayBuffer): Graph {
   const pack = parse(buffer);
   const version = pack.metadata['netscope'];
@@ -147,7 +147,7 @@ export function shapeText(shape: readonly Dim[] | null): string {
   return shape.length ? shape.map((dim) => dim ?? '?').join('×') : 'scalar';
 }
 
-/** How many elements; NaN where an entry is a symbol or unknown. */
+/** Number of elements; NaN if an entry is a symbol or unknown. */
 export function sizeOf(shape: readonly Dim[] | null): number {
   if (!shape) return NaN;
   return shape.reduce<number>((size, dim) => (typeof dim === 'number' ? size * dim : NaN), 1);
@@ -155,7 +155,7 @@ export function sizeOf(shape: readonly Dim[] | null): number {
 
 const BITS: Record<string, number> = { float64: 64, float32: 32, float16: 16, bfloat16: 16, int64: 64, int32: 32, int16: 16, int8: 8, uint64: 64, uint32: 32, uint16: 16, uint8: 8, bool: 8, complex64: 64, complex128: 128 };
 
-/** Bytes of one element; four bits are half a byte. Unknown types count as four bytes, so that a thickness can be drawn. */
+/** Bytes of one element; four bits are half a byte. Unknown types count as four bytes, so that lines have a width. */
 export function elementBytes(dtype: string): number {
   const bits = BITS[dtype] ?? (/(\d+)/.test(dtype) ? Number(/(\d+)/.exec(dtype)![1]) : 32);
   return Math.min(128, bits) / 8;

@@ -1,4 +1,4 @@
-/** A drawing of the graph: where every box, line and label is, as columns that can be handed from one thread to another. */
+/** A drawing of the graph: positions of all boxes, lines and labels, as columns that can be transferred between threads. */
 import { isGroup, type Hierarchy, type Totals } from './hierarchy';
 import { badgeOf, labelOf, sizeOfLabel } from './labels';
 import type { Memo } from './layout/memo';
@@ -20,7 +20,7 @@ export interface Scene {
   direction: Direction;
   width: number;
   height: number;
-  /** Boxes, outer ones before what they hold. */
+  /** Boxes, outer ones before inner ones. */
   id: Int32Array;
   kind: Uint8Array;
   depth: Uint8Array;
@@ -30,11 +30,11 @@ export interface Scene {
   h: Float32Array;
   /** Box of the group that holds it; -1 for the root, which is not drawn. */
   parent: Int32Array;
-  /** Lines, one a drawn edge and group that it crosses: corners are `(x, y)`, lines and curves in turn. */
+  /** Lines, one per drawn edge and group that it crosses: corners are `(x, y)`, straight lines and curves alternately. */
   corners: Float32Array;
   cornerEnds: Int32Array;
   ownFrom: Int32Array;
-  /** Edge of `Visible` that a line belongs to; where several share a line, the first. */
+  /** Edge of `Visible` that a line belongs to; the first if several share a line. */
   edge: Int32Array;
   /** Id of the box at which its edge begins, and of the box that the line ends at: that of the edge, or a group on the way. */
   source: Int32Array;
@@ -46,7 +46,7 @@ export interface Scene {
   /** Boundaries of each line, for culling. */
   low: Float32Array;
   high: Float32Array;
-  /** Edges that are told, by box: ids that come in above a box, `toldIn[toldInEnds[b - 1] ..]`, and how many go out. */
+  /** Labelled edges by box: ids that come in above a box, `toldIn[toldInEnds[b - 1] ..]`, and how many go out. */
   toldIn: Int32Array;
   toldInEnds: Int32Array;
   toldOut: Int32Array;
@@ -56,7 +56,7 @@ export const HEADER_PX = 28;
 const SIDE_PX = 16;
 const END_PX = 14;
 export const CHIP_PX = 17;
-/** More names than this are a number. */
+/** More names than this are shown as a number. */
 export const MOST_CHIPS = 3;
 
 interface Placed {
@@ -161,7 +161,7 @@ class Arrangement {
         b = parent[b]!;
       }
       if (a !== b) add(parent[a]!, a, b);
-      // Between a node and its own body nothing is drawn from the border on.
+      // Nothing is drawn between a node and its own body inside the border.
       for (const [group, box] of down) if (group !== a || a !== b) add(group, -1, box);
     }
   }
@@ -359,7 +359,7 @@ class Arrangement {
         target[l] = end === -1 ? group : end;
         hasArrow[l] = end !== -1 && !this.#isOpen[end] ? 1 : 0;
         isBack[l] = solution.isBack[i]!;
-        // Beyond the border of a group its shape is not said again.
+        // The shape is not repeated beyond the border of a group.
         room[l] = labelled.has(source[l]!) || problem.edgeFrom[i]! >= problem.nBoxes ? 0 : (lines.get(source[l]!) ?? 0) > 1 ? -solution.room[i]! : solution.room[i]!;
         labelled.add(source[l]!);
         let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];

@@ -6,15 +6,15 @@ import { shapeText, type Graph } from './pack';
 export interface Hit {
   item: number;
   name: string;
-  /** What else is known of it: operation or class. */
+  /** Operation or class. */
   kind: string;
-  /** Where the text was found, when not in name or kind: a shape, an attribute. */
+  /** Where the text was found if not in name or kind: a shape, an attribute. */
   where: string;
 }
 
 const MOST_HITS = 2000;
 
-/** A function that says whether a text matches; null where the pattern is not one yet. `/…/` is a regular expression, other words must all be there. */
+/** A test for texts; null if the pattern is invalid. `/…/` is a regular expression; otherwise all words must occur. */
 export function matcher(typed: string): ((text: string) => boolean) | null {
   const pattern = /^\/(.*?)\/?$/s.exec(typed.trim());
   if (pattern && typed.trim().length > 1) {
@@ -25,7 +25,7 @@ export function matcher(typed: string): ((text: string) => boolean) | null {
       return null;
     }
   }
-  // Shapes are written with × or x or commas.
+  // Shapes may be typed with ×, x or commas.
   const plain = (text: string) => text.toLowerCase().replaceAll('×', 'x').replace(/(\d)\s*,\s*(?=\d)/g, '$1x');
   const words = plain(typed).split(/\s+/).filter(Boolean);
   return (text) => {
@@ -34,7 +34,7 @@ export function matcher(typed: string): ((text: string) => boolean) | null {
   };
 }
 
-/** In order: names first, then what matched elsewhere. */
+/** In order: matches of names first, then others. */
 export function search(graph: Graph, tree: Hierarchy, typed: string): Hit[] {
   const matches = typed.trim() ? matcher(typed) : null;
   if (!matches) return [];
@@ -87,7 +87,7 @@ export function search(graph: Graph, tree: Hierarchy, typed: string): Hit[] {
   }
 }
 
-/** The whole name of an item: path of its scope, name of the node, or the range of a repeat. */
+/** The full name of an item: path of its scope, name of the node, or the range of a repeat. */
 export function fullName(graph: Graph, tree: Hierarchy, item: number): string {
   if (item < tree.nLeaves) {
     const name = graph.text(tree.hasTensorLeaves ? graph.tensorName[item]! : graph.nodeName[item]!);

@@ -6,22 +6,22 @@ import { fullName } from './search';
 
 export interface Row {
   item: number;
-  /** How many groups are around it. */
+  /** Number of enclosing groups. */
   depth: number;
   isGroup: boolean;
   name: string;
   op: string;
-  /** Of its first output; '' for a group. */
+  /** Shape of its first output; '' for a group. */
   shape: string;
   parameters: number;
-  /** NaN where unknown. */
+  /** NaN if unknown. */
   flops: number;
   nodes: number;
 }
 
 export type Column = 'name' | 'op' | 'shape' | 'parameters' | 'flops' | 'nodes';
 
-/** Leaves in order of execution, with the groups around them or without. */
+/** Leaves in order of execution, with or without their groups. */
 export function rowsOf(graph: Graph, tree: Hierarchy, totals: Totals, hasGroups: boolean): Row[] {
   const rows: Row[] = [];
   const stack: number[] = [tree.root];
@@ -52,7 +52,7 @@ function shapeOf(graph: Graph, tree: Hierarchy, leaf: number): string {
   return shape ? shapeText(shape) : '';
 }
 
-/** Unknown numbers last, whatever the direction; equal ones as they were. */
+/** Sort with unknown numbers last in either direction; ties keep their order. */
 export function sorted(rows: readonly Row[], by: Column, isDescending: boolean): Row[] {
   const sign = isDescending ? -1 : 1;
   return [...rows].sort((a, b) => {

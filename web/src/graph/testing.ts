@@ -1,4 +1,4 @@
-/** Makes packs for tests, as models/pack.py does for the page. */
+/** Makes packs for tests, like models/pack.py for the page. */
 import { unpack, type Dim, type Graph } from './pack';
 
 type Columns = Record<string, Int32Array | Float64Array | Uint8Array>;
@@ -24,7 +24,7 @@ export class Maker {
     return this.value(name, shape, this.#tensors.push({ name, shape, scope }) - 1);
   }
 
-  /** Index of the value that it makes. */
+  /** Index of the value that it computes. */
   node(op: string, inputs: number[], { scope = 0, name = '', shape = [1, 8] as Dim[], attributes = null as object | null, flops = NaN } = {}): number {
     const output = this.value(`${name || op}:${this.#nodes.length}`, shape);
     this.#nodes.push({ name, op, scope, attributes, flops, inputs, outputs: [output], names: [] });

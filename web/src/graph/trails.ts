@@ -1,4 +1,4 @@
-/** Who depends on whom, among the boxes on screen. */
+/** Dependencies among the boxes on screen. */
 import type { Seen } from './engine';
 
 /** Ids from which a box can be reached, or which can be reached from it, with the box itself. */
@@ -19,7 +19,7 @@ export function reach(seen: Pick<Seen, 'from' | 'to' | 'nIds'>, start: number, i
   return found;
 }
 
-/** Everything on a way between two boxes, whichever comes first; only the two when there is none. */
+/** Everything on a path between two boxes in either direction; only the two if there is none. */
 export function between(seen: Pick<Seen, 'from' | 'to' | 'nIds'>, a: number, b: number): Set<number> {
   for (const [first, last] of [
     [a, b],

@@ -1,4 +1,4 @@
-/** What is on screen for a state of the view: boxes, the edges between them, and which of those are told by labels instead of lines. */
+/** What is on screen in a state of the view: boxes, the edges between them, and which of those are labels instead of lines. */
 import { isGroup, membersOf, type Hierarchy } from './hierarchy';
 import type { Links } from './links';
 import { elementBytes, sizeOf, type Graph } from './pack';
@@ -14,7 +14,7 @@ export interface Visible {
   open: number[];
   /** Boxes of each open group, beside it. */
   inside: Map<number, number[]>;
-  /** Of each node, the box that stands for it: itself or a closed group; -1 where it is not drawn. */
+  /** The box that stands for each node: itself or a closed group; -1 if it is not drawn. */
   standsFor: Int32Array;
   /** Edges between boxes that are neither open nor hidden. */
   from: Int32Array;
@@ -23,11 +23,11 @@ export interface Visible {
   value: Int32Array;
   nValues: Int32Array;
   bytes: Float64Array;
-  /** 1 for an edge that is told at both ends instead of being drawn. */
+  /** 1 for an edge that is labelled at both ends instead of being drawn. */
   isTold: Uint8Array;
 }
 
-/** A value that goes to more boxes than this is told by labels, but for those nearby. */
+/** A value that goes to more boxes than this gets labels, except for nearby ones. */
 const MOST_LINES = 6;
 /** Boxes below one another that still count as near. */
 const NEAR = 3;
@@ -121,13 +121,13 @@ class Edges {
   }
 }
 
-/** NaN where the shape is not known; a batch that is a symbol counts as one. */
+/** NaN if the shape is unknown; a symbolic batch size counts as one. */
 export function bytesOfValue(graph: Graph, value: number): number {
   const shape = graph.shape(graph.valueShape[value]!);
   return shape ? sizeOf(shape.map((dim) => (typeof dim === 'number' ? dim : 1))) * elementBytes(graph.text(graph.valueDtype[value]!)) : NaN;
 }
 
-/** Which edges are told: far ones of what goes to many boxes, and the longest where lines would be longer than the graph is large. */
+/** Choose the edges to label: distant ones of values with many targets, and the longest if lines would exceed the size of the graph. */
 function told(from: Int32Array, to: Int32Array, nIds: number): Uint8Array {
   const m = from.length;
   const isTold = new Uint8Array(m);

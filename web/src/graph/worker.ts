@@ -1,4 +1,4 @@
-/** The thread that lays out: told of a pack once, asked for drawings; of several questions that wait only the last is answered. */
+/** The layout worker: it gets a pack once and answers requests for drawings, of several pending ones only the last. */
 import { Engine, type Base, type Drawing, type Wish } from './engine';
 
 export type Question = { pack: ArrayBuffer } | { wish: Wish; ticket: number };

@@ -1,10 +1,10 @@
-/** Draws the boxes: each with as much detail as can be read at its size on screen. */
+/** Draws the boxes, each with as much detail as is legible at its size on screen. */
 import { CHIP_PX, CLOSED, HEADER_PX, INPUT, LEAF, MOST_CHIPS, OPEN, OUTPUT, type Scene } from '../scene';
 import { fitText, textWidth } from '../measure';
 import { LEGIBLE_SCALE, type Area } from './camera';
 import type { BoxColour, Look, Pen } from './look';
 
-/** Below this a box is a spot of its colour. */
+/** Smaller boxes are spots of their colour. */
 const SPOT_SCALE = 0.1;
 /** Smallest text on screen. */
 const LEAST_TEXT_PX = 9.5;
@@ -18,7 +18,7 @@ export function inSight(scene: Scene, sight: Area): number[] {
   return shown;
 }
 
-/** Grounds of the open groups, under everything. */
+/** Backgrounds of the open groups, under everything. */
 export function drawGrounds(pen: Pen, scene: Scene, look: Look, boxes: readonly number[], scale: number): void {
   const { ink } = look;
   for (const b of boxes) {
@@ -94,7 +94,7 @@ function drawBox(pen: Pen, scene: Scene, look: Look, b: number, scale: number): 
   pen.globalAlpha = 1;
 }
 
-/** What a closed group holds: a bar of the colours of its operations. */
+/** Content of a closed group: a bar in the colours of its operations. */
 function drawMix(pen: Pen, look: Look, b: number, x: number, y: number, w: number, h: number): void {
   let at = x + 7;
   const length = w - 14;
@@ -152,7 +152,7 @@ function drawTexts(pen: Pen, look: Look, id: number, kind: number, badge: string
   pen.fillText(fitText(subtitle, room + 6, 10.5), x + w / 2, middle + 7.5);
 }
 
-/** Zoomed out: the title alone, as large as can be read, if it fits. */
+/** Zoomed out: only the title, at a legible size, if it fits. */
 function drawSmallText(pen: Pen, look: Look, id: number, colour: BoxColour, x: number, y: number, w: number, h: number, scale: number): void {
   const size = LEAST_TEXT_PX / scale;
   if (h < size * 1.05 || w * scale < 26) return;
@@ -193,7 +193,7 @@ function drawHeader(pen: Pen, scene: Scene, look: Look, b: number, scale: number
   pen.globalAlpha = 1;
 }
 
-/** Of a title in the font that is set, exactly where the pen can tell. */
+/** Width of a title in the current font, exact if the pen can measure it. */
 function widthOf(pen: Pen, title: string, size: number): number {
   return 'measureText' in pen ? (pen as CanvasRenderingContext2D).measureText(title).width : textWidth(title, size, true);
 }
@@ -216,7 +216,7 @@ function marks(pen: Pen, scene: Scene, look: Look, boxes: readonly number[], sca
   }
 }
 
-/** What comes in from far away, above the box, and to how many a box goes, below it. */
+/** Labels of values from far away above a box, and the number of their targets below it. */
 function drawChips(pen: Pen, scene: Scene, look: Look, b: number): void {
   const { ink } = look;
   const [from, to] = [b ? scene.toldInEnds[b - 1]! : 0, scene.toldInEnds[b]!];
@@ -250,7 +250,7 @@ function drawChips(pen: Pen, scene: Scene, look: Look, b: number): void {
   pen.globalAlpha = 1;
 }
 
-/** Names of open groups across what is in them, as on a map: of the innermost ones that have room for it. */
+/** Names of open groups across their content, as on a map: of the innermost ones that have room. */
 function drawNames(pen: Pen, scene: Scene, look: Look, boxes: readonly number[], scale: number): void {
   const { ink } = look;
   const isNamed = new Set<number>();
@@ -263,7 +263,7 @@ function drawNames(pen: Pen, scene: Scene, look: Look, boxes: readonly number[],
       if (above >= 0) isNamed.add(above);
       continue;
     }
-    // Where its header can be read it needs no other name.
+    // A group with a legible header needs no other name.
     if (scale >= 0.33 || w < 36 || h < 15) {
       if (scale >= 0.33 && above >= 0) isNamed.add(above);
       continue;

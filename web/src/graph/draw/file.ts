@@ -1,11 +1,11 @@
-/** The whole drawing as a file: SVG with real lines and texts, PNG as sharp as a canvas can hold. */
+/** The whole drawing as a file: SVG with real lines and text, PNG as sharp as a canvas allows. */
 import type { Scene } from '../scene';
 import type { Look, Pen } from './look';
 import { paint } from './paint';
 import { SvgPen } from './svg';
 
 const MARGIN_PX = 20;
-/** What browsers allow a canvas: by side, and in all. */
+/** Limits of a canvas in browsers: per side, and in total. */
 const MOST_SIDE_PX = 16_000;
 const MOST_PX = 120e6;
 
@@ -20,7 +20,7 @@ export function toSvg(scene: Scene, look: Look): string {
   return pen.svg(x, y, w, h, look.ink.font);
 }
 
-/** Rejects when the browser cannot make a picture of that size. */
+/** Rejects if the browser cannot make an image of that size. */
 export function toPng(scene: Scene, look: Look): Promise<Blob> {
   const { x, y, w, h } = whole(scene);
   const scale = Math.min(2, MOST_SIDE_PX / Math.max(w, h), Math.sqrt(MOST_PX / (w * h)));

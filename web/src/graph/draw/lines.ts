@@ -1,10 +1,10 @@
-/** Draws the edges: what is in sight, in few strokes. */
+/** Draws the edges in sight in few strokes. */
 import type { Scene } from '../scene';
 import { textWidth } from '../measure';
 import type { Area } from './camera';
 import type { Look, Pen } from './look';
 
-/** From here on arrows, curves and shapes can be seen. */
+/** At this scale and above, arrows, curves and shapes are visible. */
 const ARROW_SCALE = 0.3;
 const CURVE_SCALE = 0.12;
 const SHAPE_SCALE = 0.6;
@@ -64,7 +64,7 @@ export function spanOf(scene: Scene, line: number): [number, number] {
   return [line ? scene.cornerEnds[line - 1]! : 0, scene.cornerEnds[line]!];
 }
 
-/** Long lines are traced where they are in sight only. */
+/** Long lines are traced only where they are in sight. */
 function trace(pen: Pen, scene: Scene, line: number, from: number, scale: number, sight: Area): void {
   const { corners } = scene;
   const isDown = scene.direction === 'down';
@@ -113,7 +113,7 @@ function arrows(pen: Pen, scene: Scene, lines: readonly number[]): void {
   pen.fill();
 }
 
-/** Shapes beside the lines that carry them, where there is room. */
+/** Shapes beside their lines, if there is room. */
 function shapes(pen: Pen, scene: Scene, look: Look, lines: readonly number[]): void {
   const { corners, room } = scene;
   const isDown = scene.direction === 'down';
@@ -122,7 +122,7 @@ function shapes(pen: Pen, scene: Scene, look: Look, lines: readonly number[]): v
   pen.textBaseline = 'middle';
   pen.lineWidth = 3;
   for (const l of lines) {
-    // Where lines part there is no room beside them; the shape then stands before the arrow.
+    // Where lines split there is no room beside them, so the shape is before the arrow.
     const isSplit = room[l]! < 0;
     const free = Math.abs(room[l]!);
     if (free < 30) continue;

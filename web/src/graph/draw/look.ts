@@ -1,7 +1,7 @@
-/** What a drawing needs beside the scene: colours, what is written on boxes, what is marked. */
+/** What a drawing needs in addition to the scene: colours, labels, marks. */
 import type { Label } from '../labels';
 
-/** What of a canvas is used, so that a writer of SVG can take its place. */
+/** The part of a canvas context that is used, which the SVG writer implements, too. */
 export type Pen = Pick<
   CanvasRenderingContext2D,
   | 'beginPath'
@@ -36,7 +36,7 @@ export interface BoxColour {
 export interface Ink {
   ground: string;
   surface: string;
-  /** Grounds of open groups, outer ones first, in turn. */
+  /** Backgrounds of open groups by depth, alternating. */
   groups: readonly string[];
   text: string;
   text2: string;
@@ -54,15 +54,15 @@ export interface Look {
   colours: readonly BoxColour[];
   /** Colour of each box, by its position in the scene. */
   colourOf: (box: number) => number;
-  /** Shares of the colours of what a closed group holds: `[colour, share]`, that sum up to 1. */
+  /** Colours of the content of a closed group: `[colour, fraction]`, adding up to 1. */
   mixOf: (box: number) => readonly (readonly [colour: number, share: number])[];
   labelOf: (id: number) => Label;
   badgeOf: (id: number) => string;
-  /** Shape that is written beside a line. */
+  /** Shape beside a line. */
   valueOf: (line: number) => string;
   /** Width of a line, in px of the drawing. */
   widthOf: (line: number) => number;
-  /** Ids that are selected, found by a search, and those that stay bright while the others fade; null: all do. */
+  /** Ids that are selected, found by a search, and those that stay bright while others fade; null: all. */
   selected: number;
   hovered: number;
   found: ReadonlySet<number>;
@@ -71,7 +71,7 @@ export interface Look {
   brightLines: ReadonlySet<number>;
 }
 
-/** Part of the drawing that is seen: its corner at the upper left, and px on screen for one of the drawing. */
+/** Visible part of the drawing: its upper left corner, and screen px per px of the drawing. */
 export interface Camera {
   x: number;
   y: number;

@@ -1,11 +1,11 @@
-/** The whole drawing, or what the camera sees of it. */
+/** Draws everything, or what the camera sees. */
 import type { Scene } from '../scene';
 import { drawBoxes, drawGrounds, inSight } from './boxes';
 import type { Area } from './camera';
 import { drawLines } from './lines';
 import type { Camera, Look, Pen } from './look';
 
-/** On a pen that is transformed to the coordinates of the drawing. */
+/** With a pen in the coordinates of the drawing. */
 export function paint(pen: Pen, scene: Scene, look: Look, sight: Area, scale: number): void {
   const boxes = inSight(scene, sight);
   drawGrounds(pen, scene, look, boxes, scale);
@@ -17,7 +17,7 @@ export function sightOf(camera: Camera, width: number, height: number): Area {
   return { x: camera.x, y: camera.y, w: width / camera.scale, h: height / camera.scale };
 }
 
-/** The whole in small: boxes as spots, and what is seen as a frame. */
+/** The overview: boxes as spots, and a frame around the visible part. */
 export function paintMap(pen: CanvasRenderingContext2D, scene: Scene, look: Look, width: number, height: number): number {
   const scale = Math.min(width / scene.width, height / scene.height);
   const [left, top] = [(width - scene.width * scale) / 2, (height - scene.height * scale) / 2];
@@ -47,7 +47,7 @@ export function lineAt(scene: Scene, x: number, y: number, reach: number): numbe
     const first = l ? cornerEnds[l - 1]! : 0;
     for (let k = first + scene.ownFrom[l]! + 1; k < cornerEnds[l]!; k++) {
       const [x0, y0, x1, y1] = [corners[2 * k - 2]!, corners[2 * k - 1]!, corners[2 * k]!, corners[2 * k + 1]!];
-      // Along its direction a curve is an S; near enough for a finger.
+      // A curve is an S along its direction; this is accurate enough for a finger.
       const share = Math.max(0, Math.min(1, isDown ? (y - y0) / (y1 - y0 || 1) : (x - x0) / (x1 - x0 || 1)));
       const eased = (k - first) % 2 ? share : share * share * (3 - 2 * share);
       const distance = isDown ? Math.hypot(x0 + (x1 - x0) * eased - x, y0 + (y1 - y0) * share - y) : Math.hypot(x0 + (x1 - x0) * share - x, y0 + (y1 - y0) * eased - y);

@@ -1,4 +1,4 @@
-/** Writes what a canvas would draw as SVG: paths, rectangles and texts in the order in which they came. */
+/** Writes canvas drawing calls as SVG: paths, rectangles and texts in order. */
 
 const at = (value: number) => String(Math.round(value * 100) / 100);
 const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');

@@ -1,4 +1,4 @@
-/** Remembers solutions: identical blocks are laid out once, and what did not change is not laid out again. */
+/** Caches solutions: identical blocks are laid out once, and unchanged groups are not laid out again. */
 import { mixed } from '../hash';
 import { layOut } from './layered';
 import type { Problem, Solution } from './problem';

@@ -1,5 +1,5 @@
 /**
- * Where vertices stand across: Brandes and Koepf, "Fast and Simple Horizontal Coordinate Assignment" (2001).
+ * Positions of vertices across: Brandes and Koepf, "Fast and Simple Horizontal Coordinate Assignment" (2001).
  *
  * Four alignments (to the neighbours above or below, leaning left or right) are computed and the middle of them is taken. Unlike in
  * the paper, blocks are put together by longest paths as in dagre, which has none of the errors that Brandes, Walter and Zink

@@ -1,5 +1,5 @@
 /**
- * What is laid out at a time: the members of one group, drawn in layers from top to bottom.
+ * The unit of layout: the members of one group, drawn in layers from top to bottom.
  *
  * Vertices are the boxes, then the ports at the top through which edges come in, then those at the bottom through which they leave.
  * "Across" is x and "along" is y; for a drawing from left to right the caller exchanges the two.

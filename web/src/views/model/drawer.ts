@@ -1,4 +1,4 @@
-/** Asks the thread that lays out, and takes what it answers to the last question. */
+/** Sends requests to the layout worker, and uses the answer to the last one. */
 import type { Base, Drawing, Wish } from '../../graph/engine';
 import type { Answer, Question } from '../../graph/worker';
 

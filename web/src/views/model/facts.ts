@@ -1,4 +1,4 @@
-/** What the side panel says of an item: its inputs and outputs, tensors and operations, as rows. */
+/** Rows of the side panel about an item: inputs and outputs, tensors, operations. */
 import { isGroup, type Hierarchy } from '../../graph/hierarchy';
 import { consumersOfValue, type Links } from '../../graph/links';
 import { shortOp } from '../../graph/labels';
@@ -6,14 +6,14 @@ import { shapeText, sizeOf, type Graph } from '../../graph/pack';
 
 export interface ValueRow {
   value: number;
-  /** What the operation calls it, where known. */
+  /** Its name in the operation, if known. */
   role: string;
   name: string;
   /** "float32 1×64×56×56". */
   type: string;
-  /** Nodes at the other end: what makes it, or what uses it. */
+  /** Nodes at the other end: its producer, or its consumers. */
   nodes: number[];
-  /** Index of the tensor that it is stored in; -1 for none. */
+  /** Index of the tensor in which it is stored; -1 for none. */
   tensor: number;
 }
 
@@ -47,7 +47,7 @@ export function outputRows(graph: Graph, links: Links, node: number): ValueRow[]
   return [...graph.outputsOf(node)].flatMap((value) => (value < 0 ? [] : [row(graph, value, '', [...consumersOfValue(links, value)])]));
 }
 
-/** Values that cross the border of a group, from outside or to it. */
+/** Values that cross the border of a group, into it or out of it. */
 export function borderRows(graph: Graph, links: Links, tree: Hierarchy, group: number): { inputs: ValueRow[]; outputs: ValueRow[] } {
   const inside = new Set<number>();
   for (let i = tree.leafFrom[group]!; i < tree.leafTo[group]!; i++) inside.add(tree.leaves[i]!);
@@ -74,7 +74,7 @@ export function tensorRow(graph: Graph, tensor: number): TensorRow {
   return { name: graph.text(graph.tensorName[tensor]!), dtype: graph.text(graph.tensorDtype[tensor]!), shape: shapeText(shape), size: sizeOf(shape), bytes: graph.tensorBytes[tensor]! };
 }
 
-/** Tensors that the operations below an item use, or that it is, each once. */
+/** Tensors used by the operations below an item, or the item itself, each once. */
 export function tensorsOf(graph: Graph, tree: Hierarchy, item: number): number[] {
   const found = new Set<number>();
   for (let i = tree.leafFrom[item]!; i < tree.leafTo[item]!; i++) {
@@ -85,7 +85,7 @@ export function tensorsOf(graph: Graph, tree: Hierarchy, item: number): number[]
   return [...found];
 }
 
-/** Operations below an item by how often they are there. */
+/** Operations below an item with their counts. */
 export function opCounts(graph: Graph, tree: Hierarchy, item: number): { op: string; n: number }[] {
   if (tree.hasTensorLeaves) return [];
   const counts = new Map<number, number>();
@@ -98,7 +98,7 @@ export function opCounts(graph: Graph, tree: Hierarchy, item: number): { op: str
   return [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([op, n]) => ({ op: shortOp(graph.text(op)), n }));
 }
 
-/** An attribute as it is read: lists without quotes, long ones cut. */
+/** Text of an attribute: lists without quotes, long ones truncated. */
 export function attributeText(value: unknown): string {
   const text = typeof value === 'string' ? value : Array.isArray(value) && value.every((one) => typeof one === 'number') ? value.join(', ') : JSON.stringify(value);
   return text.length > 400 ? `${text.slice(0, 400)}…` : text;

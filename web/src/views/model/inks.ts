@@ -1,4 +1,4 @@
-/** Colours of the drawing: kinds of operation, or a number from little to much. */
+/** Colours of the drawing: kinds of operation, or numbers from low to high. */
 import type { BoxColour, Ink } from '../../graph/draw/look';
 import { FAMILIES, type Family } from '../../graph/ops';
 import { mix, ramp, type Theme } from '../../ui/colours';
@@ -33,7 +33,7 @@ export function familyInk(family: Family, theme: Theme): string {
   return HUES[family][theme];
 }
 
-/** Custom properties as the theme on screen has them: their text is that of both themes. */
+/** Values of custom properties in the theme on screen; their text contains both themes. */
 function tokens(names: readonly string[]): string[] {
   const probe = document.body.appendChild(document.createElement('i'));
   const style = getComputedStyle(probe);

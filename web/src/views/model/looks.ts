@@ -1,4 +1,4 @@
-/** How boxes and lines are drawn for what the view is told: colours by operation or number, marks of what is selected. */
+/** The style of boxes and lines: colours by operation or number, marks of the selection. */
 import type { Look } from '../../graph/draw/look';
 import type { Base, Seen } from '../../graph/engine';
 import { badgeOf, labelOf, type Label } from '../../graph/labels';
@@ -11,7 +11,7 @@ import { FIRST_STEP, GROUP, NO_NUMBER, PILL, RAMP_STEPS, type Inks } from './ink
 export const MEASURES = ['op', 'parameters', 'flops', 'memory'] as const;
 export type Measure = (typeof MEASURES)[number];
 
-/** What stays the same while the camera moves and things are selected. */
+/** What does not depend on the camera and the selection. */
 export interface Paper extends Pick<Look, 'ink' | 'colours' | 'colourOf' | 'mixOf' | 'labelOf' | 'badgeOf' | 'valueOf' | 'widthOf'> {
   /** Kinds of operation on screen, the most frequent first. */
   families: Family[];
@@ -62,7 +62,7 @@ export class Figures {
     return mix;
   }
 
-  /** Of an item; NaN where it is not known. */
+  /** The number of an item; NaN if unknown. */
   number(item: number, measure: Measure): number {
     const { totals } = this.base;
     if (measure === 'parameters') return totals.parameters[item]!;
@@ -72,7 +72,7 @@ export class Figures {
     return bytes;
   }
 
-  /** Bytes of all that its operations put out. */
+  /** Bytes of all outputs of its operations. */
   #bytes(item: number): number {
     const { tree, totals } = this.base;
     if (tree.hasTensorLeaves) return totals.bytes[item]!;
@@ -150,7 +150,7 @@ function isCounted(kind: number): boolean {
   return kind === CLOSED || kind === LEAF;
 }
 
-/** A px for up to a kilobyte, one more for every factor of a hundred. */
+/** One px for up to a kilobyte, one more for every factor of a hundred. */
 export function widthOf(bytes: number): number {
   return Math.min(4.5, 1.1 + Math.max(0, Math.log10(Math.max(bytes, 1) / 1000)) * 0.5);
 }

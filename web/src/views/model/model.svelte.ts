@@ -1,4 +1,4 @@
-/** The model on screen: which one it is, its graph, and its drawing in the state that people left it. */
+/** The model on screen: its identity, its graph, and its drawing in the state that the user left it. */
 import { untrack } from 'svelte';
 import { ApiError, api } from '../../api/client';
 import type { Models } from '../../api/schema.gen';
@@ -20,13 +20,13 @@ interface Opened {
   graph: Graph;
 }
 
-/** Many groups are opened only where it was asked for, as their number can be large. */
+/** Many groups are opened only on request, since there may be very many. */
 const MOST_SEARCH = 200;
 
 class ModelState {
   readonly list = new Resource<Models>({ calmMs: 2000 });
   readonly #pack = new Resource<Opened>({ calmMs: 10_000 });
-  /** "model ID" or "run ID": what the address says, else the current run, else the first that is open; '' for nothing. */
+  /** "model ID" or "run ID": from the address, otherwise the current run, otherwise the first open model; '' for none. */
   readonly subject: string = $derived.by(() => {
     const chosen = selection.more['model'];
     if (chosen) return `model ${chosen}`;
@@ -52,7 +52,7 @@ class ModelState {
   fault = $state('');
   /** Time that the last layout took, in ms. */
   tookMs = $state(0);
-  /** The box that stays where it is on screen when the next drawing comes; -1 for none: then the drawing is shown anew. */
+  /** The box that keeps its place on screen when the next drawing arrives; -1 for none: the view is reset. */
   anchor = -2;
   /** To be shown once it is drawn. */
   wanted = -1;
@@ -134,7 +134,7 @@ class ModelState {
     this.draw(null);
   }
 
-  /** Lay out anew; null: with the groups of a first look. */
+  /** Lay out again; null: with the groups of the first view. */
   draw(expanded: readonly number[] | 'all' | null): void {
     this.isBusy = true;
     this.fault = '';
@@ -193,7 +193,7 @@ class ModelState {
     this.draw([...this.expanded]);
   }
 
-  /** Select a box, or nothing (-1); the layer that it is becomes that of all views. */
+  /** Select a box, or nothing (-1); its layer becomes the selected layer of all views. */
   select(id: number): void {
     this.value = -1;
     this.selected = id;
@@ -208,7 +208,7 @@ class ModelState {
     this.value = value;
   }
 
-  /** Select an item and open what hides it. */
+  /** Select an item and open the groups that hide it. */
   reveal(item: number): void {
     const { base } = this;
     if (!base) return;
@@ -216,7 +216,7 @@ class ModelState {
     this.wanted = item;
     this.select(item);
     if (!hiding.length) {
-      // The same drawing again tells the canvas to go there.
+      // Setting the same drawing again makes the canvas go there.
       this.scene = this.scene ? { ...this.scene } : null;
       return;
     }

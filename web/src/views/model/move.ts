@@ -1,9 +1,9 @@
-/** Where the arrow keys go: along the edges, and to what stands beside. */
+/** Targets of the arrow keys: along the edges, and to neighbours. */
 import type { Seen } from '../../graph/engine';
 import { OPEN, type Scene } from '../../graph/scene';
 import { neighbours } from '../../graph/trails';
 
-/** The next box, or -1 where there is none. From nothing, the first box. */
+/** The next box, or -1 if there is none; the first box if nothing is selected. */
 export function move(scene: Scene, seen: Seen, selected: number, key: string): number {
   const at = scene.id.indexOf(selected);
   if (at < 0) return scene.id[0] ?? -1;
@@ -13,7 +13,7 @@ export function move(scene: Scene, seen: Seen, selected: number, key: string): n
   if (key === forwards && scene.kind[at] === OPEN) return inside(scene, at);
   if (key === forwards || key === backwards) {
     const next = neighbours(seen, selected, key === backwards);
-    // The nearest, so that a chain is followed and not its shortcuts.
+    // The nearest, so that a chain is followed rather than its shortcuts.
     const near = next.map((id) => scene.id.indexOf(id)).filter((b) => b >= 0);
     near.sort((a, b) => distance(scene, at, a) - distance(scene, at, b));
     if (near.length) return scene.id[near[0]!]!;

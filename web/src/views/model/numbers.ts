@@ -1,4 +1,4 @@
-/** Large numbers in few letters: 25.6 M parameters, 4.1 GFLOPs. */
+/** Large numbers in short: 25.6 M parameters, 4.1 GFLOPs. */
 
 const UNITS: readonly (readonly [number, string])[] = [
   [1e15, 'P'],
@@ -8,7 +8,7 @@ const UNITS: readonly (readonly [number, string])[] = [
   [1e3, 'k'],
 ];
 
-/** Three digits and a unit; '' where it is not known. */
+/** Three digits and a unit; '' if unknown. */
 export function short(value: number): string {
   if (value !== value) return '';
   for (const [unit, letter] of UNITS) {
@@ -20,7 +20,7 @@ export function short(value: number): string {
   return String(Math.round(value * 100) / 100);
 }
 
-/** A share of a whole as "12.3 %"; '' for what is not known. */
+/** A fraction as "12.3 %"; '' if unknown. */
 export function share(value: number, of: number): string {
   if (!(value >= 0) || !(of > 0)) return '';
   const percent = (100 * value) / of;

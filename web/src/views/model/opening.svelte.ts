@@ -1,4 +1,4 @@
-/** A file that is sent to the server to be opened: how far it is, and what came of it. */
+/** An upload of a model file: its progress and result. */
 import { ApiError, api } from '../../api/client';
 import { bytes } from '../../i18n/numbers';
 import { i18n } from '../../state/i18n.svelte';
