@@ -15,6 +15,7 @@ import torch
 from netscope.errors import FormatError
 from netscope.models.model import Model
 from netscope.models.open import open_model
+from netscope.models.summary import summary
 from tests.models.damage import opens_or_says_why, survives_damage
 
 
@@ -110,6 +111,8 @@ def test_a_checkpoint_keeps_the_optimizer_and_the_settings_apart(tmp_path: Path,
     assert sum(name.startswith("optimizer.") for name in names) == 3 * n_parameters  # step, exp_avg, exp_avg_sq
     assert (model.metadata["epoch"], model.metadata["args"]) == (7, {"width": [4, 2]})
     assert model.metadata["optimizer"]["param_groups"][0]["lr"] == 0.25
+    floats = [tensor for tensor in net.state_dict().values() if tensor.is_floating_point()]
+    assert summary(model).parameters == sum(tensor.numel() for tensor in floats)
 
 
 def test_several_state_dicts_keep_their_names(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from netscope.models.shapes import Shape
 
 NONE = -1
 """Missing, in a column of indices."""
+OPTIMIZER = "optimizer"
+"""The kind of a scope with the state of an optimizer: its tensors are no parameters of the network."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netscope.models.graph import Graph
+from netscope.models.graph import OPTIMIZER, Graph
 from netscope.models.model import Model
 from netscope.models.paths import from_tensor
 from netscope.models.rows import Value
@@ -154,10 +154,19 @@ def _readers(graph: Graph) -> list[list[int]]:
 
 def _weights(graph: Graph, sizes: list[float]) -> list[float]:
     is_counted = [text not in NO_WEIGHTS for text in graph.text]
+    is_state = _optimizer_scopes(graph)
     return [
-        size if size == size and (dtype < 0 or is_counted[dtype]) else 0.0
-        for size, dtype in zip(sizes, graph.tensor_dtype.tolist(), strict=True)
+        size if size == size and (dtype < 0 or is_counted[dtype]) and not is_state[scope] else 0.0
+        for size, dtype, scope in zip(sizes, graph.tensor_dtype.tolist(), graph.tensor_scope.tolist(), strict=True)
     ]
+
+
+def _optimizer_scopes(graph: Graph) -> list[bool]:
+    """Whether each scope holds the state of an optimizer, or is within one that does."""
+    found: list[bool] = []
+    for scope in graph.scopes:
+        found.append(scope.kind == OPTIMIZER or (scope.parent is not None and found[scope.parent.index]))
+    return found
 
 
 def _type(value: Value) -> ValueType:

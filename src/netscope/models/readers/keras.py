@@ -14,6 +14,7 @@ import msgspec
 
 from netscope.errors import FormatError
 from netscope.models.builder import GraphBuilder
+from netscope.models.graph import OPTIMIZER
 from netscope.models.model import Model
 from netscope.models.readers import archive
 from netscope.models.readers.archive import Archive
@@ -91,7 +92,7 @@ def _model(path: Path, config: dict[str, Any], found: list[Dataset], version: st
         warnings += layers.warnings
     stored = []
     if any(one.at[0] in OPTIMIZERS for one in found):
-        builder.scope(next(one.at[0] for one in found if one.at[0] in OPTIMIZERS), "optimizer")
+        builder.scope(next(one.at[0] for one in found if one.at[0] in OPTIMIZERS), OPTIMIZER)
     for one in found:
         scope = builder.scope("/".join(one.at[:-1]), separator="/") if one.value is None else one.scope
         tensor = builder.add_tensor(one.name or "/".join(one.at), one.dtype, one.shape, one.n_bytes, scope=scope)

@@ -16,6 +16,7 @@ import msgspec
 
 from netscope.errors import FormatError
 from netscope.models.builder import GraphBuilder
+from netscope.models.graph import OPTIMIZER
 from netscope.models.model import Model
 from netscope.models.readers import archive, pt2, torchscript
 from netscope.models.readers.pickles import Record
@@ -23,7 +24,6 @@ from netscope.models.readers.pytorch_arrays import Array, numpy_array
 from netscope.models.readers.pytorch_files import LEGACY_HEAD, WEIGHTS, Files
 from netscope.models.stored import Stored, within
 
-OPTIMIZER = "optimizer"
 _SUFFIXES = (*WEIGHTS, ".pt2", ".pkl", ".pickle", ".jit", ".ptl", ".mar", ".tar")
 _WRAPPERS = {
     "state_dict",
