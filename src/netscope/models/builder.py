@@ -26,6 +26,7 @@ class GraphBuilder:
         self._texts: list[str] = []
         self._columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
         self._scopes: dict[str, int] = {}
+        self._input_names: dict[tuple[tuple[str, ...], int], list[int]] = {}
         c = self._columns
         self._node_columns = (c["node_name"], c["node_op"], c["node_scope"], c["node_attributes"], c["node_flops"])
         self._value_columns = (
@@ -163,13 +164,19 @@ class GraphBuilder:
         c["node_outputs"].extend(outputs)
         c["node_input_ends"].append(len(c["node_inputs"]))
         c["node_output_ends"].append(len(c["node_outputs"]))
-        named = [self.intern(text) if text else NONE for text in (input_names or ())[: len(inputs)]]
-        c["node_input_names"].extend(named + [NONE] * (len(inputs) - len(named)))
+        c["node_input_names"].extend(self._names_of_inputs(tuple(input_names or ()), len(inputs)))
         return len(names) - 1
 
     def scope_of_node(self, node: int) -> int:
         """The scope of a node."""
         found: int = self._columns["node_scope"][node]
+        return found
+
+    def _names_of_inputs(self, names: tuple[str, ...], n: int) -> list[int]:
+        found = self._input_names.get((names, n))  # the same for all nodes of an operation
+        if found is None:
+            named = [self.intern(text) if text else NONE for text in names[:n]]
+            found = self._input_names[names, n] = named + [NONE] * (n - len(named))
         return found
 
     def set_attributes(self, node: int, attributes: Mapping[str, Any]) -> None:

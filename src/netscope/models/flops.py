@@ -30,16 +30,31 @@ from netscope.models.rows import Node, Value
 from netscope.models.shapes import Shape, dtype_bytes, n_elements
 
 Cost = Callable[[Node], float]
+_LEFT_OUT = -2  # in place of the shape of an optional input
 
 
 def with_flops(graph: Graph) -> Graph:
     """The graph with the FLOPs of every node for which they are computable and were not given."""
     costs = [_COSTS.get(op.rpartition("::")[2]) for op in graph.text]
     flops = graph.node_flops.copy()
+    ops, attributes, shapes = (
+        graph.node_op.tolist(),
+        graph.node_attributes.tolist(),
+        [*graph.value_shape.tolist(), _LEFT_OUT],
+    )
+    inputs, outputs = graph.node_inputs.tolist(), graph.node_outputs.tolist()
+    input_ends, output_ends = [*graph.node_input_ends.tolist(), 0], [*graph.node_output_ends.tolist(), 0]
+    known: dict[tuple[int, ...], float] = {}  # blocks repeat: the same operation on the same shapes costs the same
     for i in np.flatnonzero(np.isnan(flops)).tolist():
-        cost = costs[graph.node_op[i]]
-        if cost is not None:
-            flops[i] = cost(Node(graph, i))
+        cost = costs[ops[i]]
+        if cost is None:
+            continue
+        read = [shapes[value] for value in inputs[input_ends[i - 1] : input_ends[i]]]
+        made = [shapes[value] for value in outputs[output_ends[i - 1] : output_ends[i]][:1]]
+        key = (ops[i], attributes[i], len(made), *made, *read)
+        if key not in known:
+            known[key] = cost(Node(graph, i))
+        flops[i] = known[key]
     return replace(graph, node_flops=flops)
 
 
