@@ -105,6 +105,15 @@ def test_an_onnx_file_with_millions_of_empty_nodes_is_refused(tmp_path: Path) ->
         open_model(path)
 
 
+@pytest.mark.parametrize("name", [b"fc.weight", b"MatMul", b"/fc/MatMul", b"model"])
+def test_a_text_of_an_onnx_file_that_is_not_utf_8_is_told(tmp_path: Path, name: bytes) -> None:
+    nodes = [helper.make_node("MatMul", ["x", "fc.weight"], ["y"], name="/fc/MatMul")]
+    graph = helper.make_graph(nodes, "model", [f32("x", [1, 20])], [f32("y", [1, 20])], [weight("fc.weight", 20, 20)])
+    path = saved(tmp_path, graph)
+    path.write_bytes(path.read_bytes().replace(name, b"\xff" + name[1:]))
+    ask(path)
+
+
 def test_functions_that_call_each_other_in_a_circle_end(tmp_path: Path) -> None:
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("m", 1)]
     functions = [

@@ -84,9 +84,8 @@ def read(path: Path) -> Model:
     warnings: list[str] = []
     if len(thin) <= LARGEST_INFERRED_BYTES and _lacks_types(proto.graph):
         proto = _inferred(onnx, proto, warnings)
-    reading = _Reading(onnx, proto, path)
     try:
-        return reading.model(warnings)
+        return _Reading(onnx, proto, path).model(warnings)
     except (TypeError, AttributeError) as error:
         if has_foreign_text(proto):  # the library gives it as bytes
             raise FormatError("damaged ONNX file: a text in it is not UTF-8") from error
