@@ -12,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from netscope.models.builder import GraphBuilder
+from netscope.models.child import open_in_child
 from netscope.models.model import Model
 from netscope.models.open import open_model
 from netscope.models.pack import pack, unpack
@@ -190,3 +191,12 @@ def test_the_network_of_a_run_is_the_newest_that_it_logged(site: Site, tmp_path:
     reply = site.client.get("/api/runs/b/graph")
     assert reply.status_code == 404
     assert "run.graph(" in reply.json()["error"]
+
+
+def test_python_files_beside_a_model_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("numpy.py", "onnx.py", "netscope.py"):
+        (tmp_path / name).write_text("raise SystemExit('executed')")
+    path = tmp_path / "net.onnx"
+    path.write_bytes(NET.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert open_in_child(path).summary.nodes == 105

@@ -56,7 +56,8 @@ def open_in_child(path: Path, stopped: threading.Event | None = None) -> Opened:
     Raises:
         NetscopeError: As `open_model`; FormatError if the process died or took too long.
     """
-    command = [sys.executable, "-m", "netscope.models.child", str(path)]
+    # -P: modules that lie in the current folder, beside a downloaded model, are not imported.
+    command = [sys.executable, "-P", "-m", "netscope.models.child", str(path)]
     try:
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
