@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 from scripts.find_browser import find_browser  # noqa: E402 - found through the line above
 
 EPOCHS = 20
-VIEWS = ("curves", "layers", "media", "runs")
+VIEWS = ("overview", "curves", "layers", "media", "runs")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-color-profile=srgb", "--disable-quic"]
 FLAGS += ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 COLOURS = 256  # a page has few; the files stay small enough for git

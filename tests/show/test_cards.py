@@ -90,9 +90,17 @@ def test_a_gain_of_less_than_a_twentieth_is_hardly_one(key, curve, code, write, 
 
 def test_a_run_that_has_only_begun_is_not_blamed_for_a_flat_curve(write, told):
     run = write("a").event(event="progress", done=20, total=1000, unit="steps").curve("loss", [2.3] * 20)
-    assert reasons(told())["curves:loss"] == {"code": "began", "key": "loss", "value": 2.3, "step": 19}
+    assert reasons(told())["curves:loss"] == {"code": "value", "key": "loss", "value": 2.3, "step": 19}
     run.event(event="progress", done=500, total=1000, unit="steps")
     assert reasons(told())["curves:loss"]["code"] == "flat"
+
+
+def test_a_run_that_has_only_begun_is_not_blamed_for_a_few_values_that_are_no_better(write, told):
+    run = write("a").event(event="progress", done=20, total=1000, unit="steps")
+    run.curve("acc", [0.1, 0.3, 0.5, 0.7, 0.9, 0.88, 0.89, 0.88, 0.89, 0.88, 0.89, 0.88])
+    assert reasons(told())["curves:acc"]["code"] == "value"
+    run.event(event="progress", done=500, total=1000, unit="steps")
+    assert reasons(told())["curves:acc"]["code"] == "stalled"
 
 
 def test_the_runs_own_rules_come_first(write, told):

@@ -43,10 +43,11 @@ class Curves:
             self._read[key] = found if found is not None and len(found.steps) else None
         return self._read[key]
 
-    def last_step(self, key: str) -> int | None:
-        """The step of the last value of a series."""
+    def latest(self, key: str) -> Reason:
+        """The last value of a series that has values, and nothing more."""
         series = self[key]
-        return None if series is None else int(series.steps[-1])
+        assert series is not None
+        return Reason("value", key, value=number(float(series.values[-1])), step=int(series.steps[-1]))
 
     def epochs(self, first: int, last: int) -> int | None:
         """Epochs between two steps; None if the run logs none."""
@@ -73,16 +74,16 @@ def curve_cards(curves: Curves, metrics: Sequence[Metric], *, is_running: bool, 
         curves: Of the run.
         metrics: Those to show.
         is_running: Whether more values may come.
-        is_early: Whether the run has only begun; that a metric has hardly changed means nothing then.
+        is_early: Whether the run has only begun; that a metric has not improved means nothing then.
     """
     found = []
     for metric in metrics:
         keys = [key for key in metric.keys[:MOST_KEYS] if curves[key] is not None]
         if keys:
             reason = max(_reasons(curves, metric, keys, is_running), key=lambda one: INTEREST[one.code])
-            if is_early and reason.code in {"flat", "hardly_improving"}:
-                reason = Reason("began", reason.key, value=reason.value, step=curves.last_step(reason.key))
             interest = INTEREST[reason.code]
+            if is_early and reason.code in {"flat", "hardly_improving", "stalled"}:
+                reason, interest = curves.latest(reason.key), INTEREST["began"]
             found.append(Card(f"curves:{metric.name}", "curves", metric.name, interest, reason, keys, step=reason.step))
     return found
 
