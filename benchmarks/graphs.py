@@ -9,6 +9,7 @@ attention mask and two rotary tables feed every block: long edges from the first
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def transformer(n_nodes: int, *, shared: bool = False) -> Model:
 
 
 def write_onnx(model: Model, path: Path) -> None:
-    """The same graph as an ONNX file, for peers; weights are inputs without data, since none is needed to draw."""
+    """The same graph as an ONNX file, for peers. The file of its weights is not written: none is needed to draw."""
     import onnx
 
     graph = model.graph
@@ -122,9 +123,16 @@ def write_onnx(model: Model, path: Path) -> None:
     def typed(value: int) -> onnx.ValueInfoProto:
         return onnx.helper.make_tensor_value_info(names[value], onnx.TensorProto.FLOAT, None)
 
-    stored = [value for value in range(len(names)) if graph.value_tensor[value] >= 0]
-    inputs = [typed(value) for value in [*graph.inputs, *stored]]
-    made = onnx.helper.make_graph(nodes, model.name, inputs, [typed(value) for value in graph.outputs])
+    def stored(value: int) -> onnx.TensorProto:
+        tensor = onnx.TensorProto(name=names[value], data_type=onnx.TensorProto.FLOAT)
+        tensor.dims.extend(json.loads(text[graph.value_shape[value]]))
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="weights.bin")
+        return tensor
+
+    inputs, outputs = [typed(value) for value in graph.inputs], [typed(value) for value in graph.outputs]
+    weights = [stored(value) for value in range(len(names)) if graph.value_tensor[value] >= 0]
+    made = onnx.helper.make_graph(nodes, model.name, inputs, outputs, weights)
     onnx.save(onnx.helper.make_model(made, opset_imports=[onnx.helper.make_opsetid("", 20)]), path)
 
 

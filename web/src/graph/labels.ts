@@ -1,4 +1,5 @@
 /** The label of an item: a title, and the most important facts below it. */
+import { count } from '../i18n/numbers';
 import { isGroup, membersOf, type Hierarchy, type Totals } from './hierarchy';
 import { textWidth } from './measure';
 import { familyOf, type Family } from './ops';
@@ -68,8 +69,8 @@ export function labelOf(graph: Graph, tree: Hierarchy, totals: Totals, item: num
     return { title: kind, subtitle: [name, summaryOf(graph, item)].filter(Boolean).join(' · '), family };
   }
   const inner = tree.repeats[item] && tree.scopeOf[item]! >= 0 ? kindOf(graph, tree, membersOf(tree, item)[0]!) : kind;
-  const count = tree.hasTensorLeaves ? '' : `${totals.nodes[item]} ${word}`;
-  return { title: nameOf(graph, tree, item), subtitle: [inner, count].filter(Boolean).join(' · '), family: 'other' };
+  const size = tree.hasTensorLeaves ? '' : `${count(totals.nodes[item]!)} ${word}`;
+  return { title: nameOf(graph, tree, item), subtitle: [inner, size].filter(Boolean).join(' · '), family: 'other' };
 }
 
 /** The name of a node if it says more than its operation: not "add_1" for an Add. */

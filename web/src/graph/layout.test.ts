@@ -293,3 +293,20 @@ test('a node with a body is a group that holds it', () => {
   expect(seen.open).toContain(0);
   expect(scene.id.length).toBe(10);
 });
+
+test('what leads back into an open group is told by labels', () => {
+  const made = new Maker();
+  const x = made.value('x');
+  made.inputs.push(x);
+  const net = made.scope('net', 'Net');
+  const first = made.node('Conv', [x], { scope: net });
+  const outside = made.node('Relu', [first]);
+  made.outputs.push(made.node('Conv', [outside], { scope: net }));
+  const graph = made.graph();
+  const { scene, seen } = drawn(graph, 'all');
+  expect([...scene.isBack]).not.toContain(1);
+  expect([...scene.toldIn]).toEqual([1]);
+  expect([...seen.isTold].filter(Boolean).length).toBe(1);
+  // Closed, the group has an edge back.
+  expect([...drawn(graph).scene.isBack]).toContain(1);
+});

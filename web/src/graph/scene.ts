@@ -1,9 +1,9 @@
 /** A drawing of the graph: positions of all boxes, lines and labels, as columns that can be transferred between threads. */
-import { isGroup, type Hierarchy, type Totals } from './hierarchy';
+import { isGroup, isWithin, type Hierarchy, type Totals } from './hierarchy';
 import { badgeOf, labelOf, sizeOfLabel } from './labels';
 import type { Memo } from './layout/memo';
-import type { Problem, Solution } from './layout/problem';
-import { LINE_GAP_PX } from './layout/problem';
+import { LINE_GAP_PX, type Problem, type Solution } from './layout/problem';
+import { rankOf } from './layout/rank';
 import { textWidth } from './measure';
 import { shapeText, type Graph } from './pack';
 import type { Visible } from './visible';
@@ -106,6 +106,12 @@ class Arrangement {
     }
     this.#tell();
     this.#divide();
+    if (this.#cutLoops()) {
+      this.#toldIn.clear();
+      this.#toldOut.clear();
+      this.#tell();
+      this.#divide();
+    }
     for (let at = open.length - 1; at >= 0; at--) this.#placed.set(open[at]!, this.#place(open[at]!));
   }
 
@@ -164,6 +170,34 @@ class Arrangement {
       // Nothing is drawn between a node and its own body inside the border.
       for (const [group, box] of down) if (group !== a || a !== b) add(group, -1, box);
     }
+  }
+
+  /**
+   * Edges that lead back into an open group are told by labels: what leaves a group at its end and comes in again at its begin
+   * is a loop of the groups, although none of the operations. True if there was one.
+   */
+  #cutLoops(): boolean {
+    const { seen, tree } = this;
+    const loops = new Map<number, [from: number, to: number][]>();
+    for (const group of seen.open) {
+      const { from, to, edge } = this.#local.get(group)!;
+      const boxes = seen.inside.get(group)!;
+      if (!boxes.some((box) => this.#isOpen[box])) continue;
+      const slot = new Map(boxes.map((box, i) => [box, i]));
+      const inner = edge.flatMap((_, i) => (from[i] !== -1 && to[i] !== -1 ? [i] : []));
+      const { isBack } = rankOf({ nBoxes: boxes.length, nIn: 0, nOut: 0, edgeFrom: Int32Array.from(inner, (i) => slot.get(from[i]!)!), edgeTo: Int32Array.from(inner, (i) => slot.get(to[i]!)!), isAnchor: new Uint8Array(boxes.length) });
+      inner.forEach((i, at) => {
+        if (!isBack[at] || !(this.#isOpen[from[i]!] || this.#isOpen[to[i]!])) return;
+        const source = seen.from[edge[i]!]!;
+        const list = loops.get(source);
+        if (list) list.push([from[i]!, to[i]!]);
+        else loops.set(source, [[from[i]!, to[i]!]]);
+      });
+    }
+    if (!loops.size) return false;
+    const isIn = (box: number, group: number) => box === group || (box < tree.nItems && isWithin(tree, box, group));
+    for (let e = 0; e < seen.from.length; e++) if (loops.get(seen.from[e]!)?.some(([from, to]) => isIn(seen.from[e]!, from) && isIn(seen.to[e]!, to))) seen.isTold[e] = 1;
+    return true;
   }
 
   #size(box: number): { width: number; height: number } {

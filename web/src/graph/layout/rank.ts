@@ -9,7 +9,7 @@ export interface Ranks {
   isBack: Uint8Array;
 }
 
-export function rankOf(problem: Problem): Ranks {
+export function rankOf(problem: Pick<Problem, 'nBoxes' | 'nIn' | 'nOut' | 'edgeFrom' | 'edgeTo' | 'isAnchor'>): Ranks {
   const { nBoxes, nIn, nOut, edgeFrom, edgeTo, isAnchor } = problem;
   const n = nBoxes + nIn + nOut;
   const m = edgeFrom.length;
