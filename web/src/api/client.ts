@@ -136,13 +136,24 @@ async function post<T>(path: readonly string[], body: unknown, signal?: AbortSig
 // Only pages from this server can read its token, which every change needs.
 let token: Promise<string> | undefined;
 
+/** The token, requested once; a failed request is repeated the next time. */
+function tokenOf(): Promise<string> {
+  token ??= get<About>(['about']).then(
+    (about) => about.token,
+    (error: unknown) => {
+      token = undefined;
+      throw error;
+    },
+  );
+  return token;
+}
+
 /** Request a change. A restarted server has a new token. */
 async function change<T>(path: readonly string[], body: unknown): Promise<T> {
   for (let isSecond = false; ; isSecond = true) {
-    token ??= get<About>(['about']).then((about) => about.token);
     try {
       const init = posted(body);
-      init.headers = { ...init.headers, 'X-Netscope-Token': await token };
+      init.headers = { ...init.headers, 'X-Netscope-Token': await tokenOf() };
       return await send(address(path), init, (reply) => reply.json() as Promise<T>);
     } catch (error) {
       token = undefined;
@@ -176,22 +187,22 @@ async function postTensors(path: readonly string[], body: unknown, signal?: Abor
   return tensors;
 }
 
-async function getTensors(path: readonly string[], query: Query, signal?: AbortSignal): Promise<Tensors> {
-  return parse(await send(address(path, query), { signal: signal ?? null }, (reply) => reply.arrayBuffer()));
+async function getBytes(path: readonly string[], query: Query = {}, signal?: AbortSignal): Promise<ArrayBuffer> {
+  return send(address(path, query), { signal: signal ?? null }, (reply) => reply.arrayBuffer());
 }
 
-async function getBytes(path: readonly string[], signal?: AbortSignal): Promise<ArrayBuffer> {
-  return send(address(path), { signal: signal ?? null }, (reply) => reply.arrayBuffer());
+async function getTensors(path: readonly string[], query: Query = {}, signal?: AbortSignal): Promise<Tensors> {
+  return parse(await getBytes(path, query, signal));
 }
 
-/** Send a file to be opened. `fetch` does not say how far it is, the older way does. */
+/** Send a file to be opened; `tell` is called with the bytes sent so far, which `fetch` would not report. */
 async function openModel(file: File, tell: (sent: number) => void, signal: AbortSignal): Promise<ModelInfo> {
-  token ??= get<About>(['about']).then((about) => about.token);
-  const said = await token;
+  const ownToken = await tokenOf();
+  signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open('POST', address(['models'], { name: file.name }));
-    request.setRequestHeader('X-Netscope-Token', said);
+    request.setRequestHeader('X-Netscope-Token', ownToken);
     request.setRequestHeader('Content-Type', 'application/octet-stream');
     request.upload.onprogress = (event) => tell(event.loaded);
     request.onload = () => {
@@ -200,7 +211,8 @@ async function openModel(file: File, tell: (sent: number) => void, signal: Abort
       reject(new ApiError(problemIn(request.responseText), request.status));
     };
     request.onerror = () => reject(new ApiError('', 0));
-    signal.addEventListener('abort', () => request.abort());
+    request.onabort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', () => request.abort(), { once: true });
     request.send(file);
   });
 }
@@ -254,10 +266,9 @@ export const api = {
   assets: (run: string, query: { key?: string; kind?: AssetKind } = {}, signal?: AbortSignal) =>
     get<Assets>(['runs', run, 'assets'], query, signal),
   blob: (run: string, blob: string) => address(['runs', run, 'blobs', blob]),
-  blobTensors: async (run: string, blob: string, signal?: AbortSignal) =>
+  blobTensors: (run: string, blob: string, signal?: AbortSignal) =>
     getTensors(['runs', run, 'blobs', blob], {}, signal),
-  blobBytes: (run: string, blob: string, signal?: AbortSignal) =>
-    send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null }, (reply) => reply.arrayBuffer()),
+  blobBytes: (run: string, blob: string, signal?: AbortSignal) => getBytes(['runs', run, 'blobs', blob], {}, signal),
   blobText: (run: string, blob: string, signal?: AbortSignal) =>
     send(address(['runs', run, 'blobs', blob]), { signal: signal ?? null }, (reply) => reply.text()),
   console: (run: string, query: { start: number; n: number; search?: string; stream?: string; process?: string }, signal?: AbortSignal) =>
@@ -296,9 +307,9 @@ export const api = {
   },
 
   models: (signal?: AbortSignal) => get<Models>(['models'], {}, signal),
-  modelGraph: (id: string, signal?: AbortSignal) => getBytes(['models', id, 'graph'], signal),
+  modelGraph: (id: string, signal?: AbortSignal) => getBytes(['models', id, 'graph'], {}, signal),
   /** Of a run: 404 says how to log one. */
-  runGraph: (run: string, signal?: AbortSignal) => getBytes(['runs', run, 'graph'], signal),
+  runGraph: (run: string, signal?: AbortSignal) => getBytes(['runs', run, 'graph'], {}, signal),
   openModel,
 
   layerFindings: (run: string, signal?: AbortSignal) => get<Finding[]>(['runs', run, 'layers', 'findings'], {}, signal),

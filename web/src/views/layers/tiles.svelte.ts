@@ -105,10 +105,15 @@ export class Tiles {
     const known = new Map(subject === this.#subject ? untrack(() => this.#asked) : []);
     const fresh = numbers.filter((number) => !known.has(number));
     for (const number of fresh) known.set(number, new Resource());
-    if (subject !== this.#subject) for (const one of untrack(() => this.#asked).values()) one.rest();
+    if (subject !== this.#subject) this.rest();
     if (fresh.length || subject !== this.#subject) this.#asked = known;
     this.#subject = subject;
     for (const number of numbers) void known.get(number)!.ask(subject, revision, (signal) => question(number, signal));
+  }
+
+  /** Stop fetching; the last answers stay. */
+  rest(): void {
+    for (const one of untrack(() => this.#asked).values()) one.rest();
   }
 
   get(number: number): LayerValues | null {
