@@ -1,4 +1,5 @@
 /** Colour maps for values from 0 to 1, one sequential and one diverging; both are safe for colour-blind people. */
+import { parseColor } from './ink';
 import { packed, type Rgb } from './raster';
 
 // Viridis (Smith, van der Walt): even steps of lightness, for colour-blind people, too.
@@ -12,7 +13,7 @@ const BELOW_ABOVE = {
 const SIZE = 256;
 
 function table(stops: readonly string[]): Rgb[] {
-  const colors = stops.map((stop) => [1, 3, 5].map((at) => parseInt(stop.slice(at, at + 2), 16)));
+  const colors = stops.map(parseColor);
   return Array.from({ length: SIZE }, (_, i) => {
     const at = (i / (SIZE - 1)) * (colors.length - 1);
     const left = Math.min(colors.length - 2, Math.floor(at));

@@ -148,16 +148,6 @@ export function toSvg({ title, curves, axes, ink, width, height, beyond }: Pictu
   ].join('\n');
 }
 
-/** Save a file through the browser. */
-export function save(blob: Blob | string, name: string): void {
-  const link = document.createElement('a');
-  const url = typeof blob === 'string' ? blob : URL.createObjectURL(blob);
-  link.href = url;
-  link.download = name;
-  link.click();
-  if (typeof blob !== 'string') setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
-
 /** A file name for a key: letters, digits, dots and dashes. */
 export function fileName(key: string, suffix: string): string {
   return `${key.replace(/[^\p{L}\p{N}.-]+/gu, '-').replace(/^[-.]+|-+$/g, '').slice(0, 80) || 'chart'}.${suffix}`;

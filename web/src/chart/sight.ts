@@ -26,6 +26,15 @@ export function watchSight(element: Element, tell: Seen): () => void {
   };
 }
 
+/** Call whenever an element comes into sight; the return value stops it. */
+export function whenSeen(element: Element, act: () => void): () => void {
+  const observer = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) act();
+  });
+  observer.observe(element);
+  return () => observer.disconnect();
+}
+
 /** Report the inner size, in CSS pixels, of an element without padding: at once, not a frame later, and whenever it changes. */
 export function watchSize(element: Element, tell: Sized): () => void {
   rulers ??= new ResizeObserver((entries) => {

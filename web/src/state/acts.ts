@@ -128,12 +128,3 @@ export async function copy(text: string): Promise<void> {
     complain(i18n.t.shell.copyFailed);
   }
 }
-
-/** Save a text as a file through the browser. */
-export function download(name: string, text: string, type: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}

@@ -4,6 +4,7 @@ import { own } from '../api/own';
 import type { Run, Scalar } from '../api/schema.gen';
 import { isNumeric, toNumber } from '../api/numbers';
 import { byName, legible } from '../i18n/text';
+import { PARTS } from './known';
 
 /** "name", "state", …, "config:optimizer.lr", "summary:loss" (the headline number), "summary.last:loss", "summary.min:loss", …, "curve:loss". */
 export type Field = string;
@@ -37,9 +38,6 @@ export function writingOf(field: Field): Writing | null {
 export function widthOf(field: OwnField): number {
   return OWN[field].px;
 }
-
-/** In the order of `Summary`. */
-const PARTS: readonly Part[] = ['last', 'min', 'max', 'value'];
 
 export type Parsed = { own: OwnField } | { config: string } | { summary: string; part: Part } | { curve: string };
 

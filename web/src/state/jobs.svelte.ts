@@ -2,6 +2,7 @@
 import { api } from '../api/client';
 import type { ExportRequest, Job } from '../api/schema.gen';
 import { legible } from '../i18n/text';
+import { saveFile } from '../ui/saveFile';
 import { i18n } from './i18n.svelte';
 import { complain, toast } from './toasts.svelte';
 
@@ -56,10 +57,7 @@ export function isRunning(job: Job): boolean {
 
 /** Save the file that a job wrote. */
 export function save(job: Job): void {
-  const link = document.createElement('a');
-  link.href = api.jobFile(job.id);
-  link.download = job.file;
-  link.click();
+  saveFile(api.jobFile(job.id), job.file);
 }
 
 export const jobs = new JobsState();

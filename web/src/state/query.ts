@@ -5,7 +5,7 @@
  */
 import { own } from '../api/own';
 import type { Run } from '../api/schema.gen';
-import { numberOf, toNumber } from '../api/numbers';
+import { isNumeric, numberOf, toNumber } from '../api/numbers';
 import { findKeys, PARTS, partOf, type Known } from './known';
 import { corrected, FIELDS, isAttempt } from './nearMiss';
 import { compare, isMissing, truth, type Value } from './queryOperators';
@@ -231,7 +231,7 @@ class Parser {
     const inner = this.#signed();
     return (run) => {
       const value = inner(run);
-      return typeof value === 'number' || typeof value === 'bigint' ? -value : undefined;
+      return isNumeric(value) ? -value : undefined;
     };
   }
 

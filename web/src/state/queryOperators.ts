@@ -1,6 +1,6 @@
 /** What the operators of the filter language say of two values. The twin of store/query/operators.py. */
 import type { Scalar } from '../api/schema.gen';
-import { isSame } from '../api/numbers';
+import { isNumeric, isSame } from '../api/numbers';
 
 export type Value = Scalar | undefined | readonly Value[] | Iterable<string>;
 
@@ -27,13 +27,9 @@ export function compare(word: string, a: Value, b: Value): boolean {
   }
   if (typeof a === 'boolean') a = Number(a);
   if (typeof b === 'boolean') b = Number(b);
-  if (isNumber(a) && isNumber(b)) return ordered(word, a, b);
+  if (isNumeric(a) && isNumeric(b)) return ordered(word, a, b);
   if (typeof a === 'string' && typeof b === 'string') return ordered(word, a, b);
   return false;
-}
-
-function isNumber(value: Value): value is number | bigint {
-  return typeof value === 'number' || typeof value === 'bigint';
 }
 
 function ordered<T extends number | bigint | string>(word: string, a: T, b: T): boolean {
@@ -43,8 +39,8 @@ function ordered<T extends number | bigint | string>(word: string, a: T, b: T): 
 function same(a: Value, b: Value): boolean {
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((v, i) => same(v, b[i]));
   const [x, y] = [a ?? null, b ?? null];
-  if (typeof x === 'boolean' && isNumber(y)) return isSame(Number(x), y);
-  if (typeof y === 'boolean' && isNumber(x)) return isSame(Number(y), x);
+  if (typeof x === 'boolean' && isNumeric(y)) return isSame(Number(x), y);
+  if (typeof y === 'boolean' && isNumeric(x)) return isSame(Number(y), x);
   return isSame(x, y);
 }
 

@@ -62,6 +62,13 @@ class SelectionState {
     return BASE + encode({ ...this.#now, ...change });
   }
 
+  /** Follow a link within the page; a click that asks for a new tab is left to the browser. */
+  follow(event: MouseEvent, change: Partial<Selection>): void {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    this.set(change);
+  }
+
   #read(): void {
     clearTimeout(this.#timer);
     this.#now = decode(new URL(location.href), BASE);

@@ -1,5 +1,6 @@
 /** Assets by key, and which of them is shown at a step. */
 import type { Asset, AssetKind } from '../../api/schema.gen';
+import { lowerBound } from '../../chart/nearest';
 import { count } from '../../i18n/numbers';
 import { byName, legible } from '../../i18n/text';
 import { i18n } from '../../state/i18n.svelte';
@@ -52,13 +53,9 @@ export function shelves(assets: ReadonlyMap<string, readonly Asset[]>): Shelf[] 
 
 /** The index of the last number that is not above `step`; -1 if all are. */
 export function lastUpTo(steps: readonly number[], step: number): number {
-  let [low, high] = [0, steps.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (steps[middle]! <= step) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
+  let at = lowerBound(steps, step);
+  while (steps[at] === step) at++;
+  return at - 1;
 }
 
 /** What a run shows at a step: the latest logged by then (the later one if steps are equal); for null the last of all. */
