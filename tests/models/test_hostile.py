@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 from netscope.errors import FormatError, NetscopeError
 from netscope.models.open import open_model
 from netscope.models.pack import pack, unpack
 from netscope.models.readers.onnx_wire import encoded_length
+from netscope.models.readers.tensorflow_checkpoint import MAGIC
 from netscope.models.summary import summary
 from tests.fuzzing import examples, seed
 from tests.models.onnx_files import LIGHT, f32, saved, weight, with_if
@@ -151,6 +152,65 @@ def test_hostile_headers_of_safetensors_are_refused(tmp_path: Path, header: byte
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(FormatError, match=r"damaged|more than"):
         open_model(path)
+
+
+@pytest.mark.parametrize("key", [("netscope.at", "elsewhere"), ("netscope.at", "1,2,raw,3"), ("length", "9" * 5000)])
+def test_an_array_of_onnx_that_lies_nowhere_is_a_sentence_or_has_no_place(tmp_path: Path, key: tuple[str, str]) -> None:
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2], data_location=TensorProto.EXTERNAL)
+    for name, value in (("location", "weights.bin"), key):
+        tensor.external_data.add(key=name, value=value)
+    (tmp_path / "weights.bin").write_bytes(bytes(8))
+    path = saved(tmp_path, helper.make_graph([], "g", [], [], [tensor]))
+    if key[0] == "length":
+        assert open_model(path).stored == (None,)
+    else:
+        with pytest.raises(FormatError, match="'w' lies at"):
+            open_model(path)
+
+
+def test_an_array_of_onnx_whose_location_is_no_number_is_read_as_it_stands(tmp_path: Path) -> None:
+    location = bytes((14 << 3 | 2, 0))  # data_location as an empty text, the last byte of the file
+    graph = encoded_length(5, len(location)) + location
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"\x08\x08" + encoded_length(7, len(graph)) + graph)
+    ask(path)
+
+
+def test_an_array_with_a_negative_size_is_refused(tmp_path: Path) -> None:
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (-4,), }\n"
+    path = tmp_path / "net.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+    with pytest.raises(FormatError, match=r"has the shape \(-4,\)"):
+        open_model(path)
+
+
+def test_a_directory_of_an_archive_that_claims_to_be_huge_is_not_read(tmp_path: Path) -> None:
+    path = written_npz(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[-10:-6] = struct.pack("<L", 1 << 30)  # the bytes of the directory, in the last record
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match="larger than any model's"):
+        open_model(path)
+
+
+def test_keys_of_a_checkpoint_cannot_grow_without_end(tmp_path: Path) -> None:
+    entries, key = b"", 0
+    for _ in range(3):
+        entries += _varint(key) + _varint(1 << 15) + _varint(0) + b"k" * (1 << 15)
+        key += 1 << 15
+    block = entries + struct.pack("<II", 0, 1)
+    handle = _varint(0) + _varint(len(block))
+    top = _varint(0) + _varint(1) + _varint(len(handle)) + b"z" + handle + struct.pack("<II", 0, 1)
+    tables = block + bytes(5) + top + bytes(5)
+    footer = _varint(0) + _varint(0) + _varint(len(block) + 5) + _varint(len(top))
+    path = tmp_path / "net.index"
+    path.write_bytes(tables + footer.ljust(40, b"\0") + MAGIC)
+    with pytest.raises(FormatError, match="key is longer than 65,536 bytes"):
+        open_model(path)
+
+
+def _varint(number: int) -> bytes:
+    return encoded_length(1, number)[1:]
 
 
 def test_a_member_of_an_archive_that_claims_to_be_huge_is_not_unpacked(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import IO, Any, BinaryIO, NamedTuple, Self
 
 from netscope.errors import FormatError
 
@@ -44,7 +44,7 @@ class Archive:
         """
         self.name, self.base, self._file = name, base, file
         try:
-            _check_directory(file, name)
+            check_directory(file, name)
             self._zip = zipfile.ZipFile(file)
         except (*_FAULTS, OSError) as error:
             if isinstance(error, FormatError):
@@ -190,8 +190,12 @@ def members(path: Path) -> list[str]:
 _END, _END_64, _LOCATOR = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 
 
-def _check_directory(file: BinaryIO, name: str) -> None:
-    """Refuse a directory that would fill the memory, before it is read."""
+def check_directory(file: IO[bytes], name: str) -> None:
+    """Refuse a directory that would fill the memory, before it is read.
+
+    Raises:
+        FormatError: It is too large, or there is none.
+    """
     size = file.seek(0, os.SEEK_END)
     start = max(0, size - 65557)
     file.seek(start)

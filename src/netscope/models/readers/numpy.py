@@ -13,13 +13,13 @@ import numpy as np
 
 from netscope.errors import FormatError
 from netscope.models.model import Model
+from netscope.models.readers.archive import check_directory
 from netscope.models.readers.weights import Weight, tree
 from netscope.models.stored import Stored
 
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER_BYTES = 65_536
 MOST_MEMBERS = 100_000
-LARGEST_DIRECTORY_BYTES = 32 << 20
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, SyntaxError)
 
 
@@ -63,6 +63,7 @@ def _single(file: IO[bytes], path: Path) -> Weight:
 
 def _members(file: IO[bytes], path: Path, warnings: list[str]) -> list[Weight]:
     weights, others = [], []
+    check_directory(file, path.name)
     with zipfile.ZipFile(file) as archive:
         if len(archive.infolist()) > MOST_MEMBERS:
             raise FormatError(f"{path.name!r} has more than {MOST_MEMBERS:,} members")
@@ -121,6 +122,8 @@ def _weight(
     room: int,
     member: str = "",
 ) -> Weight:
+    if any(size < 0 for size in shape):
+        raise FormatError(f"damaged NumPy file {path.name!r}: {name!r} has the shape {shape}")
     n_bytes = math.prod(shape) * dtype.itemsize
     if dtype.hasobject:
         return Weight(name, "object", shape, math.nan, None)

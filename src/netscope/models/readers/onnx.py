@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,8 @@ LARGEST_INFERRED_BYTES = 64 << 20  # without its weights; inference takes about 
 MOST_NODES = 1_000_000
 _FLOAT, _INT, _STRING, _TENSOR, _GRAPH, _FLOATS, _INTS, _STRINGS, _TENSORS, _GRAPHS, _SPARSE = range(1, 12)
 """Types of attributes."""
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_PLACE = re.compile(r"([0-9]{1,18}),([0-9]{1,18}),(raw|onnx)")
 
 
 def recognise(head: bytes, path: Path) -> bool:
@@ -272,10 +275,10 @@ class _Reading:
         said = {entry.key: entry.value for entry in tensor.external_data}
         size = math.ceil(n_elements(dims) * dtype_bytes(dtype)) if dtype and dtype != "string" else math.nan
         if AT_KEY in said:
-            offset, length, encoding = said[AT_KEY].split(",")
-            return Stored(str(self.path), int(offset), int(length), encoding), size if encoding == "onnx" else int(
-                length
-            )
+            if (place := _PLACE.fullmatch(said[AT_KEY])) is None:  # the file itself has this key
+                raise FormatError(f"damaged ONNX file: {tensor.name!r} lies at {said[AT_KEY]!r:.100}")
+            offset, n_raw, encoding = int(place[1]), int(place[2]), place[3]
+            return Stored(str(self.path), offset, n_raw, encoding), size if encoding == "onnx" else n_raw
         if "location" not in said:
             raw = tensor.raw_data
             return (Stored("", 0, len(raw), "raw", raw), len(raw)) if raw else (None, size)
@@ -288,7 +291,7 @@ class _Reading:
                 self.missing.append(said["location"])
             return None, size
         offset, length = said.get("offset", "0"), said.get("length", "")
-        if not offset.isdecimal() or not (length or "0").isdecimal():
+        if not _NUMBER.fullmatch(offset) or not _NUMBER.fullmatch(length or "0"):
             return None, size
         n_bytes = int(length) if length else size
         return (None if math.isnan(n_bytes) else Stored(str(found), int(offset), int(n_bytes))), n_bytes

@@ -140,7 +140,7 @@ def _located(data: memoryview, start: int, end: int) -> list[bytes | memoryview]
         elif number in _TYPED_DATA:
             typed_bytes += after - content
             arrays.append(data[at:after])
-        elif number == _DATA_LOCATION:
+        elif number == _DATA_LOCATION and wire == _VARINT:
             is_external |= data[content] == 1
         else:
             others.append(data[at:after])

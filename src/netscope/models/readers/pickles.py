@@ -131,7 +131,7 @@ def _pushed(value: Any) -> Callable[[Machine], None]:
 
 def _int_line(m: Machine) -> None:
     text = m.line()
-    m.push({"00": False, "01": True}.get(text, int(text.rstrip("L")) if text not in ("00", "01") else 0))
+    m.push(text == "01" if text in ("00", "01") else int(text.rstrip("L")))  # 00 and 01 are booleans
 
 
 def _long(form: str) -> Callable[[Machine], None]:

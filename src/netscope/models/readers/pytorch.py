@@ -22,7 +22,7 @@ from netscope.models.readers import archive, pt2, torchscript
 from netscope.models.readers.pickles import Record
 from netscope.models.readers.pytorch_arrays import Array, numpy_array
 from netscope.models.readers.pytorch_files import LEGACY_HEAD, WEIGHTS, Files
-from netscope.models.stored import Stored, within
+from netscope.models.stored import Stored, size_of, within
 
 _SUFFIXES = (*WEIGHTS, ".pt2", ".pkl", ".pickle", ".jit", ".ptl", ".mar", ".tar")
 _WRAPPERS = {
@@ -40,7 +40,7 @@ _WRAPPERS = {
 """Keys of a checkpoint that say nothing, if they hold all of the weights."""
 DEEPEST = 256
 MOST_METADATA = 1000
-_INDEX = b'"weight_map"'
+LARGEST_INDEX = 100_000_000
 
 
 def recognise(head: bytes, path: Path) -> bool:
@@ -102,6 +102,8 @@ def _settings(data: bytes) -> dict[str, Any]:
 
 def _read_shards(path: Path) -> Model:
     """All files that an index names: {"weight_map": {tensor: file}}."""
+    if size_of(path) > LARGEST_INDEX:
+        raise FormatError(f"{path.name!r} has more than {LARGEST_INDEX:,} bytes, too many for an index of shards")
     try:
         index = msgspec.json.decode(path.read_bytes(), type=_Index)
     except (msgspec.DecodeError, RecursionError) as error:

@@ -125,7 +125,8 @@ def _parts(path: Path) -> tuple[list[Weight], dict[str, Any], list[str]]:
             weights.update((weight.name, weight) for weight in found)
             metadata |= said
     if missing:
-        n_lost = sum(file in set(missing) for file in index.weight_map.values())
+        lost = set(missing)
+        n_lost = sum(file in lost for file in index.weight_map.values())
         warnings.append(
             f"{len(missing)} of {len(set(index.weight_map.values()))} files are missing, with {n_lost} tensors: "
             f"{', '.join(missing[:3])}{'…' if len(missing) > 3 else ''}"

@@ -20,6 +20,7 @@ MAGIC = 0xDB4775248B80FB57.to_bytes(8, "little")
 _FOOTER_BYTES = 48
 LARGEST_INDEX = 256 << 20
 MOST_VARIABLES = 500_000
+LONGEST_KEY = 1 << 16
 _ATTRIBUTE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
@@ -107,8 +108,11 @@ def _block(handle: memoryview, at: int, path: Path, data: memoryview | None = No
         shared, at = varint(view, at, end)
         own, at = varint(view, at, end)
         length, at = varint(view, at, end)
-        if shared > len(key) or at + own + length > end or own > 1 << 16:
-            raise FormatError(f"{path.name!r}: an entry at byte {at} runs past its block")
+        if shared > len(key) or at + own + length > end or shared + own > LONGEST_KEY:
+            raise FormatError(
+                f"{path.name!r}: the entry at byte {at} runs past its block, or its key is longer than "
+                f"{LONGEST_KEY:,} bytes"
+            )
         key = key[:shared] + bytes(view[at : at + own])
         yield key, bytes(view[at + own : at + own + length])
         at += own + length
