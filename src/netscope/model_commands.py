@@ -26,10 +26,10 @@ from netscope.cli import (
 )
 from netscope.errors import UsageError
 from netscope.models import summary_text
-from netscope.models.open import check_file, open_model
+from netscope.models.open import check_file, open_model, within_folder
 from netscope.models.summary import summary as summary_of
 
-File = Annotated[Path, Parameter(help="File of a model.")]
+File = Annotated[Path, Parameter(help="File of a model, or folder of a SavedModel.")]
 
 
 def summary(file: File, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
@@ -53,7 +53,7 @@ def summary(file: File, /, *, json: Annotated[bool, Parameter(negative="")] = Fa
 
 
 def open_models(
-    *files: Annotated[Path, Parameter(help="Files of models.")],
+    *files: Annotated[Path, Parameter(help="Files of models, or folders of SavedModels.")],
     runs: Annotated[Path | None, Parameter(help="Folder of runs to show beside.")] = None,
     port: int = 6060,
     host: str = "127.0.0.1",
@@ -77,7 +77,7 @@ def open_models(
         raise UsageError("name the file of a model: netscope open FILE")
     check_port(port)
     for file in files:
-        check_file(file)
+        check_file(within_folder(file))
 
     def ready(url: str, others: list[str], models: list[str]) -> None:
         at = f"{url}graph?model={models[0]}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -19,10 +22,11 @@ from netscope.models.pack import pack, unpack
 from netscope.models.summary import summary
 from netscope.schema.model import ModelInfo, Models, ModelSummary
 from netscope.show.app import application
-from netscope.show.models import Shelf, file_name
+from netscope.show.models import ABANDONED_S, Shelf, file_name
 from netscope.show.workspace import Workspace
 from netscope.store.journal import blobs
 from netscope.store.store import Store
+from tests.models import protobuf_files
 from tests.models.onnx_files import LIGHT
 from tests.store.journals import Script
 
@@ -151,6 +155,25 @@ def test_uploads_make_room_for_each_other(site: Site, monkeypatch: pytest.Monkey
     assert [path.name for path in (tmp_path / "uploads").glob("*/*")] == ["c.onnx"]
 
 
+def test_an_upload_that_a_killed_server_left_is_removed_after_a_day(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "uploads").mkdir()
+    for name, age_s in (("old", ABANDONED_S + 60), ("new", 60)):
+        part = tmp_path / "uploads" / f".{name}"
+        part.write_bytes(b"half of it")
+        os.utime(part, (time.time() - age_s,) * 2)
+    site.upload(NET.read_bytes(), "net.onnx")
+    assert [path.name for path in (tmp_path / "uploads").iterdir() if path.is_file()] == [".new"]
+
+
+def test_the_folder_of_a_saved_model_is_shown_under_its_name(site: Site, tmp_path: Path) -> None:
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(protobuf_files.saved_model())
+    model_id = site.shelf.add(folder)
+    assert site.client.get(f"/api/models/{model_id}").json()["format"] == "TensorFlow SavedModel"
+    assert [model.name for model in site.models()] == ["digits"]
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a/b\\c.onnx", "..", "", "é" * 400, "x\0y", ".hidden"])
 def test_no_name_leads_out_of_the_folder(name: str, tmp_path: Path) -> None:
     path = tmp_path / file_name(name)
@@ -191,6 +214,10 @@ def test_the_network_of_a_run_is_the_newest_that_it_logged(site: Site, tmp_path:
     reply = site.client.get("/api/runs/b/graph")
     assert reply.status_code == 404
     assert "run.graph(" in reply.json()["error"]
+    shutil.rmtree(folder / blobs.FOLDER)
+    reply = site.client.get("/api/runs/a/graph")
+    assert reply.status_code == 404
+    assert "are gone" in reply.json()["error"]
 
 
 def test_python_files_beside_a_model_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -18,14 +19,15 @@ import anyio.to_thread
 
 from netscope.errors import NetscopeError, NotFoundError, StorageError, UsageError
 from netscope.models.child import Opened, open_in_child
-from netscope.models.open import check_file
+from netscope.models.open import check_file, within_folder
 from netscope.schema.model import ModelInfo, ModelSource
 from netscope.store.index.database import cache_folder
 from netscope.text import visible
 
 AT_ONCE = 2
 LARGEST_UPLOAD_BYTES = 64 << 30
-LARGEST_KEPT_BYTES = 64 << 30  # of all uploads together; the least recently used ones go first
+LARGEST_KEPT_BYTES = 64 << 30  # of all uploads together; the oldest ones go first
+ABANDONED_S = 24 * 3600  # age of an incomplete upload whose server was killed
 SPARED_BYTES = 1 << 30  # of the disk
 WRITTEN_BYTES = 4 << 20  # at once, while an upload comes in
 LONGEST_NAME = 150
@@ -59,13 +61,13 @@ class Shelf:
         self._stopped = threading.Event()
 
     def add(self, path: Path, source: ModelSource = "file") -> str:
-        """Put a file on the shelf and start to read it; its id.
+        """Put a file, or the folder of a SavedModel, on the shelf and start to read it; its id.
 
         Raises:
             NotFoundError: There is no such file.
-            UsageError: It is no file.
+            UsageError: It is another folder, or a device.
         """
-        path = Path(os.path.abspath(path))
+        path = within_folder(Path(os.path.abspath(path)))
         model_id = _id(path)
         self._entry(model_id, path, source)
         return model_id
@@ -189,12 +191,18 @@ class Shelf:
         return self._place() / f".{secrets.token_hex(8)}"
 
     def _make_room(self, keep: Path) -> None:
-        """Remove the uploads that have not been used for longest while all together are too large."""
-        folders = [folder for folder in self._place().iterdir() if folder.is_dir() and folder != keep.parent]
-        dated = [
-            (folder.stat().st_mtime, sum(f.stat().st_size for f in folder.iterdir()), folder) for folder in folders
-        ]
-        room = LARGEST_KEPT_BYTES - keep.stat().st_size
+        """Remove what killed servers left, and the oldest uploads while all together are too large."""
+        dated = []
+        room = LARGEST_KEPT_BYTES
+        for entry in self._place().iterdir():
+            with contextlib.suppress(OSError):  # another server may remove it at the same time
+                time_s, is_folder = entry.stat().st_mtime, entry.is_dir()
+                if entry == keep.parent:
+                    room -= keep.stat().st_size
+                elif is_folder:
+                    dated.append((time_s, sum(file.stat().st_size for file in entry.iterdir()), entry))
+                elif time.time() - time_s > ABANDONED_S:
+                    entry.unlink()
         for _, size, folder in sorted(dated, reverse=True):
             room -= size
             if room < 0:
@@ -215,7 +223,7 @@ def _info(model_id: str, entry: _Entry) -> ModelInfo:
     found = entry.opened.result().summary if is_done and not entry.opened.cancelled() and error is None else None
     return ModelInfo(
         id=model_id,
-        name=entry.path.name,
+        name=found.name if found and entry.source == "file" else entry.path.name,
         state="opening" if not is_done else "failed" if found is None else "ready",
         format=found.format if found else "",
         reader=found.reader if found else "",

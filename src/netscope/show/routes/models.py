@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -69,17 +70,20 @@ async def run_graph(request: Request) -> Response:
     store, run, _ = run_of(request)
     key = request.query_params.get("key") or None
 
-    def find() -> str:
+    def find() -> Path:
         kept = [asset for asset in store.read.media.assets(run, key, "graph").assets if asset.blob]
         if not kept:
             raise NotFoundError(
                 f"run {run!r} has no graph; log one with run.graph(model, example_input), or let run.watch(model) do it"
             )
         named = [asset for asset in kept if asset.key == "graph"] or kept
-        return max(named, key=lambda asset: asset.step).blob
+        path = store.blob(run, max(named, key=lambda asset: asset.step).blob)
+        if not path.is_file():
+            raise NotFoundError(f"the bytes of {path.name} are gone from run {run!r}")
+        return path
 
-    blob = await replies.in_thread(find)
-    return await answer(request, blob, lambda: store.blob(run, blob).read_bytes(), TENSORS)
+    path = await replies.in_thread(find)
+    return await answer(request, path.name, path.read_bytes, TENSORS)
 
 
 ROUTES: list[BaseRoute] = [
