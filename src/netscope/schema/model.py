@@ -67,7 +67,7 @@ class ModelLayer(Noun):
 
 
 class ModelSummary(Noun):
-    """Compute the numbers of a model."""
+    """A model in numbers."""
 
     name: str
     format: str

@@ -16,6 +16,7 @@ import msgspec
 
 from netscope.store.folder import FOLDER
 from netscope.store.journal import host as machine
+from netscope.store.journal.regular_files import open_regular
 
 PREFIX, SUFFIX = "server-", ".json"
 LARGEST_BYTES = 10_000
@@ -85,7 +86,7 @@ def _files(folder: Path) -> list[tuple[Path, Server | None]]:
         if name.startswith(PREFIX) and name.endswith(SUFFIX):
             path = folder / FOLDER / name
             try:
-                with path.open("rb") as file:
+                with open_regular(path) as file:
                     found.append((path, msgspec.json.decode(file.read(LARGEST_BYTES), type=Server)))
             except (OSError, msgspec.MsgspecError):
                 found.append((path, None))

@@ -134,7 +134,7 @@ class Stores:
         return {run: found[run] for run in run_ids if run in found}
 
     def means(self, columns: Mapping[str, SeriesColumns], key: str, kind: Kind, weight: float) -> dict[str, Means]:
-        """Running means over all points of series, by run; `columns` must have been read without a view."""
+        """Moving averages over all points of series, by run; `columns` must have been read without a view."""
         return self._smoother.of(columns, key, kind, weight)
 
     def edit(self, request: EditRequest) -> list[Run]:

@@ -225,7 +225,7 @@ class Store:
         return self.read.series.columns(run_ids, key, kind, view)
 
     def means(self, columns: Mapping[str, SeriesColumns], key: str, kind: Kind, weight: float) -> dict[str, Means]:
-        """Running means over all points of series, by run; `columns` must have been read without a view."""
+        """Moving averages over all points of series, by run; `columns` must have been read without a view."""
         return self.read.means.of(columns, key, kind, weight)
 
     def detail(self, run_id: str) -> RunDetail:
@@ -374,7 +374,7 @@ class Store:
             UsageError: `run_ids` is one id, not a list.
             StorageError: The folder cannot be written.
         """
-        restored = self._empty_trash(run_ids, trash.take, "restored")
+        restored = self._take_from_trash(run_ids, trash.take, "restored")
         self.refresh(None, everything=True)
         return restored
 
@@ -389,9 +389,9 @@ class Store:
             UsageError: `run_ids` is one id, not a list.
             StorageError: The folder cannot be written.
         """
-        return self._empty_trash(run_ids, trash.delete_for_good, "deleted")
+        return self._take_from_trash(run_ids, trash.delete_for_good, "deleted")
 
-    def _empty_trash(self, run_ids: Sequence[str], take: Callable[[Path, str], None], done_as: str) -> Deleted:
+    def _take_from_trash(self, run_ids: Sequence[str], take: Callable[[Path, str], None], done_as: str) -> Deleted:
         """Take runs out of the trash; what fails for one run is reported, and the others are still taken."""
         _check_list(run_ids)
         self._need_writable(done_as)

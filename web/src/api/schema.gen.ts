@@ -312,7 +312,7 @@ export interface ModelLayer {
   flops: number | null;
 }
 
-/** Compute the numbers of a model. */
+/** A model in numbers. */
 export interface ModelSummary {
   name: string;
   format: string;

@@ -27,12 +27,12 @@ class FolderClock:
         """For the file system of a folder of runs. The clock is read on demand, at most once a minute."""
         self._folder = Path(folder)
         self._ahead_s = 0.0
-        self._read_offseted_at = float("-inf")
+        self._read_at = float("-inf")
 
     def age(self, mtime: float) -> float:
         """Seconds since a modification time."""
-        if time.monotonic() - self._read_offseted_at > VALID_S:
-            self._read_offseted_at = time.monotonic()
+        if time.monotonic() - self._read_at > VALID_S:
+            self._read_at = time.monotonic()
             self._ahead_s = self._read_offset()
         return time.time() + self._ahead_s - mtime
 
