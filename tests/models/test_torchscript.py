@@ -103,6 +103,7 @@ HOSTILE = {
     "doubling calls": FORWARD
     + b"return self.f0(x)\n  def f50(self, x):\n    return torch.relu(x)\n"
     + b"".join(b"  def f%d(self, x):\n    return self.f%d(self.f%d(x))\n" % (i, i + 1, i + 1) for i in range(50)),
+    "arguments by position only": FORWARD + b"return self.f(x)\n  def f(self=1, /, x=2):\n    return x\n",
     "long texts": FORWARD + b"a = torch.remainder('%999999999d', 5)\n    return x\n",
 }
 

@@ -79,7 +79,7 @@ class Interpreter:
         """
         function = self._method(root, "forward")
         given: list[Any] = []
-        for argument in function.args.args[1:]:
+        for argument in _arguments(function)[1:]:
             kind = ast.unparse(argument.annotation) if argument.annotation else ""
             value = self.builder.add_value(argument.arg, {"int": "int64", "float": "float64"}.get(kind, ""))
             self.builder.inputs.append(value)
@@ -100,7 +100,7 @@ class Interpreter:
         self.depth += 1
         if self.depth > DEEPEST_CALL:
             raise Unreadable("its calls are nested too deep")
-        arguments = [argument.arg for argument in function.args.args]
+        arguments = [argument.arg for argument in _arguments(function)]
         defaults = function.args.defaults
         for name, default in zip(arguments[len(arguments) - len(defaults) :], defaults, strict=True):
             frame.names[name] = self._value(default, frame)
@@ -359,3 +359,8 @@ class Interpreter:
         """The name of the next node of that operation in a scope."""
         n = self.counts[scope, name] = self.counts.get((scope, name), -1) + 1
         return f"{name}_{n}" if n else name
+
+
+def _arguments(function: ast.FunctionDef) -> list[ast.arg]:
+    """The arguments that may be given by position, which are those that `defaults` belong to."""
+    return [*function.args.posonlyargs, *function.args.args]
