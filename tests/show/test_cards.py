@@ -308,6 +308,9 @@ def test_a_table_of_counts_is_a_confusion_matrix_but_other_tables_are_not(write,
     counts = {"digit": ["0", "1"], "predicted 0": [5, 0], "predicted 1": [0, 6]}
     log(run, "val/confusion", "table", 7, table(counts), "json")
     log(run, "prices", "table", 8, table({"label": ["a", "b"], "price": [1, 2]}), "json")
+    log(run, "deep", "table", 8, b'{"columns":' + b"[" * 100_000, "json")
+    huge = {"digit": ["0", "1"], "predicted 0": [10**30, 0], "predicted 1": [0, 1]}
+    log(run, "huge", "table", 8, table(huge), "json")
     log(run, "odd", "table", 9, b"{", "json").end()
     [card] = told()["cards"]
     assert (card["confusion"]["counts"], card["reason"]["code"], card["reason"]["n"]) == (
@@ -315,6 +318,13 @@ def test_a_table_of_counts_is_a_confusion_matrix_but_other_tables_are_not(write,
         "all_right",
         11,
     )
+
+
+def test_a_table_that_is_larger_than_the_journal_says_is_not_read_whole(write, told, monkeypatch):
+    pairs = {"label": [4, 9], "prediction": [9, 9]}
+    monkeypatch.setattr("netscope.charts.cards.media.LARGEST_TABLE", len(table(pairs)) - 1)
+    log(write("a"), "val/predictions", "table", 7, table(pairs), "json", bytes=1).end()
+    assert told()["cards"] == []
 
 
 def test_a_crash_leads_with_its_error_and_the_last_lines(write, told):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import anyio
 import msgspec
 import pytest
 from starlette.testclient import TestClient
@@ -31,6 +34,7 @@ from tests.models.onnx_files import LIGHT
 from tests.store.journals import Script
 
 NET = LIGHT / "light_squeezenet.onnx"
+OOM = "/proc/self/oom_score_adj"
 
 
 class Site:
@@ -142,6 +146,31 @@ def test_an_upload_that_is_too_large_is_refused_before_and_while_it_comes(
     assert list((tmp_path / "uploads").iterdir()) == []
 
 
+def test_an_upload_that_breaks_off_leaves_nothing_and_is_no_failure_of_the_server(site: Site, tmp_path: Path) -> None:
+    site.client.get("/api/about")
+    come = iter([{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}])
+    headers = [(b"host", b"127.0.0.1:6060"), (b"x-netscope-token", site.app.state.token.encode())]
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/models", "raw_path": b"/api/models", "root_path": "",
+        "query_string": b"name=net.onnx", "headers": headers, "scheme": "http", "http_version": "1.1",
+        "server": ("127.0.0.1", 6060), "client": ("127.0.0.1", 50_000),
+    }  # fmt: skip
+    sent: list[Any] = []
+
+    async def ask() -> None:
+        async def receive() -> Any:
+            return next(come)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await site.app(scope, receive, send)
+
+    anyio.run(ask)
+    assert sent[0]["status"] == 400
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
 def test_an_empty_upload_is_refused(site: Site, tmp_path: Path) -> None:
     assert site.upload(b"", "net.onnx").status_code == 400
     assert list((tmp_path / "uploads").iterdir()) == []
@@ -218,6 +247,13 @@ def test_the_network_of_a_run_is_the_newest_that_it_logged(site: Site, tmp_path:
     reply = site.client.get("/api/runs/a/graph")
     assert reply.status_code == 404
     assert "are gone" in reply.json()["error"]
+
+
+@pytest.mark.skipif(not os.access(OOM, os.W_OK), reason="Linux only")
+def test_the_process_that_reads_a_model_is_the_first_to_go_if_memory_runs_out() -> None:
+    code = f"from netscope.models.child import main; main({str(NET)!r}); print(open({OOM!r}).read())"  # to stderr
+    child = subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert child.stderr.split()[-1] == "1000"
 
 
 def test_python_files_beside_a_model_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

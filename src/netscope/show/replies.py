@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 import zstandard
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from netscope.errors import FormatError, NetscopeError, NotFoundError, StorageError, UsageError
@@ -224,4 +224,14 @@ async def failed(request: Request, error: Exception) -> Response:
     return problem(500, f"the server failed: {type(error).__name__}; its log has the details")
 
 
-REFUSALS: Mapping[Any, Any] = {NetscopeError: refused, HTTPException: http_refused, Exception: failed}
+async def gone(request: Request, error: Exception) -> Response:
+    """Handle a client that closed the connection before its body was complete: nobody receives this reply."""
+    return problem(400, "the body is incomplete")
+
+
+REFUSALS: Mapping[Any, Any] = {
+    NetscopeError: refused,
+    HTTPException: http_refused,
+    ClientDisconnect: gone,
+    Exception: failed,
+}

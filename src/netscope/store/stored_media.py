@@ -123,7 +123,7 @@ class Table(NamedTuple):
             stored = msgspec.json.decode(read(self.path), type=_Columns)
             columns = [[self._opened(cell) for cell in _numbers(column)] for column in stored.values]
             return dict(zip(stored.columns, columns, strict=True))
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise FormatError(f"{self.path}: a damaged table: {error}") from error
 
     def _opened(self, cell: Any) -> Any:

@@ -16,6 +16,7 @@ from netscope.charts.cards.metric_names import words
 from netscope.errors import NotFoundError
 from netscope.schema.card import Card, Confusion, Reason
 from netscope.schema.media import Asset
+from netscope.store.journal.regular_files import open_regular
 from netscope.store.store import Store
 from netscope.text import natural
 
@@ -23,6 +24,7 @@ MOST_KEYS = 2  # cards of samples
 MOST_ITEMS = 16  # of a list of images
 LARGEST_TABLE = 8 << 20  # bytes
 MOST_CLASSES = 40
+LARGEST_COUNT = 1 << 40  # the sum of all of them is exact in JavaScript, too
 LABELS = frozenset({"label", "labels", "target", "truth", "true", "actual", "class", "expected", "correct", "answer"})
 PREDICTIONS = frozenset({"prediction", "predictions", "predicted", "pred", "preds", "output", "guess", "said"})
 
@@ -54,7 +56,7 @@ def _samples(assets: list[Asset]) -> Card:
 def _confusion_card(store: Store, run: str, table: Asset) -> Card | None:
     try:
         found = _read(store.blob(run, table.blob)) if table.bytes <= LARGEST_TABLE else None
-    except (NotFoundError, OSError):  # its file is gone
+    except (NotFoundError, OSError):  # its file is gone, or is none
         return None
     return None if found is None else _told(table, found)
 
@@ -83,9 +85,10 @@ def confusion_reason(confusion: Confusion, table: Asset) -> Reason:
 def _read(path: Path) -> Confusion | None:
     """Remembered: the name of a blob is the digest of its bytes."""
     try:
-        table: Any = msgspec.json.decode(path.read_bytes())
+        with open_regular(path) as file:
+            table: Any = msgspec.json.decode(file.read(LARGEST_TABLE))  # what the journal says of its size may be wrong
         return confusion_of(table["columns"], table["values"])
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError, RecursionError):
         return None  # someone else wrote it
 
 
@@ -116,7 +119,7 @@ def _is_said(name: str) -> bool:
 
 
 def _counted(labels: list[str], columns: list[Sequence[Any]]) -> Confusion | None:
-    is_count = all(type(n) is int and n >= 0 for column in columns for n in column)
+    is_count = all(type(n) is int and 0 <= n <= LARGEST_COUNT for column in columns for n in column)
     if not is_count or not 2 <= len(labels) <= MOST_CLASSES:
         return None
     return Confusion(labels, [list(row) for row in zip(*columns, strict=True)])

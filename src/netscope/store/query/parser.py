@@ -164,7 +164,7 @@ class Parser:
         sign, signed = 1, False
         while (mark := self._take("+", "-")) is not None:
             sign, signed = (-sign if mark == "-" else sign), signed or mark == "-"
-        inner = self._positionom()
+        inner = self._atom()
         if not signed:
             return inner
 
@@ -174,7 +174,7 @@ class Parser:
 
         return negative
 
-    def _positionom(self) -> Node:
+    def _atom(self) -> Node:
         if self._take("(") is not None:
             return self._group()
         if self._take("[") is not None:
