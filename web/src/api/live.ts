@@ -5,7 +5,7 @@ import type { Grew, Job, Live } from './schema.gen';
 /** `connecting`: the first attempt. `recovered` lasts a few seconds after `lost`, then becomes `connected`. */
 export type Link = 'connecting' | 'connected' | 'lost' | 'recovered';
 
-export interface Listener {
+interface Listener {
   grew: (message: Grew) => void;
   job: (job: Job) => void;
   link: (link: Link) => void;

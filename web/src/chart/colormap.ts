@@ -21,7 +21,7 @@ function table(stops: readonly string[]): Rgb[] {
   });
 }
 
-export interface ColorMap {
+interface ColorMap {
   /** Colour of a value from 0 to 1, as ImageData stores it. */
   at: (share: number) => number;
   css: (share: number) => string;

@@ -14,7 +14,7 @@ export interface Histogram {
   own?: boolean;
 }
 
-export const binsOf = (h: Histogram) => Math.max(0, h.edges.length - 1);
+const binsOf = (h: Histogram) => Math.max(0, h.edges.length - 1);
 
 export function rowOf(h: Histogram, step: number): Float32Array {
   const n = binsOf(h);

@@ -75,7 +75,7 @@ const BOTTOM = 20;
 const TOP = 6;
 const RIGHT = 8;
 
-export const showsRaw = (curves: readonly Curve[]) => curves.length <= MOST_RAW;
+const showsRaw = (curves: readonly Curve[]) => curves.length <= MOST_RAW;
 
 /** The values drawn as a curve's line. */
 export const shown = (curve: Curve) => curve.smoothed ?? curve.y;
@@ -242,7 +242,7 @@ function drawLone(context: CanvasRenderingContext2D, curves: readonly Curve[], f
 }
 
 /** Paint curves from the back to the front: bands, ghosts, raw lines, lines. */
-export function paintCurves(
+function paintCurves(
   raster: Raster,
   curves: readonly Curve[],
   xScale: Scale,

@@ -22,7 +22,7 @@ export interface Raster {
 /** Red, green, blue from 0 to 255. */
 export type Rgb = readonly [number, number, number];
 
-export interface Stroke {
+interface Stroke {
   color: Rgb;
   /** In device pixels. */
   width: number;

@@ -4,7 +4,7 @@ import { columns, columnsFor, commonHeight, type Histogram } from './histogram';
 import { makeScale, type Scale, type ScaleKind } from './scale';
 import { sequential } from './colormap';
 
-export interface RidgeFrame {
+interface RidgeFrame {
   x: Scale;
   left: number;
   top: number;
@@ -40,7 +40,7 @@ export function ridgeFrame(h: Histogram, kind: ScaleKind, range: readonly [numbe
 }
 
 /** The highest position of the first baseline at which no ridge reaches beyond the top; the last baseline is the bottom. */
-export function firstBaseline(heights: readonly number[], room: number): number {
+function firstBaseline(heights: readonly number[], room: number): number {
   const last = heights.length - 1;
   if (last < 1) return room;
   const wants = heights.slice(0, last).map((height, i) => (height + SPARE - (i / last) * room) / (1 - i / last));

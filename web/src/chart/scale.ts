@@ -27,7 +27,7 @@ export interface Tick {
 const LN10 = Math.LN10;
 
 /** Size below which a symmetric-logarithmic axis is linear: a thousandth of its largest value. */
-export function symlogUnit(low: number, high: number): number {
+function symlogUnit(low: number, high: number): number {
   return Math.max(Math.abs(low), Math.abs(high)) * 1e-3 || 1;
 }
 

@@ -11,8 +11,8 @@ export interface Label {
   family: Family;
 }
 
-export const TITLE_PX = 12;
-export const SUBTITLE_PX = 10.5;
+const TITLE_PX = 12;
+const SUBTITLE_PX = 10.5;
 const PADDING_PX = 11;
 const LEAST_WIDTH_PX = 62;
 const MOST_WIDTH_PX = 220;
@@ -23,7 +23,7 @@ export function shortOp(op: string): string {
 }
 
 /** The last part of a dotted or slashed path. */
-export function lastPart(path: string): string {
+function lastPart(path: string): string {
   return path.slice(Math.max(path.lastIndexOf('.'), path.lastIndexOf('/')) + 1);
 }
 

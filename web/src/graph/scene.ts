@@ -432,7 +432,7 @@ class Arrangement {
   }
 }
 
-export function pillSize(graph: Graph, seen: Pick<Visible, 'firstInput' | 'firstOutput'>, id: number): { width: number; height: number } {
+function pillSize(graph: Graph, seen: Pick<Visible, 'firstInput' | 'firstOutput'>, id: number): { width: number; height: number } {
   const { name, shape } = pillText(graph, seen, id);
   return { width: Math.round(Math.min(220, Math.max(56, Math.max(textWidth(name, 12, true), textWidth(shape, 10.5)) + 28))), height: shape ? 38 : 26 };
 }

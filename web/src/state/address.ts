@@ -6,7 +6,7 @@ export interface Shown {
   except: readonly string[];
 }
 
-export const NEWEST: Shown = { of: 'newest', except: [] };
+const NEWEST: Shown = { of: 'newest', except: [] };
 
 /** How the selected thing of a kind is written into the query of an address, under the name of the kind. */
 interface Codec<T> {

@@ -5,7 +5,7 @@ export interface Command {
   /** Called each time it is shown, so that it follows the language and the state. */
   title: () => string;
   /** Heading in the palette and the overlay. */
-  section: () => string;
+  heading: () => string;
   /** "j", "shift+e", "mod+k" (mod: Ctrl, or Cmd on a Mac), "g c" (one after the other). */
   keys?: readonly string[];
   /** The mouse gesture that does it instead, for the `?` overlay. */
@@ -31,7 +31,7 @@ export function all(): Command[] {
   return [...commands.values()];
 }
 
-export const isMac = /mac|iphone|ipad/i.test(globalThis.navigator?.platform ?? '');
+const isMac = /mac|iphone|ipad/i.test(globalThis.navigator?.platform ?? '');
 
 /** The name of a key press in the spelling of `Command.keys`. */
 export function spell(event: KeyboardEvent): string {

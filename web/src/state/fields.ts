@@ -11,7 +11,7 @@ export type Field = string;
 export type Part = 'value' | 'last' | 'min' | 'max';
 
 /** How a value is written. `time`: Unix seconds, 0 where it is unknown; `duration`: seconds. */
-export type Writing = 'text' | 'number' | 'state' | 'tags' | 'time' | 'duration';
+type Writing = 'text' | 'number' | 'state' | 'tags' | 'time' | 'duration';
 
 /** The run's own fields: how each is written, and the width of its column in px. Their titles are `runs.field` in i18n. */
 const OWN = {
@@ -26,7 +26,7 @@ const OWN = {
   id: { writing: 'text', px: 190 },
 } as const satisfies Record<string, { writing: Writing; px: number }>;
 
-export type OwnField = keyof typeof OWN;
+type OwnField = keyof typeof OWN;
 export const OWN_FIELDS = Object.keys(OWN) as OwnField[];
 
 /** How the values of a field are written; null: of a config key or a logged one, by what they are. */
@@ -39,7 +39,7 @@ export function widthOf(field: OwnField): number {
   return OWN[field].px;
 }
 
-export type Parsed = { own: OwnField } | { config: string } | { summary: string; part: Part } | { curve: string };
+type Parsed = { own: OwnField } | { config: string } | { summary: string; part: Part } | { curve: string };
 
 export function parseField(field: Field): Parsed | null {
   if (field.startsWith('config:')) return { config: field.slice(7) };
@@ -93,7 +93,7 @@ export interface Sort {
 }
 
 /** Numbers before strings, strings in natural order; missing values and NaN last in either direction. */
-export function compareValues(a: Scalar | undefined, b: Scalar | undefined, descending: boolean): number {
+function compareValues(a: Scalar | undefined, b: Scalar | undefined, descending: boolean): number {
   const [emptyA, emptyB] = [isEmpty(a), isEmpty(b)];
   if (emptyA || emptyB) return Number(emptyA) - Number(emptyB);
   let order: number;

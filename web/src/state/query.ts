@@ -21,7 +21,7 @@ export interface Query {
   kind: 'all' | 'words' | 'regex' | 'filter';
 }
 
-export class Misread extends Error {
+class Misread extends Error {
   constructor(
     readonly reason: 'end' | 'unexpected' | 'name' | 'several' | 'regex' | 'quote',
     /** The unexpected piece of text. */

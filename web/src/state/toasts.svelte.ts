@@ -1,6 +1,6 @@
 /** Short messages at the edge of the page, with a button to undo if there is a way back. */
 
-export interface Toast {
+interface Toast {
   id: number;
   text: string;
   bad: boolean;

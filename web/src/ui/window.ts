@@ -1,6 +1,6 @@
 /** Which rows of a long list are in sight. */
 
-export interface Sight {
+interface Sight {
   /** Rows first to last - 1 are drawn. */
   first: number;
   last: number;

@@ -10,7 +10,7 @@ import { prepare as prepareCurves } from './curves/early';
 import Curves from './curves/Curves.svelte';
 
 /** A view may take the prop `whenEmpty`. */
-export type ViewComponent = Component<never>;
+type ViewComponent = Component<never>;
 
 /** Logged values, what `watch` measured, or media and histograms. */
 export type StepSource = 'series' | 'layers' | 'media';

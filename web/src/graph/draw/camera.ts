@@ -9,7 +9,7 @@ export interface Area {
   h: number;
 }
 
-export const MOST_SCALE = 4;
+const MOST_SCALE = 4;
 const MARGIN_PX = 28;
 /** At a smaller scale, titles are smaller than six px. */
 export const LEGIBLE_SCALE = 0.52;

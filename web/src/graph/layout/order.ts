@@ -79,7 +79,7 @@ function sortLayer(graph: Layers, at: number, isDown: boolean): void {
   for (let i = 0; i < layer.length; i++) graph.position[layer[i]!] = i;
 }
 
-export function crossings(graph: Layers): number {
+function crossings(graph: Layers): number {
   const { layers, downs, segLower, upperAt, lowerAt } = graph;
   let total = 0;
   for (let rank = 0; rank + 1 < layers.length; rank++) {

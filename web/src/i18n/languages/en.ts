@@ -74,6 +74,7 @@ export const messages = {
     go: 'Go to',
     appearance: 'Appearance',
     general: 'General',
+    messages: 'Messages',
     useTheme: { system: 'System theme', light: 'Light theme', dark: 'Dark theme' },
     useLanguage: (name: string) => `Language: ${name}`,
     palettePlaceholder: 'Search commands, views and runs…',
@@ -99,7 +100,7 @@ export const messages = {
     slider: 'Selected step',
     none: 'No steps yet',
     of: (step: string, last: string) => `${step} of ${last}`,
-    section: 'Step',
+    heading: 'Step',
   },
 
   jobs: {
@@ -548,7 +549,7 @@ export const messages = {
       summary: (curves: number, x: string, y: string) => `${plural(curves, 'curve', 'curves')}, x ${x}, y ${y}`,
     },
     step: (step: string) => `step ${step}`,
-    section: 'Curves',
+    heading: 'Curves',
     commands: {
       filter: 'Filter keys',
       smoother: 'Smooth more',

@@ -62,6 +62,7 @@ export const messages: Messages = {
     go: '前往',
     appearance: '外观',
     general: '通用',
+    messages: '消息',
     useTheme: { system: '主题跟随系统', light: '浅色主题', dark: '深色主题' },
     useLanguage: (name) => `语言：${name}`,
     palettePlaceholder: '搜索命令、视图和实验…',
@@ -87,7 +88,7 @@ export const messages: Messages = {
     slider: '所选步',
     none: '暂无步数',
     of: (step, last) => `${step} / ${last}`,
-    section: '步数',
+    heading: '步数',
   },
 
   jobs: {
@@ -536,7 +537,7 @@ export const messages: Messages = {
       summary: (curves, x, y) => `${curves} 条曲线，横轴 ${x}，纵轴 ${y}`,
     },
     step: (step) => `第 ${step} 步`,
-    section: '曲线',
+    heading: '曲线',
     commands: {
       filter: '筛选键名',
       smoother: '增强平滑',

@@ -117,7 +117,7 @@ function shortened(keys: readonly string[]): readonly string[] {
   return parts.map((part) => part.slice(same).join('/'));
 }
 
-/** Title of a chart outside its section. */
+/** Title of a chart outside its group. */
 export function titleOf(chart: Chart): string {
   return legible(chart.name || labelsOf(chart).join(', '));
 }

@@ -1,7 +1,7 @@
 /** Turns loaded points into curves with names and colours. */
 import type { AxisKind, Curve } from '../../chart/plot';
 import { clockTime, exactDuration, number, thousands } from '../../i18n/numbers';
-import type { GroupCurve } from './groups.svelte';
+import type { GroupCurve } from './groupedSeries.svelte';
 import type { Points } from './loader';
 import { isStepwise } from './looks';
 

@@ -1,7 +1,7 @@
 /** Mouse gestures of charts, and whether the hint about them was shown. */
 import { keep, recall } from '../../state/stored';
 
-export type Gesture = 'drag' | 'double' | 'pan' | 'click' | 'wheel';
+type Gesture = 'drag' | 'double' | 'pan' | 'click' | 'wheel';
 export const GESTURES: readonly Gesture[] = ['drag', 'double', 'pan', 'wheel', 'click'];
 
 class FirstHint {

@@ -2,7 +2,7 @@
 import { recall } from '../../state/stored';
 import { viewport } from '../../state/viewport.svelte';
 
-/** Height of the bars above and below the charts, and width of the sections at their left. */
+/** Height of the bars above and below the charts, and width of the navigation at their left. */
 const BARS_PX = 126;
 const RAIL_PX = 64;
 

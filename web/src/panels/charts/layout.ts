@@ -1,8 +1,8 @@
-/** Positions of the sections and cards of a page of charts, and which of them are in sight. */
+/** Positions of the groups and cards of a page of charts, and which of them are in sight. */
 import type { Chart } from './charts';
-import type { Section } from './sections';
+import type { ChartGroup } from './chartGroups';
 
-export interface Measures {
+interface Measures {
   /** Inner width of the page. */
   width: number;
   /** Height of its visible part, which few charts share. */
@@ -11,12 +11,12 @@ export interface Measures {
   columns: number | null;
   gap: number;
   head: number;
-  /** Between sections. */
+  /** Between groups. */
   space: number;
 }
 
 export interface Placed {
-  section: Section;
+  group: ChartGroup;
   top: number;
   /** Top of its cards. */
   cardsTop: number;
@@ -29,13 +29,13 @@ export interface Layout {
   /** Width of the widest card. */
   cardWidth: number;
   cardHeight: number;
-  sections: Placed[];
+  groups: Placed[];
   height: number;
 }
 
 export interface Item {
   chart: Chart;
-  section: Section;
+  group: ChartGroup;
   left: number;
   top: number;
   width: number;
@@ -45,17 +45,17 @@ const GAP = 10;
 /** Cards within this distance of the visible part exist already. */
 export const SPARE = 160;
 
-/** The inner width of a page of charts, and the positions of its sections and cards. */
+/** The inner width of a page of charts, and the positions of its groups and cards. */
 export interface Sheet {
   pad: number;
   layout: Layout;
 }
 
-/** Lay out sections on a page of a size that includes its padding. `headless`: a single section without a heading. */
-export function sheetOf(sections: readonly Section[], [width, height]: readonly [number, number], columns: number | null, headless = false): Sheet {
+/** Lay out groups on a page of a size that includes its padding. `headless`: a single group without a heading. */
+export function sheetOf(groups: readonly ChartGroup[], [width, height]: readonly [number, number], columns: number | null, headless = false): Sheet {
   const pad = width < 560 ? 10 : 16;
   const inner = Math.max(0, width - 2 * pad);
-  return { pad, layout: layOut(sections, { width: inner, height: height - pad, columns, gap: GAP, head: headless ? 14 : 36, space: 6 }) };
+  return { pad, layout: layOut(groups, { width: inner, height: height - pad, columns, gap: GAP, head: headless ? 14 : 36, space: 6 }) };
 }
 
 /** Cards in sight, or at most `spare` beyond, for a scroll position and height. */
@@ -63,9 +63,9 @@ export function inSight(layout: Layout, scroll: number, height: number, spare: n
   return layout.cardWidth > 0 ? itemsIn(layout, scroll - spare, scroll + height + spare, GAP) : [];
 }
 
-/** Sections in sight. */
-export function sectionsInSight(layout: Layout, scroll: number, height: number): Placed[] {
-  return layout.sections.filter((s) => s.bottom > scroll - SPARE && s.top < scroll + height + SPARE);
+/** Groups in sight. */
+export function groupsInSight(layout: Layout, scroll: number, height: number): Placed[] {
+  return layout.groups.filter((s) => s.bottom > scroll - SPARE && s.top < scroll + height + SPARE);
 }
 
 /** Limits of the automatic number of columns, and their minimum width. */
@@ -84,10 +84,10 @@ function columnsOf({ width, columns, gap }: Measures): number {
   return columns === null ? Math.min(MOST_COLUMNS, fitting(NARROWEST_PX)) : Math.min(columns, fitting(LEAST_PX));
 }
 
-export function layOut(sections: readonly Section[], measures: Measures): Layout {
+export function layOut(groups: readonly ChartGroup[], measures: Measures): Layout {
   const { width, height, columns: wish, gap, head, space } = measures;
   const most = columnsOf(measures);
-  const shapes = sections.map(({ charts, open }) => {
+  const shapes = groups.map(({ charts, open }) => {
     // A row with fewer cards is filled by wider ones, and four cards make two rows of two.
     const columns = wish !== null || !charts.length ? most : charts.length === 4 && most === 3 ? 2 : Math.min(most, charts.length);
     return { columns, rows: open ? Math.ceil(charts.length / columns) : 0, width: Math.floor((width - gap * (columns - 1)) / columns) };
@@ -97,15 +97,15 @@ export function layOut(sections: readonly Section[], measures: Measures): Layout
   let high = cardHeight(usual);
   if (wish === null) high = Math.max(high, Math.min(roomFor(shapes, height, measures), Math.round(widest * 0.62)));
   let top = 0;
-  const placed = sections.map((section, i) => {
+  const placed = groups.map((group, i) => {
     const { columns, rows, width: cardWidth } = shapes[i]!;
     const cardsTop = top + head;
     const bottom = cardsTop + rows * (high + gap);
-    const one = { section, top, cardsTop, bottom, columns, cardWidth };
+    const one = { group, top, cardsTop, bottom, columns, cardWidth };
     top = bottom + space;
     return one;
   });
-  return { cardWidth: widest || usual, cardHeight: high, sections: placed, height: top };
+  return { cardWidth: widest || usual, cardHeight: high, groups: placed, height: top };
 }
 
 /** Height of each card if all of them share the visible part; small if there are many. */
@@ -118,14 +118,14 @@ function roomFor(shapes: readonly { rows: number }[], height: number, { gap, hea
 export function itemsIn(layout: Layout, from: number, to: number, gap: number): Item[] {
   const stride = layout.cardHeight + gap;
   const items: Item[] = [];
-  for (const { section, cardsTop, bottom, columns, cardWidth } of layout.sections) {
-    if (!section.open || bottom < from || cardsTop > to) continue;
+  for (const { group, cardsTop, bottom, columns, cardWidth } of layout.groups) {
+    if (!group.open || bottom < from || cardsTop > to) continue;
     const first = Math.max(0, Math.floor((from - cardsTop) / stride)) * columns;
-    const last = Math.min(section.charts.length, (Math.floor((to - cardsTop) / stride) + 1) * columns);
+    const last = Math.min(group.charts.length, (Math.floor((to - cardsTop) / stride) + 1) * columns);
     for (let i = first; i < last; i++) {
       items.push({
-        chart: section.charts[i]!,
-        section,
+        chart: group.charts[i]!,
+        group,
         left: (i % columns) * (cardWidth + gap),
         top: cardsTop + Math.floor(i / columns) * stride,
         width: cardWidth,

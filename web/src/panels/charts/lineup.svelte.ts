@@ -7,7 +7,7 @@ import { runs } from '../../state/runs.svelte';
 import { shown } from '../../state/shown.svelte';
 import { distinctNames, type Pen } from './drawn';
 
-export interface GroupPen extends Pen {
+interface GroupPen extends Pen {
   runs: readonly string[];
 }
 

@@ -12,7 +12,7 @@ export interface Look {
   high?: number;
 }
 
-export type Looks = Readonly<Record<string, Look>>;
+type Looks = Readonly<Record<string, Look>>;
 
 const TYPES: Record<keyof Look, 'string' | 'boolean' | 'number'> = {
   x: 'string',

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { own } from '../../api/own';
-import { sectionsOf } from './sections';
+import { chartGroupsOf } from './chartGroups';
 
 const NAMES = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
 
-test('sections may have names of object members', () => {
+test('groups may have names of object members', () => {
   const keys = NAMES.flatMap((name) => [`${name}/x`, `${name}/y`]).map((key) => ({ key, kind: 'scalar' as const, n_runs: 1, goal: null }));
-  const sections = sectionsOf(keys, { filter: null, pinned: [], hidden: [], folded: {}, order: {}, together: true, apart: [], own: [] });
-  expect(sections.map((section) => section.name).sort()).toEqual([...NAMES].sort());
-  expect(sections.every((section) => section.open && section.charts.length === 2)).toBe(true);
+  const groups = chartGroupsOf(keys, { filter: null, pinned: [], hidden: [], folded: {}, order: {}, together: true, apart: [], own: [] });
+  expect(groups.map((group) => group.name).sort()).toEqual([...NAMES].sort());
+  expect(groups.every((group) => group.open && group.charts.length === 2)).toBe(true);
 });
 
 test('a dictionary has only what it was given', () => {

@@ -46,7 +46,7 @@ export interface SeriesSource {
   get(key: string, holder?: string): KeyedSeries;
 }
 
-export class KeySeries {
+class KeySeries {
   readonly key: string;
   readonly kind: Kind;
   readonly #known = new Resource<ReadonlyMap<string, Known>>({ calmMs: 500, isOnBeat: true });

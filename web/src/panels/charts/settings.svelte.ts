@@ -6,14 +6,14 @@ import { selection } from '../../state/selection.svelte';
 import { keep, recall } from '../../state/stored';
 import { ownOf, ownText } from './charts';
 import { isSetting, looksOf, looksText, type Look } from './looks';
-import type { Arrangement } from './sections';
+import type { Arrangement } from './chartGroups';
 import { windowOf, windowText, zoomsOf, zoomsText, type Zooms } from './zoomlink';
 
 export type Band = 'minmax' | 'std' | 'stderr';
 export const BANDS: readonly Band[] = ['minmax', 'std', 'stderr'];
 
 /** Settings in a link, by their names there. */
-interface Finding {
+interface Linked {
   smooth: number;
   x: string;
   logX: boolean;
@@ -28,7 +28,7 @@ interface Finding {
   looks: string;
 }
 
-const NAMES: Record<keyof Finding, string> = {
+const NAMES: Record<keyof Linked, string> = {
   smooth: 'smooth',
   x: 'x',
   logX: 'logx',
@@ -44,8 +44,8 @@ const NAMES: Record<keyof Finding, string> = {
 export class ChartSettings {
   /** Prefix of stored settings, and of this page of charts in the link. */
   readonly page: string;
-  readonly #defaults: Finding;
-  #stored = $state.raw<Partial<Finding>>({});
+  readonly #defaults: Linked;
+  #stored = $state.raw<Partial<Linked>>({});
 
   tooltip = $state<TooltipSort>('descending');
   sharedZoom = $state(true);
@@ -55,14 +55,14 @@ export class ChartSettings {
   hidden = $state.raw<readonly string[]>([]);
   /** Metrics whose training and validation are drawn in separate charts. */
   apart = $state.raw<readonly string[]>([]);
-  /** Sections that were closed, or opened although they start closed. */
+  /** Groups of charts that were closed, or opened although they start closed. */
   folded = $state.raw<Readonly<Record<string, boolean>>>({});
-  /** Keys in the order chosen by the user, per section. */
+  /** Keys in the order chosen by the user, per group of charts. */
   order = $state.raw<Readonly<Record<string, readonly string[]>>>({});
   /** Crosshair, shared by all charts of one x axis; `id`: the chart that has it. */
   cursor = $state.raw<{ x: number; id: string; axis: string } | null>(null);
 
-  constructor(page: string, defaults: Partial<Finding> = {}) {
+  constructor(page: string, defaults: Partial<Linked> = {}) {
     this.page = page;
     this.#defaults = {
       smooth: 0.6,
@@ -77,7 +77,7 @@ export class ChartSettings {
       looks: '',
       ...defaults,
     };
-    const { keys: _keys, ...taste } = recall<Partial<Finding>>(`${page}.finding`, {});
+    const { keys: _keys, ...taste } = recall<Partial<Linked>>(`${page}.finding`, {});
     this.#stored = taste;
     this.tooltip = this.#recall('tooltip', this.tooltip);
     this.sharedZoom = this.#recall('sharedZoom', true);
@@ -107,7 +107,7 @@ export class ChartSettings {
   readonly zooms = $derived(zoomsOf(this.#zoomsText));
 
   /** Change a setting in the link; `save` changes one that only the browser keeps. */
-  set<K extends keyof Finding>(name: K, value: Finding[K]): void {
+  set<K extends keyof Linked>(name: K, value: Linked[K]): void {
     this.#stored = { ...this.#stored, [name]: value };
     keep(`${this.page}.finding`, this.#stored);
     this.#write(name, value);
@@ -122,13 +122,13 @@ export class ChartSettings {
 
   /** Write the settings that the browser remembers into the link, so that a copied link shows the same. */
   publish(): void {
-    for (const name of Object.keys(NAMES) as (keyof Finding)[]) {
+    for (const name of Object.keys(NAMES) as (keyof Linked)[]) {
       const value = this.#stored[name];
       if (value !== undefined && value !== this.#defaults[name]) this.#write(name, value);
     }
   }
 
-  /** Move a chart in the user's order. */
+  /** How the charts are grouped and ordered. */
   get arrangement(): Omit<Arrangement, 'filter' | 'flat'> {
     const { pinned, hidden, folded, order, together, apart, own } = this;
     return { pinned, hidden, folded, order, together, apart, own };
@@ -151,7 +151,7 @@ export class ChartSettings {
   }
 
   /** The settings of a chart: its own, otherwise the page's. */
-  of(id: string): Pick<Finding, 'x' | 'logX' | 'logY' | 'outliers'> {
+  of(id: string): Pick<Linked, 'x' | 'logX' | 'logY' | 'outliers'> {
     const { x, logX, logY, outliers } = this;
     const look = this.lookOf(id);
     return { x: look.x ?? x, logX: look.logX ?? logX, logY: look.logY ?? logY, outliers: look.outliers ?? outliers };
@@ -227,14 +227,14 @@ export class ChartSettings {
     return this.page === 'curves' ? word : `${this.page}.${word}`;
   }
 
-  #read<K extends keyof Finding>(name: K): Finding[K] | string {
+  #read<K extends keyof Linked>(name: K): Linked[K] | string {
     const linked = selection.more[this.#name(NAMES[name])];
     const otherwise = this.#stored[name] ?? this.#defaults[name];
     if (linked === undefined) return otherwise;
-    return (typeof otherwise === 'boolean' ? linked === '1' : linked) as Finding[K];
+    return (typeof otherwise === 'boolean' ? linked === '1' : linked) as Linked[K];
   }
 
-  #write(name: keyof Finding, value: unknown): void {
+  #write(name: keyof Linked, value: unknown): void {
     const same = value === this.#defaults[name];
     const text = typeof value === 'boolean' ? (value ? '1' : '0') : String(value);
     // A default that differs from a stored setting is written, too, but an address cannot hold an empty text.

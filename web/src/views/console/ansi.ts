@@ -1,6 +1,6 @@
 /** Terminal colours: a line with codes (SGR) as pieces of text with a look. */
 
-export interface Piece {
+interface Piece {
   text: string;
   /** Class names: "c1" to "c15" the colour of the text, "b0" to "b15" that behind it, "bold", "dim", "italic", "under", "struck". */
   look: string;
@@ -26,7 +26,7 @@ interface Look {
 const PLAIN: Look = { colour: null, behind: null, inverse: false, struck: false, bold: false, dim: false, italic: false, under: false };
 
 /** What carriage returns leave visible: the last text written over the line. */
-export function overwritten(text: string): string {
+function overwritten(text: string): string {
   const trimmed = text.replace(/\r+$/, '');
   return trimmed.slice(trimmed.lastIndexOf('\r') + 1);
 }

@@ -2,7 +2,7 @@
 import type { Attempt, ConsoleLine } from '../../api/schema.gen';
 
 /** The attempt that printed a line: the last one begun by then. A line may be recorded slightly before the start of its attempt. */
-export function attemptOf(attempts: readonly Attempt[], line: ConsoleLine): Attempt | null {
+function attemptOf(attempts: readonly Attempt[], line: ConsoleLine): Attempt | null {
   return attempts.findLast((attempt) => attempt.created <= line[0]) ?? attempts[0] ?? null;
 }
 

@@ -3,7 +3,7 @@ import { api, ApiError } from '../../api/client';
 import type { Console, ConsoleLine } from '../../api/schema.gen';
 import { Resource } from '../../state/resource.svelte';
 
-export const PAGE = 500;
+const PAGE = 500;
 /** Lines at the end that may change: a moving progress bar, or a line that a rank reported late. */
 const UNSETTLED = 100;
 /** Pages kept in memory. */

@@ -6,7 +6,7 @@ import { guessSize } from '../../panels/charts/guess';
 import { scalars } from '../../panels/charts/keys.svelte';
 import { inSight, sheetOf } from '../../panels/charts/layout';
 import { lineup } from '../../panels/charts/lineup.svelte';
-import { keyFilter, sectionsOf } from '../../panels/charts/sections';
+import { keyFilter, chartGroupsOf } from '../../panels/charts/chartGroups';
 import { scalarSeries } from '../../panels/charts/series.svelte';
 import { settings } from '../../panels/charts/settings.svelte';
 
@@ -20,7 +20,7 @@ function askEarly(): void {
   if (lineup.groups.length || !scalars.loaded) return;
   const size = guessSize();
   const filter = settings.keys ? keyFilter(settings.keys) : null;
-  const { layout } = sheetOf(sectionsOf(scalars.keys, { filter, ...settings.arrangement }), size, settings.columns);
+  const { layout } = sheetOf(chartGroupsOf(scalars.keys, { filter, ...settings.arrangement }), size, settings.columns);
   const revision = (id: string) => runs.all.get(id)?.revision ?? 0;
   for (const { chart } of inSight(layout, 0, size[1], 0)) {
     const nLines = lineup.runs.length * chart.keys.length;

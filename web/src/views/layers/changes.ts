@@ -1,7 +1,7 @@
 /** A short list of changed layers: changes of one kind at one step are one line. */
 import type { LayerChange } from '../../api/schema.gen';
 
-export interface ChangeLine {
+interface ChangeLine {
   step: number;
   change: LayerChange['change'];
   layers: string[];

@@ -4,7 +4,7 @@ import { barScale } from '../../chart/bars';
 import { makeScale, type Scale } from '../../chart/scale';
 import type { LayerKind } from './kinds';
 
-export interface HeatScale {
+interface HeatScale {
   /** From a value to a position in the colour map. Values beyond its ends get the colours of the ends. */
   scale: Scale;
   /** Whether the middle of the colours has a meaning: zero, or a healthy value. */

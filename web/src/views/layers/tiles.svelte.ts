@@ -24,7 +24,7 @@ export function tilesOf(members: Iterable<number>): number[] {
   return [...new Set(Array.from(members, (place) => Math.floor(place / TILE)))].sort((a, b) => a - b);
 }
 
-export interface Assembled {
+interface Assembled {
   steps: Float64Array;
   /** [row, step], row by row; NaN where a tile has not arrived. */
   values: Float32Array;

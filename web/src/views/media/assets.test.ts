@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Asset, AssetKind } from '../../api/schema.gen';
-import { at, sectionsOf, shelves } from './assets';
+import { at, keyGroupsOf, shelves } from './assets';
 
 function asset(key: string, step: number, item: number | null = null, time = step): Asset {
   return { key, kind: 'image', step, time, blob: `${key}${step}${item}`, bytes: 1, text: '', shape: [1, 1, 1], item, markdown: false };
@@ -32,10 +32,10 @@ test('keys are in natural order', () => {
   expect(keys).toEqual(['a', 's/1', 's/2', 's/10']);
 });
 
-test('keys are in sections by prefix, images first; a key that is alone with its prefix joins those without one', () => {
+test('keys are grouped by prefix, images first; a key that is alone with its prefix joins those without one', () => {
   const kinds: [string, AssetKind][] = [['audio/a', 'audio'], ['audio/b', 'audio'], ['val/report', 'text'], ['val/samples', 'image'], ['val/a', 'table'], ['note', 'text'], ['one/x', 'text']];
-  const sections = sectionsOf(shelves(new Map([['r', kinds.map(([key, kind]) => ({ ...asset(key, 0), kind }))]])));
-  expect(sections.map(({ name, shelves: list }) => [name, ...list.map((shelf) => shelf.key)])).toEqual([
+  const groups = keyGroupsOf(shelves(new Map([['r', kinds.map(([key, kind]) => ({ ...asset(key, 0), kind }))]])));
+  expect(groups.map(({ name, shelves: list }) => [name, ...list.map((shelf) => shelf.key)])).toEqual([
     ['val', 'val/samples', 'val/report', 'val/a'],
     ['audio', 'audio/a', 'audio/b'],
     ['', 'note', 'one/x'],

@@ -4,7 +4,7 @@ import { lowerBound } from '../../chart/nearest';
 import { count } from '../../i18n/numbers';
 import { byName, legible } from '../../i18n/text';
 import { i18n } from '../../state/i18n.svelte';
-import { prefixOf } from '../../panels/charts/sections';
+import { prefixOf } from '../../panels/charts/chartGroups';
 import { rankOf } from './kinds';
 
 /** What one call logged under a key: one asset, or a list of them in order. */
@@ -24,7 +24,7 @@ export interface Shelf {
 }
 
 /** The keys with one prefix. */
-export interface Section {
+export interface KeyGroup {
   /** The part of the keys before the first slash; '' for keys without one, and for those that share theirs with no other. */
   name: string;
   shelves: Shelf[];
@@ -65,18 +65,18 @@ export function at(list: readonly Logged[], step: number | null): Logged | null 
   return index < 0 ? null : list[index]!;
 }
 
-/** Group keys by prefix, images first, within each section and among the sections. */
-export function sectionsOf(list: readonly Shelf[]): Section[] {
+/** Group keys by prefix, images first, within each group and among the groups. */
+export function keyGroupsOf(list: readonly Shelf[]): KeyGroup[] {
   const n = new Map<string, number>();
   for (const { key } of list) n.set(prefixOf(key), (n.get(prefixOf(key)) ?? 0) + 1);
-  const sections = new Map<string, Shelf[]>();
+  const groups = new Map<string, Shelf[]>();
   for (const shelf of list) {
     const prefix = prefixOf(shelf.key);
     const name = n.get(prefix)! > 1 ? prefix : '';
-    sections.set(name, [...(sections.get(name) ?? []), shelf]);
+    groups.set(name, [...(groups.get(name) ?? []), shelf]);
   }
   const rank = (shelf: Shelf) => rankOf(shelf.kind);
-  const sorted = [...sections].map(([name, some]) => ({ name, shelves: some.sort((a, b) => rank(a) - rank(b)) }));
+  const sorted = [...groups].map(([name, some]) => ({ name, shelves: some.sort((a, b) => rank(a) - rank(b)) }));
   return sorted.sort((a, b) => rank(a.shelves[0]!) - rank(b.shelves[0]!) || byName(a.name, b.name));
 }
 

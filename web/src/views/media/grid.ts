@@ -48,7 +48,7 @@ function rowsOf(blocks: readonly number[], columns: number): number {
   return Math.max(1, rows);
 }
 
-/** How many columns of a section the card of one run takes; 'all': the key has a row of its own. */
+/** How many columns of a group the card of one run takes; 'all': the key has a row of its own. */
 export function spanOf(kind: AssetKind, isList: boolean, columnPx: number): number | 'all' {
   const { fillsRow, leastPx } = lookOf(kind);
   if (isList || fillsRow) return 'all';

@@ -1,7 +1,7 @@
 /** The kinds of media: the order in which they are shown, and the room that each takes. `Item.svelte` draws them. */
 import type { AssetKind } from '../../api/schema.gen';
 
-export interface MediaKind {
+interface MediaKind {
   /** Its file is an image that a browser draws. */
   isPicture: boolean;
   /** A key of this kind has a row of its own. */

@@ -53,7 +53,7 @@ export function rangeOf(data: ArrayLike<number | bigint>): Range {
 }
 
 /** Colours from low to high in 256 steps; diverging around zero if there are values on both sides. */
-export function shades(range: Range, theme: Theme): { of: (value: number) => [number, number, number] } {
+function shades(range: Range, theme: Theme): { of: (value: number) => [number, number, number] } {
   const isSigned = range.min < 0 && range.max > 0;
   const far = Math.max(-range.min, range.max) || 1;
   const span = range.max - range.min || 1;

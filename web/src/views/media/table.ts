@@ -194,7 +194,7 @@ export function rowsOf(columns: readonly Column[], wanted: string, sorting: Sort
 const CH = 6.5;
 
 /** Pixels that a cell's file needs when drawn by Thumbnail. */
-export function thumbnailWidth({ kind, shape }: Inside): number {
+function thumbnailWidth({ kind, shape }: Inside): number {
   const { cellPx } = lookOf(kind);
   if (cellPx !== null) return cellPx;
   const [height, width] = shape;

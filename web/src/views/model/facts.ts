@@ -17,7 +17,7 @@ export interface ValueRow {
   tensor: number;
 }
 
-export interface TensorRow {
+interface TensorRow {
   name: string;
   dtype: string;
   shape: string;

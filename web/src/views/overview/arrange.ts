@@ -8,7 +8,7 @@ export interface Choices {
 
 export const NO_CHOICES: Choices = { pinned: [], dismissed: [] };
 
-export interface Arranged<T> {
+interface Arranged<T> {
   shown: T[];
   dismissed: T[];
 }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Run } from '../../api/schema.gen';
 import { sortRuns } from '../../state/fields';
-import { choices, configKeys, defaultColumns, differing, figure, figures, moved, rangeText, rowsOf, sharedValue, toCsv, UNLISTED } from './table';
+import { configKeys } from '../../panels/runs/configKeys';
+import { choices, defaultColumns, differing, figure, figures, rangeText, rowsOf, sharedValue, toCsv, UNLISTED } from './table';
 
 function run(id: string, config: Run['config'] = {}, loss?: number | 'NaN'): Run {
   const summary: Run['summary'] = loss === undefined ? {} : { loss: [loss, loss, loss, loss] };
@@ -83,11 +84,6 @@ test('a CSV quotes what would break it and keeps every digit', () => {
   const odd = run('a', { note: 'say "hi",\nthen go', lr: 0.1 + 0.2 });
   const lines = toCsv([odd], ['config:note', 'config:lr'], (field) => field);
   expect(lines).toBe('id,name,config:note,config:lr\r\na,name a,"say ""hi"",\nthen go",0.30000000000000004\r\n');
-});
-
-test('a column is moved before another, or to the end', () => {
-  expect(moved(['a', 'b', 'c'], 'c', 'a')).toEqual(['c', 'a', 'b']);
-  expect(moved(['a', 'b', 'c'], 'a', null)).toEqual(['b', 'c', 'a']);
 });
 
 test('a run without a time is last in either direction, and its cells are empty', () => {

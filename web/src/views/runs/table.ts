@@ -32,27 +32,6 @@ function listedRows(runs: readonly Run[], groupBy: readonly Field[], folded: Rea
   });
 }
 
-/** Every config key with the number of runs that have it and whether they differ. */
-export function configKeys(runs: Iterable<Run>): Map<string, { n: number; differs: boolean; first: Scalar }> {
-  const found = new Map<string, { n: number; differs: boolean; first: Scalar }>();
-  let total = 0;
-  for (const run of runs) {
-    total++;
-    for (const key in run.config) {
-      const value = run.config[key]!;
-      const known = found.get(key);
-      if (!known) found.set(key, { n: 1, differs: false, first: value });
-      else {
-        known.n++;
-        if (!isSame(known.first, value)) known.differs = true;
-      }
-    }
-  }
-  // A key that some runs lack is a difference, too.
-  for (const known of found.values()) if (known.n < total) known.differs = true;
-  return found;
-}
-
 const TELLING = /(^|[/_.])(val|valid|test|eval)?[/_.]?(loss|acc|accuracy|error|f1|auc|bleu|perplexity|reward|score)$/i;
 
 /** The keys that show how well a run does: losses and scores if there are any, validation and short names first. */
@@ -176,7 +155,7 @@ export function toCsv(runs: readonly Run[], columns: readonly Field[], title: (f
   return lines.map((line) => line.join(',') + '\r\n').join('');
 }
 
-/** All possible columns, in sections; config that differs first. */
+/** All possible columns, by where their values come from; config that differs first. */
 export function choices(keys: readonly Key[], config: ReadonlyMap<string, { differs: boolean }>): { own: Field[]; config: Field[]; summary: Field[] } {
   const settings = [...config].sort((a, b) => Number(b[1].differs) - Number(a[1].differs) || byName(a[0], b[0]));
   return {
@@ -184,12 +163,4 @@ export function choices(keys: readonly Key[], config: ReadonlyMap<string, { diff
     config: settings.map(([key]) => `config:${key}`),
     summary: keys.map((key) => summaryField(key.key)),
   };
-}
-
-/** `list` with `item` moved before `before` (to the end if null). */
-export function moved<T>(list: readonly T[], item: T, before: T | null): T[] {
-  if (item === before) return [...list];
-  const rest = list.filter((other) => other !== item);
-  const at = before === null ? rest.length : rest.indexOf(before);
-  return [...rest.slice(0, at), item, ...rest.slice(at)];
 }

@@ -4,7 +4,7 @@ import { Resource, unlessGone } from '../../state/resource.svelte';
 import type { Band } from './settings.svelte';
 import type { Window } from '../../chart/zoom';
 
-export interface GroupWish {
+interface GroupWish {
   /** Runs of each group. */
   groups: readonly (readonly string[])[];
   /** Changes when any of the runs grows. */
@@ -30,7 +30,7 @@ export interface GroupCurve {
   nRuns: number;
 }
 
-export class KeyGroups extends Resource<readonly GroupCurve[]> {
+export class GroupedSeries extends Resource<readonly GroupCurve[]> {
   #smooth = 0;
 
   constructor() {
@@ -53,7 +53,7 @@ async function ask(wish: GroupWish, signal: AbortSignal): Promise<GroupCurve[]> 
   return curvesOf(await api.groups({ groups, keys: [key], px, x, low, high, band, smooth }, signal).catch(unlessGone));
 }
 
-export function curvesOf(reply: Bands): GroupCurve[] {
+function curvesOf(reply: Bands): GroupCurve[] {
   return reply.series.map(({ run, start, x_start: from, n, n_runs: nRuns }) => ({
     group: Number(run),
     x: reply.x.subarray(from, from + n),

@@ -1,11 +1,11 @@
-/** Which charts there are and in what order: by their prefix, filtered, pinned and handmade ones first, hidden ones left out. */
+/** Which charts there are, grouped by the prefix of their keys, and in what order: pinned and handmade ones first, filtered and hidden ones left out. */
 import { own } from '../../api/own';
 import type { Key } from '../../api/schema.gen';
 import { byName } from '../../i18n/text';
 import { isSetting } from './looks';
 import { chartOfOwn, chartsOf, type Chart, type OwnChart } from './charts';
 
-export interface Section {
+export interface ChartGroup {
   /** The prefix before the first slash; '' for charts without one or with one they share with no other; PINNED; HANDMADE. */
   name: string;
   charts: readonly Chart[];
@@ -15,7 +15,7 @@ export interface Section {
 export const PINNED = '\u0000pinned';
 export const HANDMADE = '\u0000own';
 
-/** With more charts than this, only the first sections start open. */
+/** With more charts than this, only the first groups start open. */
 const OPEN_CHARTS = 60;
 
 export function prefixOf(key: string): string {
@@ -44,11 +44,11 @@ export interface Arrangement {
   apart: readonly string[];
   /** Charts made by hand. */
   own: readonly OwnChart[];
-  /** No sections: all charts together. */
+  /** No groups: all charts together. */
   flat?: boolean;
 }
 
-export function sectionsOf(keys: readonly Key[], { filter, pinned, hidden, folded, order, together, apart, own: handmade, flat = false }: Arrangement): Section[] {
+export function chartGroupsOf(keys: readonly Key[], { filter, pinned, hidden, folded, order, together, apart, own: handmade, flat = false }: Arrangement): ChartGroup[] {
   const away = new Set(hidden);
   const matching = keys.flatMap(({ key }) => (away.has(key) || (filter && !filter.test(key)) ? [] : [key]));
   const charts = chartsOf(matching, together && !flat, apart);
@@ -61,7 +61,7 @@ export function sectionsOf(keys: readonly Key[], { filter, pinned, hidden, folde
     if (group) group.push(chart);
     else groups.set(name, [chart]);
   }
-  // Sections with a single chart would waste a row each, so they are combined.
+  // Groups with a single chart would waste a row each, so they are combined.
   const lone = [...groups].filter(([name, group]) => name === '' || group.length === 1);
   const general = lone.flatMap(([, group]) => group);
   if (general.length > 1) {
@@ -70,17 +70,17 @@ export function sectionsOf(keys: readonly Key[], { filter, pinned, hidden, folde
   }
   const all = [...made, ...charts];
   const first = [...new Set(pinned.flatMap((id) => all.find((chart) => chart.id === id) ?? charts.find((chart) => chart.keys.includes(id)) ?? []))];
-  const sections: Section[] = first.length ? [{ name: PINNED, charts: first, open: folded[PINNED] !== true }] : [];
-  if (made.length) sections.push({ name: HANDMADE, charts: made, open: folded[HANDMADE] !== true });
+  const found: ChartGroup[] = first.length ? [{ name: PINNED, charts: first, open: folded[PINNED] !== true }] : [];
+  if (made.length) found.push({ name: HANDMADE, charts: made, open: folded[HANDMADE] !== true });
   let shown = 0;
   for (const name of [...groups.keys()].sort(byName)) {
     const inOrder = arranged(groups.get(name)!, own(order, name) ?? []);
     const isFolded = own(folded, name);
     const open = isFolded === undefined ? shown === 0 || shown + inOrder.length <= OPEN_CHARTS : !isFolded;
     if (open) shown += inOrder.length;
-    sections.push({ name, charts: inOrder, open });
+    found.push({ name, charts: inOrder, open });
   }
-  return sections;
+  return found;
 }
 
 /** Charts arranged by the user come first, then measured keys, then keys that were set, by name. */
@@ -88,14 +88,4 @@ function arranged(charts: Chart[], order: readonly string[]): Chart[] {
   const given = new Map(order.map((id, i) => [id, i]));
   const place = new Map(charts.map(({ id, keys }) => [id, given.get(id) ?? order.length + Number(keys.every(isSetting))]));
   return charts.sort((a, b) => place.get(a.id)! - place.get(b.id)! || byName(a.name, b.name));
-}
-
-/** `ids` with `id` moved to where `target` is. */
-export function moved(ids: readonly string[], id: string, target: string): string[] {
-  const from = ids.indexOf(id);
-  const to = ids.indexOf(target);
-  if (from < 0 || to < 0 || from === to) return [...ids];
-  const rest = ids.filter((one) => one !== id);
-  rest.splice(to, 0, id);
-  return rest;
 }
