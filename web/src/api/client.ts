@@ -199,14 +199,14 @@ async function getTensors(path: readonly string[], query: Query = {}, signal?: A
 async function openModel(file: File, tell: (sent: number) => void, signal: AbortSignal): Promise<ModelInfo> {
   const ownToken = await tokenOf();
   signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
+  const reply = await new Promise<string>((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open('POST', address(['models'], { name: file.name }));
     request.setRequestHeader('X-Netscope-Token', ownToken);
     request.setRequestHeader('Content-Type', 'application/octet-stream');
     request.upload.onprogress = (event) => tell(event.loaded);
     request.onload = () => {
-      if (request.status < 300) return resolve(JSON.parse(request.responseText) as ModelInfo);
+      if (request.status < 300) return resolve(request.responseText);
       if (request.status === 403) token = undefined;
       reject(new ApiError(problemIn(request.responseText), request.status));
     };
@@ -215,6 +215,7 @@ async function openModel(file: File, tell: (sent: number) => void, signal: Abort
     signal.addEventListener('abort', () => request.abort(), { once: true });
     request.send(file);
   });
+  return JSON.parse(reply) as ModelInfo;
 }
 
 function told<T>(tensors: Tensors): T {

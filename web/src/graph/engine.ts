@@ -60,9 +60,9 @@ export class Engine {
     const base = this.base(isFlat);
     const { tree, totals, links } = base;
     const open = expanded === null ? firstGroups(tree) : expanded === 'all' ? groupsOf(tree) : [...expanded];
-    const { inside: _inside, open: _open, ...rest } = see(this.graph, links, tree, new Set(open));
-    const seen = { ...rest, inside: _inside, open: _open };
-    return { base, seen: rest, scene: arrange(this.graph, tree, totals, seen, direction, word, this.#memo), expanded: open };
+    const visible = see(this.graph, links, tree, new Set(open));
+    const { inside: _inside, open: _open, ...seen } = visible;
+    return { base, seen, scene: arrange(this.graph, tree, totals, visible, direction, word, this.#memo), expanded: open };
   }
 }
 

@@ -26,10 +26,6 @@ export class Drawer {
     this.#worker.postMessage({ wish, ticket: ++this.#ticket } satisfies Question);
   }
 
-  stop(): void {
-    this.#worker.terminate();
-  }
-
   #take({ ticket, drawing, problem, took }: Answer): void {
     if (drawing?.base) this.#base = drawing.base;
     if (ticket !== this.#ticket) return;

@@ -50,8 +50,6 @@ class ModelState {
   isBusy = $state(false);
   /** What went wrong while laying out. */
   fault = $state('');
-  /** Time that the last layout took, in ms. */
-  tookMs = $state(0);
   /** The box that keeps its place on screen when the next drawing arrives; -1 for none: the view is reset. */
   anchor = -2;
   /** To be shown once it is drawn. */
@@ -105,7 +103,7 @@ class ModelState {
 
   /** The list of models has changed. */
   refresh(): void {
-    this.list.ask('', performance.now(), (signal) => api.models(signal), true);
+    void this.list.ask('', performance.now(), (signal) => api.models(signal), true);
   }
 
   choose(id: string): void {
@@ -146,7 +144,6 @@ class ModelState {
     this.base = drawing.base;
     this.seen = drawing.seen;
     this.expanded = new Set(drawing.expanded);
-    this.tookMs = took;
     this.scene = drawing.scene;
     performance.mark('graph-laid-out', { detail: took });
     const { layer } = selection;
@@ -222,11 +219,6 @@ class ModelState {
     }
     this.anchor = -3;
     this.draw([...this.expanded, ...hiding.slice(0, MOST_SEARCH)]);
-  }
-
-  /** The box that stands for a node: itself, or the closed group that holds it. */
-  boxOf(node: number): number {
-    return this.seen?.standsFor[node] ?? -1;
   }
 
   showLayer(layer: string): void {

@@ -30,8 +30,9 @@ class Opening {
       if (info.problem) this.problem = info.problem;
       else model.choose(info.id);
     } catch (error) {
-      if (this.#stop !== stop || !(error instanceof ApiError)) return;
+      if (this.#stop !== stop) return;
       this.file = null;
+      if (!(error instanceof ApiError)) throw error;
       this.problem = error.message || i18n.t.model.notSent(file.name, bytes(file.size));
     }
   }
