@@ -89,7 +89,7 @@ LAUGHS = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10}">' for i in range(1, 12))
         ('<!DOCTYPE net [<!ENTITY f SYSTEM "file:///etc/hostname">]><net><layers>&f;</layers></net>', "document type"),
         ("<net>" + "<a>" * 200_000, "nests them deeper"),
         ("<net><layers><layer>", "damaged XML"),
-        ("<net></net>", "no IR of OpenVINO"),
+        ("<net></net>", "not an IR of OpenVINO"),
         (net(LAYERS, EDGES[1:]), "reads what nothing computes"),
     ],
 )

@@ -190,9 +190,7 @@ def _schemas(name: str) -> list[tuple[list[str], list[str]]]:
         for overload in packet.overloads() if packet is not None else ():
             schema = getattr(packet, overload)._schema
             positional = [one for one in schema.arguments if not one.kwarg_only]
-            names = [
-                "input" if one.name == "self" else "shape" if one.name == "size" else one.name for one in positional
-            ]
+            names = [_RENAMED.get(one.name, one.name) for one in positional]
             found.append((names, [str(one.type) for one in positional]))
     return found
 

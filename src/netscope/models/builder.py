@@ -125,10 +125,6 @@ class GraphBuilder:
         """Set how the numbers of a value are to be read: {"scale": …, "zero_point": …, "axis": …}."""
         self._columns["value_quantisation"][value] = self.intern(json.encoded(parameters))
 
-    def has_type(self, value: int) -> bool:
-        """Whether type and shape of a value were given."""
-        return bool(self._columns["value_dtype"][value] != NONE and self._columns["value_shape"][value] != NONE)
-
     def add_node(
         self,
         op: str,
@@ -178,10 +174,6 @@ class GraphBuilder:
             named = [self.intern(text) if text else NONE for text in names[:n]]
             found = self._input_names[names, n] = named + [NONE] * (n - len(named))
         return found
-
-    def set_attributes(self, node: int, attributes: Mapping[str, Any]) -> None:
-        """Replace the attributes of a node."""
-        self._columns["node_attributes"][node] = self.intern(json.encoded(attributes)) if attributes else NONE
 
     def add_tensor(
         self, name: str, dtype: str, shape: Sequence[Dimension], n_bytes: float = math.nan, *, scope: int = 0

@@ -1,4 +1,4 @@
-"""The cost of a node: floating-point operations and bytes moved, from its operation, attributes and shapes.
+"""The cost of a node in floating-point operations, from its operation, attributes and shapes.
 
 A multiplication with an addition counts as two operations, so that a network of 4.1 GMACs has 8.2 GFLOPs; an
 elementwise function counts as one for each element, however hard it is; what only moves numbers counts as none.
@@ -23,11 +23,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float64
 
 from netscope.models.graph import Graph
 from netscope.models.rows import Node, Value
-from netscope.models.shapes import Shape, dtype_bytes, n_elements
+from netscope.models.shapes import Shape, n_elements
 
 Cost = Callable[[Node], float]
 _LEFT_OUT = -2  # in place of the shape of an optional input
@@ -56,31 +55,6 @@ def with_flops(graph: Graph) -> Graph:
             known[key] = cost(Node(graph, i))
         flops[i] = known[key]
     return replace(graph, node_flops=flops)
-
-
-def value_bytes(graph: Graph) -> Float64[np.ndarray, " value"]:
-    """Bytes of each value for one example; NaN if type or shape are unknown."""
-    pairs = graph.value_dtype.astype(np.int64) << 32 | (graph.value_shape.astype(np.int64) & 0xFFFFFFFF)
-    distinct, inverse = np.unique(pairs, return_inverse=True)
-    sizes = []
-    for pair in distinct.tolist():
-        dtype, shape = pair >> 32, (pair & 0xFFFFFFFF)
-        known = dtype >= 0 and shape != 0xFFFFFFFF
-        sizes.append(dtype_bytes(graph.text[dtype]) * n_elements(_example(graph.shape(shape))) if known else math.nan)
-    return np.array(sizes, float)[inverse.reshape(-1)] if len(sizes) else np.zeros(0)
-
-
-def node_bytes(graph: Graph) -> Float64[np.ndarray, " node"]:
-    """Bytes that each node reads and writes, including weights; NaN if any of them is unknown."""
-    sizes = np.append(value_bytes(graph), 0.0)  # -1, an input that is left out, is the last
-    total = np.zeros(graph.n_nodes)
-    for ends, values in (
-        (graph.node_input_ends, graph.node_inputs),
-        (graph.node_output_ends, graph.node_outputs),
-    ):
-        nodes = np.repeat(np.arange(graph.n_nodes), np.diff(ends, prepend=0))
-        total += np.bincount(nodes, sizes[values], graph.n_nodes)
-    return total
 
 
 def _example(shape: Shape | None) -> Shape | None:

@@ -200,7 +200,7 @@ def _shape(text: str) -> Shape:
     try:
         return tuple(msgspec.json.decode(text, type=list[int | str | None]))
     except msgspec.DecodeError as error:
-        raise FormatError(f"damaged graph: {text[:100]!r} is no shape") from error
+        raise FormatError(f"damaged graph: {text[:100]!r} is not a shape") from error
 
 
 COLUMNS = tuple(field.name for field in fields(Graph) if field.name != "text")

@@ -24,7 +24,7 @@ def open_model(path: str | PathLike[str]) -> Model:
     Raises:
         NotFoundError: There is no such file.
         UsageError: It is a folder or a device.
-        FormatError: No known format, or damaged.
+        FormatError: The format is unknown, or the file is damaged.
         MissingExtraError: The package that reads the format is not installed.
         StorageError: The file cannot be read.
     """
@@ -52,7 +52,7 @@ def check_file(path: Path) -> None:
 
     Raises:
         NotFoundError: There is nothing of that name.
-        UsageError: It is a folder or a device, or no path.
+        UsageError: It is a folder or a device, or not a valid path.
     """
     try:
         kind = path.stat().st_mode
@@ -63,21 +63,21 @@ def check_file(path: Path) -> None:
     if stat.S_ISDIR(kind):
         raise UsageError(f"{str(path)!r} is a folder; name the model's file in it")
     if not stat.S_ISREG(kind):
-        raise UsageError(f"{str(path)!r} is no regular file")
+        raise UsageError(f"{str(path)!r} is not a regular file")
 
 
 def reader_of(head: bytes, path: Path) -> Reader:
     """Choose the reader of a file by its first bytes, or by its suffix if formats begin alike.
 
     Raises:
-        FormatError: No format that is known; the message says what was found and which are.
+        FormatError: The format is unknown; the message says what was found, and lists the known formats.
     """
     if not head:
         raise FormatError(f"{path.name!r} is empty")
     found = [reader for reader in READERS if reader.recognise(head, path)]
     if not found:
         known = ", ".join(f"{reader.format} ({', '.join(reader.suffixes)})" for reader in READERS)
-        raise FormatError(f"{path.name!r} is {looks_like(head)}, which is no format that netscope reads: {known}")
+        raise FormatError(f"{path.name!r} is {looks_like(head)}, which netscope does not read; it reads: {known}")
     return next((reader for reader in found if path.suffix.lower() in reader.suffixes), found[0])
 
 

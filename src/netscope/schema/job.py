@@ -21,7 +21,7 @@ class Job(Noun):
     state: JobState
     done: int
     total: int
-    """How much of what is done; 0 while nobody knows how much there is."""
+    """`done` of `total` units are done; 0 while the total is unknown."""
     unit: str
     """What `done` and `total` count: "series", "runs", "bytes"."""
     error: str

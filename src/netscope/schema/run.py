@@ -164,21 +164,21 @@ class DeleteRequest(Noun):
 
     runs: list[str]
     force: bool = False
-    """Those too that are written, or may still be."""
+    """Also runs that are, or may be, still written."""
 
 
 class Trashed(Noun):
     """A deleted run, in the trash of its folder of runs."""
 
     id: str
-    """By which it is restored, or deleted for good."""
+    """Its id in the trash, to restore it or delete it for good."""
     name: str
     created: float
     """Unix seconds, as `deleted`; 0: not known."""
     deleted: float
     tags: list[str]
     bytes: int
-    """What it takes on the disk."""
+    """Its size on disk."""
     folder: str = ""
     """Name of its folder of runs, where several are shown."""
 
@@ -195,4 +195,4 @@ class Deleted(Noun):
     runs: list[str]
     problems: list[str]
     written: list[str] = []
-    """Ids of those that were kept because a process writes them, or may go on to."""
+    """Ids of runs that were kept because a process is, or may be, still writing them."""

@@ -8,7 +8,6 @@ from netscope.schema.noun import Noun
 
 Kind = Literal["scalar", "layer", "system", "histogram"]
 """What a key is of: the user's own series, a watched layer's, the machine's, or the user's own histograms."""
-XAxis = Literal["step", "relative", "time"] | str
 
 TRAINING_SPLITS = ("train", "training", "fit")
 """Words of a key that say that a metric was measured on the training data."""

@@ -25,11 +25,11 @@ class Problem(Noun):
     """Body of every reply that is not a success."""
 
     error: str
-    """What was found, what was expected, and the way out."""
+    """What was found, what was expected, and what to do."""
 
 
 class Grew(Noun, tag="grew"):
-    """Runs grew. Every 10 s without any it is sent all the same: the server is there."""
+    """Runs grew. Also sent after 10 s without changes, to show that the server is still there."""
 
     revision: int
     """Of the whole store: ask GET /api/runs?since= for what changed."""

@@ -135,7 +135,7 @@ export interface Job {
   title: string;
   state: JobState;
   done: number;
-  /** How much of what is done; 0 while nobody knows how much there is. */
+  /** `done` of `total` units are done; 0 while the total is unknown. */
   total: number;
   /** What `done` and `total` count: "series", "runs", "bytes". */
   unit: string;
@@ -490,20 +490,20 @@ export interface RunsRequest {
 /** Runs to move to the trash. */
 export interface DeleteRequest {
   runs: string[];
-  /** Those too that are written, or may still be. */
+  /** Also runs that are, or may be, still written. */
   force?: boolean;
 }
 
 /** A deleted run, in the trash of its folder of runs. */
 export interface Trashed {
-  /** By which it is restored, or deleted for good. */
+  /** Its id in the trash, to restore it or delete it for good. */
   id: string;
   name: string;
   /** Unix seconds, as `deleted`; 0: not known. */
   created: number;
   deleted: number;
   tags: string[];
-  /** What it takes on the disk. */
+  /** Its size on disk. */
   bytes: number;
   /** Name of its folder of runs, where several are shown. */
   folder: string;
@@ -518,14 +518,12 @@ export interface Trash {
 export interface Deleted {
   runs: string[];
   problems: string[];
-  /** Ids of those that were kept because a process writes them, or may go on to. */
+  /** Ids of runs that were kept because a process is, or may be, still writing them. */
   written: string[];
 }
 
 /** What a key is of: the user's own series, a watched layer's, the machine's, or the user's own histograms. */
 export type Kind = 'scalar' | 'layer' | 'system' | 'histogram';
-
-export type XAxis = 'step' | 'relative' | 'time' | (string & {});
 
 /** Words of a key that say that a metric was measured on the training data. */
 export const TRAINING_SPLITS = ['train', 'training', 'fit'] as const;
@@ -625,11 +623,11 @@ export interface About {
 
 /** Body of every reply that is not a success. */
 export interface Problem {
-  /** What was found, what was expected, and the way out. */
+  /** What was found, what was expected, and what to do. */
   error: string;
 }
 
-/** Runs grew. Every 10 s without any it is sent all the same: the server is there. */
+/** Runs grew. Also sent after 10 s without changes, to show that the server is still there. */
 export interface Grew {
   type: 'grew';
   /** Of the whole store: ask GET /api/runs?since= for what changed. */

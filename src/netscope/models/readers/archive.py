@@ -202,7 +202,7 @@ def check_directory(file: IO[bytes], name: str) -> None:
     tail = file.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) - at < 22:
-        raise FormatError(f"{name!r} is a zip archive that is cut off, or no zip archive")
+        raise FormatError(f"{name!r} is a zip archive that is cut off, or not a zip archive")
     (directory,) = struct.unpack("<L", tail[at + 12 : at + 16])
     if at >= 20 and tail[at - 20 : at - 16] == _LOCATOR:
         (said,) = struct.unpack("<Q", tail[at - 12 : at - 4])

@@ -89,7 +89,7 @@ def _members(file: IO[bytes], path: Path, warnings: list[str]) -> list[Weight]:
                 )
             )
     if others:
-        warnings.append(f"{len(others)} members are no arrays, among them {others[0][:100]!r}")
+        warnings.append(f"{len(others)} members are not arrays, among them {others[0][:100]!r}")
     return weights
 
 

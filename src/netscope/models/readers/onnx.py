@@ -70,7 +70,7 @@ def read(path: Path) -> Model:
     """Read a model.
 
     Raises:
-        FormatError: It is damaged, or no ONNX.
+        FormatError: It is damaged, or not ONNX.
         MissingExtraError: The package `onnx` is not installed.
     """
     onnx = optional.extra("reading ONNX files", "onnx", "onnx")
@@ -83,7 +83,7 @@ def read(path: Path) -> Model:
     except protobuf.DecodeError as error:
         raise FormatError(f"damaged ONNX file: {error}") from error
     if not proto.HasField("graph"):
-        raise FormatError("no ONNX model: it has no graph")
+        raise FormatError("not an ONNX model: it has no graph")
     warnings: list[str] = []
     if len(thin) <= LARGEST_INFERRED_BYTES and _lacks_types(proto.graph):
         proto = _inferred(onnx, proto, warnings)

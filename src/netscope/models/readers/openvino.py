@@ -47,7 +47,7 @@ def read(path: Path) -> Model:
         raise FormatError(f"{path.name!r} is larger than any IR of OpenVINO")
     net = _parsed(path)
     if net.tag != "net" or net.find("layers") is None:
-        raise FormatError(f"{path.name!r} is XML, but no IR of OpenVINO: its outermost element is {net.tag[:40]!r}")
+        raise FormatError(f"{path.name!r} is XML, but not an IR of OpenVINO: its outermost element is {net.tag[:40]!r}")
     reading = _Reading(path)
     reading.graph(net, 0, "")
     reading.builder.place_tensors()

@@ -107,7 +107,7 @@ def _read_shards(path: Path) -> Model:
     try:
         index = msgspec.json.decode(path.read_bytes(), type=_Index)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise FormatError(f"{path.name!r} is no index of shards: {error}") from error
+        raise FormatError(f"{path.name!r} is not an index of shards: {error}") from error
     files, found = Files(), dict[str, Any]()
     for name in dict.fromkeys(index.weight_map.values()):
         shard = within(path.parent, name)

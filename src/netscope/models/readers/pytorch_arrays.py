@@ -81,7 +81,7 @@ def _sizes(sizes: Any) -> tuple[int, ...]:
         raise FormatError("damaged pickle: a tensor without a shape")
     for size in sizes:
         if type(size) is not int or not 0 <= size < 1 << 62:
-            raise FormatError("damaged pickle: a tensor whose shape or strides are no sizes")
+            raise FormatError("damaged pickle: a tensor whose shape or strides are not sizes")
     return tuple(sizes)
 
 

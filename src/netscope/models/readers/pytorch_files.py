@@ -162,5 +162,5 @@ def root_of(zipped: Archive, member: str) -> str:
     """
     found = [name for name in zipped.names() if name == member or name.endswith(f"/{member}")]
     if not found:
-        raise FormatError(f"{zipped.name!r} is a zip archive, but no model of PyTorch: it has no {member}")
+        raise FormatError(f"{zipped.name!r} is a zip archive, but not a model of PyTorch: it has no {member}")
     return min(found, key=len).removesuffix(member)

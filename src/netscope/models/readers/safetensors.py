@@ -72,7 +72,7 @@ def _part(path: Path) -> tuple[list[Weight], dict[str, Any]]:
         first = file.read(8)
         size = int.from_bytes(first, "little")
         if len(first) < 8 or size > min(total - 8, LARGEST_HEADER_BYTES):
-            raise FormatError(f"{path.name!r} is no safetensors file, or cut off: its header runs past its end")
+            raise FormatError(f"{path.name!r} is not a safetensors file, or is cut off: its header runs past its end")
         header = file.read(size)
     if header.count(b"{") > MOST_TENSORS:
         raise FormatError(f"{path.name!r} has more than {MOST_TENSORS:,} tensors")
@@ -110,7 +110,7 @@ def _parts(path: Path) -> tuple[list[Weight], dict[str, Any], list[str]]:
     try:
         index = msgspec.json.decode(_small(path, LARGEST_JSON_BYTES), type=_Index)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path.name!r} is no index of safetensors files: {error}") from error
+        raise FormatError(f"{path.name!r} is not an index of safetensors files: {error}") from error
     weights: dict[str, Weight] = {}
     metadata: dict[str, Any] = dict(index.metadata)
     warnings, missing = [], []

@@ -49,7 +49,7 @@ def _model(path: Path, whole: memoryview) -> Model:
     if path.suffix.lower() == ".meta":
         return _meta_graph(path, root, "MetaGraph", 1)
     if not root.spans(1) and not root.spans(2):
-        raise FormatError(f"{path.name!r} is no graph of TensorFlow")
+        raise FormatError(f"{path.name!r} is not a graph of TensorFlow")
     return _read(path, root, "GraphDef", Message(whole, 0, 0), {})
 
 
@@ -67,7 +67,7 @@ def _read(path: Path, graph: Message, kind: str, meta: Message, metadata: dict[s
     functions = [_function(one, path) for one in graph.message(2).messages(1)]
     nodes = [_node(one, path) for one in graph.messages(1)]
     if not nodes and not functions:
-        raise FormatError(f"{path.name!r} is no graph of TensorFlow: it has no nodes")
+        raise FormatError(f"{path.name!r} is not a graph of TensorFlow: it has no nodes")
     reading = Nodes(builder, functions)
     values = reading.whole(nodes)
     read = {

@@ -79,7 +79,7 @@ def _entries(path: Path) -> Iterator[tuple[bytes, bytes]]:
         raise FormatError(f"{path.name!r} is larger than any index of a checkpoint")
     data = path.read_bytes()
     if len(data) < _FOOTER_BYTES or not data.endswith(MAGIC):
-        raise FormatError(f"{path.name!r} is no index of a checkpoint, or is cut off")
+        raise FormatError(f"{path.name!r} is not the index of a checkpoint, or is cut off")
     view = memoryview(data)
     at = len(data) - _FOOTER_BYTES
     _, at = varint(view, at, len(data))

@@ -48,7 +48,7 @@ def read(path: Path) -> Model:
     except (msgspec.DecodeError, *_FAULTS) as error:
         if isinstance(error, FormatError):
             raise
-        raise FormatError(f"{path.name!r} is no model of TensorFlow.js, or damaged: {error}") from error
+        raise FormatError(f"{path.name!r} is not a model of TensorFlow.js, or is damaged: {error}") from error
 
 
 def _model(path: Path, said: Mapping[str, Any]) -> Model:

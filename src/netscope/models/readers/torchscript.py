@@ -42,7 +42,7 @@ def read(zipped: Archive, path: Path) -> Model:
     files = Files()
     root = files.read_zip(zipped, path)
     if not isinstance(root, Record):
-        raise FormatError(f"{path.name!r} has code, but its data is no module")
+        raise FormatError(f"{path.name!r} has code, but its data are not a module")
     constants = files.read_zip(zipped, path, "constants.pkl", "constants")
     builder, stored, values = _modules(root, files)
     warnings: list[str] = []
@@ -137,4 +137,4 @@ def _parsed(text: bytes, name: str) -> ast.Module:
     try:
         return ast.parse(text.decode("utf-8"))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise Unreadable(f"{name} is no code of TorchScript: {error}") from error
+        raise Unreadable(f"{name} is not code of TorchScript: {error}") from error
