@@ -92,6 +92,6 @@ def open_models(
         elif Path("runs").is_dir():
             runs = Path("runs")
         else:  # the server shows a folder of runs, if only an empty one
-            runs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="netscope-"))) / "runs"
+            runs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="netscope-"))) / "models"
             runs.mkdir()
         server.serve([runs], host, port, allow_hosts=allow_host or (), models=files, ready=ready)

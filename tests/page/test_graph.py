@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from playwright.sync_api import Page, expect
 
+import netscope
 from netscope.models.builder import GraphBuilder
 from netscope.models.model import Model
 from netscope.models.pack import pack
+from tests.models.onnx_files import LIGHT
 from tests.page.conftest import Opener, Site, show
 
 N_BLOCKS = 6
@@ -173,3 +176,27 @@ def test_a_phone_has_the_graph_and_its_details_in_a_sheet(opened: Opener, site: 
     expect(page.get_by_role("complementary", name="Details")).to_have_count(0)
     page.get_by_role("button", name="Show or hide the details").click()
     expect(page.get_by_role("complementary", name="Details")).to_contain_text("network.onnx")
+
+
+def test_the_graph_of_a_run_appears_once_it_is_logged(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    run = netscope.init(folder, name="net", watch_system=False, console=False, quiet=True)
+    site = show(folder)
+    try:
+        run.log({"loss": 1.0})
+        page.goto(f"{site.url}graph?run={run.id}")
+        expect(page.get_by_text("this run has no graph")).to_be_visible()
+        run.graph(torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU()), torch.ones(1, 4))
+        drawn(page)
+        expect(page.get_by_text("Linear").first).to_be_visible()
+    finally:
+        run.finish()
+        site.stop()
+
+
+def test_a_file_that_is_chosen_is_read_and_drawn(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}graph")
+    page.locator("input[type=file]").set_input_files(LIGHT / "light_squeezenet.onnx")
+    drawn(page)
+    expect(page.get_by_role("heading", name="light_squeezenet.onnx")).to_be_visible()
+    expect(page.get_by_text("1×3×224×224").first).to_be_visible()

@@ -18,6 +18,8 @@ import { Drawer } from './drawer';
 interface Opened {
   subject: string;
   graph: Graph;
+  /** Names the graphs of a run; '' for a model. */
+  version: string;
 }
 
 /** Many groups are opened only on request, since there may be very many. */
@@ -25,7 +27,7 @@ const MOST_SEARCH = 200;
 
 class ModelState {
   readonly list = new Resource<Models>({ calmMs: 2000 });
-  readonly #pack = new Resource<Opened>({ calmMs: 10_000 });
+  readonly #pack = new Resource<Opened>({ calmMs: 5000 });
   /** "model ID" or "run ID": from the address, otherwise the current run, otherwise the first open model; '' for none. */
   readonly subject: string = $derived.by(() => {
     const chosen = selection.more['model'];
@@ -72,13 +74,17 @@ class ModelState {
   /** Call in an effect: loads what the address names. */
   follow(): void {
     const { subject } = this;
-    const revision = subject.startsWith('run ') ? 'graph' : '';
+    // The graph of a run comes with its first measured step, and another one when its layers change.
+    const revision = subject.startsWith('run ') ? (current.run?.revision ?? 0) : 0;
     void this.list.ask('', 0, (signal) => api.models(signal));
     if (!subject) return;
     void this.#pack.ask(subject, revision, async (signal) => {
       const [kind, id] = [subject.slice(0, subject.indexOf(' ')), subject.slice(subject.indexOf(' ') + 1)];
       try {
         performance.mark('graph-asked');
+        const version = kind === 'run' ? await versionOf(id, signal) : '';
+        const before = untrack(() => this.#pack.value);
+        if (version && before?.subject === subject && before.version === version) return before;
         const pack = await (kind === 'run' ? api.runGraph(id, signal) : api.modelGraph(id, signal));
         performance.mark('graph-received');
         let graph: Graph;
@@ -88,10 +94,12 @@ class ModelState {
           throw new ApiError(error instanceof Error ? error.message : String(error), 0);
         }
         this.#open(graph, pack);
-        return { subject, graph };
+        if (this.#without === subject) this.#without = '';
+        return { subject, graph, version };
       } catch (error) {
-        this.#forget();
-        if (kind === 'run' && error instanceof ApiError && error.status === 404) this.#without = subject;
+        const isMissing = error instanceof ApiError && error.status === 404;
+        if (isMissing || untrack(() => this.#pack.value?.subject) !== subject) this.#forget();
+        if (kind === 'run' && isMissing) this.#without = subject;
         throw error;
       }
     });
@@ -237,3 +245,10 @@ class ModelState {
 }
 
 export const model = new ModelState();
+
+/** Rejects if the run has no graph; asked for first, because browsers log every reply that is an error. */
+async function versionOf(run: string, signal: AbortSignal): Promise<string> {
+  const { assets } = await api.assets(run, { kind: 'graph' }, signal);
+  if (!assets.length) throw new ApiError('', 404);
+  return assets.map((asset) => asset.blob).join();
+}
