@@ -234,6 +234,12 @@ def test_an_unknown_run_lists_the_known_ones(begin, tmp_path):
         begin(resume="..")
 
 
+def test_hidden_characters_of_names_are_visible_in_the_list_of_known_runs(begin):
+    run = begin(name="\u202ea\tb")
+    with pytest.raises(NotFoundError, match=rf": ⟨U\+202E⟩a⟨U\+0009⟩b \({run.id}\)$"):
+        begin(resume="nope")
+
+
 def test_a_name_of_two_runs_asks_for_an_id(begin):
     ids = sorted(begin(name="twin").id for _ in range(2))
     with pytest.raises(UsageError, match=f"2 runs are named 'twin'.*{ids[0]}, {ids[1]}"):

@@ -54,6 +54,14 @@ def test_the_main_metrics_have_last_and_best(write, told):
     }  # fmt: skip
 
 
+def test_a_series_of_few_values_is_told_by_its_first_one(write, told):
+    run = write("a")
+    run.log({"val/loss": 0.613}, 61)
+    run.log({"val/loss": 0.141}, 123)
+    run.end()
+    assert reasons(told())["curves:loss"] == {"code": "began", "key": "val/loss", "value": 0.613, "step": 61}
+
+
 def test_metrics_that_are_logged_per_class_leave_the_cards_to_the_others(write, told):
     run = write("a").curve("val/loss", FALLING).curve("val/accuracy", 1 - FALLING / 3)
     for label in range(10):

@@ -406,6 +406,24 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path: Path, opened: Open) -> N
         Store(tmp_path / "nowhere")
 
 
+def test_a_name_that_several_runs_have_is_refused_with_their_ids(tmp_path: Path, opened: Open) -> None:
+    for run_id in ("b", "a"):
+        Script(name="twin").log(0, {"loss": 1.0}).end().write(tmp_path / run_id)
+    store = opened(tmp_path)
+    with pytest.raises(UsageError, match="2 runs are named 'twin'; give the id of one of them: a, b"):
+        store.run("twin")
+    assert store.run("a").name == "twin"
+
+
+def test_hidden_characters_of_names_are_visible_in_messages(tmp_path: Path, opened: Open) -> None:
+    Script(name="\u202elive\n").log(0, {"lo\tss": 1.0}).end().write(tmp_path / "r")
+    store = opened(tmp_path)
+    with pytest.raises(NotFoundError, match=r"has: ⟨U\+202E⟩live⟨U\+000A⟩$"):
+        store.run("b")
+    with pytest.raises(NotFoundError, match=r"it has: lo⟨U\+0009⟩ss$"):
+        store.run("r").series("x")
+
+
 def test_a_folder_without_a_journal_is_not_a_run(tmp_path: Path, opened: Open) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "a file").write_text("x")

@@ -21,6 +21,7 @@ from netscope.store.edit import Editor, change
 from netscope.store.folder import folder_of
 from netscope.store.index.database import Backend, is_writable
 from netscope.store.ingest.indexer import Indexer
+from netscope.store.ingest.resume import ambiguous_name
 from netscope.store.ingest.run_folder import RunFolder
 from netscope.store.ingest.run_row import config_of, problems_of, writer_of
 from netscope.store.ingest.run_state import attempt_of, unreadable
@@ -300,10 +301,11 @@ class Store:
         return KnownKeys(list(dict.fromkeys(key for run in rows for key in run.config)), list(dict.fromkeys(series)))
 
     def run(self, id_or_name: str) -> StoredRun:
-        """One run by id or name; if several have the name, the newest.
+        """One run by id or name.
 
         Raises:
             NotFoundError: No such run; the message lists the existing ones.
+            UsageError: Several runs have this name; the message lists their ids.
         """
         self.refresh(None, everything=True)
         run_folder = self._indexer.run_folder(id_or_name)
@@ -313,7 +315,9 @@ class Store:
         named = [run for run in rows if run.name == id_or_name]
         if not named:
             raise NotFoundError(unknown_run(id_or_name, [run.name for run in rows]))
-        return StoredRun(self, named[-1])
+        if len(named) > 1:
+            raise UsageError(ambiguous_name(id_or_name, [run.id for run in named]))
+        return StoredRun(self, named[0])
 
     def edit(self, request: EditRequest) -> list[Run]:
         """Change name, notes, tags or archived flag of runs; returns the changed runs.

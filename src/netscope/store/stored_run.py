@@ -27,6 +27,7 @@ from netscope.store.read.console_reader import Stream
 from netscope.store.read.histogram_reader import Bins
 from netscope.store.series import Series
 from netscope.store.stored_media import Array, Audio, Image, Table, Text
+from netscope.text import visible
 
 if TYPE_CHECKING:
     from netscope.store.store import Store
@@ -299,7 +300,7 @@ def _unknown(key: str, known: list[str], what: str, run: str) -> str:
     if not known:
         return f"run {run!r} has no {what} {key!r}; it has none"
     more = f" and {len(known) - 20:,} more" if len(known) > 20 else ""
-    return f"run {run!r} has no {what} {key!r}; it has: {', '.join(known[:20])}{more}"
+    return f"run {run!r} has no {what} {key!r}; it has: {', '.join(map(visible, known[:20]))}{more}"
 
 
 def _text(what: str, text: object, *, is_empty_fine: bool = False) -> str:

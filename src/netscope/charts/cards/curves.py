@@ -112,7 +112,7 @@ def _reason(curves: Curves, key: str, goal: Goal | None, is_running: bool) -> Re
         return Reason("value", key, value=last, step=int(steps[-1]))
     found = trend(values, goal)
     if found.kind == "short":
-        return Reason("began", key, value=last, step=int(steps[-1]))
+        return Reason("began", key, value=number(float(values[0])), step=int(steps[0]))
     if found.kind == "worse" and goal == "min" and found.before > 0 and found.last >= TENFOLD * found.before:
         return _told("rose", key, found, series)
     if found.kind == "stalled":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from netscope.store.ingest.run_state import WriterState, attempt_of
 from netscope.store.journal.follower import Follower
 from netscope.store.journal.metadata import Start
 from netscope.store.sources import JOURNALS
+from netscope.text import visible
 
 PIECE_BYTES = 8 << 20
 BEGINNING_BYTES = 16 << 10  # of a journal; contains its name and the edits that `init` writes
@@ -57,11 +58,16 @@ def find(root: Path, wanted: str) -> Path:
     if len(found) == 1:
         return found[0]
     if found:
-        ids = ", ".join(sorted(folder.name for folder in found))
-        raise UsageError(f"{len(found)} runs are named {wanted!r}; give the id of one of them: {ids}")
+        raise UsageError(ambiguous_name(wanted, [folder.name for folder in found]))
     newest = sorted(names, reverse=True)[:8]
-    there = ", ".join(f"{names[folder]} ({folder.name})" for folder in newest) or "no run"
+    there = ", ".join(visible(f"{names[folder]} ({folder.name})") for folder in newest) or "no run"
     raise NotFoundError(f"no run {wanted!r} in {root}; the folder has: {there}{' …' if len(names) > 8 else ''}")
+
+
+def ambiguous_name(name: str, run_ids: Sequence[str]) -> str:
+    """The message for a name that several runs have, which lists their ids."""
+    ids = ", ".join(visible(run_id) for run_id in sorted(run_ids))
+    return f"{len(run_ids)} runs are named {name!r}; give the id of one of them: {ids}"
 
 
 def read(folder: Path) -> RunHistory:

@@ -22,6 +22,7 @@ from netscope.store.journal.memtable import KEYS_PER_GROUP, KeySet, Memtable, ke
 from netscope.store.journal.points import Points, concatenate, is_ascending
 from netscope.store.read.lru_cache import LruCache
 from netscope.store.read.merge_attempts import SeriesPart, merge_parts
+from netscope.text import visible
 
 CACHE_BYTES = 256 << 20
 NO_GROUPS: dict[int, int] = {}
@@ -351,7 +352,7 @@ def unknown_run(run_id: str, known: list[str]) -> str:
     if not known:
         return f"no run {run_id!r}; the folder has no runs"
     more = f" and {len(known) - 8:,} more" if len(known) > 8 else ""
-    return f"no run {run_id!r}; the folder has: {', '.join(sorted(known)[-8:])}{more}"
+    return f"no run {run_id!r}; the folder has: {', '.join(map(visible, sorted(known)[-8:]))}{more}"
 
 
 def _journal_snapshot(follower: Follower, kind: str, key: str) -> JournalSnapshot:
