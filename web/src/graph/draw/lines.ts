@@ -131,9 +131,12 @@ function shapes(pen: Pen, scene: Scene, look: Look, lines: readonly number[]): v
     const width = textWidth(text, SHAPE_PX);
     if (isSplit) {
       if (!isDown) continue;
-      const last = spanOf(scene, l)[1] - 1;
-      if (last - spanOf(scene, l)[0] > 3 || width + 14 > free) continue;
-      write(text, corners[2 * last]! + 6, corners[2 * last + 1]! - 8);
+      const [begin, end] = spanOf(scene, l);
+      if (end - 1 - begin > 3 || width + 14 > free) continue;
+      // On the side that the line does not come from.
+      const [x, y] = [corners[2 * end - 2]!, corners[2 * end - 1]!];
+      const isFromRight = corners[2 * begin]! > x + 2;
+      write(text, isFromRight ? x - width - 13 : x + 6, y - 8);
       continue;
     }
     const first = spanOf(scene, l)[0] + 1;
@@ -142,7 +145,7 @@ function shapes(pen: Pen, scene: Scene, look: Look, lines: readonly number[]): v
     // Downwards beside the line; to the right above it, where the gap is as long as the text.
     if (isDown ? width + 10 > free : width + 6 > next - x) continue;
     const leans = isDown && corners[2 * first + 2]! > x + 2;
-    const at = isDown ? { x: leans ? x - width - 5 : x + 5, y: Math.min(y + 11, (y + next) / 2) } : { x: (x + next) / 2, y: y - 7 };
+    const at = isDown ? { x: leans ? x - width - 10 : x + 5, y: Math.min(y + 11, (y + next) / 2) } : { x: (x + next) / 2, y: y - 7 };
     if (leans && free < width + 24) continue;
     write(text, at.x, at.y);
   }
