@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Run } from '../../api/schema.gen';
 import { sortRuns } from '../../state/fields';
 import { configKeys } from '../../panels/runs/configKeys';
-import { choices, defaultColumns, differing, figure, figures, rangeText, rowsOf, sharedValue, toCsv, UNLISTED } from './table';
+import { choices, cursorAfter, defaultColumns, differing, figure, figures, rangeText, rowsOf, sharedValue, toCsv, UNLISTED } from './table';
 
 function run(id: string, config: Run['config'] = {}, loss?: number | 'NaN'): Run {
   const summary: Run['summary'] = loss === undefined ? {} : { loss: [loss, loss, loss, loss] };
@@ -91,4 +91,14 @@ test('a run without a time is last in either direction, and its cells are empty'
   for (const field of ['created', 'updated', 'duration'])
     for (const descending of [false, true]) expect(sortRuns([unknown, run('a')], [{ field, descending }]).map(({ id }) => id)).toEqual(['a', '?']);
   expect(toCsv([unknown], ['created', 'updated', 'duration'], (field) => field)).toBe('id,name,created,updated,duration\r\n?,name ?,,,\r\n');
+});
+
+test('Home and End lead to the ends of the table with or without a cursor', () => {
+  for (const at of [-1, 0, 3, 9]) {
+    expect(cursorAfter(at, -Infinity, 10)).toBe(0);
+    expect(cursorAfter(at, Infinity, 10)).toBe(9);
+  }
+  expect(cursorAfter(-1, 1, 10)).toBe(0);
+  expect(cursorAfter(-1, -1, 10)).toBe(9);
+  expect(cursorAfter(8, 20, 10)).toBe(9);
 });

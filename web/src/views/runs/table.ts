@@ -164,3 +164,10 @@ export function choices(keys: readonly Key[], config: ReadonlyMap<string, { diff
     summary: keys.map((key) => summaryField(key.key)),
   };
 }
+
+/** The row to which a cursor at row `at` moves; without a cursor (-1) a step down enters at the first row, a step up at the last. */
+export function cursorAfter(at: number, by: number, nRows: number): number {
+  if (!Number.isFinite(by)) return by < 0 ? 0 : nRows - 1;
+  const next = at >= 0 ? at + by : by > 0 ? 0 : nRows - 1;
+  return Math.min(nRows - 1, Math.max(0, next));
+}
