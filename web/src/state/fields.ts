@@ -76,6 +76,15 @@ export function valueOf(run: Run, field: Field): Scalar | undefined {
   return writingOf(parsed.own) === 'time' ? value || undefined : value;
 }
 
+/** How a run made its headline number of a field; null: it is the last value, as everywhere else. `set`: the run gave the number itself. */
+export function ruleOf(run: Run, field: Field): 'min' | 'max' | 'mean' | 'set' | null {
+  const parsed = parseField(field);
+  if (!parsed || !('summary' in parsed) || parsed.part !== 'value') return null;
+  const rule = own(run.rules, parsed.summary);
+  if (rule === undefined || rule === 'last') return null;
+  return rule === 'min' || rule === 'max' || rule === 'mean' ? rule : 'set';
+}
+
 /** The keys whose summaries these fields need. */
 export function summaryKeys(fields: Iterable<Field>): string[] {
   const keys = new Set<string>();

@@ -175,6 +175,12 @@ export const messages = {
       id: 'Id',
     },
     part: { value: 'value', last: 'last', min: 'min', max: 'max', curve: 'curve' },
+    rule: {
+      min: { mark: 'min', hint: 'Smallest of all steps' },
+      max: { mark: 'max', hint: 'Largest of all steps' },
+      mean: { mark: 'mean', hint: 'Mean of all steps' },
+      set: { mark: 'set', hint: 'Set by the run itself' },
+    },
     missing: 'none',
     mean: 'mean',
     range: (low: string, high: string) => `${low} to ${high}`,

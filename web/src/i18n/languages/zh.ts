@@ -163,6 +163,12 @@ export const messages: Messages = {
       id: 'ID',
     },
     part: { value: '汇总值', last: '最新值', min: '最小值', max: '最大值', curve: '曲线' },
+    rule: {
+      min: { mark: '最小', hint: '所有步中的最小值' },
+      max: { mark: '最大', hint: '所有步中的最大值' },
+      mean: { mark: '均值', hint: '所有步的均值' },
+      set: { mark: '设定', hint: '由实验自行设定' },
+    },
     missing: '无',
     mean: '均值',
     range: (low, high) => `${low} 至 ${high}`,

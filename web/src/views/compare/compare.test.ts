@@ -41,6 +41,11 @@ test('the best value is marked where it is known which end is good, and some are
   expect(bestOf([0.2, 0.2], 'max')).toEqual([false, false]);
 });
 
+test('a last value does not compete with a minimum', () => {
+  expect(bestOf([0.3, 0.1, 0.2], 'min', [null, 'min', null])).toEqual([false, false, true]);
+  expect(bestOf([0.3, 0.1, 0.2], 'min', [null, 'min', 'min'])).toEqual([false, true, false]);
+});
+
 test('what a run says of a key counts more than its name', () => {
   const run = (rules: Run['rules']) => ({ rules }) as Run;
   expect(goalOf([run({}), run({ score: 'min' })], 'score', 'max')).toBe('min');

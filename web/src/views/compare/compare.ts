@@ -15,15 +15,16 @@ export interface Row {
 }
 
 /**
- * Which of the values are the best: the smallest or the largest finite one, where there are two that differ.
+ * Which of the values are the best: the smallest or the largest finite one of those with the same rule, where there are two that differ.
  *
- * Null where nobody knows which end is good.
+ * A goal of null: nobody knows which end is good.
  */
-export function bestOf(values: readonly (Scalar | undefined)[], goal: 'min' | 'max' | null): boolean[] {
-  const finite = values.filter((value): value is number => typeof value === 'number' && Number.isFinite(value));
-  const best = goal === 'min' ? Math.min(...finite) : Math.max(...finite);
-  const isTold = goal !== null && finite.some((value) => value !== best);
-  return values.map((value) => isTold && value === best);
+export function bestOf(values: readonly (Scalar | undefined)[], goal: 'min' | 'max' | null, rules: readonly (string | null)[] = []): boolean[] {
+  return values.map((value, at) => {
+    const alike = values.filter((other, i): other is number => rules[i] === rules[at] && typeof other === 'number' && Number.isFinite(other));
+    const best = goal === 'min' ? Math.min(...alike) : Math.max(...alike);
+    return goal !== null && value === best && alike.some((other) => other !== best);
+  });
 }
 
 /** Which end of a series is good: what the runs say of it, or else its name. */
