@@ -22,7 +22,7 @@ import numpy as np
 
 import netscope
 from netscope.cli import has_screen, print_other_addresses, say
-from netscope.errors import MissingExtraError, UsageError
+from netscope.errors import MissingExtraError, StorageError, UsageError
 from netscope.store.folder import folder_of
 
 if TYPE_CHECKING:
@@ -98,7 +98,10 @@ def demo(
     from netscope.show.server import serve_in_thread
 
     folder = folder_of(folder, "the folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot create the folder {str(folder)!r}: {error.strerror or error}") from error
     with serve_in_thread(folder, host, port) as serving:
         taken = f"port {port} is taken; " if port and f":{port}/" not in serving.url else ""
         say(f"{taken}netscope shows the training at {serving.url}  (Ctrl-C to stop)")

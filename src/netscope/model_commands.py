@@ -26,7 +26,7 @@ from netscope.cli import (
 )
 from netscope.errors import UsageError
 from netscope.models import summary_text
-from netscope.models.open import check_file, open_model, within_folder
+from netscope.models.open import check_file, open_model, recognised, within_folder
 from netscope.models.summary import summary as summary_of
 
 File = Annotated[Path, Parameter(help="File of a model, or folder of a SavedModel.")]
@@ -78,6 +78,8 @@ def open_models(
     check_port(port)
     for file in files:
         check_file(within_folder(file))
+    if len(files) == 1:  # of several, the page shows those that it can
+        recognised(within_folder(files[0]))
 
     def ready(url: str, others: list[str], models: list[str]) -> None:
         at = f"{url}graph?model={models[0]}"

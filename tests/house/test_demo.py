@@ -12,7 +12,7 @@ import pytest
 
 import netscope
 from netscope import demo
-from netscope.errors import MissingExtraError, UsageError
+from netscope.errors import MissingExtraError, StorageError, UsageError
 
 DEMO = [sys.executable, "-m", "netscope.cli", "demo", "--no-browser"]
 
@@ -77,6 +77,15 @@ def test_a_missing_package_is_reported_with_advice(monkeypatch: pytest.MonkeyPat
 def test_meaningless_options_are_refused(tmp_path: Path, asked: dict[str, int], why: str) -> None:
     with pytest.raises(UsageError, match=why):
         demo.demo(folder=tmp_path, browser=False, **asked)
+
+
+def test_a_folder_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "t1.py"
+    file.write_text("")
+    with pytest.raises(UsageError, match=r"expected a folder, but '.*t1\.py' is a file"):
+        demo.demo(folder=file, browser=False)
+    with pytest.raises(StorageError, match=r"cannot create the folder '.*runs': Not a directory"):
+        demo.demo(folder=file / "runs", browser=False)
 
 
 def test_the_digits_are_the_real_ones() -> None:

@@ -10,7 +10,7 @@ import types
 import pytest
 
 import netscope
-from netscope.errors import UsageError
+from netscope.errors import NetscopeError, UsageError
 from netscope.record import guard
 from tests.record.reading import read
 
@@ -34,6 +34,19 @@ def test_an_unreferenced_run_is_abandoned_when_another_begins(tmp_path):
     assert ends(tmp_path) == {"first": "abandoned", "second": "running"}
     second.finish()
     assert ends(tmp_path)["second"] == "finished"
+
+
+@pytest.mark.parametrize("options", [{"resume": "nope"}, {"join": "a/b"}, {"tags": "a"}])
+def test_a_run_that_cannot_begin_abandons_none(tmp_path, options):
+    begin(tmp_path, "first").log({"a": 1.0})
+    with pytest.raises(NetscopeError):
+        begin(tmp_path, "second", **options)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NetscopeError):
+        begin(tmp_path / "file" / "runs", "second")
+    assert ends(tmp_path) == {"first": "running"}
+    with pytest.warns(RuntimeWarning, match="abandoned"):
+        begin(tmp_path, None, resume="first").finish()  # without a warning that it is still running
 
 
 def test_only_the_console_of_the_new_run_has_the_warning(tmp_path):

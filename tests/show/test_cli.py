@@ -28,6 +28,23 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
     return status, said.out, said.err
 
 
+@pytest.mark.parametrize("command", ["runs", "show"])
+def test_a_file_in_place_of_a_folder_is_called_a_file(tmp_path, capsys, command):
+    file = tmp_path / "t1.py"
+    file.write_text("import torch")
+    status, out, said = run(capsys, command, str(file))
+    assert (status, out) == (cli.WRONG, "")
+    assert "is a file" in said and "init" not in said and len(said.splitlines()) == 1
+
+
+def test_opening_a_file_that_is_no_model_is_refused_at_once(tmp_path, capsys):
+    file = tmp_path / "t1.py"
+    file.write_text("import torch")
+    status, out, said = run(capsys, "open", str(file), "--no-browser")
+    assert (status, out) == (cli.WRONG, "")
+    assert "'t1.py' is a text that begins 'import torch', which" in said
+
+
 def test_runs_are_listed_with_a_filter_a_sort_and_a_key(folder, write, capsys):
     for name, lr in (("a", 0.1), ("b", 0.2), ("c", 0.3)):
         write(name).curve("loss", [lr * 10]).event(event="config", config={"lr": lr}).end()

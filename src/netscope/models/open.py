@@ -29,16 +29,25 @@ def open_model(path: str | PathLike[str]) -> Model:
         StorageError: The file cannot be read.
     """
     file = within_folder(Path(path))
-    check_file(file)
+    reader = recognised(file)
     try:
-        with file.open("rb") as opened:
-            head = opened.read(HEAD_BYTES)
-        model = reader_of(head, file).read(file)
+        model = reader.read(file)
     except OSError as error:
         if isinstance(error, StorageError):
             raise
         raise StorageError(f"{str(file)!r} cannot be read: {error.strerror or error}") from error
     return replace(model, graph=with_flops(model.graph))
+
+
+def recognised(file: Path) -> Reader:
+    """The reader of a file, of which only the first bytes are read; raises as `open_model`."""
+    check_file(file)
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(HEAD_BYTES)
+    except OSError as error:
+        raise StorageError(f"{str(file)!r} cannot be read: {error.strerror or error}") from error
+    return reader_of(head, file)
 
 
 def within_folder(path: Path) -> Path:

@@ -72,17 +72,24 @@ def init(
     values = plain_config(config if config is not None else {})
     root = _root(dir)
     cell = current_cell()
-    warn = end_abandoned(cell)
     is_imported = process.is_importing_main()
     if is_imported or _is_disabled():
         off = Session(root / (join or run_names.new_id()), name or "disabled", is_disabled=True)
         off.config.update(values)
         if is_imported:
             off.on_next_log(_warn_of_import)
+        warn = end_abandoned(cell)
         process_hooks.register(off)
         warn()
         return Run(off)
-    session = _create_session(root, name, resume, join)
+    # What may fail comes first: other runs go on if this one does not begin.
+    if resume is not None:
+        folder = _find(root, resume)
+        warn = end_abandoned(cell)  # perhaps the very run that is resumed
+        session = _resume_session(folder, name)
+    else:
+        session = _create_session(root, name, join)
+        warn = end_abandoned(cell)
     session.cell = cell
     session.on_start(lambda: _environment(session))
     if watch_system:
@@ -145,25 +152,34 @@ def _root(dir: object) -> Path:
     return folder_of(DEFAULT_DIR if dir is None else dir)
 
 
-def _create_session(root: Path, name: str | None, resume: str | None, join: str | None) -> Session:
-    """Create the run's folder, or find that of a run to resume or join."""
-    rank = process.rank()
-    if resume is not None:
-        from netscope.store.ingest import resume as so_far  # noqa: PLC0415  (loads numpy and sqlalchemy)
+def _find(root: Path, resume: str) -> Path:
+    """The folder of a run to resume."""
+    from netscope.store.ingest import resume as so_far  # noqa: PLC0415  (loads numpy and sqlalchemy)
 
-        folder = so_far.find(root, resume)
-        before = so_far.read(folder)
-        if (other := before.writer) is not None:
-            warnings.warn(
-                f"run {before.name!r} is still running (process {other.pid} on {other.host}). Both processes now write "
-                f"to it; this one is attempt {before.attempt + 1} and replaces what the other logs at the same steps. "
-                'Stop the other process first; for ranks and workers of one run use join="an-id-they-agree-on" instead',
-                stacklevel=depth_of_caller(),
-            )
-        session = Session(folder, name or before.name, before.attempt + 1, rank=rank, step=before.step)
-        session.config.remember(before.config)
-        session.summary.remember(before.rules)
-        return session
+    return so_far.find(root, resume)
+
+
+def _resume_session(folder: Path, name: str | None) -> Session:
+    """A new attempt of the run in `folder`."""
+    from netscope.store.ingest import resume as so_far  # noqa: PLC0415
+
+    before = so_far.read(folder)
+    if (other := before.writer) is not None:
+        warnings.warn(
+            f"run {before.name!r} is still running (process {other.pid} on {other.host}). Both processes now write "
+            f"to it; this one is attempt {before.attempt + 1} and replaces what the other logs at the same steps. "
+            'Stop the other process first; for ranks and workers of one run use join="an-id-they-agree-on" instead',
+            stacklevel=depth_of_caller(),
+        )
+    session = Session(folder, name or before.name, before.attempt + 1, rank=process.rank(), step=before.step)
+    session.config.remember(before.config)
+    session.summary.remember(before.rules)
+    return session
+
+
+def _create_session(root: Path, name: str | None, join: str | None) -> Session:
+    """Create the run's folder, or find that of a run to join."""
+    rank = process.rank()
     try:
         root.mkdir(parents=True, exist_ok=True)
         if join is not None:

@@ -17,7 +17,7 @@ def folder_of(given: object, argument: str = "dir") -> Path:
     """The absolute path given as `argument`.
 
     Raises:
-        UsageError: It is not a path, it is an address such as "s3://…", or the home folder is unknown.
+        UsageError: It is not a path, it is an address such as "s3://…" or a file, or the home folder is unknown.
         StorageError: It is relative, and the current folder is gone.
 
     >>> folder_of("/data/runs").name
@@ -36,10 +36,13 @@ def folder_of(given: object, argument: str = "dir") -> Path:
             "or log to a local folder and copy it when the run has ended"
         )
     try:
-        return Path(text).expanduser().absolute()
+        folder = Path(text).expanduser().absolute()
     except RuntimeError:
         raise UsageError(
             f"{argument} is {text!r:.200}, but the home folder is unknown; give the absolute path"
         ) from None
     except OSError as error:
         raise StorageError(f"{argument} is {text!r:.200}, but the current folder is gone: {error}") from error
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise UsageError(f"{argument}: expected a folder, but {text!r:.200} is a file")
+    return folder
