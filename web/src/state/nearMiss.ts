@@ -6,7 +6,7 @@
 import { findKeys, type Known } from './known';
 
 export const FIELDS = ['id', 'name', 'state', 'created', 'updated', 'duration', 'tags', 'notes', 'archived', 'folder'];
-const STATES = ['running', 'finished', 'crashed', 'killed', 'abandoned', 'unreadable'];
+export const STATES = ['running', 'finished', 'crashed', 'killed', 'abandoned', 'unreadable'];
 const KEYWORDS = ['and', 'or', 'not', 'in', 'is', 'missing'];
 const CONSTANTS = ['True', 'true', 'False', 'false', 'None', 'null', 'nan', 'inf'];
 const LETTER = '\\p{L}\\p{N}_';
@@ -22,7 +22,7 @@ const EDGE = `(?:(?<![${LETTER}])(?=[${LETTER}])|(?<=[${LETTER}])(?![${LETTER}])
 const re = (pattern: string, flags = 'gu') => new RegExp(pattern.replaceAll('\\b', EDGE), flags);
 const JOINED = re(`^[\\s()]*(?:(?:and|or|not|${STATE})\\b[\\s()]*)+$`, 'u');
 const ATTEMPT = re(
-  `&&|\\|\\||[≤≥≠]|^\\s*(${FIELDS.join('|')}|tag)\\s*:\\s*\\S|\\b(name|notes|tags?|state)\\s+(contains|has|like|includes)\\s|\\sbetween\\s+\\S+\\s+and\\s`,
+  `&&|\\|\\||[≤≥≠]|^\\s*(${FIELDS.join('|')}|tag)\\s*:\\s*\\S|\\b(name|notes|tags?|state)\\s+(contains|has|like|includes|is)\\s|\\sbetween\\s+\\S+\\s+and\\s`,
   'u',
 );
 const FIELD_COLON = re(`^\\s*(${WORD})\\s*:\\s*\\S`, 'u');
@@ -70,7 +70,11 @@ export function corrected(typed: string, known: Known | null): string {
     masked += closing!.repeat(Math.max(0, masked.split(opening!).length - masked.split(closing!).length));
   }
   masked = masked.replace(/ {2,}/g, ' ').trim();
-  return masked.replace(re(`[${MASKS}]`), (one) => quoted[one.charCodeAt(0) - 0xe000]!);
+  return nearStates(masked.replace(re(`[${MASKS}]`), (one) => quoted[one.charCodeAt(0) - 0xe000]!));
+}
+
+function nearStates(text: string): string {
+  return text.replace(re(`(\\bstate\\s*[=!]=\\s*)"([${LETTER}]+)"`), (_, before: string, word: string) => `${before}"${nearest(word, STATES) ?? word}"`);
 }
 
 /** `tag: x`, `name contains x` and `key: x`. */
@@ -78,6 +82,7 @@ function membership(text: string): string {
   return text
     .replace(re(`\\btags?\\s*(==|!=|:|\\b(?:contains|has|includes|is)\\b)\\s*(${VALUE})`), (_, sign: string, value: string) => `${quote(value)}${sign === '!=' ? ' not' : ''} in tags`)
     .replace(re(`(${WORD})\\s+(?:contains|has|includes|like)\\s+(${VALUE})`), (_, name: string, value: string) => `${quote(value)} in ${name}`)
+    .replace(re(`\\b(name|notes|state)\\s+is\\s+(?!(?:not|missing|None|null|nan)\\b)(?=${VALUE})`), '$1 == ')
     .replace(re(`\\b(name|notes)\\s*:\\s*(${VALUE})`), (_, name: string, value: string) => `${quote(value)} in ${name}`)
     .replace(re(`(${WORD})\\s*:\\s*(?=${VALUE})`), '$1 == ');
 }
@@ -85,7 +90,7 @@ function membership(text: string): string {
 /** Replace names before a comparison that no run has by the known name that looks most like them. */
 function nearNames(text: string, known: Known | null): string {
   if (!known) return text;
-  const names = [...FIELDS, ...known.config, ...known.series];
+  const names = [...FIELDS, ...known.config, ...known.series, ...[...known.config].map((key) => `config.${key}`)];
   const before = `(?<![${LETTER}.\\/@${MASKS}\\-])${WORD}(?=\\s*(?:[=!<>~]=|[<>~]|\\b(?:is|in|not\\s+in)\\b))`;
   return text.replace(re(before), (name) => {
     if (isValue(name, known)) return name;

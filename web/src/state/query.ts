@@ -7,7 +7,7 @@ import { own } from '../api/own';
 import type { Run } from '../api/schema.gen';
 import { isNumeric, numberOf, toNumber } from '../api/numbers';
 import { findKeys, PARTS, partOf, type Known } from './known';
-import { corrected, FIELDS, isAttempt } from './nearMiss';
+import { corrected, FIELDS, isAttempt, STATES } from './nearMiss';
 import { compare, isMissing, truth, type Value } from './queryOperators';
 
 export interface Query {
@@ -23,7 +23,7 @@ export interface Query {
 
 class Misread extends Error {
   constructor(
-    readonly reason: 'end' | 'unexpected' | 'name' | 'several' | 'regex' | 'quote',
+    readonly reason: 'end' | 'unexpected' | 'name' | 'several' | 'regex' | 'quote' | 'joint' | 'tags' | 'state',
     /** The unexpected piece of text. */
     readonly piece: string,
     readonly at: number,
@@ -167,7 +167,7 @@ class Parser {
     if (this.#take(text) === null) this.#fail();
   }
 
-  #fail(reason?: 'name'): never {
+  #fail(reason?: 'name' | 'joint'): never {
     const { kind, text, at } = this.#next;
     throw new Misread(kind === 'end' ? 'end' : (reason ?? 'unexpected'), text, at);
   }
@@ -197,6 +197,7 @@ class Parser {
   }
 
   #comparison(): Node {
+    let from = this.#at;
     let left = this.#signed();
     const parts: Node[] = [];
     for (;;) {
@@ -218,8 +219,10 @@ class Parser {
           continue;
         }
       }
-      const place = this.#next.at;
+      const [middle, place] = [this.#at, this.#next.at];
       const [a, b] = [left, this.#signed()];
+      if (word === '==' || word === '!=') checkEqual(this.#tokens.slice(from, middle), this.#tokens.slice(middle, this.#at));
+      from = middle;
       parts.push(comparison(word, a, b, place));
       left = b;
     }
@@ -239,6 +242,7 @@ class Parser {
     if (this.#take('(') !== null) return this.#sequenceOrGroup();
     if (this.#take('[') !== null) return this.#list(']');
     const token = this.#next;
+    if (token.kind === 'name' && (token.text === 'and' || token.text === 'or')) this.#fail('joint');
     this.#at++;
     if (token.kind === 'number') return constant(numberOf(token.text));
     if (token.kind === 'text') return constant(unquote(token.text));
@@ -354,6 +358,14 @@ class Parser {
     this.#at++;
     return token.text;
   }
+}
+
+/** Refuse to compare tags, a list, with a text, or the state with what is none. */
+function checkEqual(left: readonly Token[], right: readonly Token[]): void {
+  const [field, value] = [left[0]!, right[0]!];
+  if (field.kind !== 'name' || right.length !== 1 || value.kind !== 'text') return;
+  if (field.text === 'tags') throw new Misread('tags', value.text, value.at);
+  if (field.text === 'state' && !STATES.includes(unquote(value.text))) throw new Misread('state', value.text, value.at);
 }
 
 function constant(value: Value): Node {

@@ -9,9 +9,8 @@ import re
 from collections.abc import Iterable
 
 from netscope.store.query.known_keys import KnownKeys
-from netscope.store.query.parser import CONSTANTS, FIELDS
+from netscope.store.query.parser import CONSTANTS, FIELDS, STATES
 
-STATES = ("running", "finished", "crashed", "killed", "abandoned", "unreadable")
 KEYWORDS = ("and", "or", "not", "in", "is", "missing")
 _WORD = r"[\w./@-]+"
 # Each quoted text is replaced by one character of the private use area while the rest is rewritten.
@@ -21,7 +20,7 @@ _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _STRAIGHT = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\xab\xbb", '"') | dict.fromkeys("\u2018\u2019\u201a", "'"))
 _STATE = "|".join(STATES)
 _ATTEMPT = re.compile(
-    rf"&&|\|\||[≤≥≠]|^\s*({'|'.join(FIELDS)}|tag)\s*:\s*\S|\b(name|notes|tags?|state)\s+(contains|has|like|includes)\s|\sbetween\s+\S+\s+and\s"
+    rf"&&|\|\||[≤≥≠]|^\s*({'|'.join(FIELDS)}|tag)\s*:\s*\S|\b(name|notes|tags?|state)\s+(contains|has|like|includes|is)\s|\sbetween\s+\S+\s+and\s"
     rf"|^(?=.*\b(and|or|not)\b)[\s()]*(?:(?:and|or|not|{_STATE})\b[\s()]*)+$"
 )
 _FIELD_COLON = re.compile(rf"^\s*({_WORD})\s*:\s*\S")
@@ -77,7 +76,14 @@ def correct(text: str, known: KnownKeys | None) -> str:
     for opening, closing in ("()", "[]"):
         masked += closing * (masked.count(opening) - masked.count(closing))
     masked = re.sub(r" {2,}", " ", masked).strip()
-    return re.sub(f"[{_MASKS}]", lambda match: quoted[ord(match[0]) - 0xE000], masked)
+    return _near_states(re.sub(f"[{_MASKS}]", lambda match: quoted[ord(match[0]) - 0xE000], masked))
+
+
+def _near_states(text: str) -> str:
+    def near(match: re.Match[str]) -> str:
+        return f'{match[1]}"{nearest(match[2], STATES) or match[2]}"'
+
+    return re.sub(r"(\bstate\s*[=!]=\s*)\"(\w+)\"", near, text)
 
 
 def _membership(text: str) -> str:
@@ -92,6 +98,7 @@ def _membership(text: str) -> str:
         lambda match: f"{_quote(match[2])} in {match[1]}",
         text,
     )
+    text = re.sub(rf"\b(name|notes|state)\s+is\s+(?!(?:not|missing|None|null|nan)\b)(?={_VALUE})", r"\1 == ", text)
     text = re.sub(rf"\b(name|notes)\s*:\s*({_VALUE})", lambda match: f"{_quote(match[2])} in {match[1]}", text)
     return re.sub(rf"({_WORD})\s*:\s*(?={_VALUE})", r"\1 == ", text)
 
@@ -105,7 +112,7 @@ def _near_names(text: str, known: KnownKeys | None) -> str:
         name = match[0]
         if _is_value(name, known):
             return name
-        found = nearest(name, [*FIELDS, *known.config, *known.series])
+        found = nearest(name, [*FIELDS, *known.config, *known.series, *(f"config.{key}" for key in known.config)])
         return found if found is not None and re.fullmatch(_WORD, found) else name
 
     return re.sub(rf"(?<![\w./@{_MASKS}-]){_WORD}(?=\s*(?:[=!<>~]=|[<>~]|\b(?:is|in|not\s+in)\b))", near, text)

@@ -27,6 +27,7 @@ CONSTANTS: dict[str, Value] = {
     "True": True, "true": True, "False": False, "false": False, "None": None, "null": None,
     "nan": math.nan, "inf": math.inf,
 }  # fmt: skip
+STATES = ("running", "finished", "crashed", "killed", "abandoned", "unreadable")
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "~", "=~", "!~", "in", "not", "is")
 TOKEN = re.compile(
     r"\s*(?:(?P<number>[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?)"
@@ -101,7 +102,10 @@ class Parser:
     def _fail(self, expected: str = "") -> NoReturn:
         kind, text, at = self._next
         found = "it ends too early" if kind == "end" else f"{text!r} at character {at + 1} was not expected"
-        raise UsageError(f"the {self.what} {self.text!r} cannot be read: {found}{expected}")
+        self._refuse(found + expected)
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise UsageError(f"the {self.what} {self.text!r} cannot be read: {why}")
 
     def _or(self) -> Node:
         self._depth += 1
@@ -129,6 +133,7 @@ class Parser:
         return lambda run: is_true(inner(run)) == (n % 2 == 0)
 
     def _comparison(self) -> Node:
+        at = self._position
         left = self._signed()
         tests: list[Node] = []
         while (word := self._take(*COMPARISONS)) is not None:
@@ -141,10 +146,24 @@ class Parser:
                 if self._take("missing"):
                     tests.append(_missing(left, word == "=="))
                     continue
+            middle = self._position
             right = self._signed()
+            if word in ("==", "!="):
+                self._check_equal(self._tokens[at:middle], self._tokens[middle : self._position])
+            at = middle
             tests.append(self._matching(word, left, right) if "~" in word else comparison(word, left, right))
             left = right
         return all_of(tests) if len(tests) > 1 else tests[0] if tests else left
+
+    def _check_equal(self, left: list[Token], right: list[Token]) -> None:
+        """Refuse to compare tags, a list, with a text, or the state with what is none."""
+        if left[0].kind != "name" or len(right) != 1 or right[0].kind != "text":
+            return
+        field, text = left[0].text, _unquote(right[0].text)
+        if field == "tags":
+            self._refuse(f"tags is a list, which is never equal to the text {text!r}")
+        if field == "state" and text not in STATES:
+            self._refuse(f"{text!r} is no state; a state is one of {', '.join(STATES)}")
 
     def _matching(self, word: str, left: Node, right: Node) -> Node:
         wanted = right(BLANK)
@@ -182,6 +201,8 @@ class Parser:
         token = self._next
         if token.kind not in ("number", "text", "name"):
             self._fail()
+        if token.text in ("and", "or"):
+            self._fail(f"; {token.text!r} needs a condition on each side")
         self._position += 1
         if token.kind == "number":
             is_whole = token.text.isdecimal() and len(token.text) <= MOST_DIGITS
