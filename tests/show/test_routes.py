@@ -13,6 +13,7 @@ from netscope.analyse.bins import N_BINS
 from netscope.errors import NotFoundError
 from netscope.formats import safetensors
 from netscope.schema.layer import LayerTensor
+from netscope.show.workspace import Workspace
 from netscope.store.journal import blobs, frames
 from tests.waiting import until
 
@@ -23,6 +24,14 @@ def test_about_has_version_folder_and_index(folder, write, show):
     write("a").end()
     about = show().client.get("/api/about").json()
     assert (about["folders"], about["n_runs"], about["writable"], about["index"]) == ([str(folder)], 1, True, "sqlite")
+
+
+def test_folders_of_one_name_are_told_apart(tmp_path):
+    folders = [tmp_path / "a" / "runs", tmp_path / "b" / "runs"]
+    for path in folders:
+        path.mkdir(parents=True)
+    with Workspace.open(folders) as workspace:
+        assert workspace.names == ["a.runs", "b.runs"]
 
 
 def test_runs_have_the_requested_summaries(write, show):

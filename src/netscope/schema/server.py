@@ -12,6 +12,8 @@ class About(Noun):
     version: str
     folders: list[str]
     """Folders of runs that it shows."""
+    names: list[str]
+    """Short names of the folders, all different; those of `Run.folder` if there are several."""
     writable: bool
     """Whether runs of any folder can be edited and deleted."""
     n_runs: int

@@ -8,7 +8,7 @@ from pathlib import Path
 from netscope.errors import UsageError
 from netscope.show.jobs import Jobs
 from netscope.show.models import Shelf
-from netscope.store.several import Runs, Stores, qualified
+from netscope.store.several import Runs, Stores, names_of, qualified
 from netscope.store.store import Store, open_store
 
 
@@ -53,6 +53,11 @@ class Workspace:
             for store in stores.values():
                 store.close()
             raise
+
+    @property
+    def names(self) -> list[str]:
+        """Short, distinct names of the folders."""
+        return names_of([store.folder for store in self.stores])
 
     @property
     def prefixes(self) -> list[tuple[str, Store]]:

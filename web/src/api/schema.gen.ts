@@ -612,6 +612,8 @@ export interface About {
   version: string;
   /** Folders of runs that it shows. */
   folders: string[];
+  /** Short names of the folders, all different; those of `Run.folder` if there are several. */
+  names: string[];
   /** Whether runs of any folder can be edited and deleted. */
   writable: boolean;
   n_runs: number;

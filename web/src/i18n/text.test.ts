@@ -13,6 +13,8 @@ test.each(shared.shown as [string, string][])('invisible characters are shown, a
 test('a name written from right to left is isolated from its surroundings', () => {
   expect(legible('מודל')).toBe('\u2068מודל\u2069');
   expect(legible('model')).toBe('model');
+  expect(legible(' ')).toBe('⟨U+0020⟩');
+  expect(legible('a b')).toBe('a b');
   expect(legible('\u202eevil')).toBe('⟨U+202E⟩evil');
 });
 

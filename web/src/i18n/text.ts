@@ -34,8 +34,11 @@ export function visible(text: string): string {
 
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
-/** A name within other text: invisible characters are shown, and Hebrew or Arabic does not reorder its surroundings. */
+const BLANK = /^ +$/;
+
+/** A name within other text: invisible characters and a name of only spaces are shown, and Hebrew or Arabic does not reorder its surroundings. */
 export function legible(text: string): string {
+  if (BLANK.test(text)) return text.replaceAll(' ', '⟨U+0020⟩');
   if (PLAIN.test(text)) return text;
   const told = visible(text);
   return RIGHT_TO_LEFT.test(told) ? `\u2068${told}\u2069` : told;

@@ -17,10 +17,12 @@ from netscope.version import __version__
 
 async def about(request: Request) -> Response:
     """GET /api/about: what this server is."""
-    runs, stores = runs_of(request), workspace_of(request).stores
+    runs, workspace = runs_of(request), workspace_of(request)
+    stores = workspace.stores
     noun = About(
         __version__,
         [str(store.folder) for store in stores],
+        workspace.names,
         any(store.writable for store in stores),
         len(lines.everyone(runs)),
         stores[0].backend,
