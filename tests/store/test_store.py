@@ -450,13 +450,23 @@ def test_a_journal_of_a_newer_version_is_reported_without_affecting_others(tmp_p
     path = Script().end().write(tmp_path / "newer")
     path.write_bytes(path.read_bytes()[:8] + b"\x02\x00" + path.read_bytes()[10:])
     store = opened(tmp_path)
-    good, newer = store.table().runs  # by age: of what cannot be read that of its file
-    assert (good.id, newer.id, newer.created, newer.updated) == ("good", "newer", *[path.stat().st_mtime] * 2)
+    newer, good = store.table().runs  # what cannot be read has no age
+    assert (good.id, newer.id, newer.created, newer.updated) == ("good", "newer", 0.0, 0.0)
     assert (good.state, newer.state) == ("finished", "unreadable")
     (problem,) = store.detail("newer").problems
     assert "journal version 2, this netscope reads version 1" in problem
     assert (store.run("newer").unreadable, store.run("good").unreadable) == (problem, "")
     assert store.columns(["good", "newer"], "x")["good"].values.tolist() == [1.0]
+
+
+def test_of_a_journal_that_is_none_only_the_size_is_known(tmp_path: Path, opened: Open) -> None:
+    path = Script().end().write(tmp_path / "r")
+    path.write_bytes(bytes(range(1, 251)) * 20)
+    store = opened(tmp_path)
+    (run,) = store.runs("created is missing and updated is missing and duration is missing")
+    assert (run.state, run.created, run.updated) == ("unreadable", None, None)
+    assert math.isnan(run.duration)
+    assert [(writer.journal, writer.bytes) for writer in run.detail().writers] == [(path.name, 5000)]
 
 
 def test_a_journal_replaced_by_a_shorter_one_is_read_again(tmp_path: Path, opened: Open) -> None:
@@ -520,7 +530,9 @@ def test_deleting_a_running_run_needs_force(tmp_path: Path, opened: Open) -> Non
     assert store.run("r").state == "running"
     deleted = store.delete(["r"])
     assert (deleted.runs, deleted.written) == ([], ["r"])
-    with pytest.raises(StorageError, match=f"made is still running: process {os.getpid()} on .* force"):
+    with pytest.raises(
+        StorageError, match=f"made is still running: process {os.getpid()} on .* delete it anyway .*force=True"
+    ):
         store.run("r").delete()
     store.run("r").delete(force=True)
     assert store.runs() == []

@@ -12,7 +12,7 @@ Rule = Literal["last", "min", "max", "mean"]
 
 
 class Summary(Noun, array_like=True, gc=False):
-    """A series in four numbers (last, min, max, value); min and max are over finite values."""
+    """A series in four numbers (last, min, max, value); min and max are over finite values, NaN if none is."""
 
     last: Number
     min: Number
@@ -139,6 +139,7 @@ class Writer(Noun):
     pid: int
     rank: int | None
     bytes: int
+    """Read so far; of a journal that cannot be read the size of its file, 0 if that is unknown."""
 
 
 class EditRequest(Noun):

@@ -361,7 +361,9 @@ class Store:
                 problems.append(unknown_run(run_id, list(self._indexer.runs)))
             elif not force and (why := run_folder.may_be_written(self._indexer.clock)):
                 written.append(run_id)
-                problems.append(f"{run_folder.run.name} {why}; stop it first, or delete it with force")
+                problems.append(
+                    f"{run_folder.run.name} {why}; stop it first, or delete it anyway (in Python: force=True)"
+                )
             else:
                 try:
                     trash.put(self.folder, run_id)

@@ -355,7 +355,7 @@ export type State = 'running' | 'finished' | 'crashed' | 'killed' | 'abandoned' 
 /** Which value of a series is its headline number: the last, the best one, or the mean of the finite ones. */
 export type Rule = 'last' | 'min' | 'max' | 'mean';
 
-/** A series in four numbers (last, min, max, value); min and max are over finite values. */
+/** A series in four numbers (last, min, max, value); min and max are over finite values, NaN if none is. */
 export type Summary = [last: Number, min: Number, max: Number, value: Number];
 
 /** How far a run is. */
@@ -468,6 +468,7 @@ export interface Writer {
   host: string;
   pid: number;
   rank: number | null;
+  /** Read so far; of a journal that cannot be read the size of its file, 0 if that is unknown. */
   bytes: number;
 }
 

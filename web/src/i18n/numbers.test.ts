@@ -1,4 +1,4 @@
-import { count, duration, number, setting } from './numbers';
+import { count, duration, extreme, number, setting } from './numbers';
 import { expect, test } from 'vitest';
 import durations from '../../../tests/data/durations.json';
 
@@ -49,4 +49,8 @@ test.each(durations as [number, string][])('%s seconds are shown as %s', (second
 
 test('an unknown duration is not shown', () => {
   expect([duration(NaN), duration(Infinity)]).toEqual(['', '']);
+});
+
+test('a series without finite values has no smallest and no largest one', () => {
+  expect([extreme(NaN), extreme(-0.25), extreme(1234.56, 5)]).toEqual(['–', '−0.25', '1234.6']);
 });

@@ -26,6 +26,11 @@ export function number(value: number | bigint, digits = 4): string {
   return minus(Math.fround(Number(text)) === Math.fround(value) ? String(Number(text)) : text);
 }
 
+/** The smallest or largest finite value of a series: a dash if it has none. */
+export function extreme(value: number, digits = 4): string {
+  return Number.isNaN(value) ? '–' : number(value, digits);
+}
+
 /** Replace hyphens by minus signs. */
 export function minus(text: string): string {
   return text.replaceAll('-', '−');

@@ -220,7 +220,9 @@ def _pace(done: float, seconds: float) -> float:
 def writer_of(follower: Follower) -> Writer:
     """Who wrote a journal."""
     start = follower.metadata.start
-    return Writer(follower.name, attempt_of(follower), start.host, start.pid, start.rank, follower.offset)
+    # A journal that is being written is preallocated: the size of its file says less than what was read of it.
+    n_bytes = follower.size if follower.is_unreadable else follower.offset
+    return Writer(follower.name, attempt_of(follower), start.host, start.pid, start.rank, n_bytes)
 
 
 def problems_of(followers: list[Follower]) -> list[str]:

@@ -51,11 +51,14 @@ class JournalFollower(Follower):
         with open_inside(self.path) as file:
             start = self.offset or frames.HEADER_BYTES
             if not self.offset:
-                self.created = self.mtime = os.fstat(file.fileno()).st_mtime  # until the header is read
+                status = os.fstat(file.fileno())
+                self.created, self.mtime, self.size = 0.0, status.st_mtime, status.st_size
                 begin = file.read(frames.HEADER_BYTES)
                 if len(begin) < frames.HEADER_BYTES and frames.MAGIC.startswith(begin[:8]):
+                    self.created = self.mtime  # until the header is there
                     return None  # the file is being created
                 header = frames.read_header(begin, self.name)
+                self.created = self.mtime  # unless the header has a valid time
                 self._apply_header(header)
             file.seek(start)
             peek = file.read(8)
