@@ -22,6 +22,7 @@ from benchmarks import make_runs
 from netscope.errors import NotFoundError, StorageError, UsageError
 from netscope.formats import safetensors
 from netscope.schema.run import EditRequest, Summary
+from netscope.store import trash
 from netscope.store.ingest import indexer
 from netscope.store.journal import blobs, frames, host
 from netscope.store.journal.journal_follower import JournalFollower
@@ -415,13 +416,21 @@ def test_a_name_that_several_runs_have_is_refused_with_their_ids(tmp_path: Path,
     assert store.run("a").name == "twin"
 
 
-def test_hidden_characters_of_names_are_visible_in_messages(tmp_path: Path, opened: Open) -> None:
+def test_hidden_characters_of_names_are_visible_in_messages(
+    tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path, run_id: str) -> None:
+        raise OSError(28, "full")
+
     Script(name="\u202elive\n").log(0, {"lo\tss": 1.0}).end().write(tmp_path / "r")
     store = opened(tmp_path)
     with pytest.raises(NotFoundError, match=r"has: ⟨U\+202E⟩live⟨U\+000A⟩$"):
         store.run("b")
     with pytest.raises(NotFoundError, match=r"it has: lo⟨U\+0009⟩ss$"):
         store.run("r").series("x")
+    monkeypatch.setattr(trash, "put", refuse)
+    with pytest.raises(StorageError, match=r"^⟨U\+202E⟩live⟨U\+000A⟩ could not be moved to the trash: full$"):
+        store.run("r").delete()
 
 
 def test_a_folder_without_a_journal_is_not_a_run(tmp_path: Path, opened: Open) -> None:

@@ -11,6 +11,7 @@ from netscope.charts import lines
 from netscope.errors import NotFoundError
 from netscope.store.read.histogram_reader import Bins
 from netscope.store.store import Store
+from netscope.text import visible
 
 MOST_BINS = 96
 
@@ -28,7 +29,9 @@ def over_steps(
         there = sorted(
             f"{t.layer}/{t.tensor}/{t.quantity}" for t in store.read.layers.table(run).tensors if t.histogram
         )
-        raise NotFoundError(f"no histograms of {key[:200]!r}; the run has: {', '.join(there[:20]) or 'none'}")
+        raise NotFoundError(
+            f"no histograms of {key[:200]!r}; the run has: {', '.join(map(visible, there[:20])) or 'none'}"
+        )
     chosen = _chosen(bins.steps, n, low, high)
     some = Bins(bins.steps[chosen], bins.times[chosen], bins.first[chosen], [bins.counts[i] for i in chosen])
     return some.steps.astype(np.float64), merge_bins(some.dense(), MOST_BINS)
@@ -45,7 +48,9 @@ def logged(
     found = store.read.histograms.logged(run, key)
     if not found:
         there = [one.key for one in store.keys([run], "histogram").keys]
-        raise NotFoundError(f"no histograms {key[:200]!r}; the run has: {', '.join(there[:20]) or 'none'}")
+        raise NotFoundError(
+            f"no histograms {key[:200]!r}; the run has: {', '.join(map(visible, there[:20])) or 'none'}"
+        )
     steps = np.array([one.step for one in found], np.int64)
     chosen = _chosen(steps, n, low, high)
     some = [found[i] for i in chosen.tolist()]

@@ -35,7 +35,7 @@ from netscope.store.read.readers import Readers
 from netscope.store.read.series_reader import ChartView, SeriesColumns, unknown_run
 from netscope.store.sources import SOURCES, Sources
 from netscope.store.stored_run import StoredRun
-from netscope.text import natural
+from netscope.text import natural, visible
 
 
 def _check_list(run_ids: Sequence[str]) -> None:
@@ -362,14 +362,14 @@ class Store:
             elif not force and (why := run_folder.may_be_written(self._indexer.clock)):
                 written.append(run_id)
                 problems.append(
-                    f"{run_folder.run.name} {why}; stop it first, or delete it anyway (in Python: force=True)"
+                    f"{visible(run_folder.run.name)} {why}; stop it first, or delete it anyway (in Python: force=True)"
                 )
             else:
                 try:
                     trash.put(self.folder, run_id)
                     done.append(run_id)
                 except OSError as error:
-                    problems.append(f"{run_folder.run.name} could not be moved to the trash: {error.strerror}")
+                    problems.append(f"{visible(run_folder.run.name)} could not be moved to the trash: {error.strerror}")
         self._indexer.remove(done)
         return Deleted(done, problems, written)
 
