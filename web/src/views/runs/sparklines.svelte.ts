@@ -14,6 +14,8 @@ const WAIT_MS = 60;
 const PAUSE_MS = 2000;
 
 export class Sparklines {
+  /** What `curveKey` chooses from. */
+  choices = $state.raw<readonly string[]>([]);
   #lines = $state.raw<ReadonlyMap<string, Line>>(new Map());
   /** The revision at which a line was requested, by its name. */
   readonly #revisions = new Map<string, number>();

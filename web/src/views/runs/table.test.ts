@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Run } from '../../api/schema.gen';
 import { sortRuns } from '../../state/fields';
 import { configKeys } from '../../panels/runs/configKeys';
-import { choices, cursorAfter, defaultColumns, differing, figure, figures, rangeText, rowsOf, sharedValue, toCsv, UNLISTED } from './table';
+import { choices, curveKey, cursorAfter, defaultColumns, differing, figure, figures, rangeText, rowsOf, sharedValue, toCsv, UNLISTED } from './table';
 
 function run(id: string, config: Run['config'] = {}, loss?: number | 'NaN'): Run {
   const summary: Run['summary'] = loss === undefined ? {} : { loss: [loss, loss, loss, loss] };
@@ -91,6 +91,13 @@ test('a run without a time is last in either direction, and its cells are empty'
   for (const field of ['created', 'updated', 'duration'])
     for (const descending of [false, true]) expect(sortRuns([unknown, run('a')], [{ field, descending }]).map(({ id }) => id)).toEqual(['a', '?']);
   expect(toCsv([unknown], ['created', 'updated', 'duration'], (field) => field)).toBe('id,name,created,updated,duration\r\n?,name ?,,,\r\n');
+});
+
+test('a run without the main metric has the curve of its own one, in the column of the main metric only', () => {
+  const run = { summary: { score: [1, 0, 1, 1] } } as unknown as Run;
+  expect(curveKey(run, 'loss', ['loss', 'acc', 'score'])).toBe('score');
+  expect(curveKey(run, 'acc', ['loss', 'acc', 'score'])).toBe('acc');
+  expect(curveKey({ summary: {} }, 'loss', ['loss', 'acc'])).toBe('loss');
 });
 
 test('Home and End lead to the ends of the table with or without a cursor', () => {

@@ -34,12 +34,30 @@ function listedRows(runs: readonly Run[], groupBy: readonly Field[], folded: Rea
 
 const TELLING = /(^|[/_.])(val|valid|test|eval)?[/_.]?(loss|acc|accuracy|error|f1|auc|bleu|perplexity|reward|score)$/i;
 
-/** The keys that show how well a run does: losses and scores if there are any, validation and short names first. */
-export function mainKeys(keys: readonly Key[]): string[] {
+/** Best first; `worth` is at least 2 for losses and scores. */
+function ranked(keys: readonly Key[]): { key: string; worth: number }[] {
   const most = keys.reduce((n, key) => Math.max(n, key.n_runs), 0);
   return keys
     .map((key) => ({ key: key.key, worth: (TELLING.test(key.key) ? 2 : 0) + key.n_runs / (most || 1) }))
-    .sort((a, b) => b.worth - a.worth || a.key.length - b.key.length)
+    .sort((a, b) => b.worth - a.worth || a.key.length - b.key.length);
+}
+
+const MOST_CURVES = 12;
+
+/** The key of the column of small curves, then those drawn for runs that lack it. */
+export function curveKeys(keys: readonly Key[]): string[] {
+  return ranked(keys).slice(0, MOST_CURVES).map(({ key }) => key);
+}
+
+/** The key whose small curve a run has in the column of `key`: in that of the main key (the first of `keys`), the first that the run has. */
+export function curveKey(run: Pick<Run, 'summary'>, key: string, keys: readonly string[]): string {
+  if (key !== keys[0]) return key;
+  return keys.find((one) => own(run.summary, one)) ?? key;
+}
+
+/** The keys that show how well a run does: losses and scores if there are any, validation and short names first. */
+export function mainKeys(keys: readonly Key[]): string[] {
+  return ranked(keys)
     // If there are losses and scores, timings and learning rates are only in the chooser.
     .filter(({ worth }, i, all) => worth >= 2 || (all[0]?.worth ?? 0) < 2)
     .slice(0, 4)
