@@ -4,7 +4,7 @@ import { isNumeric, isSame } from '../../api/numbers';
 import { own } from '../../api/own';
 import type { Key, Run, Scalar } from '../../api/schema.gen';
 import { byName } from '../../i18n/text';
-import { groupRuns, OWN_FIELDS, parseField, summaryField, valueOf, widthOf, writingOf, type Field, type Group } from '../../state/fields';
+import { groupRuns, OWN_FIELDS, parseField, ruleOf, summaryField, valueOf, widthOf, writingOf, type Field, type Group } from '../../state/fields';
 
 export type Row =
   | { kind: 'group'; id: string; group: Group; isFolded: boolean }
@@ -141,12 +141,17 @@ export function isNumberColumn(field: Field, runs: readonly Run[]): boolean {
 }
 
 const MEASURED = 50;
+/** "mean" before a number. */
+const RULE_PX = 34;
 
 /** Wide enough for the title and the numbers of the first runs, so that seeds that differ in their last digit look different. */
 export function defaultWidth(field: Field, runs: readonly Run[] = []): number {
   const parsed = parseField(field);
   if (!parsed) return 110;
-  if ('summary' in parsed) return Math.min(190, Math.max(92, 40 + parsed.summary.length * 7));
+  if ('summary' in parsed) {
+    const ruleWidth = runs.slice(0, MEASURED).some((run) => ruleOf(run, field)) ? RULE_PX : 0;
+    return Math.min(190, Math.max(92 + ruleWidth, 40 + parsed.summary.length * 7));
+  }
   if ('curve' in parsed) return Math.min(190, Math.max(120, 76 + parsed.curve.length * 7));
   if ('config' in parsed) {
     const longest = runs.slice(0, MEASURED).reduce((most, run) => {
