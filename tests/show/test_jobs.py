@@ -40,7 +40,7 @@ def test_a_job_writes_its_file_and_reports_progress(jobs):
     job = jobs.start("export", "everything", "all.csv", b"1", work)
     assert over(jobs, job).state == "done"
     assert jobs.file(job.id).read_text() == "all"
-    until(lambda: told[-1].state == "done")  # it is told of after it has ended
+    until(lambda: told[-1].state == "done")  # the message comes after the job has ended
     assert (told[-1].done, told[-1].total, told[-1].unit) == (1, 2, "series")
 
 

@@ -139,7 +139,7 @@ class Writer(Noun):
     pid: int
     rank: int | None
     bytes: int
-    """Read so far; of a journal that cannot be read the size of its file, 0 if that is unknown."""
+    """Bytes read so far. If the journal cannot be read, the size of its file, or 0 if that is unknown."""
 
 
 class EditRequest(Noun):

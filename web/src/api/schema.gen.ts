@@ -468,7 +468,7 @@ export interface Writer {
   host: string;
   pid: number;
   rank: number | null;
-  /** Read so far; of a journal that cannot be read the size of its file, 0 if that is unknown. */
+  /** Bytes read so far. If the journal cannot be read, the size of its file, or 0 if that is unknown. */
   bytes: number;
 }
 
