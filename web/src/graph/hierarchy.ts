@@ -58,7 +58,46 @@ export function pathTo(tree: Hierarchy, item: number): number[] {
 /** Shortest run of identical blocks that is worth an item of its own. */
 const SHORTEST_RUN = 3;
 
+/** Every leaf in the root, without groups: nothing is compared or folded. */
+function flatHierarchy(graph: Graph, links: Links): Hierarchy {
+  const hasTensorLeaves = graph.nNodes === 0;
+  const nLeaves = hasTensorLeaves ? graph.nTensors : graph.nNodes;
+  const nScopes = Math.max(1, graph.nScopes);
+  const nItems = nLeaves + nScopes;
+  const leaves = hasTensorLeaves ? Int32Array.from({ length: nLeaves }, (_, i) => i) : links.order.filter((node) => !links.isConstant[node]);
+  const parent = new Int32Array(nItems).fill(-1);
+  const depth = new Int32Array(nItems);
+  const leafFrom = new Int32Array(nItems);
+  const leafTo = new Int32Array(nItems);
+  leaves.forEach((leaf, at) => {
+    parent[leaf] = nLeaves;
+    depth[leaf] = 1;
+    leafFrom[leaf] = at;
+    leafTo[leaf] = at + 1;
+  });
+  leafTo[nLeaves] = leaves.length;
+  return {
+    nLeaves,
+    nScopes,
+    nItems,
+    hasTensorLeaves,
+    root: nLeaves,
+    itemOfScope: new Int32Array(nScopes).fill(-1).fill(nLeaves, 0, 1),
+    scopeOf: new Int32Array(nItems).fill(-1).fill(0, nLeaves, nLeaves + 1),
+    parent,
+    depth,
+    members: leaves,
+    memberEnds: new Int32Array(nItems).fill(leaves.length, nLeaves),
+    structure: new Float64Array(nItems),
+    repeats: new Int32Array(nItems),
+    leaves,
+    leafFrom,
+    leafTo,
+  };
+}
+
 export function buildHierarchy(graph: Graph, links: Links, isFlat = false): Hierarchy {
+  if (isFlat) return flatHierarchy(graph, links);
   const hasTensorLeaves = graph.nNodes === 0;
   const nLeaves = hasTensorLeaves ? graph.nTensors : graph.nNodes;
   const nScopes = Math.max(1, graph.nScopes);
@@ -70,30 +109,28 @@ export function buildHierarchy(graph: Graph, links: Links, isFlat = false): Hier
   const held: number[][] = Array.from({ length: nScopes }, () => []);
   const bodies = new Map<number, number[]>();
   const order = hasTensorLeaves ? Int32Array.from({ length: nLeaves }, (_, i) => i) : links.order;
-  for (const leaf of order) if (isShown(leaf)) held[isFlat ? 0 : Math.max(0, scopeOfLeaf[leaf]!)]!.push(leaf);
+  for (const leaf of order) if (isShown(leaf)) held[Math.max(0, scopeOfLeaf[leaf]!)]!.push(leaf);
   const firsts = new Float64Array(nScopes).fill(Infinity);
-  if (!isFlat) {
-    for (let scope = 1; scope < nScopes; scope++) for (const leaf of held[scope]!) firsts[scope] = Math.min(firsts[scope]!, first(leaf));
-    // Children come after their parents in the columns, as their paths are longer; where they do not, this is done until nothing changes.
-    for (let hasChanged = true; hasChanged; ) {
-      hasChanged = false;
-      for (let scope = nScopes - 1; scope > 0; scope--) {
-        const owner = graph.scopeOwner[scope]!;
-        const above = owner >= 0 ? graph.nodeScope[owner]! : graph.scopeParent[scope]!;
-        if (owner < 0 && above > 0 && firsts[scope]! < firsts[above]!) {
-          firsts[above] = firsts[scope]!;
-          hasChanged = true;
-        }
+  for (let scope = 1; scope < nScopes; scope++) for (const leaf of held[scope]!) firsts[scope] = Math.min(firsts[scope]!, first(leaf));
+  // Children come after their parents in the columns, as their paths are longer; where they do not, this is done until nothing changes.
+  for (let hasChanged = true; hasChanged; ) {
+    hasChanged = false;
+    for (let scope = nScopes - 1; scope > 0; scope--) {
+      const owner = graph.scopeOwner[scope]!;
+      const above = owner >= 0 ? graph.nodeScope[owner]! : graph.scopeParent[scope]!;
+      if (owner < 0 && above > 0 && firsts[scope]! < firsts[above]!) {
+        firsts[above] = firsts[scope]!;
+        hasChanged = true;
       }
     }
-    for (let scope = 1; scope < nScopes; scope++) {
-      const owner = graph.scopeOwner[scope]!;
-      if (owner >= 0 && !hasTensorLeaves) bodies.set(owner, [...(bodies.get(owner) ?? []), scope]);
-      else held[Math.max(0, graph.scopeParent[scope]!)]!.push(nLeaves + scope);
-    }
-    const firstOf = (item: number) => (item < nLeaves ? first(item) : firsts[item - nLeaves]!);
-    for (const items of held) items.sort((a, b) => firstOf(a) - firstOf(b) || a - b);
   }
+  for (let scope = 1; scope < nScopes; scope++) {
+    const owner = graph.scopeOwner[scope]!;
+    if (owner >= 0 && !hasTensorLeaves) bodies.set(owner, [...(bodies.get(owner) ?? []), scope]);
+    else held[Math.max(0, graph.scopeParent[scope]!)]!.push(nLeaves + scope);
+  }
+  const firstOf = (item: number) => (item < nLeaves ? first(item) : firsts[item - nLeaves]!);
+  for (const items of held) items.sort((a, b) => firstOf(a) - firstOf(b) || a - b);
 
   const builder = new Builder(graph, links, nLeaves, nScopes, hasTensorLeaves, held, bodies);
   return builder.build();
@@ -316,20 +353,27 @@ export interface Totals {
 
 const NO_WEIGHTS = new Set(['int32', 'int64', 'uint32', 'uint64', 'bool', 'string']);
 
-export function totalsOf(graph: Graph, tree: Hierarchy): Totals {
-  const totals: Totals = { nodes: new Float64Array(tree.nItems), parameters: new Float64Array(tree.nItems), flops: new Float64Array(tree.nItems).fill(NaN), bytes: new Float64Array(tree.nItems) };
-  const users: number[][] = Array.from({ length: graph.nTensors }, () => []);
-  if (tree.hasTensorLeaves) users.forEach((list, tensor) => list.push(tensor));
+/** Leaves that use each tensor. */
+function usersOfTensors(graph: Graph, tree: Hierarchy): (number[] | undefined)[] {
+  const users = new Array<number[] | undefined>(graph.nTensors);
+  if (tree.hasTensorLeaves) for (let tensor = 0; tensor < graph.nTensors; tensor++) users[tensor] = [tensor];
   else
     for (let node = 0, at = 0; node < graph.nNodes; node++)
       for (; at < graph.inputEnds[node]!; at++) {
         const tensor = graph.nodeInputs[at]! < 0 ? -1 : graph.valueTensor[graph.nodeInputs[at]!]!;
-        if (tensor >= 0 && users[tensor]!.at(-1) !== node) users[tensor]!.push(node);
+        if (tensor < 0) continue;
+        const list = (users[tensor] ??= []);
+        if (list.at(-1) !== node) list.push(node);
       }
+  return users;
+}
+
+export function totalsOf(graph: Graph, tree: Hierarchy): Totals {
+  const totals: Totals = { nodes: new Float64Array(tree.nItems), parameters: new Float64Array(tree.nItems), flops: new Float64Array(tree.nItems).fill(NaN), bytes: new Float64Array(tree.nItems) };
   const seen = new Int32Array(tree.nItems).fill(-1);
-  users.forEach((nodes, tensor) => {
+  usersOfTensors(graph, tree).forEach((nodes, tensor) => {
     const size = NO_WEIGHTS.has(graph.text(graph.tensorDtype[tensor]!)) ? NaN : sizeOf(graph.shape(graph.tensorShape[tensor]!));
-    for (const node of nodes)
+    for (const node of nodes ?? [])
       for (let item = node; item >= 0 && seen[item] !== tensor; item = tree.parent[item]!) {
         seen[item] = tensor;
         if (size === size) totals.parameters[item]! += size;

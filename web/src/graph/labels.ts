@@ -73,12 +73,17 @@ export function labelOf(graph: Graph, tree: Hierarchy, totals: Totals, item: num
   return { title: nameOf(graph, tree, item), subtitle: [inner, size].filter(Boolean).join(' · '), family: 'other' };
 }
 
+const LONGEST_NAME = 24;
+const letters = (text: string) => text.toLowerCase().replace(/[^a-z]+/g, '');
+
 /** The name of a node if it says more than its operation: not "add_1" for an Add. */
 function ownName(graph: Graph, node: number): string {
   const name = lastPart(graph.text(graph.nodeName[node]!));
-  const bare = (text: string) => text.toLowerCase().replace(/[^a-z]/g, '');
-  const op = bare(shortOp(graph.text(graph.nodeOp[node]!)));
-  return name.length <= 24 && bare(name) && !bare(name).includes(op) && !op.includes(bare(name)) && !/^(n|node|op)?[_\d]*$/i.test(name) ? name : '';
+  if (!name || name.length > LONGEST_NAME) return '';
+  const bare = letters(name);
+  if (!bare || /^(n|node|op)$/.test(bare)) return '';
+  const op = letters(shortOp(graph.text(graph.nodeOp[node]!)));
+  return bare.includes(op) || op.includes(bare) ? '' : name;
 }
 
 /** The shape of its weight, or the most informative attribute. */

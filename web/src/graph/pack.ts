@@ -51,6 +51,8 @@ export class Graph {
   readonly #ends: Int32Array;
   readonly #texts: (string | undefined)[];
   readonly #shapes = new Map<number, Dim[] | null>();
+  readonly #elements = new Map<number, number>();
+  readonly #elementBytes = new Map<number, number>();
 
   constructor(pack: Tensors) {
     const ints = (name: string) => column(pack, name, Int32Array);
@@ -123,6 +125,23 @@ export class Graph {
     let shape = this.#shapes.get(index);
     if (shape === undefined) this.#shapes.set(index, (shape = JSON.parse(this.text(index)) as Dim[]));
     return shape;
+  }
+
+  /** Number of elements of a shape, each symbol counting as one; NaN if the shape is unknown. */
+  elements(index: number): number {
+    let elements = this.#elements.get(index);
+    if (elements === undefined) {
+      const shape = this.shape(index);
+      this.#elements.set(index, (elements = shape ? sizeOf(shape.map((dim) => (typeof dim === 'number' ? dim : 1))) : NaN));
+    }
+    return elements;
+  }
+
+  /** Bytes of one element of a type, from the text of the type. */
+  elementBytes(index: number): number {
+    let bytes = this.#elementBytes.get(index);
+    if (bytes === undefined) this.#elementBytes.set(index, (bytes = elementBytes(this.text(index))));
+    return bytes;
   }
 
   attributesOf(node: number): Record<string, unknown> {

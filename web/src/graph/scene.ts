@@ -59,6 +59,11 @@ export const CHIP_PX = 17;
 /** More names than this are shown as a number. */
 export const MOST_CHIPS = 3;
 
+interface Size {
+  width: number;
+  height: number;
+}
+
 interface Placed {
   solution: Solution;
   boxes: number[];
@@ -82,11 +87,15 @@ export function arrange(graph: Graph, tree: Hierarchy, totals: Totals, seen: Vis
 class Arrangement {
   readonly #placed = new Map<number, Placed>();
   /** Local edges of each open group: from, to (boxes, or ports as ~source), net, edge. */
-  readonly #local = new Map<number, { from: number[]; to: number[]; edge: number[]; known: Set<string> }>();
+  readonly #local = new Map<number, { from: number[]; to: number[]; edge: number[]; known: Map<number, number[]> }>();
   readonly #depth: Int32Array;
   readonly #toldIn = new Map<number, number[]>();
   readonly #toldOut = new Map<number, number>();
   readonly #isOpen: Uint8Array;
+  /** Of boxes that are not open. */
+  readonly #sizes: (Size | undefined)[];
+  /** Places of boxes and sources in what is being laid out. */
+  readonly #slot: Int32Array;
 
   constructor(
     readonly graph: Graph,
@@ -100,6 +109,8 @@ class Arrangement {
     const { parent, nIds, open, inside } = seen;
     this.#depth = new Int32Array(nIds);
     this.#isOpen = new Uint8Array(nIds);
+    this.#sizes = new Array<Size | undefined>(nIds);
+    this.#slot = new Int32Array(nIds);
     for (const group of open) {
       this.#isOpen[group] = 1;
       for (const box of inside.get(group)!) this.#depth[box] = this.#depth[parent[box]!]! + 1;
@@ -129,7 +140,7 @@ class Arrangement {
   /** Cut every edge at the borders of the groups that it crosses. */
   #divide(): void {
     const { from, to, isTold, parent, open } = this.seen;
-    for (const group of open) this.#local.set(group, { from: [], to: [], edge: [], known: new Set() });
+    for (const group of open) this.#local.set(group, { from: [], to: [], edge: [], known: new Map() });
     const isFlat = open.length === 1;
     for (let e = 0; e < from.length; e++) {
       if (isTold[e]) continue;
@@ -144,9 +155,11 @@ class Arrangement {
       const source = a;
       const add = (group: number, first: number, last: number) => {
         const local = this.#local.get(group)!;
-        const key = `${first} ${last} ${source}`;
-        if (local.known.has(key)) return;
-        local.known.add(key);
+        const key = (first + 1) * (this.seen.nIds + 1) + last + 1;
+        const sources = local.known.get(key);
+        if (sources?.includes(source)) return;
+        if (sources) sources.push(source);
+        else local.known.set(key, [source]);
         local.from.push(first);
         local.to.push(last);
         local.edge.push(e);
@@ -200,14 +213,13 @@ class Arrangement {
     return true;
   }
 
-  #size(box: number): { width: number; height: number } {
+  #size(box: number): Size {
     const { graph, tree, totals, seen, word } = this;
     if (this.#isOpen[box]) {
       const { across, along } = this.#placed.get(box)!;
       return this.direction === 'down' ? { width: across, height: along } : { width: along, height: across };
     }
-    const size = box < seen.firstInput ? sizeOfLabel(labelOf(graph, tree, totals, box, word), badgeOf(tree, box), isGroup(tree, box)) : pillSize(graph, seen, box);
-    return { width: size.width, height: size.height };
+    return (this.#sizes[box] ??= box < seen.firstInput ? sizeOfLabel(labelOf(graph, tree, totals, box, word), badgeOf(tree, box), isGroup(tree, box)) : pillSize(graph, seen, box));
   }
 
   /** Height of the labels above a box, and below it. */
@@ -219,7 +231,8 @@ class Arrangement {
     const { seen, direction } = this;
     const local = this.#local.get(group)!;
     const boxes = seen.inside.get(group)!;
-    const slot = new Map(boxes.map((box, i) => [box, i]));
+    const slot = this.#slot;
+    boxes.forEach((box, i) => (slot[box] = i));
     const inIndex = new Map<number, number>();
     const outIndex = new Map<number, number>();
     local.edge.forEach((e, i) => {
@@ -246,8 +259,8 @@ class Arrangement {
     for (let i = 0; i < m; i++) {
       const source = seen.from[local.edge[i]!]!;
       const [a, b] = [local.from[i]!, local.to[i]!];
-      problem.edgeFrom[i] = a === -1 ? nBoxes + inIndex.get(source)! : slot.get(a)!;
-      problem.edgeTo[i] = b === -1 ? nBoxes + nIn + outIndex.get(source)! : slot.get(b)!;
+      problem.edgeFrom[i] = a === -1 ? nBoxes + inIndex.get(source)! : slot[a]!;
+      problem.edgeTo[i] = b === -1 ? nBoxes + nIn + outIndex.get(source)! : slot[b]!;
       let net = nets.get(source);
       if (net === undefined) nets.set(source, (net = nets.size));
       problem.edgeNet[i] = net;
@@ -362,7 +375,8 @@ class Arrangement {
         depth[b] = Math.min(255, this.#depth[box]!);
         kind[b] = box >= seen.firstOutput ? OUTPUT : box >= seen.firstInput ? INPUT : this.#isOpen[box] ? OPEN : isGroup(tree, box) ? CLOSED : LEAF;
         if (this.#isOpen[box]) begins.set(box, [boxA, boxT, b]);
-        for (const one of new Set(this.#toldIn.get(box))) toldIn.push(one);
+        const told = this.#toldIn.get(box);
+        if (told) for (const one of new Set(told)) toldIn.push(one);
         toldInEnds[b] = toldIn.length;
         toldOut[b] = this.#toldOut.get(box) ?? 0;
         b++;
@@ -432,7 +446,7 @@ class Arrangement {
   }
 }
 
-function pillSize(graph: Graph, seen: Pick<Visible, 'firstInput' | 'firstOutput'>, id: number): { width: number; height: number } {
+function pillSize(graph: Graph, seen: Pick<Visible, 'firstInput' | 'firstOutput'>, id: number): Size {
   const { name, shape } = pillText(graph, seen, id);
   return { width: Math.round(Math.min(220, Math.max(56, Math.max(textWidth(name, 12, true), textWidth(shape, 10.5)) + 28))), height: shape ? 38 : 26 };
 }

@@ -1,7 +1,7 @@
 /** What is on screen in a state of the view: boxes, the edges between them, and which of those are labels instead of lines. */
 import { isGroup, membersOf, type Hierarchy } from './hierarchy';
 import type { Links } from './links';
-import { elementBytes, sizeOf, type Graph } from './pack';
+import type { Graph } from './pack';
 
 /** Boxes: items of the hierarchy, then one for each input of the graph and one for each output. */
 export interface Visible {
@@ -54,7 +54,7 @@ export function see(graph: Graph, links: Links, tree: Hierarchy, expanded: Reado
     inside.set(group, boxes);
   }
 
-  const edges = new Edges();
+  const edges = new Edges(graph, nIds);
   if (!tree.hasTensorLeaves) {
     const inputOf = new Map<number, number>();
     graph.inputs.forEach((value, i) => value >= 0 && inputOf.set(value, firstInput + i));
@@ -66,13 +66,14 @@ export function see(graph: Graph, links: Links, tree: Hierarchy, expanded: Reado
     for (const node of links.order) {
       const to = standsFor[node]!;
       if (to < 0) continue;
-      for (const value of graph.inputsOf(node)) {
+      for (let at = node ? graph.inputEnds[node - 1]! : 0; at < graph.inputEnds[node]!; at++) {
+        const value = graph.nodeInputs[at]!;
         if (value < 0) continue;
         const from = makerOf(value);
-        if (from >= 0 && from !== to) edges.add(from, to, value, graph);
+        if (from >= 0 && from !== to) edges.add(from, to, value, to !== node);
       }
     }
-    graph.outputs.forEach((value, i) => value >= 0 && makerOf(value) >= 0 && edges.add(makerOf(value), firstOutput + i, value, graph));
+    graph.outputs.forEach((value, i) => value >= 0 && makerOf(value) >= 0 && edges.add(makerOf(value), firstOutput + i, value));
     const top = inside.get(tree.root)!;
     const used = new Set(edges.from);
     const inputs: number[] = [];
@@ -94,26 +95,40 @@ class Edges {
   readonly #value: number[] = [];
   readonly #nValues: number[] = [];
   readonly #bytes: number[] = [];
-  readonly #known = new Map<number, number>();
   readonly #lastValue: number[] = [];
+  /** The latest edge of each box, and all of those into groups. */
+  readonly #latest: Int32Array;
+  readonly #known = new Map<number, number>();
 
-  add(from: number, to: number, value: number, graph: Graph): void {
-    const key = from * 2 ** 26 + to;
-    let at = this.#known.get(key);
-    if (at === undefined) {
-      this.#known.set(key, (at = this.from.length));
-      this.from.push(from);
-      this.#to.push(to);
-      this.#value.push(value);
-      this.#nValues.push(0);
-      this.#bytes.push(0);
-      this.#lastValue.push(-1);
-    }
+  constructor(
+    readonly graph: Graph,
+    readonly nIds: number,
+  ) {
+    this.#latest = new Int32Array(nIds).fill(-1);
+  }
+
+  /** The edges into a group come among others, those into anything else one after the other. */
+  add(from: number, to: number, value: number, isGroup = false): void {
+    let at = this.#latest[from]!;
+    if (at < 0 || this.#to[at] !== to) at = (isGroup ? this.#known.get(from * this.nIds + to) : undefined) ?? this.#begin(from, to, value, isGroup);
+    this.#latest[from] = at;
     if (this.#lastValue[at] === value) return;
     this.#lastValue[at] = value;
     this.#nValues[at]!++;
-    const size = bytesOfValue(graph, value);
-    if (size === size) this.#bytes[at] = Math.max(this.#bytes[at]!, size);
+    const size = bytesOfValue(this.graph, value);
+    if (size > this.#bytes[at]!) this.#bytes[at] = size;
+  }
+
+  #begin(from: number, to: number, value: number, isGroup: boolean): number {
+    const at = this.from.length;
+    if (isGroup) this.#known.set(from * this.nIds + to, at);
+    this.from.push(from);
+    this.#to.push(to);
+    this.#value.push(value);
+    this.#nValues.push(0);
+    this.#bytes.push(0);
+    this.#lastValue.push(-1);
+    return at;
   }
 
   columns(): Pick<Visible, 'from' | 'to' | 'value' | 'nValues' | 'bytes'> {
@@ -123,8 +138,7 @@ class Edges {
 
 /** NaN if the shape is unknown; a symbolic batch size counts as one. */
 export function bytesOfValue(graph: Graph, value: number): number {
-  const shape = graph.shape(graph.valueShape[value]!);
-  return shape ? sizeOf(shape.map((dim) => (typeof dim === 'number' ? dim : 1))) * elementBytes(graph.text(graph.valueDtype[value]!)) : NaN;
+  return graph.elements(graph.valueShape[value]!) * graph.elementBytes(graph.valueDtype[value]!);
 }
 
 /** Choose the edges to label: distant ones of values with many targets, and the longest if lines would exceed the size of the graph. */

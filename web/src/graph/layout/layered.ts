@@ -46,23 +46,24 @@ function layered(problem: Problem): Solution {
   const ends = spreadEnds(problem, graph, ranks.isBack, x);
 
   // Layers from top to bottom; the more an edge must turn between two, the more room there is for it.
-  const { layers, rank } = graph;
-  const turn = new Float32Array(layers.length);
+  const { nLayers, begins, order, rank } = graph;
+  const turn = new Float32Array(nLayers);
   for (let s = 0; s < graph.segUpper.length; s++) {
-    const [above, below] = [graph.segUpper[s]!, graph.segLower[s]!];
+    const above = graph.segUpper[s]!;
+    const below = graph.segLower[s]!;
     turn[rank[above]!] = Math.max(turn[rank[above]!]!, Math.abs(x[above]! + graph.upperAt[s]! - x[below]! - graph.lowerAt[s]!));
   }
-  const layerTop = new Float32Array(layers.length);
-  const layerBottom = new Float32Array(layers.length);
+  const layerTop = new Float32Array(nLayers);
+  const layerBottom = new Float32Array(nLayers);
   let y = 0;
-  layers.forEach((layer, at) => {
+  for (let at = 0; at < nLayers; at++) {
     let high = 0;
-    for (const v of layer) if (v < nBoxes) high = Math.max(high, along[v]!);
+    for (let i = begins[at]!; i < begins[at + 1]!; i++) if (order[i]! < nBoxes) high = Math.max(high, along[order[i]!]!);
     layerTop[at] = y;
     layerBottom[at] = y + high;
-    const isPortLayer = (nIn && at === 0) || (nOut && at === layers.length - 2);
+    const isPortLayer = (nIn && at === 0) || (nOut && at === nLayers - 2);
     y += high + (isPortLayer ? 0.55 : 1) * Math.min(MOST_ALONG_GAP_PX, ALONG_GAP_PX + turn[at]! * 0.07);
-  });
+  }
   const n = nBoxes + nIn + nOut;
   const centre = x.slice(0, n);
   const top = new Float32Array(n);
@@ -82,24 +83,27 @@ function spreadEnds(problem: Problem, graph: Layers, isBack: Uint8Array, x: Floa
   const { nBoxes, edgeFrom, edgeTo, fromAt, toAt, isFixed, across } = problem;
   const m = edgeFrom.length;
   const ends = new Float32Array(m);
-  const into = new Map<number, number[]>();
+  const into: number[][] = [];
+  const only = new Int32Array(nBoxes).fill(-1);
   for (let e = 0; e < m; e++) {
     ends[e] = isBack[e] ? fromAt[e]! : toAt[e]!;
     const below = isBack[e] ? edgeFrom[e]! : edgeTo[e]!;
     if (below >= nBoxes || isFixed[e]) continue;
-    const list = into.get(below);
-    if (list) list.push(e);
-    else into.set(below, [e]);
+    if (only[below]! < 0) only[below] = e;
+    else (into[below] ??= [only[below]!]).push(e);
   }
-  for (const [box, edges] of into) {
-    if (edges.length < 2) continue;
+  const wishOf = (e: number, box: number, most: number) => {
+    const bends = graph.nBends[e]!;
+    const above = bends ? graph.chain[e]! + bends - 1 : isBack[e] ? edgeTo[e]! : edgeFrom[e]!;
+    const at = bends ? 0 : isBack[e] ? toAt[e]! : fromAt[e]!;
+    return Math.max(-most, Math.min(most, x[above]! + at - x[box]!));
+  };
+  for (let box = 0; box < nBoxes; box++) {
+    const edges = into[box];
+    if (!edges) continue;
     const most = Math.max(0, across[box]! / 2 - 10);
     const gap = Math.min(END_GAP_PX, (2 * most) / (edges.length - 1));
-    const wish = edges.map((e) => {
-      const above = graph.nBends[e]! ? graph.chain[e]! + graph.nBends[e]! - 1 : isBack[e] ? edgeTo[e]! : edgeFrom[e]!;
-      const at = graph.nBends[e]! ? 0 : isBack[e] ? toAt[e]! : fromAt[e]!;
-      return Math.max(-most, Math.min(most, x[above]! + at - x[box]!));
-    });
+    const wish = edges.map((e) => wishOf(e, box, most));
     const order = edges.map((_, i) => i).sort((a, b) => wish[a]! - wish[b]! || a - b);
     const placed = apart(order.map((i) => wish[i]!), gap);
     const over = Math.max(0, placed.at(-1)! - most) || Math.min(0, placed[0]! + most);
@@ -110,16 +114,25 @@ function spreadEnds(problem: Problem, graph: Layers, isBack: Uint8Array, x: Floa
 
 /** Ascending wishes moved as little as possible (least squares) until neighbours are `gap` apart: pool adjacent violators. */
 export function apart(wish: readonly number[], gap: number): number[] {
-  const blocks: { sum: number; n: number }[] = [];
+  // Blocks of neighbours that stand as close as they may: where each ends, and the mean wish of its first.
+  const ends: number[] = [];
+  const means: number[] = [];
+  const sizes: number[] = [];
   wish.forEach((value, i) => {
-    blocks.push({ sum: value - i * gap, n: 1 });
-    while (blocks.length > 1 && blocks.at(-2)!.sum / blocks.at(-2)!.n >= blocks.at(-1)!.sum / blocks.at(-1)!.n) {
-      const last = blocks.pop()!;
-      blocks.at(-1)!.sum += last.sum;
-      blocks.at(-1)!.n += last.n;
+    let mean = value - i * gap;
+    let size = 1;
+    while (means.length && means.at(-1)! >= mean) {
+      const before = sizes.pop()!;
+      mean = (mean * size + means.pop()! * before) / (size + before);
+      size += before;
+      ends.pop();
     }
+    means.push(mean);
+    sizes.push(size);
+    ends.push(i + 1);
   });
-  return blocks.flatMap(({ sum, n }) => Array.from({ length: n }, () => sum / n)).map((base, i) => base + i * gap);
+  let block = 0;
+  return wish.map((_, i) => means[i < ends[block]! ? block : ++block]! + i * gap);
 }
 
 interface Heights {
@@ -170,9 +183,10 @@ function route(problem: Problem, graph: Layers, isBack: Uint8Array, x: Float32Ar
 /** Free px at the right of the line from one vertex to the next. */
 function roomBeside(graph: Layers, x: Float32Array, above: number, below: number): number {
   const beside = (v: number) => {
-    const layer = graph.layers[graph.rank[v]!]!;
-    const next = layer[graph.position[v]! + 1];
-    return next === undefined ? 160 : x[next]! - x[v]! - (next < graph.firstLine ? 0 : 4);
+    const after = graph.begins[graph.rank[v]!]! + graph.position[v]! + 1;
+    if (after >= graph.begins[graph.rank[v]! + 1]!) return 160;
+    const next = graph.order[after]!;
+    return x[next]! - x[v]! - (next < graph.firstLine ? 0 : 4);
   };
   return Math.min(beside(above), beside(below));
 }

@@ -11,8 +11,13 @@ export interface Layers {
   rank: Int32Array;
   /** Width of a vertex across. */
   across: Float32Array;
-  /** Vertices of each layer, from left to right: changed by ordering. */
-  layers: Int32Array[];
+  nLayers: number;
+  /** Vertices of the widest layer. */
+  widest: number;
+  /** Vertices of layer i from left to right are `order[begins[i] .. begins[i + 1]]`: changed by ordering. */
+  begins: Int32Array;
+  order: Int32Array;
+  /** Of a vertex in its layer. */
   position: Int32Array;
   segUpper: Int32Array;
   segLower: Int32Array;
@@ -88,8 +93,12 @@ export function layersOf(problem: Problem, { rank: boxRank, nRanks, isBack }: Ra
     add(bends ? chain[e]! + bends - 1 : upper(e), bends ? 0 : begin, lower(e), end);
   }
 
-  const counts = new Int32Array(nRanks);
-  for (let v = 0; v < n; v++) counts[rank[v]!]!++;
-  const layers = Array.from(counts, (count) => new Int32Array(count));
-  return { n, firstLine: nBoxes, firstBend, rank, across, layers, position: new Int32Array(n), segUpper, segLower, upperAt, lowerAt, ups: rows(segLower, n), downs: rows(segUpper, n), chain, nBends, isLongest };
+  const begins = new Int32Array(nRanks + 1);
+  for (let v = 0; v < n; v++) begins[rank[v]! + 1]!++;
+  let widest = 0;
+  for (let layer = 0; layer < nRanks; layer++) {
+    widest = Math.max(widest, begins[layer + 1]!);
+    begins[layer + 1]! += begins[layer]!;
+  }
+  return { n, firstLine: nBoxes, firstBend, rank, across, nLayers: nRanks, widest, begins, order: new Int32Array(n), position: new Int32Array(n), segUpper, segLower, upperAt, lowerAt, ups: rows(segLower, n), downs: rows(segUpper, n), chain, nBends, isLongest };
 }
