@@ -10,7 +10,7 @@ from pathlib import Path
 from netscope.errors import FormatError, NotFoundError, StorageError, UsageError
 from netscope.models.flops import with_flops
 from netscope.models.model import Model
-from netscope.models.readers import READERS, Reader
+from netscope.models.readers import OTHERS, READERS, Reader
 
 HEAD_BYTES = 4096
 
@@ -36,7 +36,8 @@ def open_model(path: str | PathLike[str]) -> Model:
         if isinstance(error, StorageError):
             raise
         raise StorageError(f"{str(file)!r} cannot be read: {error.strerror or error}") from error
-    return replace(model, graph=with_flops(model.graph))
+    # Other readers name operations as their formats do: a "Conv" of another layout would be counted wrong.
+    return replace(model, graph=with_flops(model.graph)) if model.reader == "netscope" else model
 
 
 def recognised(file: Path) -> Reader:
@@ -84,9 +85,14 @@ def reader_of(head: bytes, path: Path) -> Reader:
     if not head:
         raise FormatError(f"{path.name!r} is empty")
     found = [reader for reader in READERS if reader.recognise(head, path)]
+    if not found and OTHERS.recognise(head, path):
+        return OTHERS
     if not found:
         known = ", ".join(f"{reader.format} ({', '.join(reader.suffixes)})" for reader in READERS)
-        raise FormatError(f"{path.name!r} is {looks_like(head)}, which netscope does not read; it reads: {known}")
+        raise FormatError(
+            f"{path.name!r} is {looks_like(head)}, which netscope does not read; it reads: {known}; and, through "
+            'pip install "netscope[netron]", Caffe, ncnn, MNN, MXNet, PaddlePaddle, CNTK, Darknet and more'
+        )
     return next((reader for reader in found if path.suffix.lower() in reader.suffixes), found[0])
 
 

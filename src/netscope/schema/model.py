@@ -20,7 +20,7 @@ class ModelInfo(Noun):
     format: str
     """"ONNX", "safetensors" and so on; '' until it is read."""
     reader: str
-    """What read it: "netscope"; '' until it is read."""
+    """What read it: "netscope", or "netron 9.3.3"; '' until it is read."""
     nodes: int
     tensors: int
     parameters: int

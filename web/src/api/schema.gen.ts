@@ -268,7 +268,7 @@ export interface ModelInfo {
   state: ModelState;
   /** "ONNX", "safetensors" and so on; '' until it is read. */
   format: string;
-  /** What read it: "netscope"; '' until it is read. */
+  /** What read it: "netscope", or "netron 9.3.3"; '' until it is read. */
   reader: string;
   nodes: number;
   tensors: number;

@@ -10,6 +10,7 @@ from netscope.models.model import Model
 from netscope.models.readers import (
     gguf,
     keras,
+    netron,
     numpy,
     onnx,
     openvino,
@@ -47,3 +48,5 @@ READERS = (
     Reader("TensorFlow checkpoint", (".index",), tensorflow_checkpoint.recognise, tensorflow_checkpoint.read),
     Reader("TensorFlow.js", (".json",), tfjs.recognise, tfjs.read),
 )
+OTHERS = Reader("other formats", tuple(netron.FORMATS), netron.recognise, netron.read)
+"""For files that none of `READERS` recognises."""

@@ -48,6 +48,8 @@ def recognise(head: bytes, path: Path) -> bool:
     if head.startswith(archive.MAGIC):
         names = archive.members(path)
         parts = [name.rpartition("/")[2] for name in names]
+        if "configuration.json" in parts and "coefficients.bin" in parts:
+            return False  # of Deeplearning4j
         return "data.pkl" in parts or pt2.is_exported(names) or any(name.endswith(WEIGHTS) for name in names)
     if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
         return head.startswith(LEGACY_HEAD) or path.suffix.lower() in _SUFFIXES
