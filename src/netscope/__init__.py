@@ -15,6 +15,7 @@ from netscope import display
 from netscope.version import __version__
 
 if TYPE_CHECKING:
+    from netscope import figures
     from netscope.frameworks.graph import graph
     from netscope.models.open import open_model
     from netscope.record.init import init
@@ -41,6 +42,7 @@ __all__ = [
     "Table",
     "Text",
     "__version__",
+    "figures",
     "graph",
     "init",
     "open",
@@ -50,6 +52,7 @@ __all__ = [
 
 # Imported when first asked for (PEP 562), so that `import netscope` costs next to nothing.
 _HOMES = {
+    "figures": ("netscope.figures", ""),
     "graph": ("netscope.frameworks.graph", "graph"),
     "init": ("netscope.record.init", "init"),
     "open": ("netscope.store.store", "open_store"),
@@ -77,7 +80,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'netscope' has no attribute {name!r}; it has: {', '.join(__all__)}")
     module, attribute = _HOMES[name]
-    value = globals()[name] = getattr(importlib.import_module(module), attribute)  # noqa: TID251
+    home = importlib.import_module(module)  # noqa: TID251
+    value = globals()[name] = getattr(home, attribute) if attribute else home
     return value
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from netscope import optional
 from netscope.errors import FormatError, NotFoundError, StorageError, UsageError
+from netscope.models.elements import bits_of, decode
 from netscope.models.shapes import Shape
 from netscope.models.stored import Stored
 
@@ -45,11 +46,11 @@ def read(stored: Stored | None, name: str, dtype: str, shape: Shape | None, rows
         elif stored.encoding == "numpy":
             array = _numpy_file(stored, name)
         elif stored.encoding == "gguf":
-            array = _gguf(stored, name, dtype, sizes)
+            return _gguf(stored, name, dtype, sizes, rows)
         elif stored.strides is not None:
             array = _strided(stored, stored.strides, name, dtype, sizes)
         elif stored.encoding == "raw":
-            return _widened(_raw(stored, name, dtype, sizes, rows), dtype)
+            return _raw(stored, name, dtype, sizes, rows)
         else:
             raise UsageError(f"{name!r} is stored as {stored.encoding}, which netscope cannot decode")
     except OSError as error:
@@ -60,50 +61,37 @@ def read(stored: Stored | None, name: str, dtype: str, shape: Shape | None, rows
 
 
 def _raw(stored: Stored, name: str, dtype: str, shape: tuple[int, ...], rows: slice) -> np.ndarray:
-    kind = np.dtype("<u2") if dtype == "bfloat16" else _numpy(dtype, name)
-    count = int(np.prod(shape, dtype=object)) if shape else 1
-    if count * kind.itemsize != stored.n_bytes:
-        raise FormatError(f"{name!r} has {stored.n_bytes} bytes; {dtype} {list(shape)} needs {count * kind.itemsize}")
+    bits = bits_of(dtype, name)
+    count = math.prod(shape)
+    if (needed := -(-count * bits // 8)) != stored.n_bytes:
+        raise FormatError(f"{name!r} has {stored.n_bytes} bytes; {dtype} {list(shape)} needs {needed}")
     if not shape:
-        return np.frombuffer(_bytes(stored), kind).reshape(())
+        return decode(_bytes(stored), dtype, name)[:1].reshape(())
     start, stop, step = rows.indices(shape[0])
-    row_bytes = stored.n_bytes // shape[0] if shape[0] else 0
-    n = max(0, stop - start) if step > 0 else 0
     if step <= 0:
         raise UsageError(f"rows: expected a step above 0, got {step}")
-    part = _bytes(stored, start * row_bytes, n * row_bytes)
-    return np.frombuffer(part, kind).reshape((n, *shape[1:]))[::step]
+    n, per_row = max(0, stop - start), math.prod(shape[1:])
+    first = start * per_row * bits // 8
+    part = decode(_bytes(stored, first, -(-(start + n) * per_row * bits // 8) - first), dtype, name)
+    before = start * per_row - first * 8 // bits  # elements of less than a byte may begin within one
+    return part[before : before + n * per_row].reshape((n, *shape[1:]))[::step]
 
 
 def _strided(stored: Stored, strides: tuple[int, ...], name: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     """A view whose elements do not lie one after the other."""
-    kind = np.dtype("<u2") if dtype == "bfloat16" else _numpy(dtype, name)
+    bits = bits_of(dtype, name)
     if 0 in shape:
-        return np.zeros(shape, kind)
+        return decode(b"", dtype, name).reshape(shape)
     extent = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-    if extent * kind.itemsize != stored.n_bytes:
+    if bits % 8 or extent * bits // 8 != stored.n_bytes:
         raise FormatError(
             f"{name!r} has {stored.n_bytes} bytes; {dtype} {list(shape)} with strides {list(strides)} does not"
         )
-    if (n_bytes := int(np.prod(shape, dtype=object)) * kind.itemsize) > LARGEST_BYTES:  # a stride of 0 repeats
+    if (n_bytes := math.prod(shape) * bits // 8) > LARGEST_BYTES:  # a stride of 0 repeats
         raise UsageError(f"{name!r} has {n_bytes:,} bytes (at most {LARGEST_BYTES >> 30} GiB are read)")
-    flat = np.frombuffer(_bytes(stored), kind)
-    view = np.lib.stride_tricks.as_strided(flat, shape, [stride * kind.itemsize for stride in strides], writeable=False)
-    return _widened(view.copy(), dtype)
-
-
-def _numpy(dtype: str, name: str) -> np.dtype[Any]:
-    try:
-        kind = np.dtype(dtype)
-    except TypeError:
-        kind = np.dtype(object)
-    if kind.kind not in "biufc":
-        raise UsageError(f"{name!r} is of type {dtype or 'unknown'}, which netscope cannot decode")
-    return kind.newbyteorder("<")
-
-
-def _widened(array: np.ndarray, dtype: str) -> np.ndarray:
-    return (array.astype("<u4") << 16).view("<f4") if dtype == "bfloat16" else array
+    flat = decode(_bytes(stored), dtype, name)
+    steps = [stride * flat.itemsize for stride in strides]
+    return np.lib.stride_tricks.as_strided(flat, shape, steps, writeable=False).copy()
 
 
 def _bytes(stored: Stored, start: int = 0, size: int | None = None) -> bytes:
@@ -134,16 +122,24 @@ def _numpy_file(stored: Stored, name: str) -> np.ndarray:
         raise FormatError(f"the array {name!r} is damaged: {error}") from error
 
 
-def _gguf(stored: Stored, name: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Numbers in blocks that share a scale."""
+def _gguf(stored: Stored, name: str, dtype: str, shape: tuple[int, ...], rows: slice) -> np.ndarray:
+    """Numbers in blocks that share a scale; blocks lie within a row."""
     gguf = optional.extra("decoding quantised arrays of GGUF files", "gguf", "gguf")
     kind = getattr(gguf.GGMLQuantizationType, dtype, None)
+    if not shape or 0 in shape or stored.n_bytes % shape[0]:
+        raise FormatError(f"{name!r} has {stored.n_bytes} bytes, which {dtype} {list(shape)} does not fill by rows")
+    start, stop, step = rows.indices(shape[0])
+    if step <= 0:
+        raise UsageError(f"rows: expected a step above 0, got {step}")
+    n, row_bytes = max(0, stop - start), stored.n_bytes // shape[0]
+    if not n:
+        return np.zeros((0, *shape[1:]), np.float32)
     try:
-        packed = np.frombuffer(_bytes(stored), np.uint8)
-        found: np.ndarray = gguf.quants.dequantize(packed.reshape((*shape[:-1], -1)), kind)
+        packed = np.frombuffer(_bytes(stored, start * row_bytes, n * row_bytes), np.uint8)
+        found: np.ndarray = gguf.quants.dequantize(packed.reshape((n, *shape[1:-1], -1)), kind)
     except (NotImplementedError, ValueError, KeyError) as error:
         raise UsageError(f"{name!r} is stored as {dtype}, which cannot be decoded: {error}") from error
-    return found
+    return found[::step]
 
 
 def _onnx(data: bytes, name: str) -> np.ndarray:
