@@ -85,7 +85,7 @@ def test_a_file_that_unpacks_to_gigabytes_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "bomb.mnn"
     head = b"\x1f\x8b\x08" + bytes(7)
     path.write_bytes(head + part * 400 + b"\x03\x00" + struct.pack("<II", 0, (400 << 24) & 0xFFFFFFFF))
-    with pytest.raises(FormatError, match=r"it needs more than|of no format|cannot be read|failed on"):
+    with pytest.raises(FormatError, match=r"it needs more than|netscope has no reader|failed on"):
         open_model(path)
 
 
@@ -139,7 +139,7 @@ def test_a_file_that_names_another_folder_is_not_followed(tmp_path: Path) -> Non
 def test_a_file_of_no_known_format_is_told_what_it_begins_with(tmp_path: Path) -> None:
     path = tmp_path / "net.model"
     path.write_bytes(b"\x07\x11" * 50)
-    with pytest.raises(FormatError, match="of no format that netscope or netron"):
+    with pytest.raises(FormatError, match=r"begins with the bytes 07 11 .* netscope has no reader for it, and netron"):
         open_model(path)
     with pytest.raises(FormatError, match=r"begins with the bytes 07 11 .* which netscope does not read"):
         open_model(path.rename(tmp_path / "net.unknown"))

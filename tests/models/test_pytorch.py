@@ -4,6 +4,7 @@ import io
 import json
 import math
 import os
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,18 @@ def test_shards_are_read_through_their_index(tmp_path: Path) -> None:
     (tmp_path / "model.bin.index.json").write_text(json.dumps(index))
     model = open_model(tmp_path / "model.bin.index.json")
     assert model.warnings[0] == "The shard '../secret.bin' is not beside 'model.bin.index.json'."
+
+
+def test_an_array_of_numpy_lies_in_the_shard_that_holds_it(tmp_path: Path) -> None:
+    for number in (1, 2):
+        with (tmp_path / f"part-{number}.bin").open("wb") as file:
+            pickle.dump({f"w{number}": np.full((300, 50), number, np.float32)}, file)
+    index = {"weight_map": {"w1": "part-1.bin", "w2": "part-2.bin"}}
+    (tmp_path / "model.bin.index.json").write_text(json.dumps(index))
+    model = open_model(tmp_path / "model.bin.index.json")
+    assert {Path(where.path).name for where in model.stored if where} == {"part-1.bin", "part-2.bin"}
+    for number in (1, 2):
+        np.testing.assert_array_equal(model.read(f"w{number}"), np.full((300, 50), number, np.float32))
 
 
 class Touch:

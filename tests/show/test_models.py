@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -118,7 +119,7 @@ def test_an_upload_is_kept_and_shown(site: Site, tmp_path: Path) -> None:
     again = msgspec.json.decode(site.upload(NET.read_bytes(), "my net.onnx").content, type=ModelInfo)
     assert again.id == info.id  # the same bytes
     later = Shelf(tmp_path / "uploads")  # of another server
-    assert later.opened(info.id).result().summary.nodes == 105
+    assert later.entry(info.id).opened.result().summary.nodes == 105
     later.close()
 
 
@@ -221,6 +222,33 @@ def test_a_server_that_stops_gives_up_what_it_reads(tmp_path: Path) -> None:
     shelf.add(NET)
     shelf.close()
     assert given_up.result(60)
+
+
+def test_the_version_of_a_reply_is_that_of_the_file_that_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(NET.read_bytes())
+    shelf = Shelf(tmp_path / "uploads")
+    model_id = shelf.add(path)
+    entry = shelf.entry(model_id)
+    os.utime(path, ns=(1, 1))  # written again while it is read
+    assert entry.version != shelf.entry(model_id).version == (1, path.stat().st_size)
+    assert entry.opened.result().summary.nodes == 105
+    shelf.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel enforces it on Linux")
+@pytest.mark.parametrize(
+    ("act", "said"), [("bytearray(2 << 30)", "and 1 GiB of memory; is the file damaged?"), ("iter(int, 1)", "")]
+)
+def test_a_file_that_needs_too_much_memory_or_time_ends_its_process(tmp_path: Path, act: str, said: str) -> None:
+    code = f"""
+from netscope.models import child, limits
+limits.LEAST_CPU_S = 1
+child.open_model = lambda path: sum({act})
+child.main({str(tmp_path / "net.json")!r})
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert said in done.stdout if said else done.returncode == -signal.SIGXCPU
 
 
 def network(op: str) -> bytes:

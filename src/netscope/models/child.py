@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -18,14 +19,16 @@ from pathlib import Path
 import msgspec
 
 from netscope.errors import FormatError, MissingExtraError, NetscopeError, NotFoundError, StorageError, UsageError
-from netscope.models.open import open_model
+from netscope.models.limits import limit, limits_of
+from netscope.models.open import open_model, within_folder
 from netscope.models.pack import pack
 from netscope.models.stored import Stored
 from netscope.models.summary import summary
 from netscope.schema.model import ModelSummary
 
-PATIENCE_S = 300
+PATIENCE_S = 300  # by the clock; `limits` has what it may use
 STOPPED_WITHIN_S = 0.2
+SIGXCPU = getattr(signal, "SIGXCPU", 0x7FFF)  # Windows has no such limit
 _ERRORS = {kind.__name__: kind for kind in (UsageError, NotFoundError, FormatError, StorageError)}
 
 
@@ -59,9 +62,11 @@ def open_in_child(path: Path, stopped: threading.Event | None = None) -> Opened:
     """
     # -P: modules that lie in the current folder, beside a downloaded model, are not imported.
     command = [sys.executable, "-P", "-m", "netscope.models.child", str(path)]
+    # Buffers of NumPy's threads would count as memory that the file needs.
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     try:
         with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
         ) as child:
             output, errors = _finished(child, path, stopped)
     except OSError as error:
@@ -70,6 +75,8 @@ def open_in_child(path: Path, stopped: threading.Event | None = None) -> Opened:
     try:
         found = msgspec.json.decode(header, type=_Read | _Failed)
     except msgspec.DecodeError as error:
+        if child.returncode == -SIGXCPU or b"bad_alloc" in errors:
+            raise FormatError(_too_much(path)) from error
         last = errors.decode(errors="replace").strip().rpartition("\n")[2][:300]
         raise FormatError(f"reading {path.name!r} failed (exit status {child.returncode}): {last}") from error
     if isinstance(found, _Failed):
@@ -92,6 +99,11 @@ def _finished(child: subprocess.Popen[bytes], path: Path, stopped: threading.Eve
                 raise FormatError(f"reading {path.name!r} {why}") from None
 
 
+def _too_much(path: Path) -> str:
+    limits = limits_of(within_folder(path))
+    return f"reading {path.name!r} was given up: it needs more than {limits}; is the file damaged?"
+
+
 def _give_way() -> None:
     """Let Linux end this process, rather than a training beside it, if memory runs out."""
     with contextlib.suppress(OSError):
@@ -101,6 +113,7 @@ def _give_way() -> None:
 def main(path: str) -> None:
     """Open one file and write the result."""
     _give_way()
+    limit(limits_of(within_folder(Path(path))))
     gc.disable()  # nothing here is circular, and looking for it takes a fifth of the time
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # output of libraries must not mix with the result
@@ -113,7 +126,7 @@ def main(path: str) -> None:
         kind = next((name for name, kind in _ERRORS.items() if isinstance(error, kind)), "FormatError")
         said = _Failed(kind, str(error))
     except MemoryError:
-        said = _Failed("FormatError", f"there is not enough memory to read {Path(path).name!r}")
+        said = _Failed("FormatError", _too_much(Path(path)))
     with answer:
         answer.write(msgspec.json.encode(said) + b"\n" + packed)
 

@@ -33,12 +33,15 @@ WRITTEN_BYTES = 4 << 20  # at once, while an upload comes in
 LONGEST_NAME = 150
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
+    """A file of the shelf, as it was when it was last asked for."""
+
     path: Path
     source: ModelSource
     version: tuple[int, int]
-    """Time and size of the file that was opened."""
+    """Time and size of the file that was opened: changes when the file does."""
     opened: Future[Opened]
+    """The model as it will have been read."""
 
 
 class Shelf:
@@ -55,7 +58,7 @@ class Shelf:
         """
         self._folder = folder
         self._open = open_file
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
         self._stopped = threading.Event()
@@ -91,18 +94,14 @@ class Shelf:
         """
         return _info(model_id, self._found(model_id))
 
-    def opened(self, model_id: str) -> Future[Opened]:
-        """A model as it will have been read; read again if its file changed.
+    def entry(self, model_id: str) -> Entry:
+        """A model, read again if its file changed; its version is the one that is read.
 
         Raises:
             NotFoundError: It is not on the shelf, or its file is gone.
         """
         entry = self._found(model_id)
-        return self._entry(model_id, entry.path, entry.source).opened
-
-    def version(self, model_id: str) -> tuple[int, int]:
-        """Changes when the file does."""
-        return self._found(model_id).version
+        return self._entry(model_id, entry.path, entry.source)
 
     @property
     def largest_upload_bytes(self) -> int:
@@ -148,7 +147,7 @@ class Shelf:
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _found(self, model_id: str) -> _Entry:
+    def _found(self, model_id: str) -> Entry:
         with self._lock:
             entry = self._entries.get(model_id)
         if entry is None:
@@ -164,7 +163,7 @@ class Shelf:
             return next((path for path in self._place().glob("*/*") if _id(path) == model_id), None)
         return None
 
-    def _entry(self, model_id: str, path: Path, source: ModelSource) -> _Entry:
+    def _entry(self, model_id: str, path: Path, source: ModelSource) -> Entry:
         check_file(path)
         status = path.stat()
         version = status.st_mtime_ns, status.st_size
@@ -173,7 +172,7 @@ class Shelf:
             if entry is None or entry.version != version:
                 if self._pool is None:
                     self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="netscope-model")
-                entry = _Entry(path, source, version, self._pool.submit(self._open, path, self._stopped))
+                entry = Entry(path, source, version, self._pool.submit(self._open, path, self._stopped))
                 self._entries[model_id] = entry
         return entry
 
@@ -213,7 +212,7 @@ def _id(path: Path) -> str:
     return hashlib.blake2b(os.fsencode(path), digest_size=8).hexdigest()
 
 
-def _info(model_id: str, entry: _Entry) -> ModelInfo:
+def _info(model_id: str, entry: Entry) -> ModelInfo:
     is_done, problem = entry.opened.done(), ""
     error = entry.opened.exception() if is_done and not entry.opened.cancelled() else None
     if isinstance(error, NetscopeError):

@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from netscope.errors import FormatError, MissingExtraError, StorageError
+from netscope.models.first_bytes import looks_like
 from netscope.models.limits import Limits, limit, limits_of
 from netscope.models.model import Model
 from netscope.models.readers.netron_graph import Answer, Translation
@@ -43,6 +44,7 @@ START_DATA_BYTES = 1 << 29  # what Node takes before it reads anything
 HEAP_MB = 1024
 WALL_FACTOR = 4  # a busy machine has less than one processor for it
 LARGEST_ANSWER = 512 << 20
+HEAD_BYTES = 200
 
 
 def recognise(head: bytes, path: Path) -> bool:
@@ -84,9 +86,9 @@ def _said(path: Path, answer: Answer, reader: str) -> str:
             f"the parser of {reader} failed on {path.name!r} ({answer.error[:300]}): the file is damaged, or netscope "
             'does not know this version of netron; it knows those of pip install "netron>=9,<10"'
         )
-    if "nsupported" in answer.error:
-        return f"{path.name!r} is of no format that netscope or {reader} reads ({answer.error[:300].rstrip('.')})"
-    return f"{path.name!r} cannot be read by {reader}: {answer.error[:300]}"
+    with path.open("rb") as file:
+        found = looks_like(file.read(HEAD_BYTES))
+    return f"{path.name!r} is {found}; netscope has no reader for it, and {reader} says: {answer.error[:300]}"
 
 
 def _folder(package: str) -> Path | None:

@@ -30,6 +30,8 @@ class Span(NamedTuple):
 
     offset: int
     n_bytes: int
+    source: int
+    """Which of the files that were read it is in."""
 
 
 class Reference(NamedTuple):
@@ -75,8 +77,8 @@ Known = Mapping[Global, Callable[..., Any]]
 class Machine:
     """The stack, the memo and the file."""
 
-    def __init__(self, file: BinaryIO, known: Known, reference: Callable[[Any], Any]) -> None:
-        self.file, self.known, self.reference = file, known, reference
+    def __init__(self, file: BinaryIO, known: Known, reference: Callable[[Any], Any], source: int) -> None:
+        self.file, self.known, self.reference, self.source = file, known, reference, source
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
@@ -122,7 +124,7 @@ class Machine:
         if at + n > end:
             raise FormatError("the pickle is cut off")
         self.file.seek(at + n)
-        return Span(at, n)
+        return Span(at, n, self.source)
 
     def _counted(self, text: bytes) -> bytes:
         self.text_left -= len(text)

@@ -30,18 +30,19 @@ __all__ = ["Global", "Known", "Record", "Reference", "Span", "load"]
 MOST_OPCODES = 4_000_000  # about 80,000 tensors
 
 
-def load(file: BinaryIO, known: Known, reference: Callable[[Any], Any] = Reference) -> Any:
+def load(file: BinaryIO, known: Known, reference: Callable[[Any], Any] = Reference, source: int = 0) -> Any:
     """The data of the pickle that begins where `file` stands; `file` then stands behind it.
 
     Args:
         file: Must be seekable.
         known: For names of functions: what makes plain data of their arguments.
         reference: What makes plain data of a persistent id.
+        source: The number of the file, for what is left in it.
 
     Raises:
         FormatError: It is no pickle, is cut off or damaged, or is larger than any model's.
     """
-    machine = Machine(file, {**_CONTAINERS, **known}, reference)
+    machine = Machine(file, {**_CONTAINERS, **known}, reference, source)
     try:
         return _run(machine)
     except (

@@ -205,7 +205,7 @@ def _walk(root: Any) -> _Found:
             continue
         seen.add(id(value))
         if isinstance(value, Record):
-            array = numpy_array(value, 0)
+            array = numpy_array(value)
             if array is not None:
                 found.arrays.append((at, array))
                 continue

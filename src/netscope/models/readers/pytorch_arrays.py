@@ -145,7 +145,7 @@ def _wrapped(function: Any, kind: Any, arguments: Any, *_: Any) -> Any:
     return Record(kind, given) if act in (None, _wrapped) else act(*given)
 
 
-def numpy_array(record: Record, source: int) -> Array | None:
+def numpy_array(record: Record) -> Array | None:
     """The NumPy array that a record stands for, if its elements are numbers."""
     state = record.state
     if record.class_name != "_reconstruct" or not isinstance(state, tuple) or len(state) != 5:
@@ -164,7 +164,7 @@ def numpy_array(record: Record, source: int) -> Array | None:
         strides.append(step)
         step *= size
     steps = tuple(strides if is_fortran else reversed(strides))
-    return Array(Storage(source, "", dtype.name, step, 0, data), dtype.name, 0, sizes, steps)
+    return Array(Storage(data.source, "", dtype.name, step, 0, data), dtype.name, 0, sizes, steps)
 
 
 KNOWN: Known = {

@@ -120,7 +120,7 @@ class Files:
                 storages[found.key] = found
             return found if found is not None else pickles.Reference(id)
 
-        return pickles.load(file, KNOWN, reference), storages
+        return pickles.load(file, KNOWN, reference, source), storages
 
     def _add_source(self, path: Path, pickle_at: int | None) -> int:
         self._sources.append(_Source(str(path), pickle_at))

@@ -26,10 +26,10 @@ def shelf_of(request: Request) -> Shelf:
     return workspace_of(request).models
 
 
-async def _opened(request: Request) -> Opened:
-    """The model that the address names, once it is read."""
-    opening = await replies.in_thread(shelf_of(request).opened, request.path_params["model"])
-    return await asyncio.shield(asyncio.wrap_future(opening))  # others may wait for it, too
+async def _opened(request: Request) -> tuple[Opened, tuple[int, int]]:
+    """The model that the address names, once it is read, and the version of the file that was read."""
+    entry = await replies.in_thread(shelf_of(request).entry, request.path_params["model"])
+    return await asyncio.shield(asyncio.wrap_future(entry.opened)), entry.version  # others may wait for it, too
 
 
 async def models(request: Request) -> Response:
@@ -40,15 +40,13 @@ async def models(request: Request) -> Response:
 
 async def model(request: Request) -> Response:
     """GET /api/models/{model}: its summary, once it is read."""
-    opened = await _opened(request)
-    version = shelf_of(request).version(request.path_params["model"])
+    opened, version = await _opened(request)
     return await answer(request, version, lambda: replies.json(opened.summary))
 
 
 async def graph(request: Request) -> Response:
     """GET /api/models/{model}/graph: its graph as safetensors, in the form of `netscope.models.pack`."""
-    opened = await _opened(request)
-    version = shelf_of(request).version(request.path_params["model"])
+    opened, version = await _opened(request)
     return await answer(request, version, lambda: opened.pack, TENSORS)
 
 
@@ -61,7 +59,7 @@ async def upload(request: Request) -> Response:
         raise HTTPException(413, f"the file has {int(size):,} bytes; there is room for {most:,}")
     model_id = await shelf.upload(name, request.stream())
     with contextlib.suppress(NetscopeError):  # the reply says it
-        await asyncio.shield(asyncio.wrap_future(shelf.opened(model_id)))
+        await asyncio.shield(asyncio.wrap_future(shelf.entry(model_id).opened))
     return await done(lambda: shelf.info(model_id))
 
 
