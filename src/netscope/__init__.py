@@ -17,6 +17,7 @@ from netscope.version import __version__
 if TYPE_CHECKING:
     from netscope import figures
     from netscope.frameworks.graph import graph
+    from netscope.frameworks.values.run import values
     from netscope.models.open import open_model
     from netscope.record.init import init
     from netscope.record.media.array import Array
@@ -48,6 +49,7 @@ __all__ = [
     "open",
     "open_model",
     "run",
+    "values",
 ]
 
 # Imported when first asked for (PEP 562), so that `import netscope` costs next to nothing.
@@ -58,6 +60,7 @@ _HOMES = {
     "open": ("netscope.store.store", "open_store"),
     "open_model": ("netscope.models.open", "open_model"),
     "run": ("netscope.record.run", "current"),
+    "values": ("netscope.frameworks.values.run", "values"),
     "Run": ("netscope.record.run", "Run"),
     "Store": ("netscope.store.store", "Store"),
     **{

@@ -6,7 +6,7 @@ import tempfile
 import webbrowser
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
@@ -97,3 +97,51 @@ def open_models(
             runs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="netscope-"))) / "models"
             runs.mkdir()
         server.serve([runs], host, port, allow_hosts=allow_host or (), models=files, ready=ready)
+
+
+def values(
+    file: File,
+    /,
+    *,
+    input: Annotated[list[str] | None, Parameter(name=("--input", "-i"), negative="")] = None,
+    seed: int = 0,
+    output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Run a model file on an input, and print statistics of every value that it computes.
+
+    This executes what is in the file: its operations, and code if the format may hold any (TorchScript, exported
+    programs, Keras). Run only files that you trust.
+
+    Args:
+        file: File of a model.
+        input: A .npy or .npz file for an input, as NAME=FILE, or FILE for the first one; may be given several times.
+            Inputs that are not given are random, of the declared type and shape.
+        seed: Of random inputs.
+        output: Write statistics, pictures and small values as a .safetensors file.
+        json: As JSON for scripts.
+    """
+    from netscope.frameworks.values import table as of_values  # noqa: PLC0415  (other commands run nothing)
+    from netscope.frameworks.values.input_files import array_of  # noqa: PLC0415
+    from netscope.frameworks.values.pack import pack  # noqa: PLC0415
+    from netscope.frameworks.values.run import values as run  # noqa: PLC0415
+
+    given: list[Any] = []
+    named: dict[str, Any] = {}
+    for one in input or []:
+        name, equals, path = one.rpartition("=")
+        if equals:
+            named[name] = array_of(Path(path), name)
+        else:
+            given.append(array_of(Path(path), ""))
+    found = run(file, *given, seed=seed, **named)
+    if output is not None:
+        output.write_bytes(pack(found))
+    if json:
+        write_data()
+        say(msgspec.json.encode(of_values.rows(found)).decode())
+    else:
+        say(f"{printable(found.model.name)}: {len(found)} values in {found.seconds:.2f} s, {found.runner}")
+        say(table(of_values.lines(found)))
+    for sentence in of_values.findings(found):
+        warn(sentence)

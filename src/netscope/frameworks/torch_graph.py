@@ -58,7 +58,7 @@ def capture(module: nn.Module, inputs: tuple[Any, ...] = (), named: dict[str, An
         if not has_values:
             raise _unable(root, error) from error
     try:
-        return _run(root, inputs, named, _real, {"captured": "with the values of this input"})
+        return _run(root, inputs, named, real_copies, {"captured": "with the values of this input"})
     except _FAILURES as error:
         error.add_note(f"raised by this {type(root).__name__} while netscope.graph called it with the inputs given")
         raise
@@ -91,8 +91,8 @@ def _run(
     metadata: dict[str, Any],
 ) -> Model:
     with copies(root, inputs, named) as (copied, args, kwargs):
-        trace = Trace(copied, guard=_call, is_own=True)
-        trace.attach(copied, _Hook)
+        trace = Trace(copied, guard=call_outside, is_own=True)
+        trace.attach(copied, Hook)
         try:
             copied(*args, **kwargs)
         finally:
@@ -118,7 +118,7 @@ def _fake(root: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> It
 
 
 @contextlib.contextmanager
-def _real(root: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> Iterator[_Copied]:
+def real_copies(root: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> Iterator[_Copied]:
     """Copies that share the parameters, which a forward pass does not change, unless it initialises lazy ones."""
     copied = _copy(root, {id(one): one for one in root.parameters() if not nn.parameter.is_lazy(one)})
     args, kwargs = _mapped(inputs, _clone), _mapped(named, _clone)
@@ -156,18 +156,20 @@ def _mapped(given: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     return given
 
 
-class _Hook:
+class Hook:
     """A hook of a trace."""
 
     def __init__(self, function: Callable[..., Any], *first: Any) -> None:
+        """Call `function(*first, ...)` with what the module hands over."""
         self._function = function
         self._first = first
 
     def __call__(self, *given: Any) -> Any:
-        return _call(self._function, *self._first, *given)
+        """Call it."""
+        return call_outside(self._function, *self._first, *given)
 
 
-def _call(function: Callable[..., Any], *given: Any) -> Any:
+def call_outside(function: Callable[..., Any], *given: Any) -> Any:
     """Call a function outside of all function modes."""
     with torch._C.DisableTorchFunction():
         return function(*given)

@@ -7,6 +7,7 @@ A module of torch without modules inside (`nn.Linear`) is one call; so is a func
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Callable, Hashable
@@ -57,12 +58,14 @@ class CallRecord:
     """Attributes of the module."""
     argument_names: list[str] = field(default_factory=list)
     """What the module's `forward` calls `args`."""
+    seconds: float = math.nan
+    """How long it took, if the trace has a clock."""
 
 
 class _Running:
     """A module that is running."""
 
-    __slots__ = ("before", "call", "module", "n_functions", "name", "path")
+    __slots__ = ("before", "begun", "call", "module", "n_functions", "name", "path")
 
     def __init__(self, module: nn.Module, path: str, name: str, call: CallRecord | None) -> None:
         self.module = module
@@ -70,6 +73,7 @@ class _Running:
         self.name = name
         self.call = call
         self.before: Versions = []
+        self.begun = math.nan
         self.n_functions: dict[str, int] = {}
 
 
@@ -84,6 +88,7 @@ class Trace:
         inputs: Values that came from outside.
         outputs: Values that are the result, with their names.
         values_read: Functions that read numbers of tensors into Python, each with where that was.
+        clock: Seconds that have passed; calls are timed if it is set before the pass.
     """
 
     def __init__(
@@ -112,6 +117,7 @@ class Trace:
         self.inputs: list[int] = []
         self.outputs: list[tuple[str, int]] = []
         self.values_read: dict[str, None] = {}
+        self.clock: Callable[[], float] | None = None
         self.root_type = type(root)
         self.is_training = root.training
         self.prefix = prefix
@@ -191,6 +197,8 @@ class Trace:
             self.scopes[name] = None
         running = _Running(module, path, name, call)
         running.before = versions((args, kwargs)) if is_one else []
+        if is_one and self.clock is not None:
+            running.begun = self.clock()
         is_outermost = not self._running
         self._running.append(running)
         if not is_one or is_outermost:
@@ -199,6 +207,7 @@ class Trace:
     def _leave(self, path: str, module: nn.Module, args: Any, output: Any) -> Any:
         if self._thread != threading.get_ident() or not any(one.module is module for one in self._running):
             return None
+        ended = math.nan if self.clock is None else self.clock()
         while (running := self._running.pop()).module is not module:
             pass
         if running.call is None or not self._running:
@@ -212,6 +221,7 @@ class Trace:
             running.call.op = Operation(type(module).__name__)  # a lazy module has another class now
             running.call.settings = _settings(module)
             running.call.weights = self.values.weights_of(module)
+            running.call.seconds = ended - running.begun
             replaced = self._add_call(running.call, running.before, output)
         if not self._running:
             self.has_failed = self.has_failed or has_failed
@@ -334,9 +344,12 @@ class _TraceMode(FunctionMode):
             return func(*args, **kwargs)
         trace, guard = self.trace, self.capture.guard
         found = guard(trace.before_function, func, args, kwargs, sys._getframe(1))
-        result = func(*args, **kwargs)
         if found is None:
-            return result
+            return func(*args, **kwargs)
+        begun = None if trace.clock is None else trace.clock()
+        result = func(*args, **kwargs)
+        if begun is not None and trace.clock is not None:
+            found[0].seconds = trace.clock() - begun
         replaced = guard(trace.after_function, *found, result)
         return result if replaced is None else replaced
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -65,12 +65,14 @@ class Values:
     Attributes:
         records: One for each value.
         stored: Parameters and buffers.
+        on_add: Called with each new value that is not stored, and the tensor that it is.
     """
 
     def __init__(self) -> None:
         """Start without values."""
         self.records: list[ValueRecord] = []
         self.stored: list[StoredTensor] = []
+        self.on_add: Callable[[int, torch.Tensor], None] | None = None
         self._stored_ids: dict[int, int] = {}
         self._stored_names: dict[str, int] = {}
         self._known: dict[int, _Known] = {}
@@ -91,6 +93,8 @@ class Values:
         key, known, value = id(tensor), self._known, len(self.records) - 1
         ref = known[key].ref if key in known else weakref.ref(tensor, lambda _: known.pop(key, None))
         known[key] = _Known(ref, value, since)
+        if self.on_add is not None and stored < 0:
+            self.on_add(value, tensor)
         return value
 
     def add_results(self, results: list[torch.Tensor], written: list[torch.Tensor], outputs: list[int]) -> None:

@@ -104,7 +104,7 @@ def _too_much(path: Path) -> str:
     return f"reading {path.name!r} was given up: it needs more than {limits}; is the file damaged?"
 
 
-def _give_way() -> None:
+def give_way() -> None:
     """Let Linux end this process, rather than a training beside it, if memory runs out."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
@@ -112,7 +112,7 @@ def _give_way() -> None:
 
 def main(path: str) -> None:
     """Open one file and write the result."""
-    _give_way()
+    give_way()
     limit(limits_of(within_folder(Path(path))))
     gc.disable()  # nothing here is circular, and looking for it takes a fifth of the time
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")

@@ -6,8 +6,8 @@ from typing import Literal
 
 from netscope.schema.noun import Noun
 
-JobKind = Literal["export", "index"]
-"""Write series to a file; read a large folder for the first time."""
+JobKind = Literal["export", "index", "values"]
+"""Write series to a file; read a large folder for the first time; run a model and measure its values."""
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 

@@ -126,7 +126,7 @@ class Shelf:
         most = self.largest_upload_bytes
         part = await anyio.to_thread.run_sync(self._begun)
         try:
-            digest = await _written(part, parts, most)
+            digest = await written(part, parts, most)
             path = part.parent / digest / file_name(name)
             await anyio.to_thread.run_sync(_moved, part, path)
         except OSError as error:
@@ -249,7 +249,7 @@ def file_name(name: str) -> str:
     return cut.replace("/", "_") if cut.strip(".") else "model"
 
 
-async def _written(path: Path, parts: AsyncIterator[bytes], most: int) -> str:
+async def written(path: Path, parts: AsyncIterator[bytes], most: int) -> str:
     """Write the parts; the digest of all of them."""
     digest, total = hashlib.blake2b(digest_size=16), 0
     waiting: list[bytes] = []

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from netscope.errors import UsageError
+from netscope.show.input_files import InputFiles
 from netscope.show.jobs import Jobs
 from netscope.show.models import Shelf
 from netscope.store.several import Runs, Stores, names_of, qualified
@@ -29,6 +30,7 @@ class Workspace:
         self.runs: Runs = stores[0] if len(stores) == 1 else Stores(stores)
         self.jobs = jobs or Jobs()
         self.models = models or Shelf()
+        self.inputs = InputFiles()
 
     @classmethod
     def open(cls, folders: Sequence[str | Path], index: str | None = None) -> Workspace:

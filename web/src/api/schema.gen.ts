@@ -122,8 +122,8 @@ export interface Console {
   processes: string[];
 }
 
-/** Write series to a file; read a large folder for the first time. */
-export type JobKind = 'export' | 'index';
+/** Write series to a file; read a large folder for the first time; run a model and measure its values. */
+export type JobKind = 'export' | 'index' | 'values';
 
 export type JobState = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
 
@@ -647,3 +647,91 @@ export interface JobChanged {
 
 /** A message on the live channel (WebSocket /api/live), server to page. */
 export type Live = Grew | JobChanged;
+
+/** Random numbers; a .npy or .npz file; a picture; a .wav file; a text, through the tokenizer beside the model. */
+export type InputKind = 'random' | 'array' | 'image' | 'audio' | 'text';
+
+/** What the 8 bits of a picture become; "imagenet": its mean and standard deviation per channel are 0 and 1. */
+export type ImageScaling = '0..1' | '-1..1' | '0..255' | 'imagenet';
+
+/** An input of a model, and what it gets unless something else is chosen. */
+export interface ModelInput {
+  name: string;
+  /** As NumPy spells it; '' if unknown. */
+  dtype: string;
+  /** As declared: numbers, names of symbols, null for an unknown size; null alone if the number of axes is unknown. */
+  shape: (number | string | null)[] | null;
+  /** A shape with a size for every symbol and unknown size. */
+  proposed: number[];
+  low: number;
+  /** Random whole numbers are from `low` to `high`, both included; random floats are normal, with mean 0 and std 1. */
+  high: number;
+  /** The table that `high` is the last row of, or '': an embedding reads the input. */
+  table: string;
+  /** What it can be given. */
+  kinds: InputKind[];
+}
+
+/** How a model runs. */
+export interface ModelRunner {
+  /** The package that runs it: "onnxruntime", "torch"; '' if none can. */
+  runner: string;
+  /** Why it cannot run, or ''. */
+  problem: string;
+  /** Whether the file may contain code, which running it executes. */
+  runs_code: boolean;
+  inputs: ModelInput[];
+}
+
+/** What to give to one input. */
+export interface InputRequest {
+  kind?: InputKind;
+  /** Of random numbers; the proposed one unless given. Of others, sizes that the model leaves open. */
+  shape?: number[] | null;
+  /** Id of an uploaded file, from POST /api/inputs. */
+  file?: string;
+  scaling?: ImageScaling;
+  text?: string;
+}
+
+/** Run a model and measure all its values. */
+export interface ValuesRequest {
+  /** By name; an input that is not here gets random numbers. */
+  inputs: Record<string, InputRequest>;
+  seed?: number;
+}
+
+/** A file that was uploaded as input. */
+export interface InputFile {
+  /** Its id. */
+  file: string;
+  name: string;
+  bytes: number;
+}
+
+/** What an input was given. */
+export interface GivenInput {
+  name: string;
+  dtype: string;
+  shape: number[];
+  /** "random", or the name of the file. */
+  source: string;
+}
+
+/** What a run of a model says of itself. */
+export interface ValuesSummary {
+  /** What ran it, with its version. */
+  runner: string;
+  /** Of the whole run, with measuring. */
+  seconds: number;
+  /** Of the measured values, in the order of the columns. */
+  dtypes: string[];
+  /** The first node with NaN among its results but not among its inputs, or -1. */
+  first_nan: number;
+  /** The same for infinities. */
+  first_infinity: number;
+  /** The node at which the run failed, or -1; the last warning says why. */
+  failed_node: number;
+  warnings: string[];
+  given: GivenInput[];
+}

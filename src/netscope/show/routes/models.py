@@ -26,7 +26,7 @@ def shelf_of(request: Request) -> Shelf:
     return workspace_of(request).models
 
 
-async def _opened(request: Request) -> tuple[Opened, tuple[int, int]]:
+async def opened_model(request: Request) -> tuple[Opened, tuple[int, int]]:
     """The model that the address names, once it is read, and the version of the file that was read."""
     entry = await replies.in_thread(shelf_of(request).entry, request.path_params["model"])
     return await asyncio.shield(asyncio.wrap_future(entry.opened)), entry.version  # others may wait for it, too
@@ -40,13 +40,13 @@ async def models(request: Request) -> Response:
 
 async def model(request: Request) -> Response:
     """GET /api/models/{model}: its summary, once it is read."""
-    opened, version = await _opened(request)
+    opened, version = await opened_model(request)
     return await answer(request, version, lambda: replies.json(opened.summary))
 
 
 async def graph(request: Request) -> Response:
     """GET /api/models/{model}/graph: its graph as safetensors, in the form of `netscope.models.pack`."""
-    opened, version = await _opened(request)
+    opened, version = await opened_model(request)
     return await answer(request, version, lambda: opened.pack, TENSORS)
 
 

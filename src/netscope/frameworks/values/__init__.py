@@ -1,0 +1,1 @@
+"""Run a network on an input, and measure every value that it computes."""
