@@ -5,11 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from onnx import helper
+from torch import Tensor, nn
+from torch.nn import functional
 
+import netscope
 from netscope.models.builder import GraphBuilder
 from netscope.models.flops import with_flops
 from netscope.models.open import open_model
+from tests.models import tflite_files
 from tests.models.onnx_files import LIGHT, f32, saved, weight
 
 
@@ -57,6 +62,40 @@ def test_each_formula(tmp_path: Path) -> None:
     lstm = helper.make_node("LSTM", ["s", "w", "r"], ["y"], hidden_size=5)
     weights = [weight("w", 1, 20, 3), weight("r", 1, 20, 5)]
     assert cost(tmp_path, lstm, [f32("s", [9, 2, 3])], weights) == 2 * 9 * 2 * (60 + 100)
+
+
+def test_operators_of_tensorflow_lite_cost_what_their_filters_say(tmp_path: Path) -> None:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(tflite_files.quantised())
+    conv, strange, loop, *inner = open_model(path).graph.nodes
+    assert conv.flops == (2 * tflite_files.FILTER[0].size + 1) * 6 * 6 * 4
+    assert math.isnan(strange.flops)
+    assert [loop.flops, *(node.flops for node in inner)] == [0, 6 * 6 * 4, 6 * 6 * 4]
+
+
+class Every(nn.Module):
+    """A layer of each kind whose cost has a formula."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.up = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ConvTranspose2d(8, 4, 2, stride=2)
+        self.block, self.rnn = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True), nn.GRU(16, 5, 2)
+        self.head = nn.Linear(5, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = functional.max_pool2d(self.up(self.norm(self.conv(x)).relu()), 2).flatten(2)
+        words = self.block(maps[:, :, :16])
+        mixed = torch.einsum("bij,bkj->bik", words, words) @ words
+        return torch.softmax(self.head(self.rnn(mixed)[0]) / 2, -1).mean(1)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_exported_program_costs_what_the_module_does_when_it_runs(tmp_path: Path) -> None:
+    net, x = Every().eval(), torch.zeros(2, 3, 12, 12)
+    torch.export.save(torch.export.export(net, (x,)), tmp_path / "net.pt2")
+    exported = open_model(tmp_path / "net.pt2").graph
+    assert not np.isnan(exported.node_flops).any()
+    assert exported.node_flops.sum() == np.nansum(netscope.graph(net, x).graph.node_flops)
 
 
 def test_what_is_not_known_is_said_to_be_unknown(tmp_path: Path) -> None:

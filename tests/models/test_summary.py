@@ -125,7 +125,7 @@ def test_the_command_writes_json_for_scripts(tmp_path: Path, capsys: pytest.Capt
 def test_a_file_of_another_kind_is_told_with_what_it_looks_like(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, word: str
 ) -> None:
-    path = tmp_path / "file.bin"
+    path = tmp_path / "file.xyz"
     path.write_bytes(content)
     status, _, err = run(capsys, "summary", str(path))
     assert status == 2

@@ -14,42 +14,55 @@ reduction           elements of the input
 normalisation       elements · 2 (with stored mean and variance), 5 (layer, instance, group), 3 (RMS)
 softmax             5 · elements
 ==================  ==========================================================================
+
+Those are operations of ONNX; `costs_tflite` and `costs_aten` have those of TensorFlow Lite and PyTorch. Names of
+operations do not collide between the three.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from netscope.models import costs_aten, costs_tflite
+from netscope.models.costs import (
+    Cost,
+    convolution,
+    count,
+    einsum,
+    elementwise,
+    input_of,
+    matrix_product,
+    none,
+    output_of,
+    reduction,
+    sizes,
+    transposed_convolution,
+)  # fmt: skip
 from netscope.models.graph import Graph
-from netscope.models.rows import Node, Value
-from netscope.models.shapes import Shape, n_elements
+from netscope.models.rows import Node
 
-Cost = Callable[[Node], float]
-_LEFT_OUT = -2  # in place of the shape of an optional input
+_LEFT_OUT = -(1 << 62)  # in place of the type and shape of an optional input
 
 
 def with_flops(graph: Graph) -> Graph:
     """The graph with the FLOPs of every node for which they are computable and were not given."""
-    costs = [_COSTS.get(op.rpartition("::")[2]) for op in graph.text]
+    costs = [_COSTS.get(op.rpartition("::")[2].partition(".")[0]) for op in graph.text]
     flops = graph.node_flops.copy()
-    ops, attributes, shapes = (
-        graph.node_op.tolist(),
-        graph.node_attributes.tolist(),
-        [*graph.value_shape.tolist(), _LEFT_OUT],
-    )
+    ops, attributes = graph.node_op.tolist(), graph.node_attributes.tolist()
+    types = [*(graph.value_shape.astype(np.int64) * len(graph.text) + graph.value_dtype).tolist(), _LEFT_OUT]
     inputs, outputs = graph.node_inputs.tolist(), graph.node_outputs.tolist()
     input_ends, output_ends = [*graph.node_input_ends.tolist(), 0], [*graph.node_output_ends.tolist(), 0]
-    known: dict[tuple[int, ...], float] = {}  # blocks repeat: the same operation on the same shapes costs the same
+    # Blocks repeat: the same operation on the same types and shapes costs the same.
+    known: dict[tuple[int, ...], float] = {}
     for i in np.flatnonzero(np.isnan(flops)).tolist():
         cost = costs[ops[i]]
         if cost is None:
             continue
-        read = [shapes[value] for value in inputs[input_ends[i - 1] : input_ends[i]]]
-        made = [shapes[value] for value in outputs[output_ends[i - 1] : output_ends[i]][:1]]
+        read = [types[value] for value in inputs[input_ends[i - 1] : input_ends[i]]]
+        made = [types[value] for value in outputs[output_ends[i - 1] : output_ends[i]][:1]]
         key = (ops[i], attributes[i], len(made), *made, *read)
         if key not in known:
             known[key] = cost(Node(graph, i))
@@ -57,80 +70,23 @@ def with_flops(graph: Graph) -> Graph:
     return replace(graph, node_flops=flops)
 
 
-def _example(shape: Shape | None) -> Shape | None:
-    """A shape with a batch size of one if the batch size is open."""
-    return (1, *shape[1:]) if shape and not isinstance(shape[0], int) else shape
-
-
-def _shape(value: Value | None) -> tuple[float, ...]:
-    shape = _example(value.shape) if value is not None else None
-    return tuple(float(size) if isinstance(size, int) else math.nan for size in shape) if shape is not None else ()
-
-
-def _size(value: Value | None) -> float:
-    shape = _example(value.shape) if value is not None else None
-    return n_elements(shape)
-
-
-def _input(node: Node, at: int) -> Value | None:
-    inputs = node.inputs
-    return inputs[at] if at < len(inputs) else None
-
-
-def _output(node: Node) -> Value | None:
-    return next(iter(node.outputs), None)
-
-
-def _elementwise(factor: float) -> Cost:
-    return lambda node: factor * _size(_output(node))
-
-
-def _reduction(node: Node) -> float:
-    return _size(_input(node, 0))
-
-
-def _convolution(node: Node) -> float:
-    weight = _shape(_input(node, 1))
-    if len(weight) < 2:
-        return math.nan
-    return (2 * math.prod(weight[1:]) + (_input(node, 2) is not None)) * _size(_output(node))
-
-
-def _transposed_convolution(node: Node) -> float:
-    weight, bias = _shape(_input(node, 1)), _input(node, 2) is not None
-    if len(weight) < 2:
-        return math.nan
-    return 2 * math.prod(weight[1:]) * _size(_input(node, 0)) + (_size(_output(node)) if bias else 0)
-
-
 def _quantised_convolution(node: Node) -> float:
-    weight = _shape(_input(node, 3))  # x, its scale and zero point, weight, …
-    return 2 * math.prod(weight[1:]) * _size(_output(node)) if len(weight) > 1 else math.nan
-
-
-def _matrix_product(second: int = 1) -> Cost:
-    def cost(node: Node) -> float:
-        left, right = _shape(_input(node, 0)), _shape(_input(node, second))
-        if not left or not right:
-            return math.nan
-        summed = left[-1] if not math.isnan(left[-1]) else right[-2 if len(right) > 1 else 0]
-        return 2 * summed * _size(_output(node))
-
-    return cost
+    weight = sizes(input_of(node, 3))  # x, its scale and zero point, weight, …
+    return 2 * math.prod(weight[1:]) * count(output_of(node)) if len(weight) > 1 else math.nan
 
 
 def _gemm(node: Node) -> float:
-    left = _shape(_input(node, 0))
+    left = sizes(input_of(node, 0))
     if len(left) != 2:
         return math.nan
     summed = left[0 if node.attributes.get("transA") else 1]
-    return (2 * summed + (_input(node, 2) is not None)) * _size(_output(node))
+    return (2 * summed + (input_of(node, 2) is not None)) * count(output_of(node))
 
 
 def _recurrent(node: Node) -> float:
-    steps = _shape(_input(node, 0))
-    weights = _size(_input(node, 1)) + _size(_input(node, 2))
-    directions = _shape(_input(node, 1))[:1]
+    steps = sizes(input_of(node, 0))
+    weights = count(input_of(node, 1)) + count(input_of(node, 2))
+    directions = sizes(input_of(node, 1))[:1]
     return (
         2 * steps[0] * (steps[1] if steps[1] == steps[1] else 1) * weights
         if len(steps) == 3 and directions
@@ -142,23 +98,7 @@ def _pooling(node: Node) -> float:
     window = node.attributes.get("kernel_shape")
     if not isinstance(window, list):
         return math.nan
-    return float(math.prod(window)) * _size(_output(node))
-
-
-def _einsum(node: Node) -> float:
-    equation = str(node.attributes.get("equation", "")).replace(" ", "")
-    terms = equation.partition("->")[0].split(",")
-    sizes: dict[str, float] = {}
-    for term, value in zip(terms, node.inputs, strict=False):
-        shape = _shape(value)
-        if "." in term or len(term) != len(shape):
-            return math.nan
-        sizes.update(zip(term, shape, strict=True))
-    return (2.0 if len(terms) > 1 else 1.0) * math.prod(sizes.values()) if sizes else math.nan
-
-
-def _none(node: Node) -> float:
-    return 0.0
+    return float(math.prod(window)) * count(output_of(node))
 
 
 _ELEMENTWISE = """
@@ -180,20 +120,22 @@ _REDUCTIONS = """
     ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare
 """
 _COSTS: dict[str, Cost] = {
-    **dict.fromkeys(_ELEMENTWISE.split(), _elementwise(1)),
-    **dict.fromkeys(_MOVING.split(), _none),
-    **dict.fromkeys(_REDUCTIONS.split(), _reduction),
+    **costs_aten.COSTS,
+    **costs_tflite.COSTS,
+    **dict.fromkeys(_ELEMENTWISE.split(), elementwise(1)),
+    **dict.fromkeys(_MOVING.split(), none),
+    **dict.fromkeys(_REDUCTIONS.split(), reduction),
     **dict.fromkeys(("AveragePool", "MaxPool", "LpPool"), _pooling),
-    **dict.fromkeys(("Conv", "FusedConv", "ConvInteger"), _convolution),
+    **dict.fromkeys(("Conv", "FusedConv", "ConvInteger"), convolution),
     "QLinearConv": _quantised_convolution,
-    "ConvTranspose": _transposed_convolution,
-    **dict.fromkeys(("MatMul", "FusedMatMul", "MatMulInteger"), _matrix_product()),
-    "QLinearMatMul": _matrix_product(3),
+    "ConvTranspose": transposed_convolution,
+    **dict.fromkeys(("MatMul", "FusedMatMul", "MatMulInteger"), matrix_product()),
+    "QLinearMatMul": matrix_product(3),
     "Gemm": _gemm,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
-    "Einsum": _einsum,
-    "BatchNormalization": _elementwise(2),
-    **dict.fromkeys(("RMSNormalization", "SimplifiedLayerNormalization"), _elementwise(3)),
+    "Einsum": einsum,
+    "BatchNormalization": elementwise(2),
+    **dict.fromkeys(("RMSNormalization", "SimplifiedLayerNormalization"), elementwise(3)),
     **dict.fromkeys(
         (
             "LayerNormalization",
@@ -202,7 +144,7 @@ _COSTS: dict[str, Cost] = {
             "MeanVarianceNormalization",
             "LpNormalization",
         ),
-        _elementwise(5),
+        elementwise(5),
     ),
-    **dict.fromkeys(("Softmax", "LogSoftmax"), _elementwise(5)),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), elementwise(5)),
 }

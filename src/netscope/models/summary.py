@@ -175,8 +175,9 @@ def _type(value: Value) -> ValueType:
 
 
 def _known(flops: np.ndarray) -> float | None:
-    """The sum of the known numbers; None if there are none."""
-    return float(np.nansum(flops)) if len(flops) and not np.isnan(flops).all() else None
+    """The sum of the known numbers; None if there are none, or only those of nodes that cost nothing."""
+    total = float(np.nansum(flops))
+    return total if len(flops) and (total or not np.isnan(flops).any()) else None
 
 
 def _whole(value: float) -> int:
