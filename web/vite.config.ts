@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 const server = `http://127.0.0.1:${process.env['NETSCOPE_PORT'] ?? '6060'}`;
 
 /** What is loaded when it is first asked for. */
-const LATER = /\/src\/(views|shell|graph|panels\/histograms)\/|\/src\/ui\/markdown\.ts|\/node_modules\/(markdown-it|linkify-it|mdurl|uc\.micro|punycode\.js|entities|argparse)\//;
+const LATER = /\/src\/(views|shell|graph|panels\/histograms|i18n\/languages)\/|\/src\/ui\/markdown\.ts|\/node_modules\/(markdown-it|linkify-it|mdurl|uc\.micro|punycode\.js|entities|argparse)\//;
 
 export default defineConfig(({ mode }) => ({
   // Relative, so that the page also works below a path (Jupyter's proxy, a reverse proxy).

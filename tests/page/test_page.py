@@ -172,6 +172,32 @@ def test_the_language_can_be_switched_and_is_kept(page: Page, known: Site) -> No
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
 
 
+def test_a_language_is_loaded_when_it_is_chosen(page: Page, known: Site) -> None:
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url))
+    page.route("**/zh-*.js", lambda route: route.abort())
+    page.goto(known.url)
+    ready(page)
+    assert not [url for url in loaded if "/zh-" in url]
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_text("The language could not be loaded.")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    page.unroute("**/zh-*.js")
+    page.get_by_role("button", name="Reload the page").click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+
+
+def test_a_chinese_page_never_shows_another_language(opened: Opener, known: Site) -> None:
+    page = opened(locale="zh-CN")
+    page.add_init_script(
+        "window.seen = new Set(); new MutationObserver(() => seen.add(document.documentElement.lang + ' ' + "
+        "document.querySelector('nav a')?.textContent.trim())).observe(document, { childList: true, subtree: true })"
+    )
+    page.goto(known.url)
+    ready(page)
+    assert [said for said in page.evaluate("[...seen]") if "undefined" not in said] == ["zh-CN 实验"]
+
+
 def test_a_chinese_browser_gets_a_chinese_page(opened: Opener, known: Site) -> None:
     page = opened(locale="zh-CN")
     page.goto(known.url)

@@ -31,9 +31,11 @@ function settle(): void {
   wait = requestAnimationFrame(() => {
     const startTime = performance.now();
     wait = requestAnimationFrame(() => {
-      if (pending > 0 || drawn === 0) return;
-      performance.mark('charts-drawn', { detail: drawn, startTime });
-      budgetMs = BUDGET_MS;
+      if (pending > 0) return;
+      if (drawn > 0) {
+        performance.mark('charts-drawn', { detail: drawn, startTime });
+        budgetMs = BUDGET_MS;
+      }
       for (const go of second) go();
     });
   });

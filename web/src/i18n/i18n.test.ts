@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ENGLISH, LANGUAGES, preferred } from './languages';
+import { ENGLISH, LANGUAGES, load, nameOf, preferred, type Language } from './languages';
 import { messages } from './languages/en';
 
 type Leaf = [path: string, value: unknown];
@@ -15,7 +15,8 @@ function spoken(value: unknown): string {
 }
 
 const english = leaves(messages);
-const translations = [...LANGUAGES].filter(([code]) => code !== ENGLISH);
+const all = await Promise.all(LANGUAGES.map(async (code): Promise<[string, Language]> => [code, await load(code)]));
+const translations = all.filter(([code]) => code !== ENGLISH);
 
 test('the page uses the first language of the browser that it supports', () => {
   expect(translations.map(([code]) => code)).toContain('zh');
@@ -40,8 +41,8 @@ test('no message is unused', () => {
   expect(english.map(([path]) => path).filter((path) => !used.has(path.slice(path.lastIndexOf('.') + 1)))).toEqual([]);
 });
 
-test.each([...LANGUAGES])('%s has a name and a locale that browsers know, and no message is empty', (_, language) => {
-  expect(language.name).not.toBe('');
+test.each(all)('%s has a name and a locale that browsers know, and no message is empty', (code, language) => {
+  expect(nameOf(code)).not.toBe(code);
   expect(Intl.DateTimeFormat.supportedLocalesOf(language.locale)).toEqual([language.locale]);
   for (const [path, value] of leaves(language.messages)) expect([path, spoken(value).trim()]).not.toEqual([path, '']);
 });

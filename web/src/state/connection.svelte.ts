@@ -2,6 +2,7 @@
 import { api } from '../api/client';
 import { listen, type Link } from '../api/live';
 import type { About } from '../api/schema.gen';
+import { afterCharts } from '../chart/busy';
 import { jobs } from './jobs.svelte';
 import { runs } from './runs.svelte';
 
@@ -12,8 +13,8 @@ class Connection {
   /** Load the runs, which every view waits for, then follow their changes. */
   async start(): Promise<void> {
     await runs.refresh();
-    // After the requests of components that waited for the runs.
-    setTimeout(() => {
+    // The charts that waited for the runs come first.
+    afterCharts(() => {
       void api.about().then((about) => (this.about = about), () => undefined);
       listen({
         link: (link) => {

@@ -19,33 +19,42 @@ const STATE = STATES.join('|');
 /** A word boundary for letters of any script. */
 const EDGE = `(?:(?<![${LETTER}])(?=[${LETTER}])|(?<=[${LETTER}])(?![${LETTER}]))`;
 
-const re = (pattern: string, flags = 'gu') => new RegExp(pattern.replaceAll('\\b', EDGE), flags);
-const JOINED = re(`^[\\s()]*(?:(?:and|or|not|${STATE})\\b[\\s()]*)+$`, 'u');
-const ATTEMPT = re(
+const compiled = new Map<string, RegExp>();
+
+/** A pattern, compiled when it is first needed: to compile all of them takes as long as a chart, and few filters need any. */
+function re(pattern: string, flags = 'gu'): RegExp {
+  const name = `${flags} ${pattern}`;
+  let found = compiled.get(name);
+  if (!found) compiled.set(name, (found = new RegExp(pattern.replaceAll('\\b', EDGE), flags)));
+  return found;
+}
+
+const JOINED = () => re(`^[\\s()]*(?:(?:and|or|not|${STATE})\\b[\\s()]*)+$`, 'u');
+const ATTEMPT = () => re(
   `&&|\\|\\||[≤≥≠]|^\\s*(${FIELDS.join('|')}|tag)\\s*:\\s*\\S|\\b(name|notes|tags?|state)\\s+(contains|has|like|includes|is)\\s|\\sbetween\\s+\\S+\\s+and\\s`,
   'u',
 );
-const FIELD_COLON = re(`^\\s*(${WORD})\\s*:\\s*\\S`, 'u');
+const FIELD_COLON = () => re(`^\\s*(${WORD})\\s*:\\s*\\S`, 'u');
 
-const SYMBOLS: readonly (readonly [RegExp, string])[] = [
-  [re('≤|=<'), '<='],
-  [re('≥|=>'), '>='],
-  [re('≠|<>'), '!='],
-  [re('={3,}'), '=='],
-  [re('\\s*&&?\\s*'), ' and '],
-  [re('\\s*\\|\\|?\\s*'), ' or '],
-  [re('!(?![=~])\\s*'), 'not '],
-  [re('\\s*(?<![=!<>~])=(?![=~])\\s*'), ' == '],
-  [re(`(${WORD})\\s+between\\s+(${VALUE})\\s+and\\s+(${VALUE})`), '$2 <= $1 <= $3'],
-  [re(`\\b(min|max|last)\\(\\s*(${WORD})\\s*\\)`), 'summary["$2"].$1'],
-  [re(`\\b(config|summary)\\[\\s*([${LETTER}.\\/@\\-]*[A-Za-z_][${LETTER}.\\/@\\-]*)\\s*\\]`), '$1["$2"]'],
+const SYMBOLS: readonly (readonly [pattern: string, by: string])[] = [
+  ['≤|=<', '<='],
+  ['≥|=>', '>='],
+  ['≠|<>', '!='],
+  ['={3,}', '=='],
+  ['\\s*&&?\\s*', ' and '],
+  ['\\s*\\|\\|?\\s*', ' or '],
+  ['!(?![=~])\\s*', 'not '],
+  ['\\s*(?<![=!<>~])=(?![=~])\\s*', ' == '],
+  [`(${WORD})\\s+between\\s+(${VALUE})\\s+and\\s+(${VALUE})`, '$2 <= $1 <= $3'],
+  [`\\b(min|max|last)\\(\\s*(${WORD})\\s*\\)`, 'summary["$2"].$1'],
+  [`\\b(config|summary)\\[\\s*([${LETTER}.\\/@\\-]*[A-Za-z_][${LETTER}.\\/@\\-]*)\\s*\\]`, '$1["$2"]'],
 ];
 
 /** Whether a text without operators of the filter language looks like a filter in another one: `name: x`, `a && b`. */
 export function isAttempt(text: string, known: Known | null): boolean {
-  const name = FIELD_COLON.exec(text)?.[1];
-  const isJoined = re('\\b(and|or|not)\\b', 'u').test(text) && JOINED.test(text);
-  return ATTEMPT.test(text) || isJoined || Boolean(name && known && findKeys(known, name).length);
+  const name = FIELD_COLON().exec(text)?.[1];
+  const isJoined = re('\\b(and|or|not)\\b', 'u').test(text) && JOINED().test(text);
+  return ATTEMPT().test(text) || isJoined || Boolean(name && known && findKeys(known, name).length);
 }
 
 /** Replace the notation of other languages. Whether the result can be parsed is up to the caller. */
@@ -60,10 +69,10 @@ export function corrected(typed: string, known: Known | null): string {
   masked = masked.replace(re('\\b(AND|OR|NOT|IN|IS|And|Or|Not|In|Is)\\b'), (word) => word.toLowerCase());
   for (const [pattern, by] of SYMBOLS) {
     // What one rewrite quotes is masked for the next one.
-    masked = masked.replace(pattern, by).replace(QUOTED, mask);
+    masked = masked.replace(re(pattern), by).replace(QUOTED, mask);
   }
   masked = membership(masked);
-  if (JOINED.test(masked)) masked = masked.replace(re(`\\b(${STATE})\\b`), 'state == "$1"');
+  if (JOINED().test(masked)) masked = masked.replace(re(`\\b(${STATE})\\b`), 'state == "$1"');
   masked = nearNames(masked, known);
   masked = quotedValues(masked, known);
   for (const [opening, closing] of ['()', '[]'] as const) {

@@ -5,7 +5,6 @@
  */
 import { count } from '../numbers';
 
-export const name = 'English';
 export const locale = 'en';
 
 const form = (n: number | string, one: string, many: string) => (Number(n) === 1 ? one : many);
@@ -65,6 +64,7 @@ export const messages = {
     retry: 'Try again',
     reload: 'Reload the page',
     failedView: 'This view could not be loaded.',
+    failedLanguage: 'The language could not be loaded.',
     close: 'Close',
     undo: 'Undo',
     copy: 'Copy',

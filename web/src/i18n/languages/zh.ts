@@ -2,7 +2,6 @@
 import { count } from '../numbers';
 import type { Messages } from './en';
 
-export const name = '中文';
 export const locale = 'zh-CN';
 
 export const messages: Messages = {
@@ -53,6 +52,7 @@ export const messages: Messages = {
     retry: '重试',
     reload: '重新加载页面',
     failedView: '无法加载此视图。',
+    failedLanguage: '无法加载该语言。',
     close: '关闭',
     undo: '撤销',
     copy: '复制',
