@@ -1,4 +1,4 @@
-"""scripts/build_page.py: the page is built when its sources changed, and only then; what a visit begins with stays small."""
+"""scripts/build_page.py: the page is built when its sources changed, and only then; and the first load stays small."""
 
 import gzip
 import re
@@ -78,8 +78,8 @@ def first_load(folder: Path) -> list[Path]:
     return list(known.values())
 
 
-# Nothing is painted before these scripts are loaded, parsed and run: 100 kB are half a second on a phone's 1.6 Mbit/s, and about
-# 40 ms of a laptop's processor. What another view, another language or a dialog needs is loaded later.
+# Nothing is painted before these scripts are loaded, parsed and run: 100 kB are half a second on a phone's 1.6 Mbit/s,
+# and about 40 ms of a laptop's processor. What another view, another language or a dialog needs is loaded later.
 FIRST_LOAD_BYTES = 100_000
 
 
