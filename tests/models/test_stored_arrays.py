@@ -12,7 +12,7 @@ import pytest
 from netscope.errors import FormatError, UsageError
 from netscope.models import survey as surveys
 from netscope.models.elements import decode, float_table
-from netscope.models.matrix import StoredMatrix
+from netscope.models.matrix import ByteSource, StoredMatrix
 from netscope.models.stored_array import StoredArray
 
 RNG = np.random.default_rng(5)
@@ -35,7 +35,9 @@ def stored(
 ) -> tuple[StoredArray, Counted]:
     data = array.tobytes()
     file = Counted(b"head" + data)
-    return StoredArray(file, 4, len(data), "w", dtype or array.dtype.name, shape or array.shape, model_format), file
+    return StoredArray(
+        ByteSource(file), 4, len(data), "w", dtype or array.dtype.name, shape or array.shape, model_format
+    ), file
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -63,7 +65,7 @@ def test_any_block_is_a_part_of_the_whole(dtype: str) -> None:
     else:
         whole = (RNG.normal(size=(31, 57)) * 3).astype(dtype)
         data = whole.tobytes()
-    matrix = StoredMatrix(io.BytesIO(data), 0, 31, 57, dtype, "w")
+    matrix = StoredMatrix(ByteSource(io.BytesIO(data)), 0, 31, 57, dtype, "w")
     for rows, columns in [
         ((0, 31), (0, 57)),
         ((3, 4), (5, 6)),
@@ -77,18 +79,18 @@ def test_any_block_is_a_part_of_the_whole(dtype: str) -> None:
 
 def test_a_block_reads_only_its_bytes() -> None:
     array, file = stored(RNG.normal(size=(512, 8192)).astype(np.float32))
-    matrix = StoredMatrix(file, 4, 512, 8192, "float32", "w")
+    matrix = StoredMatrix(ByteSource(file), 4, 512, 8192, "float32", "w")
     matrix.block(slice(100, 200), slice(300, 556))
     assert file.n_read == 100 * 256 * 4
     assert array.layout().rows == 512
 
 
 def test_a_file_that_is_cut_off_is_an_error() -> None:
-    matrix = StoredMatrix(io.BytesIO(bytes(100)), 0, 10, 10, "float32", "w")
+    matrix = StoredMatrix(ByteSource(io.BytesIO(bytes(100))), 0, 10, 10, "float32", "w")
     with pytest.raises(FormatError, match="cut off"):
         matrix.block(slice(0, 10), slice(0, 10))
     with pytest.raises(FormatError, match="needs 400"):
-        StoredArray(io.BytesIO(bytes(100)), 0, 100, "w", "float32", (10, 10))
+        StoredArray(ByteSource(io.BytesIO(bytes(100))), 0, 100, "w", "float32", (10, 10))
 
 
 def reference(values: np.ndarray, levels: tuple[int, int], place: tuple[int, int]) -> np.ndarray:
@@ -199,9 +201,9 @@ def test_a_scalar_is_a_cell_and_nothing_is_an_error() -> None:
     array, _ = stored(np.array(3.5), shape=())
     assert array.tile(array.survey(), (0, 0), (0, 0)).values.tolist() == [[3.5]]
     with pytest.raises(UsageError, match="no elements"):
-        StoredArray(io.BytesIO(b""), 0, 0, "w", "float32", (0, 4)).survey()
+        StoredArray(ByteSource(io.BytesIO(b"")), 0, 0, "w", "float32", (0, 4)).survey()
     with pytest.raises(UsageError, match="not known"):
-        StoredArray(io.BytesIO(b""), 0, 0, "w", "float32", ("n", 4))
+        StoredArray(ByteSource(io.BytesIO(b"")), 0, 0, "w", "float32", ("n", 4))
 
 
 def test_the_spectrum_of_a_large_matrix_is_refused() -> None:

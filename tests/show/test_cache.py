@@ -10,14 +10,14 @@ from netscope.show.cache import Cache
 
 
 def test_cached_values_are_not_computed_again():
-    cache, made = Cache(1000), []
+    cache, made = Cache(1000, len), []
     for _ in range(3):
         assert cache.make("k", lambda: made.append(1) or b"reply") == b"reply"
     assert len(made) == 1
 
 
 def test_a_full_cache_drops_the_least_recently_used():
-    cache = Cache(100)
+    cache = Cache(100, len)
     for key in "abcd":
         cache.make(key, lambda: bytes(25))
     cache.make("a", lambda: b"")
@@ -27,7 +27,7 @@ def test_a_full_cache_drops_the_least_recently_used():
 
 
 def test_one_giant_reply_does_not_empty_the_cache():
-    cache = Cache(100)
+    cache = Cache(100, len)
     cache.make("a", lambda: bytes(20))
     assert len(cache.make("giant", lambda: bytes(1000))) == 1000
     assert cache.get("a") is not None
@@ -35,7 +35,7 @@ def test_one_giant_reply_does_not_empty_the_cache():
 
 
 def test_concurrent_callers_share_one_computation():
-    cache, go, made, got = Cache(1000), threading.Event(), [], []
+    cache, go, made, got = Cache(1000, len), threading.Event(), [], []
 
     def make() -> bytes:
         made.append(1)
@@ -52,7 +52,7 @@ def test_concurrent_callers_share_one_computation():
 
 
 def test_a_failure_is_raised_but_not_cached():
-    cache = Cache(1000)
+    cache = Cache(1000, len)
     with pytest.raises(ValueError, match="no"):
         cache.make("k", lambda: (_ for _ in ()).throw(ValueError("no")))
     assert cache.make("k", lambda: b"reply") == b"reply"

@@ -12,6 +12,7 @@ import numpy as np
 
 from netscope import optional
 from netscope.errors import NotFoundError, UsageError
+from netscope.models.matrix import ByteSource
 from netscope.models.model import Model
 from netscope.models.open import open_model
 from netscope.models.stored_array import StoredArray
@@ -64,7 +65,9 @@ def weights(
     array, name = _array(source, tensor)
     values = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     dtype = values.dtype.name
-    stored = StoredArray(io.BytesIO(values.tobytes()), 0, values.nbytes, name or "the array", dtype, values.shape)
+    stored = StoredArray(
+        ByteSource(io.BytesIO(values.tobytes())), 0, values.nbytes, name or "the array", dtype, values.shape
+    )
     found = stored.survey(index, colour, most=values.size)
     size = float(found.statistics.magnitude_quantiles([quantile])[0])
     size = size if size > 0 else 1.0

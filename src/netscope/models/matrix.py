@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 from jaxtyping import Shaped
@@ -20,16 +21,57 @@ _GAP_BYTES = 4096
 _AT_ONCE_BYTES = 16 << 20
 
 
+class ByteSource:
+    """An open file of which parts are read. Thread-safe."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Read this file, which is closed with the object."""
+        self.n_bytes_read = 0
+        self._file = file
+        self._lock = threading.Lock()
+
+    def read(self, start: int, size: int, name: str) -> bytes:
+        """Some bytes.
+
+        Args:
+            start: The first one.
+            size: How many.
+            name: Of the array that they belong to, for messages.
+
+        Raises:
+            FormatError: The file ends before them.
+            StorageError: It cannot be read.
+        """
+        try:
+            with self._lock:
+                self._file.seek(start)
+                found = self._file.read(size)
+                self.n_bytes_read += len(found)
+        except OSError as error:
+            raise StorageError(f"{name!r} cannot be read: {error.strerror or error}") from error
+        if len(found) != size:
+            raise FormatError(f"the file of {name!r} ends before byte {start + size:,}; is it cut off?")
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __del__(self) -> None:
+        """Close the file of a source that nobody uses any more."""
+        self.close()
+
+
 class StoredMatrix:
     """Rows and columns of elements that lie one after the other. Thread-safe."""
 
     def __init__(
-        self, file: BinaryIO, offset: int, rows: int, columns: int, dtype: str, name: str, first: int = 0
+        self, source: ByteSource, offset: int, rows: int, columns: int, dtype: str, name: str, first: int = 0
     ) -> None:
         """A matrix in an open file.
 
         Args:
-            file: Is read with `seek` and `read`.
+            source: Its file.
             offset: First byte of the array.
             rows: Of the matrix.
             columns: Of the matrix; the elements of a row lie together.
@@ -41,10 +83,8 @@ class StoredMatrix:
             UsageError: Elements of this type cannot be decoded.
         """
         self.rows, self.columns, self.dtype = rows, columns, dtype
-        self.n_bytes_read = 0
-        self._file, self._offset, self._name, self._first = file, offset, name, first
+        self._source, self._offset, self._name, self._first = source, offset, name, first
         self._bits = bits_of(dtype, name)
-        self._lock = threading.Lock()
 
     def block(self, rows: slice, columns: slice) -> Shaped[np.ndarray, "row column"]:
         """The elements of some neighbouring rows and columns, both given by start and stop.
@@ -82,38 +122,27 @@ class StoredMatrix:
 
     def _elements(self, first: int, n: int) -> np.ndarray:
         start = first * self._bits // 8
-        data = self._bytes(start, -(-(first + n) * self._bits // 8) - start)
+        data = self._source.read(self._offset + start, -(-(first + n) * self._bits // 8) - start, self._name)
         before = first - start * 8 // self._bits  # elements of less than a byte may begin within one
         return decode(data, self.dtype, self._name)[before : before + n]
 
-    def _bytes(self, start: int, size: int) -> bytes:
-        try:
-            with self._lock:
-                self._file.seek(self._offset + start)
-                found = self._file.read(size)
-                self.n_bytes_read += len(found)
-        except OSError as error:
-            raise StorageError(f"{self._name!r} cannot be read: {error.strerror or error}") from error
-        if len(found) != size:
-            raise FormatError(
-                f"the file ends before byte {self._offset + start + size:,} of {self._name!r}; is it cut off?"
-            )
-        return found
-
 
 @contextmanager
-def opened(stored: Stored) -> Iterator[BinaryIO]:
-    """The file of a stored array, to read raw bytes from at `stored.offset`.
+def opened(stored: Stored) -> Iterator[ByteSource]:
+    """The file of a stored array, whose raw bytes begin at `stored.offset`.
 
     Raises:
         StorageError: It cannot be opened.
     """
     try:
-        file = Path(stored.path).open("rb", buffering=0)
+        file = Path(stored.path).open("rb", buffering=0) if stored.path else io.BytesIO(stored.inline)
     except OSError as error:
         raise StorageError(f"{stored.path!r} cannot be read: {error.strerror or error}") from error
-    with file:
-        yield file
+    source = ByteSource(cast("BinaryIO", file))
+    try:
+        yield source
+    finally:
+        source.close()
 
 
 def real(block: Shaped[np.ndarray, "*shape"]) -> Shaped[np.ndarray, "*shape"]:

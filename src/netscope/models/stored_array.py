@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import BinaryIO
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
@@ -13,8 +13,8 @@ from netscope.analyse.array_layout import Layout, filters, layout_of, order_of, 
 from netscope.analyse.reduce import How, reduce_blocks
 from netscope.analyse.spectrum import Spectrum, spectrum
 from netscope.errors import FormatError, UsageError
-from netscope.models.elements import bits_of
-from netscope.models.matrix import StoredMatrix, real
+from netscope.models.elements import bits_of, decode
+from netscope.models.matrix import ByteSource, StoredMatrix, real
 from netscope.models.shapes import Shape
 from netscope.models.survey import MOST_READ, TILE, Matrix, Survey, Tile, survey, survey_kernels, tile
 
@@ -22,6 +22,8 @@ MOST_FOR_SPECTRUM = 1 << 24
 """Elements of a matrix whose singular values are computed."""
 LONGEST_FOR_SPECTRUM = 2048
 """Of its shorter side: the time grows with its square times the longer one."""
+
+_PART = 1 << 20
 
 
 def known_shape(name: str, shape: Shape | None) -> tuple[int, ...]:
@@ -40,7 +42,7 @@ class StoredArray:
 
     def __init__(
         self,
-        file: BinaryIO,
+        source: ByteSource,
         offset: int,
         n_bytes: int,
         name: str,
@@ -51,7 +53,7 @@ class StoredArray:
         """An array of the file.
 
         Args:
-            file: Is read, never closed.
+            source: Its file, which is not closed.
             offset: First byte.
             n_bytes: Its size in the file.
             name: For messages.
@@ -64,7 +66,7 @@ class StoredArray:
             UsageError: Elements of this type cannot be decoded, or the shape is unknown.
         """
         self.name, self.dtype, self.shape = name, dtype, known_shape(name, shape)
-        self._file, self._offset, self._format = file, offset, model_format
+        self._source, self._offset, self._format = source, offset, model_format
         needed = -(-math.prod(self.shape) * bits_of(dtype, name) // 8)
         if needed != n_bytes:
             raise FormatError(f"{name!r} has {n_bytes:,} bytes; {dtype} {list(self.shape)} needs {needed:,}")
@@ -147,16 +149,30 @@ class StoredArray:
             return spectrum(kernels.reshape(rows, columns))
         return spectrum(real(self._matrix(layout, index).block(slice(0, rows), slice(0, columns))))
 
+    @property
+    def element_type(self) -> np.dtype[Any]:
+        """Type of the decoded elements."""
+        return decode(b"", self.dtype, self.name).dtype
+
+    def parts(self) -> Iterator[Shaped[np.ndarray, " element"]]:
+        """All elements in order, decoded, in blocks."""
+        size = math.prod(self.shape)
+        flat = StoredMatrix(self._source, self._offset, 1, size, self.dtype, self.name)
+        for start in range(0, size, _PART):
+            yield flat.block(slice(0, 1), slice(start, min(start + _PART, size)))[0]
+
     def _matrix(self, layout: Layout, index: Sequence[int]) -> StoredMatrix:
         first = 0
         for size, at in zip((self.shape[axis] for axis in layout.fixed), self._index(layout, index), strict=True):
             first = first * size + at
         first *= layout.rows * layout.columns
-        return StoredMatrix(self._file, self._offset, layout.rows, layout.columns, self.dtype, self.name, first)
+        return StoredMatrix(self._source, self._offset, layout.rows, layout.columns, self.dtype, self.name, first)
 
     def _kernels(self, layout: Layout, index: Sequence[int]) -> Shaped[np.ndarray, "o i h w"]:
         size = math.prod(self.shape)
-        flat = StoredMatrix(self._file, self._offset, 1, size, self.dtype, self.name).block(slice(0, 1), slice(0, size))
+        flat = StoredMatrix(self._source, self._offset, 1, size, self.dtype, self.name).block(
+            slice(0, 1), slice(0, size)
+        )
         return real(filters(flat.reshape(self.shape), layout, self._index(layout, index)))
 
     def _index(self, layout: Layout, index: Sequence[int]) -> list[int]:

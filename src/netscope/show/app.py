@@ -53,7 +53,7 @@ def application(
         exception_handlers=REFUSALS,
         lifespan=lifespan,
     )
-    app.state.workspace, app.state.live, app.state.cache = workspace, live, Cache(CACHE_BYTES)
+    app.state.workspace, app.state.live, app.state.cache = workspace, live, Cache(CACHE_BYTES, len)
     app.state.page, app.state.framed_by, app.state.born = page_folder, tuple(framed_by), secrets.token_hex(4)
     app.state.token = secrets.token_urlsafe(24)
     return app

@@ -1,25 +1,29 @@
-"""A cache of replies, bounded in bytes, that computes each reply once for concurrent requests."""
+"""A cache, bounded in bytes, that computes each value once for concurrent requests."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
+from typing import Generic, TypeVar
 
 from netscope.store.read import lru_cache
 
+V = TypeVar("V")
 
-class Cache:
-    """Least recently used cache of bytes. Thread-safe."""
 
-    def __init__(self, most_bytes: int) -> None:
-        """Hold at most `most_bytes`; a reply larger than a quarter of that is not cached."""
-        self._kept: lru_cache.LruCache[bytes] = lru_cache.LruCache(most_bytes)
-        self._making: dict[Hashable, Future[bytes]] = {}
+class Cache(Generic[V]):
+    """Least recently used cache. Thread-safe."""
+
+    def __init__(self, most_bytes: int, size: Callable[[V], int]) -> None:
+        """Hold at most `most_bytes`, by the `size` of each value; one larger than a quarter of that is not cached."""
+        self._kept: lru_cache.LruCache[V] = lru_cache.LruCache(most_bytes)
+        self._size = size
+        self._making: dict[Hashable, Future[V]] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable) -> bytes | None:
-        """The cached reply, or None; does not wait for one that is being computed."""
+    def get(self, key: Hashable) -> V | None:
+        """The cached value, or None; does not wait for one that is being computed."""
         return self._kept.get(key)
 
     @property
@@ -27,8 +31,8 @@ class Cache:
         """Bytes in the cache."""
         return self._kept.n_bytes
 
-    def make(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
-        """The cached reply, or the result of `make`. Concurrent callers share one result or error."""
+    def make(self, key: Hashable, make: Callable[[], V]) -> V:
+        """The cached value, or the result of `make`. Concurrent callers share one result or error."""
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
@@ -48,6 +52,6 @@ class Cache:
             raise
         with self._lock:
             del self._making[key]
-            self._kept.put(key, made, len(made))
+            self._kept.put(key, made, self._size(made))
         making.set_result(made)
         return made

@@ -164,7 +164,7 @@ async def answer(
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    cache: Cache = request.app.state.cache
+    cache: Cache[bytes] = request.app.state.cache
     packing = _packing(request, media_type)
     made = cache.get((etag, packing))
     if made is None:

@@ -9,6 +9,7 @@ from netscope.errors import UsageError
 from netscope.show.input_files import InputFiles
 from netscope.show.jobs import Jobs
 from netscope.show.models import Shelf
+from netscope.show.tensors import Tensors
 from netscope.store.several import Runs, Stores, names_of, qualified
 from netscope.store.store import Store, open_store
 
@@ -31,6 +32,7 @@ class Workspace:
         self.jobs = jobs or Jobs()
         self.models = models or Shelf()
         self.inputs = InputFiles()
+        self.tensors = Tensors()
 
     @classmethod
     def open(cls, folders: Sequence[str | Path], index: str | None = None) -> Workspace:
@@ -72,6 +74,7 @@ class Workspace:
         """Stop the jobs and close the stores."""
         self.jobs.close()
         self.models.close()
+        self.tensors.close()
         for store in self.stores:
             store.close()
 

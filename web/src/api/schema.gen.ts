@@ -648,6 +648,86 @@ export interface JobChanged {
 /** A message on the live channel (WebSocket /api/live), server to page. */
 export type Live = Grew | JobChanged;
 
+export type PictureKind = 'strip' | 'matrix' | 'mosaic' | 'grid';
+
+export type CellOf = 'largest' | 'mean';
+
+/** An array as rows and columns of numbers. */
+export interface Picture {
+  /** A vector, a matrix, kernels by output and input channel, or filters one by one. */
+  kind: PictureKind;
+  rows: number;
+  columns: number;
+  /** Rows of one kernel, or of one filter. */
+  unit_rows: number;
+  unit_columns: number;
+  /** Filters in a grid, row by row. */
+  n_units: number;
+  /** Sizes of the axes that are not in the picture; an index on each selects what is shown. */
+  fixed: number[];
+  /** Whether the channels of filters are red, green and blue. */
+  is_colour: boolean;
+  /** Whether they could be. */
+  has_colours: boolean;
+  /** From this level on, and `column_level`, tiles take no further reading. */
+  row_level: number;
+  column_level: number;
+}
+
+/** An array of the model, or the part of it at an index. Its numbers are null where there is none. */
+export interface TensorFacts {
+  name: string;
+  /** As it is stored. */
+  dtype: string;
+  shape: number[];
+  /** In the file. */
+  bytes: number | null;
+  picture: Picture;
+  /** Share of the elements that were read; below 1, everything here is of an even sample. */
+  share: number;
+  /** Elements that were read. */
+  n: number;
+  zeros: number;
+  nan: number;
+  infinite: number;
+  /** Of the finite values, as are all that follow. */
+  mean: number | null;
+  std: number | null;
+  min: number | null;
+  max: number | null;
+  l1: number;
+  l2: number | null;
+  /** Below which 1, 5, 25, 50, 75, 95 and 99 % of the values lie. */
+  quantiles: (number | null)[];
+  /** Distinct values; null if there are more than 256. */
+  levels: number | null;
+  /** If all values are multiples of one step, as after uniform quantisation. */
+  step: number | null;
+  /** The narrower type ("bfloat16", "float16") that holds every value exactly, or ''. */
+  precision: string;
+  /** Whether the elements are complex; then all numbers are of their magnitudes. */
+  is_magnitude: boolean;
+  /** Rows or channels that share a norm. */
+  rows_per_norm: number;
+  columns_per_norm: number;
+  /** Rows, or output channels, of zeros only. */
+  zero_rows: number;
+  /** Rows, or output channels, that equal an earlier one and are not zero. */
+  equal_rows: number;
+}
+
+/** What the singular values of a matrix say of its rank; null where a value is NaN or infinite. */
+export interface TensorSpectrum {
+  effective_rank: number | null;
+  stable_rank: number | null;
+  /** Null if it is infinite, too. */
+  condition: number | null;
+  rank: number;
+  /** Of the matrix: kernels have one row for each output channel. */
+  rows: number;
+  columns: number;
+}
+
 /** Random numbers; a .npy or .npz file; a picture; a .wav file; a text, through the tokenizer beside the model. */
 export type InputKind = 'random' | 'array' | 'image' | 'audio' | 'text';
 

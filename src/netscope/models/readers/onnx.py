@@ -281,6 +281,9 @@ class _Reading:
             return Stored(str(self.path), offset, n_raw, encoding), size if encoding == "onnx" else n_raw
         if "location" not in said:
             raw = tensor.raw_data
+            if not raw and size > 0:  # the numbers are in a list of their type
+                message = tensor.SerializeToString()
+                return Stored("", 0, len(message), "onnx", message), size
             return (Stored("", 0, len(raw), "raw", raw), len(raw)) if raw else (None, size)
         found = within(self.path.parent, said["location"])
         if found is None:
