@@ -41,8 +41,11 @@ NAMES = (
     "serve_series",
     "smooth_cost",
     "draw_charts",
+    "draw_graph",
 )
-PACKAGES = ("netscope", "torch", "numpy", "tensorboard", "tensorboardX", "wandb", "trackio")
+PACKAGES = (
+    "netscope", "torch", "numpy", "tensorboard", "tensorboardX", "wandb", "trackio", "netron", "ai-edge-model-explorer",
+)  # fmt: skip
 
 
 def machine() -> str:

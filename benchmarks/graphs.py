@@ -136,6 +136,29 @@ def write_onnx(model: Model, path: Path) -> None:
     onnx.save(onnx.helper.make_model(made, opset_imports=[onnx.helper.make_opsetid("", 20)]), path)
 
 
+def write_model_explorer(model: Model, path: Path) -> None:
+    """The same graph in Model Explorer's own JSON, without weights."""
+    graph, text = model.graph, model.graph.text
+    sources = {value: (f"input {value}", "0") for value in graph.inputs.tolist()}
+    nodes = [
+        {"id": sources[value][0], "label": text[graph.value_name[value]], "namespace": "", "incomingEdges": []}
+        for value in graph.inputs.tolist()
+    ]
+    for node in graph.nodes:
+        for slot, output in enumerate(node.outputs):
+            if output is not None:
+                sources[output.index] = (str(node.index), str(slot))
+    for node in graph.nodes:
+        ends = [(slot, sources[used.index]) for slot, used in enumerate(node.inputs) if used and used.index in sources]
+        edges = [
+            {"sourceNodeId": source, "sourceNodeOutputId": output, "targetNodeInputId": str(slot)}
+            for slot, (source, output) in ends
+        ]
+        scope = text[graph.scope_name[graph.node_scope[node.index]]].replace(".", "/")
+        nodes.append({"id": str(node.index), "label": node.op, "namespace": scope, "incomingEdges": edges})
+    path.write_text(json.dumps({"label": model.name, "graphs": [{"id": model.name, "nodes": nodes}]}), encoding="utf-8")
+
+
 def main() -> None:
     """Write a graph as an ONNX file."""
     parser = argparse.ArgumentParser(description=__doc__)
