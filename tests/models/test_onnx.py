@@ -141,6 +141,11 @@ def test_nodes_without_names_stand_with_their_weights(tmp_path: Path) -> None:
     assert [tensor.scope.name for tensor in open_model(path).graph.tensors] == ["block.0.fc1", "block.0.fc2"]
 
 
+def test_a_prefix_that_all_weights_have_is_no_module() -> None:
+    model = open_model(LIGHT / "light_resnet50.onnx")  # "gpu_0/conv1_w_0"
+    assert [scope.name for scope in model.graph.scopes] == [""]
+
+
 def test_quantisation_is_a_property_of_the_value(tmp_path: Path) -> None:
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [f32("x", [1])], [])
     entry = graph.quantization_annotation.add(tensor_name="x")

@@ -1,5 +1,5 @@
 /** Everything between a pack and a drawing, run in a worker: the tree is built once, each state of the view is laid out. */
-import { buildHierarchy, isGroup, membersOf, totalsOf, type Hierarchy, type Totals } from './hierarchy';
+import { buildHierarchy, isGroup, membersOf, SIZES, totalsOf, type Hierarchy, type Totals } from './hierarchy';
 import { Memo } from './layout/memo';
 import { link, type Links } from './links';
 import { unpack, type Graph } from './pack';
@@ -84,7 +84,7 @@ export function firstGroups(tree: Hierarchy): number[] {
       const inside = membersOf(tree, item);
       const isOnly = isAlone && item === membersOf(tree, tree.root)[0];
       // Opening a row of identical blocks would show nothing new.
-      if (!isOnly && (tree.repeats[item] || boxes + inside.length > FIRST_BOXES)) continue;
+      if (!isOnly && (tree.repeats[item] || tree.made[item] === SIZES || boxes + inside.length > FIRST_BOXES)) continue;
       open.push(item);
       boxes += inside.length;
       for (const one of inside) if (isGroup(tree, one)) next.push(one);

@@ -5,7 +5,9 @@
  */
 import type { Links } from './links';
 import { sizeOf, type Graph } from './pack';
+import { blockRuns, LEAST_ROW, SHORTEST_RUN } from './blocks';
 import { mixed } from './hash';
+import { sizeUsers } from './sizes';
 
 export interface Hierarchy {
   nLeaves: number;
@@ -28,6 +30,8 @@ export interface Hierarchy {
   structure: Float64Array;
   /** How many identical blocks an item holds, and nothing else; 0 when it does not. */
   repeats: Int32Array;
+  /** REPEAT, SIZES or BLOCK for an item that was made by folding; 0 for leaves and scopes. */
+  made: Uint8Array;
   /** Leaves below an item are `leaves[leafFrom[i] .. leafTo[i]]`. */
   leaves: Int32Array;
   leafFrom: Int32Array;
@@ -55,8 +59,12 @@ export function pathTo(tree: Hierarchy, item: number): number[] {
   return path.reverse();
 }
 
-/** Shortest run of identical blocks that is worth an item of its own. */
-const SHORTEST_RUN = 3;
+/** What an item without a scope stands for. */
+export const REPEAT = 1;
+/** Operations that only compute sizes for another one. */
+export const SIZES = 2;
+/** One of several equal parts of a row of operations. */
+export const BLOCK = 3;
 
 /** Every leaf in the root, without groups: nothing is compared or folded. */
 function flatHierarchy(graph: Graph, links: Links): Hierarchy {
@@ -90,6 +98,7 @@ function flatHierarchy(graph: Graph, links: Links): Hierarchy {
     memberEnds: new Int32Array(nItems).fill(leaves.length, nLeaves),
     structure: new Float64Array(nItems),
     repeats: new Int32Array(nItems),
+    made: new Uint8Array(nItems),
     leaves,
     leafFrom,
     leafTo,
@@ -140,6 +149,7 @@ class Builder {
   readonly #membersOf = new Map<number, number[]>();
   readonly #itemOfScope: Int32Array;
   readonly #repeats = new Map<number, number>();
+  readonly #made = new Map<number, number>();
   readonly #structure: number[];
 
   constructor(
@@ -158,7 +168,10 @@ class Builder {
   build(): Hierarchy {
     const root = this.nLeaves;
     this.#gather(root);
+    this.#unwrap(root);
+    if (!this.hasTensorLeaves) this.#foldSizes();
     this.#hashAll(root);
+    if (!this.hasTensorLeaves) this.#foldBlocks();
     this.#fold(root);
     return this.#columns(root);
   }
@@ -187,6 +200,110 @@ class Builder {
       if (item >= nLeaves) this.#itemOfScope[item - nLeaves] = shown.get(item)!;
       if (!isMerged && members.length) this.#membersOf.set(item, members);
     }
+  }
+
+  /** A scope of no known class around everything, such as "gpu_0", is no box. */
+  #unwrap(root: number): void {
+    for (;;) {
+      const members = this.#membersOf.get(root) ?? [];
+      const only = members[0]!;
+      if (members.length !== 1 || only < this.nLeaves || !this.#membersOf.has(only) || this.graph.text(this.graph.scopeKind[only - this.nLeaves]!)) return;
+      this.#membersOf.set(root, this.#membersOf.get(only)!);
+      this.#membersOf.delete(only);
+      this.#itemOfScope.forEach((item, scope) => item === only && (this.#itemOfScope[scope] = root));
+    }
+  }
+
+  /** A new item that holds some of the members of another. */
+  #make(kind: number, members: number[]): number {
+    const item = this.#structure.push(0) - 1;
+    this.#made.set(item, kind);
+    this.#membersOf.set(item, members);
+    return item;
+  }
+
+  /** What only computes sizes for an operation becomes one box before it. */
+  #foldSizes(): void {
+    const users = sizeUsers(this.graph, this.links);
+    for (const [item, members] of [...this.#membersOf]) {
+      const folds = new Map<number, number[]>();
+      for (const member of members) {
+        if (member >= this.nLeaves || users[member]! < 0 || this.#membersOf.has(member)) continue;
+        const list = folds.get(users[member]!);
+        if (list) list.push(member);
+        else folds.set(users[member]!, [member]);
+      }
+      const boxes = new Map<number, number>();
+      const folded = new Set<number>();
+      for (const list of folds.values()) {
+        if (list.length < 2 || list.length === members.length) continue;
+        boxes.set(list.at(-1)!, this.#make(SIZES, list));
+        for (const member of list) folded.add(member);
+      }
+      if (boxes.size) this.#membersOf.set(item, members.flatMap((member) => (boxes.has(member) ? [boxes.get(member)!] : folded.has(member) ? [] : [member])));
+    }
+  }
+
+  /** Equal parts of a row of operations become blocks, which are then folded as others are. */
+  #foldBlocks(): void {
+    const parents = this.#parents();
+    const slots = new Int32Array(this.#structure.length);
+    const waiting = [...this.#membersOf.keys()];
+    for (let item = waiting.pop(); item !== undefined; item = waiting.pop()) {
+      const members = this.#membersOf.get(item)!;
+      if (members.length < LEAST_ROW) continue;
+      members.forEach((member, slot) => (slots[member] = slot));
+      const runs = blockRuns(Float64Array.from(members, (member) => this.#structure[member]!), this.#edgesIn(item, members, parents, slots));
+      if (!runs.length) continue;
+      const folded: number[] = [];
+      let at = 0;
+      for (const { from, size, times } of runs) {
+        folded.push(...members.slice(at, from));
+        let hash = 11;
+        for (const member of members.slice(from, from + size)) hash = mixed(hash, this.#structure[member]!);
+        for (at = from; at < from + size * times; at += size) {
+          const block = this.#make(BLOCK, members.slice(at, at + size));
+          this.#structure[block] = hash;
+          folded.push(block);
+        }
+      }
+      folded.push(...members.slice(at));
+      this.#membersOf.set(item, folded);
+    }
+  }
+
+  #parents(): Int32Array {
+    const parents = new Int32Array(this.#structure.length).fill(-1);
+    for (const [item, members] of this.#membersOf) for (const member of members) parents[member] = item;
+    return parents;
+  }
+
+  /** Connections between members of an item, by their slots. */
+  #edgesIn(item: number, members: readonly number[], parents: Int32Array, slots: Int32Array): { from: Int32Array; to: Int32Array } {
+    const { graph, links } = this;
+    const from: number[] = [];
+    const to: number[] = [];
+    const slotOf = (node: number) => {
+      let at = node;
+      while (at >= 0 && parents[at] !== item) at = parents[at]!;
+      return at < 0 ? -1 : slots[at]!;
+    };
+    const stack: number[] = [];
+    for (const member of members) {
+      stack.push(member);
+      for (let one = stack.pop(); one !== undefined; one = stack.pop()) {
+        for (const below of this.#membersOf.get(one) ?? []) stack.push(below);
+        if (one >= this.nLeaves) continue;
+        for (const value of graph.inputsOf(one)) {
+          const maker = value < 0 ? -1 : links.producer[value]!;
+          const source = maker < 0 || links.isConstant[maker] ? -1 : slotOf(maker);
+          if (source < 0 || source === slots[member]!) continue;
+          from.push(source);
+          to.push(slots[member]!);
+        }
+      }
+    }
+    return { from: Int32Array.from(from), to: Int32Array.from(to) };
   }
 
   #isBody(item: number): boolean {
@@ -263,10 +380,9 @@ class Builder {
       let at = 0;
       for (const [from, to] of runs) {
         folded.push(...members.slice(at, from));
-        const repeat = this.#structure.length;
-        this.#structure.push(mixed(this.#structure[members[from]!]!, to - from));
+        const repeat = this.#make(REPEAT, members.slice(from, to));
+        this.#structure[repeat] = mixed(this.#structure[members[from]!]!, to - from);
         this.#repeats.set(repeat, to - from);
-        this.#membersOf.set(repeat, members.slice(from, to));
         folded.push(repeat);
         at = to;
       }
@@ -319,6 +435,8 @@ class Builder {
     }
     const repeats = new Int32Array(nItems);
     for (const [item, times] of this.#repeats) repeats[item] = times;
+    const made = new Uint8Array(nItems);
+    for (const [item, kind] of this.#made) made[item] = kind;
     return {
       nLeaves,
       nScopes,
@@ -333,6 +451,7 @@ class Builder {
       memberEnds,
       structure: Float64Array.from(this.#structure),
       repeats,
+      made,
       leaves: Int32Array.from(leaves),
       leafFrom,
       leafTo,

@@ -1,6 +1,6 @@
 /** The label of an item: a title, and the most important facts below it. */
 import { count } from '../i18n/numbers';
-import { isGroup, membersOf, type Hierarchy, type Totals } from './hierarchy';
+import { BLOCK, isGroup, membersOf, SIZES, type Hierarchy, type Totals } from './hierarchy';
 import { textWidth } from './measure';
 import { familyOf, type Family } from './ops';
 import { shapeText, type Graph } from './pack';
@@ -45,9 +45,20 @@ export function nameOf(graph: Graph, tree: Hierarchy, item: number): string {
   if (tree.scopeOf[item]! >= 0) return ownPath(graph, tree, item);
   if (item >= tree.nLeaves) {
     const members = membersOf(tree, item);
+    if (tree.made[item] === SIZES) return 'Shape';
+    if (tree.made[item] === BLOCK) return blockName(graph, tree, members);
+    if (members.length && tree.made[members[0]!] === BLOCK && nameOf(graph, tree, members[0]!) === nameOf(graph, tree, members[1]!)) return nameOf(graph, tree, members[0]!);
     return members.length ? `${nameOf(graph, tree, members[0]!)} … ${nameOf(graph, tree, members.at(-1)!)}` : '';
   }
   return lastPart(graph.text(tree.hasTensorLeaves ? graph.tensorName[item]! : graph.nodeName[item]!));
+}
+
+/** The name of the only scope in it, or its first operation and its last: "Conv … Relu". */
+function blockName(graph: Graph, tree: Hierarchy, members: Int32Array): string {
+  const scopes = members.filter((member) => tree.scopeOf[member]! >= 0);
+  if (scopes.length === 1) return nameOf(graph, tree, scopes[0]!);
+  const name = (member: number) => kindOf(graph, tree, member) || nameOf(graph, tree, member);
+  return `${name(members[0]!)} … ${name(members.at(-1)!)}`;
 }
 
 /** Class of a scope, of the blocks of a repeat, or the operation. */

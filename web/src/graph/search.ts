@@ -87,6 +87,11 @@ export function search(graph: Graph, tree: Hierarchy, typed: string): Hit[] {
   }
 }
 
+/** Whether the first that an item holds is a scope. */
+function hasScope(tree: Hierarchy, item: number): boolean {
+  return tree.scopeOf[tree.members[item ? tree.memberEnds[item - 1]! : 0]!]! >= 0;
+}
+
 /** The full name of an item: path of its scope, name of the node, or the range of a repeat. */
 export function fullName(graph: Graph, tree: Hierarchy, item: number): string {
   if (item < tree.nLeaves) {
@@ -95,6 +100,8 @@ export function fullName(graph: Graph, tree: Hierarchy, item: number): string {
   }
   if (tree.scopeOf[item]! >= 0) return graph.text(graph.scopeName[tree.scopeOf[item]!] ?? -1);
   if (!isGroup(tree, item)) return '';
+  // Parts of a row of operations are named by the first and the last of them.
+  if (tree.made[item] && tree.leafTo[item]! > tree.leafFrom[item]! && !hasScope(tree, item)) return `${fullName(graph, tree, tree.leaves[tree.leafFrom[item]!]!)} … ${fullName(graph, tree, tree.leaves[tree.leafTo[item]! - 1]!)}`;
   const [first, last] = [tree.members[item ? tree.memberEnds[item - 1]! : 0]!, tree.members[tree.memberEnds[item]! - 1]!];
   return `${fullName(graph, tree, first)} … ${fullName(graph, tree, last)}`;
 }

@@ -32,6 +32,7 @@ from netscope.models.stored import Stored, size_of, within
 
 LARGEST_INFERRED_BYTES = 64 << 20  # without its weights; inference takes about 20 µs per node
 MOST_NODES = 1_000_000
+MOST_WEIGHTS_OF_MODULE = 32  # an LSTM of three layers in both directions has 24
 _FLOAT, _INT, _STRING, _TENSOR, _GRAPH, _FLOATS, _INTS, _STRINGS, _TENSORS, _GRAPHS, _SPARSE = range(1, 12)
 """Types of attributes."""
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -410,9 +411,11 @@ def _place(node: Any) -> Place:
 
 
 def _by_weights(graph: Any) -> dict[str, Place]:
-    """The places given by names of weights."""
+    """The places given by names of weights; none if all of many have the same, as "gpu_0" in names of Caffe2."""
     places = ((entry.name, from_tensor(entry.name)) for entry in graph.initializer)
-    return {name: place for name, place in places if place.path}
+    found = {name: place for name, place in places if place.path}
+    is_prefix = len(found) > MOST_WEIGHTS_OF_MODULE and len(set(found.values())) == 1
+    return {} if is_prefix else found
 
 
 def _filled(places: Sequence[Place | None]) -> Iterator[Place]:
