@@ -29,7 +29,7 @@ from netscope.models import summary_text
 from netscope.models.open import check_file, open_model, recognised, within_folder
 from netscope.models.summary import summary as summary_of
 
-File = Annotated[Path, Parameter(help="File of a model, or folder of a SavedModel.")]
+File = Annotated[Path, Parameter(help="File of a model, or folder of a SavedModel or .mlpackage.")]
 
 
 def summary(file: File, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
@@ -53,7 +53,7 @@ def summary(file: File, /, *, json: Annotated[bool, Parameter(negative="")] = Fa
 
 
 def open_models(
-    *files: Annotated[Path, Parameter(help="Files of models, or folders of SavedModels.")],
+    *files: Annotated[Path, Parameter(help="Files of models, or folders of SavedModels or .mlpackages.")],
     runs: Annotated[Path | None, Parameter(help="Folder of runs to show beside.")] = None,
     port: int = 6060,
     host: str = "127.0.0.1",

@@ -39,7 +39,10 @@ def _product(first: int) -> Cost:
 
     def cost(node: Node) -> float:
         left = sizes(input_of(node, first))
-        return 2 * left[-1] * count(output_of(node)) if left else math.nan
+        if not left:
+            return math.nan
+        summed = left[-2 if node.attributes.get("transpose_x") is True and len(left) > 1 else -1]
+        return 2 * summed * count(output_of(node))
 
     return cost
 
@@ -54,7 +57,8 @@ def _attention(node: Node) -> float:
 def _recurrent(node: Node) -> float:
     given = sizes(input_of(node, 0))
     named = zip(node.input_names, node.inputs, strict=True)
-    matrices = [shape for name, value in named if name.startswith("params") and len(shape := sizes(value)) == 2]
+    shapes = [sizes(value) for name, value in named if name.startswith(("params", "weight"))]
+    matrices = [shape for shape in shapes if len(shape) == 2]
     return 2 * math.prod(given[:-1]) * sum(map(math.prod, matrices)) if given else math.nan
 
 

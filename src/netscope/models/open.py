@@ -11,7 +11,7 @@ from netscope.errors import FormatError, NotFoundError, StorageError, UsageError
 from netscope.models.first_bytes import looks_like
 from netscope.models.flops import with_flops
 from netscope.models.model import Model
-from netscope.models.readers import OTHERS, READERS, Reader
+from netscope.models.readers import OTHERS, READERS, Reader, coreml
 
 HEAD_BYTES = 4096
 
@@ -20,7 +20,7 @@ def open_model(path: str | PathLike[str]) -> Model:
     """Open a model: its graph, with the weights left in the file. Nothing in the file is executed.
 
     Args:
-        path: A file, or the folder of a SavedModel; the formats are those of `netscope.models.readers.READERS`.
+        path: A file, or the folder of a SavedModel or an .mlpackage; `netscope.models.readers.READERS` has the formats.
 
     Raises:
         NotFoundError: There is no such file.
@@ -53,9 +53,15 @@ def recognised(file: Path) -> Reader:
 
 
 def within_folder(path: Path) -> Path:
-    """The file that is the model of a folder (a SavedModel); any other path is returned as it is."""
-    inside = path / "saved_model.pb"
-    return inside if path.is_dir() and inside.is_file() else path
+    """The file that is the model of a folder (a SavedModel, an .mlpackage); any other path is returned as it is.
+
+    Raises:
+        FormatError: It is an .mlpackage whose manifest is damaged.
+    """
+    if not path.is_dir():
+        return path
+    saved = path / "saved_model.pb"
+    return saved if saved.is_file() else coreml.inside(path) or path
 
 
 def check_file(path: Path) -> None:

@@ -29,7 +29,7 @@ FORMATS = {
     ".cfg": "Darknet", ".circle": "Circle", ".cmf": "CNTK", ".cntk": "CNTK", ".dlc": "DLC", ".dnn": "CNTK",
     ".engine": "TensorRT", ".espdl": "ESP-DL", ".hn": "Hailo", ".jax_exported": "JAX", ".joblib": "scikit-learn",
     ".kann": "KaNN", ".kgraph": "KaNN", ".kmodel": "KModel", ".litertlm": "LiteRT-LM", ".mge": "MegEngine",
-    ".mindir": "MindIR", ".mlir": "MLIR", ".mlirbc": "MLIR", ".mlmodel": "Core ML", ".mlnet": "ML.NET", ".mnn": "MNN",
+    ".mindir": "MindIR", ".mlir": "MLIR", ".mlirbc": "MLIR", ".mlnet": "ML.NET", ".mnn": "MNN",
     ".ms": "MindSpore Lite", ".ncnnmodel": "ncnn", ".nn": "Barracuda", ".nnef": "NNEF", ".nnp": "NNabla",
     ".nntxt": "NNabla", ".om": "OM", ".ort": "ONNX Runtime", ".param": "ncnn", ".params": "MXNet",
     ".pdiparams": "PaddlePaddle", ".pdmodel": "PaddlePaddle", ".pdparams": "PaddlePaddle", ".prototxt": "Caffe",
