@@ -81,7 +81,7 @@ def test_a_file_with_other_bytes_is_read_or_told(tmp_path: Path, write: Callable
         mutant = whole.copy()
         reach = len(mutant) if rng.random() < 0.5 else min(len(mutant), 400)  # headers more often than the rest
         for at in rng.integers(0, reach, rng.integers(1, 6)):
-            mutant[at] = rng.choice([0, 1, 127, 128, 255, rng.integers(256)])
+            mutant[at] = rng.choice([0, 1, 127, 128, 255, int(rng.integers(256))])
         path.write_bytes(mutant.tobytes())
         ask(path)
 

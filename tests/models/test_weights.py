@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gguf
+import msgspec
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -18,7 +19,7 @@ from netscope.models.readers.gguf import TYPES
 from netscope.models.summary import summary
 
 RNG = np.random.default_rng(0)
-ARRAYS = {
+ARRAYS: dict[str, Any] = {
     "embed.weight": RNG.normal(size=(10, 4)).astype(np.float32),
     "block.0.fc.weight": RNG.normal(size=(8, 4)).astype(np.float16),
     "block.0.fc.bias": np.arange(8, dtype=np.float64),
@@ -77,6 +78,69 @@ def test_bfloat16_is_read_as_float32(tmp_path: Path) -> None:
     model = open_model(path)
     assert model.graph.tensors[0].dtype == "bfloat16"
     assert model.read("w").tolist() == [1.0, -2.0]
+
+
+def written_flax(folder: Path) -> Path:
+    """As `flax.serialization.to_bytes` writes it: arrays are extensions of type 1 with (shape, dtype, bytes)."""
+
+    def packed(array: np.ndarray) -> msgspec.msgpack.Ext:
+        return msgspec.msgpack.Ext(1, msgspec.msgpack.encode((array.shape, array.dtype.name, array.tobytes())))
+
+    root: dict[str, Any] = {"epoch": 3, "rng": None}
+    for name, array in ARRAYS.items():
+        *around, last = name.split(".")
+        inner = root
+        for part in around:
+            inner = inner.setdefault(part, {})
+        inner[last] = packed(array)
+    chunks = {str(i): packed(part) for i, part in enumerate((np.arange(3.0), np.arange(3.0, 6.0)))}
+    root["big"] = {"__msgpack_chunked_array__": True, "shape": {"0": 2, "1": 3}, "chunks": chunks}
+    path = folder / "flax_model.msgpack"
+    path.write_bytes(msgspec.msgpack.encode(root))
+    return path
+
+
+def test_a_tree_of_flax_is_read_where_it_lies(tmp_path: Path) -> None:
+    model = open_model(written_flax(tmp_path))
+    assert (model.format, model.metadata) == ("Flax", {"epoch": 3})
+    found = {tensor.name: (tensor.dtype, tensor.shape, tensor.scope.name) for tensor in model.graph.tensors}
+    assert found["block/0/fc/weight"] == ("float16", (8, 4), "block/0/fc")
+    assert found["big"] == ("float64", (2, 3), "")
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(model.read(name.replace(".", "/")), array)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\x81\xa1w\xdd\xff\xff\xff\xff", "cut off"),
+        (b"\x81\xa1w" + b"\x91" * 200, "nested deeper"),
+        (b"\x81\xa1w\xdd\x7f\xff\xff\xff" + b"\xc0" * 5_100_000, "more than 5,000,000 values"),
+        (b"\x81\xa1w\xc7\x08\x01\x93\x91\xce\xff\xff\xff\xff", "cut off"),
+        (b"\x81\xa1w\xc7\x0d\x01\x93\x91\x05\xa7float32\xc4\x00", "needs 20"),
+        (b"\x81\xa1w\xc1", "no value begins with the byte c1"),
+        (b"\x81\x90\x01", "a key that is no text"),
+        (b"\x81\xa1w\x01", "holds no arrays of Flax"),
+    ],
+)
+def test_hostile_trees_of_flax_are_refused(tmp_path: Path, data: bytes, said: str) -> None:
+    path = tmp_path / "flax_model.msgpack"
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match=said):
+        open_model(path)
+
+
+@pytest.mark.parametrize("names", [("net-00001-of-00003.npz", "net-00002-of-00003.npz"), ("w.00.npz", "w.01.npz")])
+def test_parts_of_npz_are_one_model(tmp_path: Path, names: tuple[str, str]) -> None:
+    items = list(ARRAYS.items())
+    for name, some in zip(names, (items[:2], items[2:]), strict=True):
+        np.savez(tmp_path / name, **dict(some))
+    np.savez(tmp_path / "other.npz", w=np.arange(3))
+    for name in names:
+        model = open_model(tmp_path / name)
+        assert [tensor.name for tensor in model.graph.tensors] == list(ARRAYS)
+        np.testing.assert_array_equal(model.read("block.0.fc.bias"), ARRAYS["block.0.fc.bias"])
+        assert bool(model.warnings) == ("of" in name)
 
 
 def split(folder: Path) -> Path:
@@ -154,7 +218,8 @@ def test_gguf_has_what_its_own_reader_finds(tmp_path: Path) -> None:
     for tensor, other in zip(model.graph.tensors, theirs.tensors, strict=True):
         assert (tensor.name, tensor.bytes) == (other.name, other.n_bytes)
         assert tensor.shape == tuple(int(size) for size in other.shape[::-1])
-        assert model.stored[tensor.index].offset == other.data_offset
+        place = model.stored[tensor.index]
+        assert place is not None and place.offset == other.data_offset
     for name in ("embed.weight", "block.0.fc.weight", "block.0.fc.bias"):
         np.testing.assert_array_equal(model.read(name), ARRAYS[name])
     assert model.metadata["architecture"] == "llama"

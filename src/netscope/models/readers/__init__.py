@@ -9,6 +9,7 @@ from typing import NamedTuple
 from netscope.models.model import Model
 from netscope.models.readers import (
     coreml,
+    flax,
     gguf,
     keras,
     netron,
@@ -43,6 +44,7 @@ READERS = (
     Reader("ONNX", (".onnx",), onnx.recognise, onnx.read),
     Reader("PyTorch", (".pt", ".pth", ".bin", ".ckpt", ".pt2", ".index.json"), pytorch.recognise, pytorch.read),
     Reader("Keras", (".keras", ".h5", ".hdf5"), keras.recognise, keras.read),
+    Reader("Flax", (".msgpack",), flax.recognise, flax.read),
     Reader("Core ML", (".mlmodel",), coreml.recognise, coreml.read),
     Reader("OpenVINO", (".xml",), openvino.recognise, openvino.read),
     Reader("TensorFlow Lite", (".tflite",), tflite.recognise, tflite.read),

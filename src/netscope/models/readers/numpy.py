@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import math
+import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -20,6 +22,9 @@ from netscope.models.stored import Stored
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER_BYTES = 65_536
 MOST_MEMBERS = 100_000
+MOST_PARTS = 1000
+_PART_OF = re.compile(r"(.*[-_.]|)(\d{1,6})-of-(\d{1,6})\.npz", re.DOTALL)
+_PART = re.compile(r"(.+)\.\d\d\.npz", re.DOTALL)
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, SyntaxError)
 
 
@@ -40,20 +45,42 @@ def read(path: Path) -> Model:
         FormatError: It is damaged.
     """
     warnings: list[str] = []
-    with path.open("rb") as file:
-        is_single = file.read(6) == MAGIC
-        file.seek(0)
-        try:
-            weights = [_single(file, path)] if is_single else _members(file, path, warnings)
-        except _FAULTS as error:
-            if isinstance(error, FormatError):
-                raise
-            raise FormatError(f"damaged NumPy file {path.name!r}: {error}") from error
+    weights = [weight for part in _parts(path, warnings) for weight in _read(part, warnings)]
     objects = [weight.name for weight in weights if weight.dtype == "object"]
     if objects:
         warnings.append(f"{objects[0]!r} holds Python objects, which are not read")
     graph, stored = tree(weights)
     return Model(name=path.name, format="NumPy", graph=graph, warnings=tuple(warnings), stored=stored)
+
+
+def _parts(path: Path, warnings: list[str]) -> list[Path]:
+    """All files of a model in parts (`model-00001-of-00003.npz`, `weights.00.npz`) of which this is one, in order."""
+    if (match := _PART_OF.fullmatch(path.name)) is not None:
+        stem, number, total = match[1], match[2], int(match[3])
+        if not 0 < total <= MOST_PARTS:
+            return [path]
+        names = [f"{stem}{i:0{len(number)}}-of-{match[3]}.npz" for i in range(1, total + 1)]
+    elif (match := _PART.fullmatch(path.name)) is not None:
+        names = sorted(one.name for one in path.parent.glob(f"{glob.escape(match[1])}.[0-9][0-9].npz"))[:MOST_PARTS]
+    else:
+        return [path]
+    found = [part for name in names if (part := path.with_name(name)).is_file()]
+    if missing := len(names) - len(found):
+        warnings.append(f"{missing} of the {len(names)} files of the model are missing")
+    return found if path in found else [path]
+
+
+def _read(path: Path, warnings: list[str]) -> list[Weight]:
+    """The arrays of one file."""
+    with path.open("rb") as file:
+        is_single = file.read(6) == MAGIC
+        file.seek(0)
+        try:
+            return [_single(file, path)] if is_single else _members(file, path, warnings)
+        except _FAULTS as error:
+            if isinstance(error, FormatError):
+                raise
+            raise FormatError(f"damaged NumPy file {path.name!r}: {error}") from error
 
 
 def _single(file: IO[bytes], path: Path) -> Weight:
