@@ -26,6 +26,7 @@ from netscope.cli import (
 )
 from netscope.errors import UsageError
 from netscope.models import summary_text
+from netscope.models.node_data import read_node_data
 from netscope.models.open import check_file, open_model, recognised, within_folder
 from netscope.models.summary import summary as summary_of
 
@@ -55,6 +56,7 @@ def summary(file: File, /, *, json: Annotated[bool, Parameter(negative="")] = Fa
 def open_models(
     *files: Annotated[Path, Parameter(help="Files of models, or folders of SavedModels or .mlpackages.")],
     runs: Annotated[Path | None, Parameter(help="Folder of runs to show beside.")] = None,
+    data: Annotated[Path | None, Parameter(help="JSON with a number or word for each node.")] = None,
     port: int = 6060,
     host: str = "127.0.0.1",
     browser: bool = True,
@@ -65,6 +67,8 @@ def open_models(
     Args:
         files: Files of models; the page opens at the first one.
         runs: Folder of runs to show beside; "runs" if there is one.
+        data: JSON with a number or word for each node, by its name or that of its module, to colour the graph by:
+            {"conv1": 2.5}, or {"latency": {"conv1": 2.5}, "device": {"conv1": "cpu"}}.
         port: Port to listen on; if it is taken, the next free one.
         host: Address to listen on; 0.0.0.0 for all of this machine, :: for those of IPv6 too. Anyone who can reach it
             can see the models, and read, edit and delete runs.
@@ -76,6 +80,10 @@ def open_models(
     if not files:
         raise UsageError("name the file of a model: netscope open FILE")
     check_port(port)
+    if data is not None:
+        if len(files) > 1:
+            raise UsageError("--data is for one model: netscope open FILE --data JSON")
+        read_node_data(data)
     for file in files:
         check_file(within_folder(file))
     if len(files) == 1:  # of several, the page shows those that it can
@@ -96,7 +104,7 @@ def open_models(
         else:  # the server shows a folder of runs, if only an empty one
             runs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="netscope-"))) / "models"
             runs.mkdir()
-        server.serve([runs], host, port, allow_hosts=allow_host or (), models=files, ready=ready)
+        server.serve([runs], host, port, allow_hosts=allow_host or (), models=files, node_data=data, ready=ready)
 
 
 def values(

@@ -144,7 +144,7 @@ def test_the_form_of_the_pack_is_what_the_page_reads() -> None:
     assert metadata["netscope"] == "graph 1"
     assert json.loads(metadata["model"]) == {
         "name": "m", "format": "test", "format_version": "", "reader": "netscope", "producer": "", "metadata": {},
-        "warnings": ["w"],
+        "warnings": ["w"], "data": {},
     }  # fmt: skip
     assert (arrays["text"].dtype, arrays["text_ends"].dtype) == (np.uint8, np.int32)
     assert {name for name, array in arrays.items() if array.dtype == np.float64} == {"node_flops", "tensor_bytes"}

@@ -140,6 +140,14 @@ def test_what_is_no_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "name the file" in run(capsys, "open")[2]
 
 
+def test_values_for_nodes_are_for_one_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, data = str(two_layers(tmp_path)), tmp_path / "data.json"
+    data.write_text("{}")
+    assert "--data is for one model" in run(capsys, "open", path, path, "--data", str(data))[2]
+    data.write_text("[]")
+    assert "'data.json' is no JSON object of names and values" in run(capsys, "open", path, "--data", str(data))[2]
+
+
 def test_open_says_where_the_first_model_is_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

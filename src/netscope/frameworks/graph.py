@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from netscope.errors import UsageError
 from netscope.frameworks import layers_graph
 from netscope.models.model import Model
+from netscope.models.node_data import checked, with_data
 
 
-def graph(model: Any, *inputs: Any, **named: Any) -> Model:
+def graph(model: Any, *inputs: Any, data: Mapping[str, Any] | None = None, **named: Any) -> Model:
     """The graph of a network: its operations, the tensors between them, its parameters, and what each step costs.
 
     A copy of a torch module is called as `model(*inputs, **named)` on tensors without values: nothing is computed, and
@@ -21,12 +23,19 @@ def graph(model: Any, *inputs: Any, **named: Any) -> Model:
             a fitted `MLPClassifier` or `MLPRegressor`; or a network written by hand, as the list of its layers:
             objects with `forward`, functions, or (W, b).
         inputs: Arguments as in a call, or the input of the first layer; only their types and shapes matter.
+        data: Numbers or words by the name of a node or module, to colour the graph by: {"conv1": 2.5}, or several
+            series of them, {"latency": {"conv1": 2.5}, "device": {"conv1": "cpu"}}.
         named: Named arguments as in a call.
 
     Raises:
-        UsageError: `model` is something else, or cannot be captured.
+        UsageError: `model` is something else, or cannot be captured; or no node has a name of `data`.
         Exception: What the model itself raises for these inputs.
     """
+    found = _graph(model, inputs, named)
+    return found if data is None else with_data(found, checked(data))
+
+
+def _graph(model: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> Model:
     if isinstance(model, Model):
         return model
     torch = sys.modules.get("torch")

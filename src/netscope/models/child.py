@@ -1,7 +1,7 @@
 """Open a model in a separate process, so that it can neither slow down nor crash a server beside a training.
 
-The child (`python -m netscope.models.child FILE`) writes a header as JSON on one line and then the pack. A damaged file
-may then cost its own process at most.
+The child (`python -m netscope.models.child FILE [DATA]`) writes a header as JSON on one line and then the pack. A
+damaged file may then cost its own process at most.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import msgspec
 
 from netscope.errors import FormatError, MissingExtraError, NetscopeError, NotFoundError, StorageError, UsageError
 from netscope.models.limits import limit, limits_of
+from netscope.models.node_data import read_node_data, with_data
 from netscope.models.open import open_model, within_folder
 from netscope.models.pack import pack
 from netscope.models.stored import Stored
@@ -50,18 +51,19 @@ class _Read(msgspec.Struct, tag="read"):
     opened: Opened
 
 
-def open_in_child(path: Path, stopped: threading.Event | None = None) -> Opened:
+def open_in_child(path: Path, stopped: threading.Event | None = None, data: Path | None = None) -> Opened:
     """Open a model in another process.
 
     Args:
         path: Its file.
         stopped: Set to give it up.
+        data: A file of values for its nodes, as `read_node_data` takes it.
 
     Raises:
         NetscopeError: As `open_model`; FormatError if the process died or took too long.
     """
     # -P: modules that lie in the current folder, beside a downloaded model, are not imported.
-    command = [sys.executable, "-P", "-m", "netscope.models.child", str(path)]
+    command = [sys.executable, "-P", "-m", "netscope.models.child", str(path), *([str(data)] if data else [])]
     # Buffers of NumPy's threads would count as memory that the file needs.
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     try:
@@ -110,8 +112,8 @@ def give_way() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
 
 
-def main(path: str) -> None:
-    """Open one file and write the result."""
+def main(path: str, data: str = "") -> None:
+    """Open one file, with values for its nodes, and write the result."""
     give_way()
     limit(limits_of(within_folder(Path(path))))
     gc.disable()  # nothing here is circular, and looking for it takes a fifth of the time
@@ -120,6 +122,8 @@ def main(path: str) -> None:
     packed = b""
     try:
         model = open_model(path)
+        if data:
+            model = with_data(model, read_node_data(Path(data)))
         packed = pack(model)
         said: _Read | _Failed = _Read(Opened(summary(model), list(model.stored)))
     except (NetscopeError, MissingExtraError) as error:
@@ -132,4 +136,4 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -13,6 +13,9 @@ from netscope.models import tensors
 from netscope.models.graph import Graph
 from netscope.models.stored import Stored
 
+NodeData = Mapping[str, Mapping[str, float | str]]
+"""Values of a user: by series ("latency"), then by the name of a node or module."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -32,6 +35,8 @@ class Model:
     """Metadata in the file, as JSON values."""
     warnings: tuple[str, ...] = ()
     """Problems while reading, one sentence each."""
+    data: NodeData = field(default_factory=dict, repr=False)
+    """Values of a user for its nodes, by which the page colours them."""
     stored: tuple[Stored | None, ...] = field(default=(), repr=False, compare=False)
     """Location of each tensor of the graph; empty for a model without files. Not part of a pack."""
 

@@ -7,6 +7,7 @@ model as JSON under "model". Where the stored arrays lie in their file is not pa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -33,6 +34,7 @@ class _Said(msgspec.Struct):
     producer: str
     metadata: dict[str, Any]
     warnings: list[str]
+    data: dict[str, dict[str, float | str]] = {}
 
 
 def pack(model: Model) -> bytes:
@@ -40,10 +42,10 @@ def pack(model: Model) -> bytes:
     whole = [text.encode("utf-8", "replace") for text in model.graph.text]
     joined = np.frombuffer(b"".join(whole), np.uint8)
     ends = np.cumsum([len(text) for text in whole], dtype=np.int32)
-    said = {name: getattr(model, name) for name in _Said.__struct_fields__}
+    said = {name: getattr(model, name) for name in _Said.__struct_fields__ if name != "data"}
     return safetensors.encode(
         {**model.graph.columns(), "text": joined, "text_ends": ends},
-        {"netscope": VERSION, "model": msgspec.json.encode(_valid(plain(said))).decode()},
+        {"netscope": VERSION, "model": msgspec.json.encode(_valid({**plain(said), "data": model.data})).decode()},
     )
 
 
@@ -86,6 +88,6 @@ def _valid(value: Any) -> Any:
     """Text without lone surrogates, which JSON cannot hold."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {_valid(name): _valid(entry) for name, entry in value.items()}
     return [_valid(entry) for entry in value] if isinstance(value, list) else value

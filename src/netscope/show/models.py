@@ -42,14 +42,14 @@ class Entry(NamedTuple):
     """Time and size of the file that was opened: changes when the file does."""
     opened: Future[Opened]
     """The model as it will have been read."""
+    data: Path | None = None
+    """File of values for its nodes."""
 
 
 class Shelf:
     """The models of one server. Each is read once, in a process of its own, as soon as it is put here."""
 
-    def __init__(
-        self, folder: Path | None = None, open_file: Callable[[Path, threading.Event], Opened] = open_in_child
-    ) -> None:
+    def __init__(self, folder: Path | None = None, open_file: Callable[..., Opened] = open_in_child) -> None:
         """An empty shelf.
 
         Args:
@@ -63,8 +63,13 @@ class Shelf:
         self._pool: ThreadPoolExecutor | None = None
         self._stopped = threading.Event()
 
-    def add(self, path: Path, source: ModelSource = "file") -> str:
+    def add(self, path: Path, source: ModelSource = "file", data: Path | None = None) -> str:
         """Put a file, or the folder of a SavedModel, on the shelf and start to read it; its id.
+
+        Args:
+            path: The file.
+            source: Who named it.
+            data: A file of values for its nodes.
 
         Raises:
             NotFoundError: There is no such file.
@@ -72,7 +77,7 @@ class Shelf:
         """
         path = within_folder(Path(os.path.abspath(path)))
         model_id = _id(path)
-        self._entry(model_id, path, source)
+        self._entry(model_id, path, source, data)
         return model_id
 
     def list(self) -> list[ModelInfo]:
@@ -101,7 +106,7 @@ class Shelf:
             NotFoundError: It is not on the shelf, or its file is gone.
         """
         entry = self._found(model_id)
-        return self._entry(model_id, entry.path, entry.source)
+        return self._entry(model_id, entry.path, entry.source, entry.data)
 
     @property
     def largest_upload_bytes(self) -> int:
@@ -163,16 +168,17 @@ class Shelf:
             return next((path for path in self._place().glob("*/*") if _id(path) == model_id), None)
         return None
 
-    def _entry(self, model_id: str, path: Path, source: ModelSource) -> Entry:
+    def _entry(self, model_id: str, path: Path, source: ModelSource, data: Path | None = None) -> Entry:
         check_file(path)
-        status = path.stat()
-        version = status.st_mtime_ns, status.st_size
+        found = [file.stat() for file in (path, data) if file is not None]
+        version = max(status.st_mtime_ns for status in found), sum(status.st_size for status in found)
         with self._lock:
             entry = self._entries.get(model_id)
             if entry is None or entry.version != version:
                 if self._pool is None:
                     self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="netscope-model")
-                entry = Entry(path, source, version, self._pool.submit(self._open, path, self._stopped))
+                given = {} if data is None else {"data": data}
+                entry = Entry(path, source, version, self._pool.submit(self._open, path, self._stopped, **given), data)
                 self._entries[model_id] = entry
         return entry
 

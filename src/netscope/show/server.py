@@ -145,6 +145,7 @@ def serve(
     index: str | None = None,
     allow_hosts: Sequence[str] = (),
     models: Sequence[Path] = (),
+    node_data: Path | None = None,
     ready: Callable[[str, list[str], list[str]], None] = lambda url, others, models: None,
 ) -> None:
     """Show folders of runs, and models, until Ctrl-C.
@@ -156,6 +157,7 @@ def serve(
         index: Where the index lives, as an address for SQLAlchemy; in each folder unless given.
         allow_hosts: Further names under which browsers may reach it.
         models: Files of models.
+        node_data: A file of values for the nodes of those models.
         ready: Called when it listens with the server's address on this machine, those for other machines, and the ids
             of the models.
 
@@ -169,7 +171,7 @@ def serve(
         Workspace.open(folders, index) as workspace,
         _announce(workspace, address(listening)) as word,
     ):
-        ready(address(listening), addresses(listening), [workspace.models.add(path) for path in models])
+        ready(address(listening), addresses(listening), [workspace.models.add(path, data=node_data) for path in models])
         server = _server(application(workspace, host, allow_hosts), word.close)
         gc.collect()
         gc.freeze()  # imported modules live as long as the process; each collection would take 50 ms longer
