@@ -22,6 +22,8 @@ QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 HISTOGRAM_BINS = 48
 N_LARGEST = 8
 MAP_PX, MATRIX_PX, STRIP_PX, MOST_MAPS = 32, 64, 256, 64
+_BRIGHTEST = 3.0
+"""The colours of several maps end at so many times the size of the median map; maps far above it are saturated."""
 OUTLIER_FACTOR = 6.0
 """A channel stands out if its largest magnitude is so many times that of the median channel."""
 
@@ -162,15 +164,31 @@ def picture(values: npt.NDArray[Any], channel_axis: int | None) -> Picture | Non
     if values.ndim == 0 or values.size <= 1:
         return None
     maps = _maps(values, channel_axis)
-    finite = maps[np.isfinite(maps)]
-    low, high = (float(end) for end in np.quantile(finite, (0.005, 0.995))) if finite.size else (0.0, 0.0)
-    if low < 0 < high:
-        low, high = -max(-low, high), max(-low, high)
+    low, high = _ends(maps)
     scale = 254 / (high - low) if high > low else 0.0
     with np.errstate(invalid="ignore", over="ignore"):
         shares = np.clip((maps.astype(np.float64) - low) * scale, 0, 254)
     pixels = np.where(np.isnan(maps), 0, 1 + np.nan_to_num(shares)).astype(np.uint8)
     return Picture(pixels, low, high)
+
+
+def _ends(maps: npt.NDArray[Any]) -> tuple[float, float]:
+    """The numbers of the darkest and the brightest pixel: nearly all are between, and no single map decides.
+
+    Of numbers of both signs, the middle is 0.
+    """
+    per_map = [one[np.isfinite(one)] for one in maps]
+    ends = np.array([np.quantile(one, (0.005, 0.995)) for one in per_map if one.size]).reshape(-1, 2)
+    if not ends.size:
+        return 0.0, 0.0
+    low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
+    sizes = np.abs(ends).max(axis=1)
+    if len(ends) > 1 and sizes.any():
+        most = _BRIGHTEST * float(np.median(sizes[sizes > 0]))
+        low, high = max(low, -most), min(high, most)
+    if low < 0 < high:
+        return -max(-low, high), max(-low, high)
+    return low, high
 
 
 def shrink(values: npt.NDArray[Any], rows: int, columns: int) -> npt.NDArray[Any]:

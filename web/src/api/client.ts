@@ -12,6 +12,7 @@ import type {
   ExportRequest,
   Finding,
   GroupRequest,
+  InputFile,
   Job,
   Jobs,
   Keys,
@@ -19,6 +20,7 @@ import type {
   LayerTable,
   LayerTensor,
   ModelInfo,
+  ModelRunner,
   Models,
   Problem,
   Quantity,
@@ -30,6 +32,7 @@ import type {
   SeriesRequest,
   Stat,
   Trash,
+  ValuesRequest,
 } from './schema.gen';
 
 /** Folder the page was served from, with its final slash: the page may live below a path. */
@@ -218,6 +221,12 @@ async function openModel(file: File, tell: (sent: number) => void, signal: Abort
   return JSON.parse(reply) as ModelInfo;
 }
 
+/** Send a file as input of a model. */
+async function uploadInput(file: File): Promise<InputFile> {
+  const headers = { 'Content-Type': 'application/octet-stream', 'X-Netscope-Token': await tokenOf() };
+  return send(address(['inputs'], { name: file.name }), { method: 'POST', headers, body: file }, (reply) => reply.json() as Promise<InputFile>);
+}
+
 function told<T>(tensors: Tensors): T {
   return JSON.parse(tensors.metadata['reply'] ?? '{}') as T;
 }
@@ -312,6 +321,14 @@ export const api = {
   /** Of a run: 404 says how to log one. */
   runGraph: (run: string, signal?: AbortSignal) => getBytes(['runs', run, 'graph'], {}, signal),
   openModel,
+  runner: (id: string, signal?: AbortSignal) => get<ModelRunner>(['models', id, 'runner'], {}, signal),
+  /** Run a model; the job that does. */
+  values: (id: string, request: ValuesRequest) => change<Job>(['models', id, 'values'], request),
+  /** Statistics of all values that a job measured. */
+  valuesOf: (job: string, signal?: AbortSignal) => getTensors(['jobs', job, 'values'], {}, signal),
+  valuePicture: (job: string, value: number, signal?: AbortSignal) => getTensors(['jobs', job, 'values', String(value), 'picture'], {}, signal),
+  valueArray: (job: string, value: number) => address(['jobs', job, 'values', String(value), 'array']),
+  uploadInput,
 
   layerFindings: (run: string, signal?: AbortSignal) => get<Finding[]>(['runs', run, 'layers', 'findings'], {}, signal),
   /** Of tensors with some names, or of all if none are given. */

@@ -102,14 +102,13 @@ def _note_sizes(declared: ModelInput, array: npt.NDArray[Any], sizes: dict[str, 
 
 def _shape(declared: ModelInput, chosen: list[int] | None, sizes: Mapping[str, int]) -> list[int]:
     """The shape of a random input."""
-    if chosen is not None:
-        if declared.shape is not None and len(chosen) != len(declared.shape):
-            raise UsageError(f"the input {declared.name!r} has {len(declared.shape)} axes, got the shape {chosen}")
-        return chosen
-    symbols = declared.shape or declared.proposed
+    if chosen is not None and declared.shape is not None and len(chosen) != len(declared.shape):
+        raise UsageError(f"the input {declared.name!r} has {len(declared.shape)} axes, got the shape {chosen}")
+    shape = declared.proposed if chosen is None else chosen
+    symbols = declared.shape or shape
     return [
         sizes.get(symbol, size) if isinstance(symbol, str) else size
-        for symbol, size in zip(symbols, declared.proposed, strict=True)
+        for symbol, size in zip(symbols, shape, strict=True)
     ]
 
 
@@ -241,7 +240,7 @@ def _texts(declared: list[ModelInput], choices: Mapping[str, InputRequest], path
         ("position", np.arange(ids.size)[None]),
     )
     for one in declared:
-        if one.name not in choices and one.dtype.startswith("int"):
+        if choices.get(one.name, InputRequest()).kind == "random" and one.dtype.startswith("int"):
             found.update((one.name, array) for word, array in beside if word in one.name.lower())
     sizes = {one.name: one for one in declared}
     return {key: _padded(sizes[key], array) for key, array in found.items() if key in sizes}

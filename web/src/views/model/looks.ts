@@ -7,9 +7,9 @@ import { shapeText, type Graph } from '../../graph/pack';
 import { CLOSED, INPUT, LEAF, OPEN, OUTPUT, pillText, type Scene } from '../../graph/scene';
 import { bytesOfValue } from '../../graph/visible';
 import { FIRST_STEP, GROUP, NO_NUMBER, PILL, RAMP_STEPS, type Inks } from './inks';
-
-export const MEASURES = ['op', 'parameters', 'flops', 'memory'] as const;
-export type Measure = (typeof MEASURES)[number];
+import { rowOf, type Measure } from './measures';
+import type { ModelValues } from './modelValues';
+import { rangeText } from './valueTexts';
 
 /** What does not depend on the camera and the selection. */
 export interface Paper extends Pick<Look, 'ink' | 'colours' | 'colourOf' | 'mixOf' | 'labelOf' | 'badgeOf' | 'valueOf' | 'widthOf'> {
@@ -31,6 +31,8 @@ export class Figures {
     readonly graph: Graph,
     readonly base: Base,
     readonly word: string,
+    /** Of a run of the model, if it has run. */
+    readonly values: ModelValues | null = null,
   ) {}
 
   label(id: number, seen: Seen): Label {
@@ -63,13 +65,49 @@ export class Figures {
   }
 
   /** The number of an item; NaN if unknown. */
-  number(item: number, measure: Measure): number {
-    const { totals } = this.base;
-    if (measure === 'parameters') return totals.parameters[item]!;
-    if (measure === 'flops') return totals.flops[item]!;
+  number(item: number, measure: Exclude<Measure, 'op'>): number {
+    return rowOf(measure).of(this, item);
+  }
+
+  /** Bytes of all outputs of an item's operations. */
+  memory(item: number): number {
     let bytes = this.#memory.get(item);
     if (bytes === undefined) this.#memory.set(item, (bytes = this.#bytes(item)));
     return bytes;
+  }
+
+  /** Time of an item's operations; NaN if unknown. */
+  seconds(item: number): number {
+    let sum = NaN;
+    for (const node of this.#nodes(item)) {
+      const seconds = this.values?.nodeSeconds[node] ?? NaN;
+      if (seconds === seconds) sum = seconds + (sum || 0);
+    }
+    return sum;
+  }
+
+  /** Largest magnitude among the results of an item's operations. */
+  largest(item: number): number {
+    return this.values?.largestOf(this.#results(item)) ?? NaN;
+  }
+
+  /** How many elements of the results of an item's operations are NaN or infinite. */
+  wrong(item: number): number {
+    let sum = NaN;
+    for (const value of this.#results(item)) {
+      const range = this.values?.range(value);
+      if (range) sum = range.wrong + (sum || 0);
+    }
+    return sum;
+  }
+
+  #nodes(item: number): Int32Array {
+    const { tree } = this.base;
+    return tree.hasTensorLeaves ? new Int32Array() : tree.leaves.subarray(tree.leafFrom[item], tree.leafTo[item]);
+  }
+
+  #results(item: number): number[] {
+    return [...this.#nodes(item)].flatMap((node) => [...this.graph.outputsOf(node)].filter((value) => value >= 0));
   }
 
   /** Bytes of all outputs of its operations. */
@@ -86,7 +124,8 @@ export class Figures {
   }
 }
 
-export function paperOf(figures: Figures, seen: Seen, scene: Scene, inks: Inks, measure: Measure): Paper {
+/** `label`: what stands beside the lines. */
+export function paperOf(figures: Figures, seen: Seen, scene: Scene, inks: Inks, measure: Measure, label: 'shape' | 'values' = 'shape'): Paper {
   const { graph, base } = figures;
   const { tree } = base;
   const n = scene.id.length;
@@ -132,6 +171,7 @@ export function paperOf(figures: Figures, seen: Seen, scene: Scene, inks: Inks, 
     valueOf: (line) => {
       const edge = scene.edge[line]!;
       if (seen.nValues[edge]! > 1) return '';
+      if (label === 'values' && figures.values) return rangeText(figures.values.range(seen.value[edge]!));
       const index = graph.valueShape[seen.value[edge]!]!;
       if (index < 0) return '';
       let text = shapes.get(index);
