@@ -38,6 +38,13 @@ class Buffer:
         if self.left < 0:
             raise FormatError("damaged file: its parts refer to each other more often than any model's")
 
+    def text(self, start: int, n: int) -> str:
+        """The text in `n` bytes, or its beginning if it is long."""
+        if start + n > len(self.data):
+            raise FormatError(f"damaged file: a text of {n:,} bytes at byte {start} of {len(self.data)}")
+        self.use(1 + min(n, LONGEST_TEXT) // 4)
+        return bytes(self.data[start : start + min(n, LONGEST_TEXT)]).decode("utf-8", "replace")
+
     def root(self) -> Table:
         """The table that the file is."""
         return Table(self, self.number("I", 0))
@@ -109,8 +116,14 @@ class Table:
     def text(self, slot: int) -> str:
         """A text, '' if there is none."""
         found = self.span(slot, 1)
+        return self._buffer.text(*found) if found is not None else ""
+
+    def texts(self, slot: int) -> list[str]:
+        """A vector of texts."""
+        found = self.span(slot, 4)
         if found is None:
-            return ""
+            return []
         start, n = found
-        self._buffer.use(1 + min(n, LONGEST_TEXT) // 4)
-        return bytes(self._buffer.data[start : start + min(n, LONGEST_TEXT)]).decode("utf-8", "replace")
+        self._buffer.use(n)
+        places = (at + self._buffer.number("I", at) for at in range(start, start + 4 * n, 4))
+        return [self._buffer.text(place + 4, self._buffer.number("I", place)) for place in places]

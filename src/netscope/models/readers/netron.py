@@ -31,7 +31,7 @@ FORMATS = {
     ".kann": "KaNN", ".kgraph": "KaNN", ".kmodel": "KModel", ".litertlm": "LiteRT-LM", ".mge": "MegEngine",
     ".mindir": "MindIR", ".mlir": "MLIR", ".mlirbc": "MLIR", ".mlnet": "ML.NET", ".mnn": "MNN",
     ".ms": "MindSpore Lite", ".ncnnmodel": "ncnn", ".nn": "Barracuda", ".nnef": "NNEF", ".nnp": "NNabla",
-    ".nntxt": "NNabla", ".om": "OM", ".ort": "ONNX Runtime", ".param": "ncnn", ".params": "MXNet",
+    ".nntxt": "NNabla", ".om": "OM", ".param": "ncnn", ".params": "MXNet",
     ".pdiparams": "PaddlePaddle", ".pdmodel": "PaddlePaddle", ".pdparams": "PaddlePaddle", ".prototxt": "Caffe",
     ".pte": "ExecuTorch", ".rknn": "RKNN", ".t7": "Torch", ".tm": "MegEngine", ".tmfile": "Tengine",
     ".tnnmodel": "TNN", ".tnnproto": "TNN", ".tosa": "TOSA", ".ubj": "XGBoost", ".uff": "UFF", ".weights": "Darknet",

@@ -10,6 +10,7 @@ import math
 import mmap
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -83,17 +84,34 @@ def read(path: Path) -> Model:
         proto.ParseFromString(thin)
     except protobuf.DecodeError as error:
         raise FormatError(f"damaged ONNX file: {error}") from error
+    return of_proto(onnx, proto, path)
+
+
+def of_proto(onnx: Any, proto: Any, path: Path, *, form: str = "ONNX", version: str = "") -> Model:
+    """The model that a message says, whatever the form in which it was stored.
+
+    Args:
+        onnx: The library.
+        proto: A ModelProto; its large arrays are left out, with their places in `external_data` under `AT_KEY`.
+        path: The file.
+        form: The name of the form.
+        version: The version of the form; that of the operators unless given.
+
+    Raises:
+        FormatError: It is no model.
+    """
     if not proto.HasField("graph"):
         raise FormatError("not an ONNX model: it has no graph")
     warnings: list[str] = []
-    if len(thin) <= LARGEST_INFERRED_BYTES and _lacks_types(proto.graph):
+    if proto.ByteSize() <= LARGEST_INFERRED_BYTES and _lacks_types(proto.graph):
         proto = _inferred(onnx, proto, warnings)
     try:
-        return _Reading(onnx, proto, path).model(warnings)
+        model = _Reading(onnx, proto, path).model(warnings)
     except (TypeError, AttributeError) as error:
         if has_foreign_text(proto):  # the library gives it as bytes
             raise FormatError("damaged ONNX file: a text in it is not UTF-8") from error
         raise
+    return replace(model, format=form, format_version=version or model.format_version)
 
 
 def _lacks_types(graph: Any) -> bool:
