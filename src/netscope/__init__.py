@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netscope import figures
     from netscope.frameworks.graph import graph
     from netscope.frameworks.values.run import values
+    from netscope.models.comparison.compare import compare_models
     from netscope.models.open import open_model
     from netscope.record.init import init
     from netscope.record.media.array import Array
@@ -43,6 +44,7 @@ __all__ = [
     "Table",
     "Text",
     "__version__",
+    "compare_models",
     "figures",
     "graph",
     "init",
@@ -55,6 +57,7 @@ __all__ = [
 # Imported when first asked for (PEP 562), so that `import netscope` costs next to nothing.
 _HOMES = {
     "figures": ("netscope.figures", ""),
+    "compare_models": ("netscope.models.comparison.compare", "compare_models"),
     "graph": ("netscope.frameworks.graph", "graph"),
     "init": ("netscope.record.init", "init"),
     "open": ("netscope.store.store", "open_store"),

@@ -35,6 +35,7 @@ app.command(
     "netscope.model_commands:open_models", name="open", help="Show model files in the browser, as graphs, until Ctrl-C."
 )
 app.command("netscope.model_commands:summary", name="summary", help="Print the content of a model file.")
+app.command("netscope.model_commands:diff", name="diff", help="Print how two model files differ.")
 app.command(
     "netscope.model_commands:values", name="values", help="Run a model file, and print statistics of all its values."
 )

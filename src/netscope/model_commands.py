@@ -1,4 +1,4 @@
-"""The commands about models: open, summary."""
+"""The commands about models: open, summary, diff, values."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ from netscope.models.node_data import read_node_data
 from netscope.models.open import check_file, open_model, recognised, within_folder
 from netscope.models.summary import summary as summary_of
 
+DIFFERENT = 1
+"""Exit status of `diff` if the models differ."""
 File = Annotated[Path, Parameter(help="File of a model, or folder of a SavedModel or .mlpackage.")]
 
 
@@ -105,6 +107,48 @@ def open_models(
             runs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="netscope-"))) / "models"
             runs.mkdir()
         server.serve([runs], host, port, allow_hosts=allow_host or (), models=files, node_data=data, ready=ready)
+
+
+def diff(
+    a: Annotated[Path, Parameter(help="File of the model before.")],
+    b: Annotated[Path, Parameter(help="File of the model after.")],
+    /,
+    *,
+    weights: Annotated[bool, Parameter(negative="--no-weights")] = True,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Print how two model files differ: nodes that were added, removed and changed, and weights that moved.
+
+    Formats may differ. Quantised weights are compared as the numbers that they stand for. Nothing is executed. The exit
+    status is 0 if nothing differs, 1 if something does, and 2 if a file cannot be read.
+
+    Args:
+        a: File of the model before.
+        b: File of the model after.
+        weights: Whether the numbers of the weights are read and compared, too.
+        json: As JSON for scripts.
+    """
+    from netscope.models.comparison import report  # noqa: PLC0415  (the other commands compare nothing)
+    from netscope.models.comparison.compare import compare_models  # noqa: PLC0415
+
+    found = compare_models(a, b, values=weights)
+    summary = found.summary()
+    if json:
+        write_data()
+        say(msgspec.json.encode(report.report(found)).decode())
+    else:
+        say(f"{printable(summary.a)} → {printable(summary.b)}")
+        say(table(report.heading(summary)))
+        if summary.relative is not None:
+            say(f"weights: relative distance {summary.relative:.3g} over {summary.compared:,} tensors")
+        for rows in (report.node_rows(found), report.tensor_rows(found)):
+            if len(rows) > 1:
+                say(f"\n{table(rows)}")
+    for model in (found.a, found.b):
+        for warning in model.warnings:
+            warn(f"{model.name}: {warning}")
+    if not summary.is_same:
+        raise SystemExit(DIFFERENT)
 
 
 def values(

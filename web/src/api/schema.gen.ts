@@ -110,6 +110,74 @@ export interface Cards {
   cards: Card[];
 }
 
+/** Moved: the same but for the numbers of its weights. */
+export type Difference = 'same' | 'moved' | 'changed' | 'added' | 'removed';
+
+/** How many parts of two models are in each state. */
+export interface Counts {
+  same: number;
+  moved: number;
+  changed: number;
+  added: number;
+  removed: number;
+}
+
+/** A node of one model and the node of the other that it is. */
+export interface NodeDifference {
+  difference: Difference;
+  /** Name, '' if it has none or is in the second model alone. */
+  a: string;
+  b: string;
+  /** '' if it is in the second model alone. */
+  a_op: string;
+  b_op: string;
+  /** What changed: "op", "attributes", "inputs", "types", "shapes", "weights", "values". */
+  changes: string[];
+}
+
+/** A stored array of one model and the array of the other that it is. */
+export interface TensorDifference {
+  difference: Difference;
+  a: string;
+  b: string;
+  /** "float32 [64,3,7,7]"; '' if it is in the second model alone. */
+  a_type: string;
+  b_type: string;
+  /** Order of the axes of the second that are longer than 1, to get those of the first; empty if it is the same. */
+  axes: number[];
+  /** ||b - a|| / ||a||; null if it is not known, or infinite. */
+  relative: number | null;
+  /** Largest |b - a|; null if it is not known. */
+  largest: number | null;
+  /** Of the angle between both; null if it is not known. */
+  cosine: number | null;
+  /** Elements that are not equal. */
+  differing: number;
+  /** Why the numbers were not compared, or ''. */
+  problem: string;
+}
+
+/** Two models compared, in numbers. */
+export interface ComparisonSummary {
+  /** Name of the first model. */
+  a: string;
+  b: string;
+  is_same: boolean;
+  nodes: Counts;
+  tensors: Counts;
+  /** Pairs of stored arrays whose numbers were compared. */
+  compared: number;
+  /** ||b - a|| / ||a|| over all of them; null if there are none, or if it is infinite. */
+  relative: number | null;
+}
+
+/** Two models compared: the numbers, and all that differs. */
+export interface ComparisonReport {
+  summary: ComparisonSummary;
+  nodes: NodeDifference[];
+  tensors: TensorDifference[];
+}
+
 /** One line that a process printed (time, stream, text, rank, process). */
 export type ConsoleLine = [time: number, stream: 'out' | 'err', text: string, rank: number | null, process: string];
 
