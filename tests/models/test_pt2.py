@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._export.serde.schema import ScalarType
 
 from netscope.errors import FormatError
 from netscope.models.open import open_model
+from netscope.models.readers.pt2 import DTYPES
+from netscope.models.shapes import dtype_bytes
 from tests.models.damage import survives_damage
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -54,6 +57,14 @@ def test_nodes_are_those_of_the_program(exported: tuple[Path, torch.export.Expor
     conv = model.graph.nodes[0]
     assert (conv.op, conv.scope.name, conv.scope.kind) == ("aten::conv2d", "conv", "Conv2d")
     assert conv.input_names == ["input", "weight", "bias"]
+
+
+def test_every_type_of_an_exported_program_has_its_name() -> None:
+    names = {one.value: one.name for one in ScalarType if one.name != "UNKNOWN"}
+    assert DTYPES.keys() == names.keys()
+    for number, dtype in DTYPES.items():
+        kind = getattr(torch, dtype, torch.bool)
+        assert dtype_bytes(dtype) == kind.itemsize, names[number]
 
 
 def test_shapes_keep_their_symbols(exported: tuple[Path, torch.export.ExportedProgram]) -> None:

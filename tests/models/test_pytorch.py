@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from netscope.errors import FormatError
@@ -153,6 +154,20 @@ def test_shards_are_read_through_their_index(tmp_path: Path) -> None:
     (tmp_path / "model.bin.index.json").write_text(json.dumps(index))
     model = open_model(tmp_path / "model.bin.index.json")
     assert model.warnings[0] == "The shard '../secret.bin' is not beside 'model.bin.index.json'."
+
+
+@pytest.mark.parametrize(
+    "name", ["float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu", "bfloat16"]
+)
+def test_small_floats_keep_their_names_and_numbers(tmp_path: Path, name: str) -> None:
+    values = torch.tensor([1.0, 2.0, 0.5, 4.0])
+    model = saved(tmp_path / "net.pt", {"w": values.to(getattr(torch, name))})
+    assert model.graph.tensors[0].dtype == name
+    assert model.read("w").tolist() == values.tolist()
+    safetensors.torch.save_file({"w": values.to(getattr(torch, name))}, tmp_path / "net.safetensors")
+    model = open_model(tmp_path / "net.safetensors")
+    assert model.graph.tensors[0].dtype == name
+    assert model.read("w").tolist() == values.tolist()
 
 
 def test_an_array_of_numpy_lies_in_the_shard_that_holds_it(tmp_path: Path) -> None:

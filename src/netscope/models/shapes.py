@@ -31,9 +31,10 @@ def dtype_bytes(dtype: str) -> float:
 
 
 _BITS: dict[str, float] = {
-    "bool": 8, "float16": 16, "bfloat16": 16, "float32": 32, "float64": 64, "complex64": 64, "complex128": 128,
-    "float4_e2m1fn": 4, "float8_e4m3fn": 8, "float8_e5m2": 8, "float8_e4m3fnuz": 8, "float8_e5m2fnuz": 8,
-    "float8_e8m0fnu": 8, "float8_e4m3": 8, "qint8": 8, "quint8": 8, "qint32": 32,
+    "bool": 8, "float16": 16, "bfloat16": 16, "float32": 32, "float64": 64, "complex32": 32, "complex64": 64,
+    "complex128": 128, "float4_e2m1fn": 4, "float4_e2m1fn_x2": 8, "float6_e2m3fn": 6, "float6_e3m2fn": 6,
+    "float8_e4m3fn": 8, "float8_e5m2": 8, "float8_e4m3fnuz": 8, "float8_e5m2fnuz": 8, "float8_e8m0fnu": 8,
+    "float8_e4m3": 8, "qint8": 8, "quint8": 8, "qint32": 32,
     **{f"{kind}{bits}": bits for kind in ("int", "uint") for bits in (2, 4, 8, 16, 32, 64)},
 }  # fmt: skip
 
