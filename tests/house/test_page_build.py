@@ -90,6 +90,13 @@ def test_the_scripts_of_the_first_view_stay_small(root: Path) -> None:
     assert sum(sizes.values()) <= FIRST_LOAD_BYTES, f"{sizes}: what is not on the first view belongs to a lazy import"
 
 
+def test_browsers_are_asked_to_compile_the_first_script_whole(root: Path) -> None:
+    page = root / "src/netscope/show/page"
+    scripts = {path: path.read_text(encoding="utf-8") for path in (page / "assets").glob("*.js")}
+    asked = [path for path, text in scripts.items() if text.startswith("//# allFunctionsCalledOnLoad\n")]
+    assert asked == [path for path in first_load(page) if path.name.startswith("index-")]
+
+
 def test_no_language_but_english_is_part_of_the_first_load(root: Path) -> None:
     first = first_load(root / "src/netscope/show/page")
     languages = {path.stem for path in (root / "web/src/i18n/languages").glob("*.ts")} - {"en"}

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import mimetypes
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,6 +25,10 @@ _UNBUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>netsco
 <p>This is a checkout of netscope whose page was never built; the server itself works. Build it with</p>
 <pre>pip install .</pre><p>or, while working on it,</p><pre>make page</pre>"""
 _SMALL = 1 << 10
+_PACKINGS: dict[str, Callable[[bytes], bytes]] = {
+    "zstd": lambda plain: zstandard.compress(plain, 9),
+    "gzip": lambda plain: gzip.compress(plain, 6, mtime=0),
+}
 _TEXT = ("text/", "application/json", "image/svg")
 
 
@@ -31,15 +36,25 @@ class File:
     """One file of the page, ready to send."""
 
     def __init__(self, path: Path) -> None:
-        """Read and compress it once."""
+        """Read it."""
         self.plain = path.read_bytes()
         self.media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         if path.suffix in (".js", ".mjs"):  # the Windows registry sometimes says text/plain
             self.media_type = "text/javascript"
         self.etag = f'W/"{hashlib.blake2b(self.plain, digest_size=12).hexdigest()}"'
-        self.packed = {"": self.plain}
-        if self.media_type.startswith(_TEXT) and len(self.plain) >= _SMALL:
-            self.packed |= {"zstd": zstandard.compress(self.plain, 9), "gzip": gzip.compress(self.plain, 6, mtime=0)}
+        self._packed: dict[str, bytes] = {}
+
+    def packed(self, accepted: str) -> tuple[str, bytes]:
+        """Its content for a browser that accepts these encodings, and the name of the one that was chosen ('': none).
+
+        It is compressed once, and only as a browser asks for it: the first page of a server waits for it.
+        """
+        if not self.media_type.startswith(_TEXT) or len(self.plain) < _SMALL:
+            return "", self.plain
+        name = next((name for name in _PACKINGS if name in accepted), "")
+        if name and name not in self._packed:
+            self._packed[name] = _PACKINGS[name](self.plain)
+        return name, self._packed.get(name, self.plain)
 
     def policy(self, frame_ancestors: str) -> str:
         """Content security policy of this document; inline scripts are allowed by their hash."""
@@ -55,6 +70,11 @@ class File:
 @lru_cache(maxsize=256)
 def _file(path: Path, _changed_ns: int) -> File:
     return File(path)
+
+
+def _read(path: Path, changed_ns: int, accepted: str) -> tuple[File, str, bytes]:
+    file = _file(path, changed_ns)
+    return file, *file.packed(accepted)
 
 
 def find(folder: Path, address: str) -> Path | None:
@@ -81,7 +101,8 @@ async def page(request: Request) -> Response:
     path = find(folder, address)
     if path is None or address == "api":
         return problem(404, f"no such file: /{address[:200]}")
-    file = await in_thread(_file, path, path.stat().st_mtime_ns)
+    accepted = request.headers.get("accept-encoding", "")
+    file, packing, content = await in_thread(_read, path, path.stat().st_mtime_ns, accepted)
     is_hashed = path.parent.name == "assets"
     headers = {
         "ETag": file.etag,
@@ -92,8 +113,6 @@ async def page(request: Request) -> Response:
         headers["Content-Security-Policy"] = file.policy(" ".join(("'self'", *request.app.state.framed_by)))
     if file.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    accepted = request.headers.get("accept-encoding", "")
-    packing = next((name for name in ("zstd", "gzip") if name in accepted and name in file.packed), "")
     if packing:
         headers["Content-Encoding"] = packing
-    return Response(file.packed[packing], headers=headers, media_type=file.media_type)
+    return Response(content, headers=headers, media_type=file.media_type)
