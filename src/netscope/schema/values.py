@@ -17,7 +17,7 @@ class ModelInput(Noun):
 
     name: str
     dtype: str
-    """As NumPy spells it; '' if unknown."""
+    """As NumPy spells it; guessed from the operations that read it if the file does not say."""
     shape: list[int | str | None] | None
     """As declared: numbers, names of symbols, null for an unknown size; null alone if the number of axes is unknown."""
     proposed: list[int]

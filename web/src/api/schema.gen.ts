@@ -805,7 +805,7 @@ export type ImageScaling = '0..1' | '-1..1' | '0..255' | 'imagenet';
 /** An input of a model, and what it gets unless something else is chosen. */
 export interface ModelInput {
   name: string;
-  /** As NumPy spells it; '' if unknown. */
+  /** As NumPy spells it; guessed from the operations that read it if the file does not say. */
   dtype: string;
   /** As declared: numbers, names of symbols, null for an unknown size; null alone if the number of axes is unknown. */
   shape: (number | string | null)[] | null;

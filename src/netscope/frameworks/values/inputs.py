@@ -19,7 +19,8 @@ LARGEST_INPUT_BYTES = 1 << 30
 _SIZES = (("batch", 1), ("seq", 16), ("len", 16), ("token", 16), ("time", 16), ("height", 224), ("width", 224))
 """Sizes of symbols by what is in their names."""
 _PASSED = ("cast", "identity", "reshape", "unsqueeze", "squeeze", "to", "_to_copy", "view", "contiguous")
-"""Operations behind which an input is looked for a table that it indexes."""
+"""Operations behind which the weights that an input meets are looked for."""
+_DEEPEST = 4
 
 
 def inputs_of(model: Model) -> list[ModelInput]:
@@ -28,17 +29,19 @@ def inputs_of(model: Model) -> list[ModelInput]:
     found = []
     for index in model.graph.inputs.tolist():
         value = model.graph.values[index]
-        low, high, table = _range(model, value, readers)
+        guess = _guess(value.index, readers, 0) if value.shape is None else None
+        dtype = value.dtype or (guess[0] if guess else "float32")
+        low, high, table = _range(value, dtype, readers)
         found.append(
             ModelInput(
                 name=value.name,
-                dtype=value.dtype,
+                dtype=dtype,
                 shape=None if value.shape is None else list(value.shape),
-                proposed=proposed(value.shape),
+                proposed=proposed(value.shape) if guess is None else guess[1],
                 low=low,
                 high=high,
                 table=table,
-                kinds=_kinds(value),
+                kinds=_kinds(value.name, dtype, value.shape),
             )
         )
     return found
@@ -48,9 +51,11 @@ def proposed(shape: Shape | None) -> list[int]:
     """A shape with a size for every symbol and unknown size.
 
     >>> proposed(("batch", 3, None, None)), proposed(("N", "sequence")), proposed(None)
-    ([1, 3, 224, 224], [1, 16], [])
+    ([1, 3, 224, 224], [1, 16], [1, 16])
     """
-    return [_size(size, axis, shape or ()) for axis, size in enumerate(shape or ())]
+    if shape is None:
+        return [1, 16]
+    return [_size(size, axis, shape) for axis, size in enumerate(shape)]
 
 
 def random(declared: ModelInput, shape: list[int], seed: int) -> npt.NDArray[Any]:
@@ -139,18 +144,42 @@ def _size(size: Dimension, axis: int, shape: Shape) -> int:
     return 224 if is_image else 16
 
 
-def _kinds(value: Value) -> list[InputKind]:
+def _kinds(name: str, dtype: str, shape: Shape | None) -> list[InputKind]:
     """What an input can be given, by its type and shape."""
     kinds: list[InputKind] = ["random", "array"]
-    shape = value.shape
-    is_whole = value.dtype.startswith(("int", "uint"))
-    if shape is not None and is_image(shape):
+    is_whole = dtype.startswith(("int", "uint"))
+    if shape is None or is_image(shape):
         kinds.append("image")
-    if shape is not None and 1 <= len(shape) <= 3 and value.dtype.startswith("float"):
+    if dtype.startswith("float") and (shape is None or 1 <= len(shape) <= 3):
         kinds.append("audio")
-    if is_whole and (shape is None or len(shape) <= 2) and "ids" in value.name.lower().split("_"):
+    if is_whole and (shape is None or len(shape) <= 2) and "ids" in name.lower().split("_"):
         kinds.append("text")
     return kinds
+
+
+def _guess(value: int, readers: Mapping[int, list[Node]], depth: int) -> tuple[str, list[int]] | None:
+    """Type and shape of an input of which the file says neither, by the first weights that meet it."""
+    for node in readers.get(value, []):
+        op = node.op.rpartition(":")[2].lower().strip("_")
+        sizes = [one.tensor.shape or () for one in node.inputs if one is not None and one.tensor is not None]
+        known = next(([int(size) for size in one if size is not None] for one in sizes if len(one) > 1), None)
+        if op in _PASSED and depth < _DEEPEST:
+            found = next((g for made in node.outputs if made and (g := _guess(made.index, readers, depth + 1))), None)
+            if found is not None:
+                return found
+        elif op == "layer_norm" and sizes and isinstance(width := sizes[0][0] if sizes[0] else None, int):
+            return "float32", [1, 16, width]
+        elif known is not None and "embedding" in op:
+            return "int64", [1, 16]
+        elif known is not None and "conv" in op and len(known) > 2:
+            groups = node.attributes.get("groups", 1)
+            side = {1: 1000, 2: 224}.get(len(known) - 2, 16)
+            return "float32", [1, known[1] * (groups if isinstance(groups, int) else 1), *[side] * (len(known) - 2)]
+        elif known is not None and op in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
+            return "float32", [1, 16, known[1]]
+        elif known is not None and op in ("linear", "addmm", "matmul"):
+            return "float32", [1, known[1] if op == "linear" else known[0]]
+    return None
 
 
 def is_image(shape: Shape) -> bool:
@@ -176,17 +205,17 @@ def _readers(model: Model) -> Mapping[int, list[Node]]:
     return found
 
 
-def _range(model: Model, value: Value, readers: Mapping[int, list[Node]]) -> tuple[float, float, str]:
+def _range(value: Value, dtype: str, readers: Mapping[int, list[Node]]) -> tuple[float, float, str]:
     """Least and greatest random whole number, and the table whose last row the greatest is."""
     if "mask" in value.name.lower():
         return 1, 1, ""
-    if not value.dtype.startswith(("int", "uint")):
+    if not dtype.startswith(("int", "uint")):
         return 0, 1, ""
     tables = [(rows, name) for rows, name in _tables(value.index, readers, 0) if rows > 0]
     if tables:
         rows, name = min(tables)
         return 0, rows - 1, name
-    bits = np.iinfo(value.dtype) if value.dtype in ("int8", "uint8") else None
+    bits = np.iinfo(dtype) if dtype in ("int8", "uint8") else None
     return (float(bits.min), float(bits.max), "") if bits is not None else (0, 1, "")
 
 
@@ -201,7 +230,7 @@ def _tables(value: int, readers: Mapping[int, list[Node]], depth: int) -> Iterat
                 yield stored[0].shape[0], stored[0].name
             elif isinstance(rows, int):
                 yield rows, node.name
-        elif op in _PASSED and depth < 4:
+        elif op in _PASSED and depth < _DEEPEST:
             for made in node.outputs:
                 if made is not None:
                     yield from _tables(made.index, readers, depth + 1)

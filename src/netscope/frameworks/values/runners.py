@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
+from netscope import optional
 from netscope.errors import UsageError
 from netscope.frameworks.values import inputs
 from netscope.frameworks.values.collector import Collector
@@ -39,8 +40,24 @@ def _onnx() -> Run:
     return onnx_runner.run
 
 
+def _exported() -> Run:
+    optional.extra("running exported programs", "torch", "torch")
+    from netscope.frameworks.values import exported_runner  # noqa: PLC0415
+
+    return exported_runner.run
+
+
+def _torchscript() -> Run:
+    optional.extra("running TorchScript files", "torch", "torch")
+    from netscope.frameworks.values import torchscript_runner  # noqa: PLC0415
+
+    return torchscript_runner.run
+
+
 RUNNERS = {
     "ONNX": Runner("onnxruntime", "run", False, False, _onnx),
+    "PyTorch ExportedProgram": Runner("torch", "torch", True, False, _exported),
+    "TorchScript": Runner("torch", "torch", True, False, _torchscript),
 }
 """By the name of the format."""
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any
 
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -19,6 +18,7 @@ from netscope.frameworks.torch_trace import Trace
 from netscope.frameworks.torch_trace_model import model_of
 from netscope.frameworks.values.collector import Collector, Report
 from netscope.frameworks.values.result import Values, indices_of
+from netscope.frameworks.values.torch_arrays import array_of
 
 
 def run_module(
@@ -57,18 +57,6 @@ def run_module(
         if not math.isnan(call.seconds):
             collector.took(node, call.seconds)
     return collector.result(model_of(trace), time.perf_counter() - begun)
-
-
-def array_of(tensor: torch.Tensor) -> npt.NDArray[Any] | None:
-    """A tensor as an array; bfloat16 and 8-bit floats become float32; None for sparse and nested tensors."""
-    if tensor.is_meta or tensor.is_nested or tensor.layout is not torch.strided:
-        return None
-    if tensor.is_quantized:
-        tensor = tensor.dequantize()
-    plain = tensor.detach().resolve_conj().resolve_neg().cpu()
-    if plain.dtype.is_floating_point and plain.dtype not in (torch.float16, torch.float32, torch.float64):
-        plain = plain.float()
-    return plain.numpy()
 
 
 def _clock(module: nn.Module, args: Any) -> Callable[[], float]:

@@ -698,6 +698,7 @@ export const messages = {
     kindOf: (input: string) => `What to give to ${input}`,
     fileOf: (input: string) => `File for ${input}`,
     shapeOf: (input: string) => `Shape of ${input}`,
+    shape: 'Shape',
     axis: (axis: number) => `Size of axis ${axis}`,
     textPlaceholder: 'A sentence, which the tokenizer.json beside the model splits into tokens',
     scaling: 'Pixels become',

@@ -686,6 +686,7 @@ export const messages: Messages = {
     kindOf: (input: string) => `${input} 的输入内容`,
     fileOf: (input: string) => `${input} 的文件`,
     shapeOf: (input: string) => `${input} 的形状`,
+    shape: '形状',
     axis: (axis: number) => `第 ${axis} 维的大小`,
     textPlaceholder: '一句话，由模型旁边的 tokenizer.json 分词',
     scaling: '像素值缩放为',
