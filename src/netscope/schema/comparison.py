@@ -78,3 +78,29 @@ class ComparisonReport(Noun):
     summary: ComparisonSummary
     nodes: list[NodeDifference]
     tensors: list[TensorDifference]
+
+
+class TensorNote(Noun):
+    """What a pair of stored arrays has to say beyond its numbers."""
+
+    pair: int
+    """Its place among the pairs."""
+    axes: list[int]
+    """As in `TensorDifference`."""
+    problem: str
+
+
+class ComparisonReply(Noun):
+    """Metadata of a comparison, whose columns are tensors of the reply."""
+
+    summary: ComparisonSummary
+    notes: list[TensorNote]
+
+
+class ComparisonRequest(Noun):
+    """Two models to compare."""
+
+    a: str
+    """The model before: "model" or "run", a colon, and its id."""
+    b: str
+    """The model after."""

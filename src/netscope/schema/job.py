@@ -6,8 +6,9 @@ from typing import Literal
 
 from netscope.schema.noun import Noun
 
-JobKind = Literal["export", "index", "values"]
-"""Write series to a file; read a large folder for the first time; run a model and measure its values."""
+JobKind = Literal["export", "index", "values", "comparison"]
+"""Write series to a file; read a large folder for the first time; run a model and measure its values; compare the
+weights of two models."""
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 

@@ -178,6 +178,29 @@ export interface ComparisonReport {
   tensors: TensorDifference[];
 }
 
+/** What a pair of stored arrays has to say beyond its numbers. */
+export interface TensorNote {
+  /** Its place among the pairs. */
+  pair: number;
+  /** As in `TensorDifference`. */
+  axes: number[];
+  problem: string;
+}
+
+/** Metadata of a comparison, whose columns are tensors of the reply. */
+export interface ComparisonReply {
+  summary: ComparisonSummary;
+  notes: TensorNote[];
+}
+
+/** Two models to compare. */
+export interface ComparisonRequest {
+  /** The model before: "model" or "run", a colon, and its id. */
+  a: string;
+  /** The model after. */
+  b: string;
+}
+
 /** One line that a process printed (time, stream, text, rank, process). */
 export type ConsoleLine = [time: number, stream: 'out' | 'err', text: string, rank: number | null, process: string];
 
@@ -190,8 +213,11 @@ export interface Console {
   processes: string[];
 }
 
-/** Write series to a file; read a large folder for the first time; run a model and measure its values. */
-export type JobKind = 'export' | 'index' | 'values';
+/**
+ * Write series to a file; read a large folder for the first time; run a model and measure its values; compare the
+ * weights of two models.
+ */
+export type JobKind = 'export' | 'index' | 'values' | 'comparison';
 
 export type JobState = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
 

@@ -18,7 +18,7 @@ from netscope.show import replies
 from netscope.show.guard import check_token
 from netscope.show.models import Shelf
 from netscope.show.replies import TENSORS, answer, done
-from netscope.show.routes.request import run_of, workspace_of
+from netscope.show.routes.request import runs_of, workspace_of
 
 
 def shelf_of(request: Request) -> Shelf:
@@ -63,24 +63,29 @@ async def upload(request: Request) -> Response:
     return await done(lambda: shelf.info(model_id))
 
 
+def graph_of_run(request: Request, run_id: str, key: str | None) -> Path:
+    """The file with the network that a run trained, the newest one it logged.
+
+    Raises:
+        NotFoundError: There is no such run, or it has no graph.
+    """
+    store, run, _ = runs_of(request).find(run_id)
+    kept = [asset for asset in store.read.media.assets(run, key, "graph").assets if asset.blob]
+    if not kept:
+        raise NotFoundError(
+            f"run {run!r} has no graph; log one with run.graph(model, example_input), or let run.watch(model) do it"
+        )
+    named = [asset for asset in kept if asset.key == "graph"] or kept
+    path = store.blob(run, max(named, key=lambda asset: asset.step).blob)
+    if not path.is_file():
+        raise NotFoundError(f"the bytes of {path.name} are gone from run {run!r}")
+    return path
+
+
 async def run_graph(request: Request) -> Response:
     """GET /api/runs/{run}/graph?key=: the network that a run trained, in the same form; the newest one it logged."""
-    store, run, _ = run_of(request)
     key = request.query_params.get("key") or None
-
-    def find() -> Path:
-        kept = [asset for asset in store.read.media.assets(run, key, "graph").assets if asset.blob]
-        if not kept:
-            raise NotFoundError(
-                f"run {run!r} has no graph; log one with run.graph(model, example_input), or let run.watch(model) do it"
-            )
-        named = [asset for asset in kept if asset.key == "graph"] or kept
-        path = store.blob(run, max(named, key=lambda asset: asset.step).blob)
-        if not path.is_file():
-            raise NotFoundError(f"the bytes of {path.name} are gone from run {run!r}")
-        return path
-
-    path = await replies.in_thread(find)
+    path = await replies.in_thread(graph_of_run, request, request.path_params["run"], key)
     return await answer(request, path.name, path.read_bytes, TENSORS)
 
 

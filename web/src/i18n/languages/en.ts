@@ -106,7 +106,7 @@ export const messages = {
   jobs: {
     title: 'Jobs',
     running: (n: number) => (n === 1 ? '1 job is running' : `${n} jobs are running`),
-    kind: { export: 'Export of', index: 'Reading the folder', values: 'Run of' },
+    kind: { export: 'Export of', index: 'Reading the folder', values: 'Run of', comparison: 'Comparing' },
     state: { waiting: 'Waiting', running: 'Running', done: 'Done', failed: 'Failed', cancelled: 'Cancelled' },
     progress: (done: string, total: string, unit: string) => `${done} of ${total} ${unit}`,
     unit: (unit: string) => unit,

@@ -94,7 +94,7 @@ export const messages: Messages = {
   jobs: {
     title: '任务',
     running: (n: number) => `${n} 个任务进行中`,
-    kind: { export: '导出', index: '正在读取文件夹', values: '运行' },
+    kind: { export: '导出', index: '正在读取文件夹', values: '运行', comparison: '比较' },
     state: { waiting: '等待中', running: '进行中', done: '已完成', failed: '失败', cancelled: '已取消' },
     progress: (done: string, total: string, unit: string) => `${done} / ${total} ${unit}`,
     unit: (unit: string) => ({ series: '条序列', runs: '个实验', bytes: '字节', operations: '个算子' })[unit] ?? unit,
