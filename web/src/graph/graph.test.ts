@@ -4,6 +4,7 @@ import { SvgPen } from './draw/svg';
 import { Engine, firstGroups, groupsOf } from './engine';
 import { buildHierarchy, totalsOf } from './hierarchy';
 import { Heap, link } from './links';
+import { mentionOf } from './labels';
 import { fitText, textWidth } from './measure';
 import { familyOf } from './ops';
 import { elementBytes, shapeText, sizeOf, unpack } from './pack';
@@ -24,6 +25,17 @@ test('a pack reads as what was packed', () => {
   expect(shapeText(graph.shape(graph.valueShape[x]!))).toBe('1×3×height×?');
   expect([...graph.inputsOf(0)]).toEqual([0, 1]);
   expect(graph.nodeFlops[0]).toBe(12);
+});
+
+test('a list refers to a node by its name, with the module around a number, or by its operation', () => {
+  const made = new Maker();
+  let x = made.value('x', [1]);
+  made.inputs.push(x);
+  for (const name of ['heads.0', 'stem', '', '7']) x = made.node('Relu', [x], { name });
+  made.outputs.push(x);
+  const graph = made.graph();
+  const tree = buildHierarchy(graph, link(graph));
+  expect([0, 1, 2, 3].map((node) => mentionOf(graph, tree, node))).toEqual(['heads.0', 'stem', 'Relu', 'Relu 7']);
 });
 
 test('a pack of another version is refused by name', () => {

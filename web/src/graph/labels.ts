@@ -53,6 +53,16 @@ export function nameOf(graph: Graph, tree: Hierarchy, item: number): string {
   return lastPart(graph.text(tree.hasTensorLeaves ? graph.tensorName[item]! : graph.nodeName[item]!));
 }
 
+/** How a sentence or a list refers to an item: its name, with that of what holds it if it is a number, or else its kind. */
+export function mentionOf(graph: Graph, tree: Hierarchy, item: number): string {
+  const name = nameOf(graph, tree, item);
+  if (!/^\d+$/.test(name)) return name || kindOf(graph, tree, item);
+  const scope = tree.scopeOf[item]!;
+  const path = scope >= 0 ? graph.text(graph.scopeName[scope] ?? -1) : graph.text(tree.hasTensorLeaves ? graph.tensorName[item]! : graph.nodeName[item]!);
+  const above = lastPart(path.slice(0, -1 - name.length));
+  return above ? `${above}.${name}` : `${kindOf(graph, tree, item)} ${name}`.trim();
+}
+
 /** The name of the only scope in it, or its first operation and its last: "Conv … Relu". */
 function blockName(graph: Graph, tree: Hierarchy, members: Int32Array): string {
   const scopes = members.filter((member) => tree.scopeOf[member]! >= 0);
