@@ -22,6 +22,8 @@ class Picture(Noun):
     unit_columns: int
     n_units: int
     """Filters in a grid, row by row."""
+    order: str
+    """Meaning of the axes of kernels: output, input, height, width ("OIHW"); '' if the picture lies as it is shown."""
     fixed: list[int]
     """Sizes of the axes that are not in the picture; an index on each selects what is shown."""
     is_colour: bool

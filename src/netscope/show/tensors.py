@@ -177,7 +177,7 @@ class Tensors:
         order = order_of(shape, model.summary.format) if len(shape) == 4 else None
         has_colours = layout.kind == "grid" and layout_of(shape, order).is_colour
         fixed = [shape[axis] for axis in layout.fixed]
-        places = layout.kind, layout.rows, layout.columns, *layout.unit, layout.n_units, fixed
+        places = layout.kind, layout.rows, layout.columns, *layout.unit, layout.n_units, layout.order or "", fixed
         picture = Picture(*places, layout.is_colour, has_colours, found.row_level, found.column_level)
         return TensorFacts(
             name=row.name,

@@ -1,11 +1,12 @@
 /** Every request the page makes, typed; an unsuccessful reply becomes an `ApiError` with the server's message. */
 import { numberOf } from './numbers';
-import { parse, type Tensors } from './safetensors';
+import { parse, type Column, type Tensors } from './safetensors';
 import type {
   About,
   AssetKind,
   Assets,
   Cards,
+  CellOf,
   Console,
   Deleted,
   EditRequest,
@@ -31,6 +32,8 @@ import type {
   SeriesReply,
   SeriesRequest,
   Stat,
+  TensorFacts,
+  TensorSpectrum,
   Trash,
   ValuesRequest,
 } from './schema.gen';
@@ -92,6 +95,44 @@ export interface Histograms {
   counts: Float32Array;
   nonfinite: Float32Array;
   tensors: Tensors;
+}
+
+/** An array of a model, or the part of it at an index. */
+export interface TensorPart {
+  model: string;
+  tensor: number;
+  /** Place on the axes that are not in the picture. */
+  index: readonly number[];
+  isColour: boolean;
+}
+
+/** What the numbers of a stored array are like. */
+export interface TensorReply {
+  facts: TensorFacts;
+  /** Of the histogram, ascending, one more than counts. */
+  edges: Float64Array;
+  counts: Float32Array;
+  zeros: Float32Array;
+  nonfinite: Float32Array;
+  rowNorms: Float32Array;
+  columnNorms: Float32Array;
+  /** Quantiles of the magnitudes at 90 %, 90.1 % and so on up to 100 %. */
+  limits: Float64Array;
+  /** Rows, or output channels, of zeros only, and those that equal an earlier one: pairs, row by row. */
+  zeroRows: Int32Array;
+  equalRows: Int32Array;
+}
+
+export interface TensorTile {
+  /** Row by row; in colour, three values a cell. */
+  values: Float32Array | Float64Array;
+  /** The same with every digit, if they are whole numbers. */
+  exact: Column;
+  rows: number;
+  columns: number;
+  channels: number;
+  /** Share of its elements that were read. */
+  share: number;
 }
 
 type Query = Record<string, string | number | readonly string[] | null | undefined>;
@@ -330,6 +371,36 @@ export const api = {
   valueArray: (job: string, value: number) => address(['jobs', job, 'values', String(value), 'array']),
   uploadInput,
 
+  async tensor(part: TensorPart, signal?: AbortSignal): Promise<TensorReply> {
+    const reply = await getTensors(['models', part.model, 'tensors', String(part.tensor)], partQuery(part), signal);
+    return {
+      facts: told<TensorFacts>(reply),
+      edges: data(reply, 'edges'),
+      counts: data(reply, 'counts'),
+      zeros: data(reply, 'zeros'),
+      nonfinite: data(reply, 'nonfinite'),
+      rowNorms: data(reply, 'row_norms'),
+      columnNorms: data(reply, 'column_norms'),
+      limits: data(reply, 'limits'),
+      zeroRows: data(reply, 'zero_rows'),
+      equalRows: data(reply, 'equal_rows'),
+    };
+  },
+  /** Cells of 2^level elements; the place is that of the tile among the tiles of these levels. */
+  async tensorTile(part: TensorPart, of: CellOf, levels: readonly [number, number], place: readonly [number, number], signal?: AbortSignal): Promise<TensorTile> {
+    const query = { ...partQuery(part), of, row_level: levels[0], column_level: levels[1], row: place[0], column: place[1] };
+    const reply = await getTensors(['models', part.model, 'tensors', String(part.tensor), 'tile'], query, signal);
+    const { data: exact, shape } = reply.tensors['values']!;
+    const values = exact instanceof Float32Array || exact instanceof Float64Array ? exact : Float64Array.from(exact as ArrayLike<number | bigint>, Number);
+    return { values, exact, rows: shape[0]!, columns: shape[1]!, channels: shape[2] ?? 1, share: told<{ share: number }>(reply).share };
+  },
+  async tensorSpectrum(part: TensorPart, signal?: AbortSignal): Promise<{ values: Float64Array; facts: TensorSpectrum }> {
+    const reply = await getTensors(['models', part.model, 'tensors', String(part.tensor), 'spectrum'], partQuery(part), signal);
+    return { values: data(reply, 'values'), facts: told<TensorSpectrum>(reply) };
+  },
+  /** Address of an array as an .npy file. */
+  tensorFile: (model: string, tensor: number) => address(['models', model, 'tensors', String(tensor), 'file']),
+
   layerFindings: (run: string, signal?: AbortSignal) => get<Finding[]>(['runs', run, 'layers', 'findings'], {}, signal),
   /** Of tensors with some names, or of all if none are given. */
   layerScale: (run: string, quantity: Quantity, stat: Stat, names: readonly string[], signal?: AbortSignal) =>
@@ -340,6 +411,10 @@ export const api = {
   histograms: (run: string, key: string, query: Window & { n?: number } = {}, signal?: AbortSignal) =>
     overSteps(['runs', run, 'histograms'], { key, ...query }, signal),
 };
+
+function partQuery({ index, isColour }: TensorPart): Query {
+  return { index: index.join(',') || null, colour: isColour ? null : 0 };
+}
 
 async function overSteps(path: readonly string[], query: Query, signal?: AbortSignal): Promise<Histograms> {
   const tensors = await getTensors(path, query, signal);

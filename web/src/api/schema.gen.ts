@@ -757,6 +757,8 @@ export interface Picture {
   unit_columns: number;
   /** Filters in a grid, row by row. */
   n_units: number;
+  /** Meaning of the axes of kernels: output, input, height, width ("OIHW"); '' if the picture lies as it is shown. */
+  order: string;
   /** Sizes of the axes that are not in the picture; an index on each selects what is shown. */
   fixed: number[];
   /** Whether the channels of filters are red, green and blue. */

@@ -177,6 +177,16 @@ export const VIEWS: readonly View[] = [
     load: () => import('./model/Table.svelte'),
     whenEmpty: () => ({ text: [i18n.t.model.empty] }),
   },
+  {
+    id: 'weights',
+    section: 'model',
+    icon: 'weights',
+    key: 'w',
+    title: () => i18n.t.views.weights,
+    of: 'current',
+    load: () => import('./model/Weights.svelte'),
+    whenEmpty: () => ({ text: [i18n.t.model.empty] }),
+  },
 ];
 
 /** The view of the address. */

@@ -18,6 +18,7 @@ export interface ValueRow {
 }
 
 interface TensorRow {
+  index: number;
   name: string;
   dtype: string;
   shape: string;
@@ -71,7 +72,7 @@ export function borderRows(graph: Graph, links: Links, tree: Hierarchy, group: n
 
 export function tensorRow(graph: Graph, tensor: number): TensorRow {
   const shape = graph.shape(graph.tensorShape[tensor]!);
-  return { name: graph.text(graph.tensorName[tensor]!), dtype: graph.text(graph.tensorDtype[tensor]!), shape: shapeText(shape), size: sizeOf(shape), bytes: graph.tensorBytes[tensor]! };
+  return { index: tensor, name: graph.text(graph.tensorName[tensor]!), dtype: graph.text(graph.tensorDtype[tensor]!), shape: shapeText(shape), size: sizeOf(shape), bytes: graph.tensorBytes[tensor]! };
 }
 
 /** Tensors used by the operations below an item, or the item itself, each once. */
