@@ -40,6 +40,18 @@ def _onnx() -> Run:
     return onnx_runner.run
 
 
+def _keras() -> Run:
+    from netscope.frameworks.values import keras_runner  # noqa: PLC0415
+
+    return keras_runner.run
+
+
+def _litert() -> Run:
+    from netscope.frameworks.values import litert_runner  # noqa: PLC0415
+
+    return litert_runner.run
+
+
 def _exported() -> Run:
     optional.extra("running exported programs", "torch", "torch")
     from netscope.frameworks.values import exported_runner  # noqa: PLC0415
@@ -58,6 +70,8 @@ RUNNERS = {
     "ONNX": Runner("onnxruntime", "run", False, False, _onnx),
     "PyTorch ExportedProgram": Runner("torch", "torch", True, False, _exported),
     "TorchScript": Runner("torch", "torch", True, False, _torchscript),
+    "Keras": Runner("keras", "keras", True, True, _keras),
+    "TensorFlow Lite": Runner("ai_edge_litert", "litert", False, True, _litert),
 }
 """By the name of the format."""
 
