@@ -1,6 +1,7 @@
 """The Model section in a browser: a file as a graph and as a table, by mouse and by keyboard alone."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -200,3 +201,43 @@ def test_a_file_that_is_chosen_is_read_and_drawn(page: Page, site: Site) -> None
     drawn(page)
     expect(page.get_by_role("heading", name="light_squeezenet.onnx")).to_be_visible()
     expect(page.get_by_text("1×3×224×224").first).to_be_visible()
+
+
+def test_boxes_are_coloured_by_values_that_are_dropped(page: Page, site: Site, tmp_path: Path) -> None:
+    opened_graph(page, site)
+    data = tmp_path / "latency.json"
+    data.write_text(json.dumps({f"blocks.{block}.fc": 10 + block for block in range(N_BLOCKS)}))
+    page.locator("input[type=file]").set_input_files(data)
+    legend = page.get_by_role("group", name="Colours")
+    expect(legend).to_contain_text("latency")
+    expect(legend).to_contain_text("12.5")  # the closed group: the mean of what is inside
+    expect(page).to_have_url(re.compile("colour=data(%20|\\+)latency"))
+    data.write_text(json.dumps({"conv99": 1}))
+    page.locator("input[type=file]").set_input_files(data)
+    expect(page.get_by_role("alert")).to_contain_text("no node or module of this model is named “conv99”")
+
+
+def test_the_network_of_a_run_is_coloured_by_its_layers_at_a_step(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    run = netscope.init(folder, name="net", watch_system=False, console=False, quiet=True)
+    site = show(folder)
+    try:
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+        optimiser = torch.optim.SGD(net.parameters(), 0.1)
+        run.watch(net, every=1)
+        for step in range(3):
+            net(torch.ones(2, 4)).sum().backward()
+            optimiser.step()
+            run.log({"loss": 1.0}, step=step)
+        page.goto(f"{site.url}graph?run={run.id}&step=1")
+        drawn(page)
+        page.get_by_role("button", name="Operation", exact=True).click()
+        page.get_by_role("radio", name="Gradient flow").click()
+        legend = page.get_by_role("group", name="Colours")
+        expect(legend).to_contain_text("Gradient flow")
+        expect(legend).to_contain_text("at step 1")
+        expect(page.get_by_role("slider").first).to_be_visible()
+    finally:
+        run.finish()
+        site.stop()

@@ -9,6 +9,8 @@ export interface About {
   producer?: string;
   metadata?: Record<string, string>;
   warnings?: string[];
+  /** Values of a user by series and by name of a node or module. */
+  data?: Record<string, Record<string, number | string>>;
 }
 
 /** An entry of a shape: a size, the name of a symbol, or unknown. */

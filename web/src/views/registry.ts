@@ -28,6 +28,8 @@ export interface View {
   of: 'folder' | 'shown' | 'current';
   /** Source of the steps that can be selected in it; if given, the scrubber is below it. */
   scrubber?: StepSource;
+  /** Whether it has steps as it is now; unless given, it does. */
+  hasSteps?: () => boolean;
   /** Whether it draws a heading of its own. */
   hasHeading?: boolean;
   /** Its component, or the download of it. */
@@ -164,6 +166,9 @@ export const VIEWS: readonly View[] = [
     key: 'n',
     title: () => i18n.t.views.graph,
     of: 'current',
+    scrubber: 'layers',
+    // Coloured by what `watch` measured of the layers.
+    hasSteps: () => selection.more['colour']?.startsWith('layers ') ?? false,
     load: () => import('./model/Graph.svelte'),
     whenEmpty: () => ({ text: [i18n.t.model.empty] }),
   },

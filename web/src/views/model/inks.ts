@@ -1,7 +1,7 @@
 /** Colours of the drawing: kinds of operation, or numbers from low to high. */
 import type { BoxColour, Ink } from '../../graph/draw/look';
 import { FAMILIES, type Family } from '../../graph/ops';
-import { mix, ramp, type Theme } from '../../ui/colours';
+import { groupInk, mix, ramp, SLOTS, type Theme } from '../../ui/colours';
 
 const HUES: Record<Family, { light: string; dark: string }> = {
   linear: { light: '#2368dd', dark: '#6ea0ff' },
@@ -28,6 +28,10 @@ export const GROUP = nFamilies;
 export const PILL = nFamilies + 1;
 export const NO_NUMBER = nFamilies + 2;
 export const FIRST_STEP = nFamilies + 3;
+const FIRST_WORD = FIRST_STEP + RAMP_STEPS;
+
+/** Position of the colour of a word, by how frequent the word is; there are as many as for groups of runs. */
+export const wordColour = (word: number) => FIRST_WORD + (word % SLOTS);
 
 export function familyInk(family: Family, theme: Theme): string {
   return HUES[family][theme];
@@ -80,6 +84,7 @@ export function inksOf(theme: Theme): Inks {
       const hue = ramp(i / (RAMP_STEPS - 1), theme);
       return { fill: mix(surface, hue, isDark ? 0.34 : 0.3), line: mix(surface, hue, 0.85), text };
     }),
+    ...Array.from({ length: SLOTS }, (_, i) => tint(groupInk(i, theme))),
   ];
   return { ink, colours };
 }

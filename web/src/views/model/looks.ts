@@ -6,7 +6,8 @@ import { FAMILIES, familyOf, type Family } from '../../graph/ops';
 import { shapeText, type Graph } from '../../graph/pack';
 import { CLOSED, INPUT, LEAF, OPEN, OUTPUT, pillText, type Scene } from '../../graph/scene';
 import { bytesOfValue } from '../../graph/visible';
-import { FIRST_STEP, GROUP, NO_NUMBER, PILL, RAMP_STEPS, type Inks } from './inks';
+import { FIRST_STEP, GROUP, NO_NUMBER, PILL, RAMP_STEPS, wordColour, type Inks } from './inks';
+import type { Overlay } from './overlays.svelte';
 import { rowOf, type Measure } from './measures';
 import type { ModelValues } from './modelValues';
 import { rangeText } from './valueTexts';
@@ -16,7 +17,7 @@ export interface Paper extends Pick<Look, 'ink' | 'colours' | 'colourOf' | 'mixO
   /** Kinds of operation on screen, the most frequent first. */
   families: Family[];
   /** Least and greatest number on screen, of a measure. */
-  range: [number, number] | null;
+  range: readonly [number, number] | null;
 }
 
 const familyAt = new Map(FAMILIES.map((family, i) => [family, i]));
@@ -125,30 +126,26 @@ export class Figures {
 }
 
 /** `label`: what stands beside the lines. */
-export function paperOf(figures: Figures, seen: Seen, scene: Scene, inks: Inks, measure: Measure, label: 'shape' | 'values' = 'shape'): Paper {
+export function paperOf(figures: Figures, seen: Seen, scene: Scene, inks: Inks, measure: Measure, label: 'shape' | 'values' = 'shape', overlay: Overlay | null = null): Paper {
   const { graph, base } = figures;
   const { tree } = base;
   const n = scene.id.length;
   const colours = new Uint8Array(n);
   const counts = new Map<Family, number>();
-  let range: [number, number] | null = null;
-  if (measure !== 'op') {
-    let [low, high] = [Infinity, 0];
-    for (let b = 0; b < n; b++) {
-      const value = isCounted(scene.kind[b]!) ? figures.number(scene.id[b]!, measure) : NaN;
-      if (value > 0) [low, high] = [Math.min(low, value), Math.max(high, value)];
-    }
-    if (high > 0) range = [low, high];
-  }
+  const numberOf = overlay ? (item: number) => overlay.numbers?.[item] ?? NaN : measure === 'op' ? null : (item: number) => positive(figures.number(item, measure));
+  const range = overlay?.range ?? (numberOf && rangeOf(scene, numberOf));
+  const shareOf = range && sharesOf(range);
   for (let b = 0; b < n; b++) {
     const kind = scene.kind[b]!;
     const id = scene.id[b]!;
     if (kind === INPUT || kind === OUTPUT) colours[b] = PILL;
     else if (kind === OPEN) colours[b] = GROUP;
-    else if (measure !== 'op') {
-      const value = figures.number(id, measure);
-      const share = !range || !(value > 0) ? -1 : range[1] > range[0] ? Math.log(value / range[0]) / Math.log(range[1] / range[0]) : 1;
-      colours[b] = share < 0 ? NO_NUMBER : FIRST_STEP + Math.round(share * (RAMP_STEPS - 1));
+    else if (overlay?.words) {
+      const word = overlay.words.of[id]!;
+      colours[b] = word >= 0 ? wordColour(word) : kind === CLOSED ? GROUP : NO_NUMBER;
+    } else if (numberOf) {
+      const value = numberOf(id);
+      colours[b] = shareOf && value === value ? FIRST_STEP + Math.round(shareOf(value) * (RAMP_STEPS - 1)) : NO_NUMBER;
     } else if (kind === CLOSED) {
       colours[b] = GROUP;
       for (const [family, share] of figures.mix(id)) count(FAMILIES[family]!, share);
@@ -165,7 +162,7 @@ export function paperOf(figures: Figures, seen: Seen, scene: Scene, inks: Inks, 
     families: [...counts].sort((a, b) => b[1] - a[1]).map(([family]) => family),
     range,
     colourOf: (box) => colours[box]!,
-    mixOf: (box) => (measure === 'op' ? figures.mix(scene.id[box]!) : []),
+    mixOf: (box) => (overlay?.words ? overlay.words.mix(scene.id[box]!).map(([word, share]) => [wordColour(word), share] as const) : numberOf ? [] : figures.mix(scene.id[box]!)),
     labelOf: (id) => figures.label(id, seen),
     badgeOf: (id) => (id < seen.firstInput ? badgeOf(tree, id) : ''),
     valueOf: (line) => {
@@ -184,6 +181,26 @@ export function paperOf(figures: Figures, seen: Seen, scene: Scene, inks: Inks, 
   function count(family: Family, by: number): void {
     counts.set(family, (counts.get(family) ?? 0) + by);
   }
+}
+
+const positive = (value: number) => (value > 0 ? value : NaN);
+
+/** Least and greatest number on screen; null if there is none. */
+function rangeOf(scene: Scene, numberOf: (item: number) => number): [number, number] | null {
+  let [low, high] = [Infinity, -Infinity];
+  for (let b = 0; b < scene.id.length; b++) {
+    const value = isCounted(scene.kind[b]!) ? numberOf(scene.id[b]!) : NaN;
+    if (value === value) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  }
+  return low <= high ? [low, high] : null;
+}
+
+/** Place of a number between the ends, from 0 to 1: by its logarithm if all are positive and far apart. */
+export function sharesOf([low, high]: readonly [number, number]): (value: number) => number {
+  if (!(high > low)) return () => 1;
+  const isLog = low > 0 && high > 20 * low;
+  const at = isLog ? Math.log : (value: number) => value;
+  return (value) => Math.max(0, Math.min(1, (at(value) - at(low)) / (at(high) - at(low))));
 }
 
 function isCounted(kind: number): boolean {

@@ -3,6 +3,7 @@ import { ApiError, api } from '../../api/client';
 import { bytes } from '../../i18n/numbers';
 import { i18n } from '../../state/i18n.svelte';
 import { model } from './model.svelte';
+import { overlays } from './overlays.svelte';
 
 class Opening {
   file = $state.raw<File | null>(null);
@@ -13,6 +14,12 @@ class Opening {
 
   async open(file: File): Promise<void> {
     this.cancel();
+    this.problem = '';
+    const taken = await overlays.take(file);
+    if (taken) {
+      if (taken !== true) this.problem = taken;
+      return;
+    }
     const largest = model.list.value?.largest_upload_bytes ?? Infinity;
     if (file.size > largest) {
       this.problem = i18n.t.model.tooLarge(file.name, bytes(file.size), bytes(largest));
