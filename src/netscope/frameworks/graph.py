@@ -20,8 +20,9 @@ def graph(model: Any, *inputs: Any, data: Mapping[str, Any] | None = None, **nam
 
     Args:
         model: A `torch.nn.Module` (plain, wrapped, or on the meta device); an `ExportedProgram`, read as it is;
-            a fitted `MLPClassifier` or `MLPRegressor`; or a network written by hand, as the list of its layers:
-            objects with `forward`, functions, or (W, b).
+            a Sequential or Functional model of Keras, of any backend, which needs no inputs; a fitted
+            `MLPClassifier` or `MLPRegressor`; or a network written by hand, as the list of its layers: objects with
+            `forward`, functions, or (W, b).
         inputs: Arguments as in a call, or the input of the first layer; only their types and shapes matter.
         data: Numbers or words by the name of a node or module, to colour the graph by: {"conv1": 2.5}, or several
             series of them, {"latency": {"conv1": 2.5}, "device": {"conv1": "cpu"}}.
@@ -38,6 +39,11 @@ def graph(model: Any, *inputs: Any, data: Mapping[str, Any] | None = None, **nam
 def _graph(model: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> Model:
     if isinstance(model, Model):
         return model
+    keras = sys.modules.get("keras")
+    if keras is not None and isinstance(model, keras.Model):  # with PyTorch as its backend it is a torch module, too
+        from netscope.frameworks import keras_graph  # noqa: PLC0415  (loads keras)
+
+        return keras_graph.of_keras(model)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(model, torch.nn.Module | torch.export.ExportedProgram):
         from netscope.frameworks import torch_graph  # noqa: PLC0415  (loads torch)
@@ -50,5 +56,6 @@ def _graph(model: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> Model:
     if type(model).__module__.startswith("sklearn.neural_network."):
         return layers_graph.of_perceptron(model)
     raise UsageError(
-        f"graph takes a torch.nn.Module, a perceptron of scikit-learn or a list of layers, got {type(model).__name__}"
+        "graph takes a torch.nn.Module, a model of Keras, a perceptron of scikit-learn or a list of layers, "
+        f"got {type(model).__name__}"
     )

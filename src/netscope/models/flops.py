@@ -15,8 +15,8 @@ normalisation       elements · 2 (with stored mean and variance), 5 (layer, ins
 softmax             5 · elements
 ==================  ==========================================================================
 
-Those are operations of ONNX; `costs_tflite`, `costs_aten` and `costs_coreml` have those of TensorFlow Lite, PyTorch and
-Core ML. Where the last two share a name, the operation is the same.
+Those are operations of ONNX; `costs_tflite`, `costs_aten`, `costs_coreml` and `costs_keras` have those of TensorFlow
+Lite, PyTorch, Core ML and Keras. Where two of them share a name, the operation is the same.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netscope.models import costs_aten, costs_coreml, costs_tflite
+from netscope.models import costs_aten, costs_coreml, costs_keras, costs_tflite
 from netscope.models.costs import (
     Cost,
     convolution,
@@ -120,6 +120,7 @@ _REDUCTIONS = """
     ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare
 """
 _COSTS: dict[str, Cost] = {
+    **costs_keras.COSTS,
     **costs_coreml.COSTS,
     **costs_aten.COSTS,
     **costs_tflite.COSTS,

@@ -23,6 +23,8 @@ _VARIABLES = {
 """What Keras 3 only numbers in the file of weights."""
 _Key = tuple[str, int, int]
 """Name of a layer, which of its calls, which of its outputs."""
+Shapes = dict[tuple[str, int], tuple[int | None, ...] | None]
+"""Of the first result of each call of a layer, by its path ("layers/dense_1") and the number of the call."""
 
 
 def is_config(config: Mapping[str, Any]) -> bool:
@@ -33,10 +35,18 @@ def is_config(config: Mapping[str, Any]) -> bool:
 class Layers:
     """Adds the layers of a model to a graph."""
 
-    def __init__(self, builder: GraphBuilder, datasets: Sequence[Dataset]) -> None:
-        """Begin; the arrays are those of the model's file."""
-        self.builder, self.warnings = builder, list[str]()
+    def __init__(self, builder: GraphBuilder, datasets: Sequence[Dataset], shapes: Shapes | None = None) -> None:
+        """Begin.
+
+        Args:
+            builder: The graph.
+            datasets: The arrays of the model.
+            shapes: Of the results of layers, as far as they are known.
+        """
+        self.builder, self.warnings, self.shapes = builder, list[str](), shapes or {}
         self.n_layers = 0
+        self.weights: dict[str, list[tuple[str, int]]] = {}
+        """Of each layer: names and values, for further calls of it."""
         self.by_layer: dict[str, list[Dataset]] = {}
         for one in datasets:
             for key in _layer_keys(one.at):
@@ -74,7 +84,7 @@ class Layers:
     def _sequential(self, layers: Any, said: Any, inputs: Sequence[int], place: _Place) -> list[int]:
         values = list(inputs)
         shape = said.get("build_input_shape") if isinstance(said, dict) else None
-        names = _Numbers()
+        names = Members()
         for layer in layers:
             kind, settings = layer["class_name"], layer["config"]
             first = (
@@ -89,7 +99,7 @@ class Layers:
 
     def _functional(self, layers: Any, said: Mapping[str, Any], inputs: Sequence[int], place: _Place) -> list[int]:
         results: dict[_Key, int] = {}
-        names, given = _Numbers(), dict[str, int]()
+        names, given = Members(), dict[str, int]()
         for key, value in zip(_references(said.get("input_layers", [])), inputs, strict=False):
             given[key[0]] = value
         pending = []
@@ -145,9 +155,11 @@ class Layers:
         if kind in _CONTAINERS and _has_layers(settings):
             scope = self.builder.add_scope(path, kind, parent=place.scope)
             return self._container(layer, inputs, scope, path, f"{at}/layers", depth=place.depth + 1)
-        weights = self._weights(kind, name, at, place, path) if not index else []
-        shapes = _output_shapes(layer)
-        outputs = [self.builder.add_value(name, _dtype(settings), shapes[0] if shapes else None)]
+        if not index:
+            self.weights[at] = self._weights(kind, name, at, place, path)
+        weights = self.weights.get(at, [])
+        shape = self.shapes.get((at, index), _output_shape(layer))
+        outputs = [self.builder.add_value(name, _dtype(settings), shape)]
         inner = settings.get("layer") if isinstance(settings, dict) else None
         if isinstance(inner, dict) and is_config(inner):
             call = {
@@ -192,10 +204,11 @@ class _Place:
         self.scope, self.path, self.at, self.depth, self.is_root = scope, path, at, depth, is_root
 
 
-class _Numbers:
+class Members:
     """The names that Keras 3 gives to layers in the file of weights: conv2d, conv2d_1, by class and order."""
 
     def __init__(self) -> None:
+        """None yet."""
         self._counts: dict[str, int] = {}
 
     def member(self, kind: Any) -> str:
@@ -337,12 +350,12 @@ def _shape(shape: Any) -> tuple[int | None, ...] | None:
     return tuple(size if size is None or size >= 0 else None for size in shape)
 
 
-def _output_shapes(layer: Mapping[str, Any]) -> list[tuple[int | None, ...] | None]:
-    """What the file knows of the shape of the result: nothing but for layers that say it."""
+def _output_shape(layer: Mapping[str, Any]) -> tuple[int | None, ...] | None:
+    """What the configuration says of the shape of the result: nothing but for dense layers."""
     settings = layer["config"]
     if layer["class_name"] in ("Dense", "EinsumDense") and isinstance(settings, dict):
         built = layer.get("build_config")
         before = _shape(built.get("input_shape")) if isinstance(built, dict) else None
         units = settings.get("units")
-        return [(*before[:-1], units)] if before and type(units) is int else []
-    return []
+        return (*before[:-1], units) if before and type(units) is int else None
+    return None
