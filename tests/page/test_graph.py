@@ -241,3 +241,26 @@ def test_the_network_of_a_run_is_coloured_by_its_layers_at_a_step(page: Page, tm
     finally:
         run.finish()
         site.stop()
+
+
+def test_the_drawing_prints_as_one_page_of_vectors(page: Page, site: Site) -> None:
+    opened_graph(page, site)
+    page.evaluate(
+        """() => {
+          window.printed = [];
+          const append = document.body.append;
+          document.body.append = function (frame) {
+            append.call(document.body, frame);
+            frame.contentWindow.print = () => window.printed.push([
+              frame.contentDocument.title, frame.contentDocument.querySelectorAll('svg text').length,
+              frame.contentDocument.styleSheets[0]?.cssRules[0]?.cssText ?? '',
+            ]);
+          };
+        }"""
+    )
+    page.get_by_role("button", name="Save the drawing").click()
+    page.get_by_role("button", name="PDF").click()
+    [[title, n_texts, rule]] = page.evaluate("() => window.printed")
+    assert title == "network.onnx"
+    assert n_texts > 10
+    assert re.fullmatch(r"@page \{ size: \d+px \d+px; margin: 0px; \}", rule)

@@ -20,6 +20,16 @@ export function toSvg(scene: Scene, look: Look): string {
   return pen.svg(x, y, w, h, look.ink.font);
 }
 
+/** Largest side of a page in PDF: 14,400 points. */
+const MOST_PAGE_PX = 19_000;
+
+/** The drawing on a single page of its size, for the browser's print, which saves it as PDF: lines and text stay such. */
+export function toPrint(scene: Scene, look: Look): { svg: string; width: number; height: number } {
+  const { w, h } = whole(scene);
+  const scale = Math.min(1, MOST_PAGE_PX / Math.max(w, h));
+  return { svg: toSvg(scene, look), width: w * scale, height: h * scale };
+}
+
 /** Rejects if the browser cannot make an image of that size. */
 export function toPng(scene: Scene, look: Look): Promise<Blob> {
   const { x, y, w, h } = whole(scene);

@@ -623,6 +623,7 @@ export const messages = {
     saveDrawing: 'Save the drawing',
     svg: 'SVG',
     png: 'PNG',
+    pdf: 'PDF (print)',
     noPng: 'The browser cannot make an image of this size. Save it as SVG, or close some groups.',
     togglePanel: 'Show or hide the details',
     zoomIn: 'Zoom in',

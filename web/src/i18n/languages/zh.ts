@@ -611,6 +611,7 @@ export const messages: Messages = {
     saveDrawing: '保存计算图',
     svg: 'SVG',
     png: 'PNG',
+    pdf: 'PDF（打印）',
     noPng: '浏览器无法生成这么大的图片。请保存为 SVG，或先折叠一些分组。',
     togglePanel: '显示或隐藏详情',
     zoomIn: '放大',

@@ -37,9 +37,10 @@ export function familyInk(family: Family, theme: Theme): string {
   return HUES[family][theme];
 }
 
-/** Values of custom properties in the theme on screen; their text contains both themes. */
-function tokens(names: readonly string[]): string[] {
+/** Values of custom properties in a theme; their text contains both themes. */
+function tokens(names: readonly string[], theme: Theme): string[] {
   const probe = document.body.appendChild(document.createElement('i'));
+  probe.style.colorScheme = theme;
   const style = getComputedStyle(probe);
   const values = names.map((name) => {
     probe.style.color = `var(--${name})`;
@@ -57,7 +58,7 @@ export interface Inks {
 
 /** Read when the theme changes. */
 export function inksOf(theme: Theme): Inks {
-  const [ground, surface, text, text2, text3, line, line2, accent, warn] = tokens(['ground', 'surface', 'text', 'text-2', 'text-3', 'line', 'line-2', 'accent', 'warn']) as [string, string, string, string, string, string, string, string, string];
+  const [ground, surface, text, text2, text3, line, line2, accent, warn] = tokens(['ground', 'surface', 'text', 'text-2', 'text-3', 'line', 'line-2', 'accent', 'warn'], theme) as [string, string, string, string, string, string, string, string, string];
   const font = getComputedStyle(document.body).fontFamily || 'sans-serif';
   const isDark = theme === 'dark';
   const tint = (hue: string): BoxColour => ({ fill: mix(surface, hue, isDark ? 0.2 : 0.12), line: mix(surface, hue, isDark ? 0.7 : 0.62), text });
