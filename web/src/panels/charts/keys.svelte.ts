@@ -1,4 +1,5 @@
 /** The keys of one kind of the shown runs, fetched again every few seconds while runs grow. */
+import { untrack } from 'svelte';
 import { api } from '../../api/client';
 import type { Key, Kind } from '../../api/schema.gen';
 import { Resource } from '../../state/resource.svelte';
@@ -16,7 +17,9 @@ export class KeyList extends Resource<readonly Key[]> {
 
   /** Call in an `$effect` with the runs and a text that changes when they grow. Resolves when a request sent at once is answered. */
   update(ids: readonly string[], revision: string): Promise<void> {
-    if (ids.length) return this.ask(ids.join(), revision, (signal) => this.#ask(ids, signal));
+    // The first key of a run that has just begun is waited for.
+    const isUrgent = untrack(() => this.value?.length === 0);
+    if (ids.length) return this.ask(ids.join(), revision, (signal) => this.#ask(ids, signal), isUrgent);
     this.clear();
     return Promise.resolve();
   }
