@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from netscope.analyse import value_stats
-from netscope.analyse.value_stats import BLOCK, N_LARGEST, QUANTILES, channels, describe, picture, real, shrink
+from netscope.analyse.value_stats import BLOCK, N_LARGEST, QUANTILES, channels, describe, picture, real
 
 
 def random(*shape: int, dtype: str = "float32", seed: int = 0) -> np.ndarray:
@@ -104,26 +104,26 @@ def test_channels_with_nan_are_judged_by_their_finite_elements() -> None:
     assert np.isfinite(channels(values, 1).median)
 
 
-def test_blocks_shrink_to_their_element_of_largest_magnitude() -> None:
-    values = random(1, 130, 70)
-    small = shrink(values, 64, 64)
-    assert small.shape == (1, 64, 64)
-    rows, columns = (np.arange(65) * size // 64 for size in (130, 70))
-    for r, c in [(0, 0), (13, 50), (63, 63)]:
-        block = values[0, rows[r] : rows[r + 1], columns[c] : columns[c + 1]].ravel()
-        assert small[0, r, c] == block[np.argmax(np.abs(block))]
+def test_a_pixel_shows_the_element_of_largest_magnitude_of_its_block() -> None:
+    values = np.zeros((130, 70), np.float32)
+    values[100, 33] = -7
+    found = picture(values, None)
+    assert found is not None
+    assert found.pixels.shape == (1, 44, 35)  # blocks of 3 by 2
+    assert found.pixels[0, 100 // 3, 33 // 2] == 1
+    assert len(np.unique(found.pixels)) == 2
 
 
 @pytest.mark.parametrize(
     ("shape", "axis", "expected"),
     [
-        ((2, 100, 50, 40), 1, (64, 32, 32)),
+        ((2, 100, 50, 40), 1, (64, 25, 20)),
         ((1, 8, 20, 30), 1, (8, 20, 30)),
         ((1, 20, 30, 8), 3, (8, 20, 30)),
         ((1, 4, 9, 20, 30), 1, (4, 20, 30)),
-        ((2, 77, 768), 2, (1, 64, 64)),
-        ((1, 1000), 1, (1, 1, 256)),
-        ((1000,), None, (1, 1, 256)),
+        ((2, 77, 768), 2, (1, 39, 64)),
+        ((1, 1000), 1, (1, 1, 250)),
+        ((1000,), None, (1, 1, 250)),
         ((32, 10), 1, (1, 32, 10)),
     ],
 )

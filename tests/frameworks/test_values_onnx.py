@@ -69,7 +69,7 @@ def test_every_value_is_what_the_runtime_computes(tmp_path: Path, engine: str) -
 
 
 def test_parts_of_any_length_give_the_same_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = LIGHT / "light_squeezenet.onnx"
+    path = net(tmp_path)
     whole = netscope.values(path)
     monkeypatch.setattr(onnx_runner, "LARGEST_PART_BYTES", 1)
     single = netscope.values(path)
@@ -83,8 +83,16 @@ def test_the_first_nan_is_at_the_node_that_makes_it(tmp_path: Path, engine: str)
     assert found["y"].nan > 0
     assert found["z"].nan > 0
     assert found.first_nan is not None
-    assert found.first_nan.name == "log"
+    assert (found.first_nan.name, found.nan_weight) == ("log", "")
     assert found.first_infinity is None
+
+
+def test_a_weight_with_nan_is_named(tmp_path: Path) -> None:
+    w = numpy_helper.from_array(np.array([1, np.nan], np.float32), "scale")
+    nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("Mul", ["r", "scale"], ["y"])]
+    found = netscope.values(saved(tmp_path, helper.make_graph(nodes, "g", [f32("x", [2])], [f32("y", [2])], [w])))
+    assert found.first_nan is not None
+    assert (found.first_nan.op, found.nan_weight) == ("Mul", "scale")
 
 
 def test_nan_in_the_input_is_not_blamed_on_a_node(tmp_path: Path) -> None:

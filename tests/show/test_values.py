@@ -20,7 +20,7 @@ from netscope.errors import FormatError
 from netscope.formats import safetensors
 from netscope.frameworks.values import child
 from netscope.schema.job import Job
-from netscope.schema.values import InputFile, ModelRunner, ValuesSummary
+from netscope.schema.values import InputFile, ModelRunner, ValuesRequest, ValuesSummary
 from netscope.show.app import application
 from netscope.show.models import Shelf
 from netscope.show.workspace import Workspace
@@ -103,6 +103,17 @@ def test_pictures_and_whole_values_come_one_at_a_time(site: Site) -> None:
     assert site.client.get(f"/api/jobs/{job.id}/values/99/array").status_code == 404
 
 
+def test_a_value_that_is_too_large_to_be_kept_is_kept_on_request(site: Site) -> None:
+    graph = netscope.open_model(site.path).graph
+    large = next(value.index for value in graph.values if value.name == "c")
+    inputs = {"x": {"shape": [9000, 3, 8, 8]}}  # 10 MB
+    job = site.over(site.start(inputs=inputs))
+    assert site.client.get(f"/api/jobs/{job.id}/values/{large}/array").status_code == 404
+    job = site.over(site.start(inputs=inputs, keep=[large]))
+    whole = np.load(io.BytesIO(site.client.get(f"/api/jobs/{job.id}/values/{large}/array").content))
+    assert whole.shape == (9000, 8, 6, 6)
+
+
 def test_an_uploaded_array_is_the_input(site: Site) -> None:
     file, x = io.BytesIO(), np.ones((2, 3, 8, 8), np.float32)
     np.save(file, x)
@@ -146,7 +157,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 
 
 def ran(path: Path, tmp_path: Path) -> None:
-    child.run_in_child(path, {}, {}, 0, tmp_path / "result", lambda done, total, unit: None)
+    child.run_in_child(path, ValuesRequest({}), {}, tmp_path / "result", lambda done, total, unit: None)
 
 
 def test_a_process_that_exits_is_an_error_with_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netscope.analyse.moments import Moments, merge, moments
+from netscope.analyse.reduce import reduce_blocks
 
 BLOCK = 1 << 17
 """Elements that are looked at at once: a megabyte in float64, which fits in the cache."""
@@ -178,7 +179,7 @@ def _ends(maps: npt.NDArray[Any]) -> tuple[float, float]:
     Of numbers of both signs, the middle is 0.
     """
     per_map = [one[np.isfinite(one)] for one in maps]
-    ends = np.array([np.quantile(one, (0.005, 0.995)) for one in per_map if one.size]).reshape(-1, 2)
+    ends = np.array([_ends_of_map(one) for one in per_map if one.size]).reshape(-1, 2)
     if not ends.size:
         return 0.0, 0.0
     low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
@@ -191,21 +192,9 @@ def _ends(maps: npt.NDArray[Any]) -> tuple[float, float]:
     return low, high
 
 
-def shrink(values: npt.NDArray[Any], rows: int, columns: int) -> npt.NDArray[Any]:
-    """Reduce the last two axes to at most `rows` and `columns`: the element of largest magnitude of each block.
-
-    >>> shrink(np.array([[1.0, -9.0, 2.0, 3.0]]), 1, 2).tolist()
-    [[-9.0, 3.0]]
-    """
-    for axis, most in ((-2, rows), (-1, columns)):
-        size = values.shape[axis]
-        if size > most:
-            starts = np.arange(most) * size // most
-            high = np.maximum.reduceat(values, starts, axis=axis)
-            low = np.minimum.reduceat(values, starts, axis=axis)
-            with np.errstate(invalid="ignore"):
-                values = np.where(np.abs(low) > np.abs(high), low, high)
-    return values
+def _ends_of_map(values: npt.NDArray[Any]) -> tuple[float, float]:
+    low, high = np.quantile(values, (0.005, 0.995))
+    return (float(low), float(high)) if low < high else (float(values.min()), float(values.max()))
 
 
 def _maps(values: npt.NDArray[Any], channel_axis: int | None) -> npt.NDArray[Any]:
@@ -214,12 +203,18 @@ def _maps(values: npt.NDArray[Any], channel_axis: int | None) -> npt.NDArray[Any
         inner = np.moveaxis(values, channel_axis, 1)[0][:MOST_MAPS]
         while inner.ndim > 3:  # of a volume, the slice in the middle
             inner = inner[:, inner.shape[1] // 2]
-        return shrink(inner, MAP_PX, MAP_PX)
+        return np.stack([_shrunk(one, MAP_PX, MAP_PX) for one in inner])
     while values.ndim > 2:
         values = values[0]
     if values.ndim == 1 or values.shape[0] == 1:
-        return shrink(values.reshape(1, 1, -1), 1, STRIP_PX)
-    return shrink(values[None], MATRIX_PX, MATRIX_PX)
+        return _shrunk(values.reshape(1, -1), 1, STRIP_PX)[None]
+    return _shrunk(values, MATRIX_PX, MATRIX_PX)[None]
+
+
+def _shrunk(matrix: npt.NDArray[Any], rows: int, columns: int) -> npt.NDArray[Any]:
+    """A matrix of at most so many rows and columns."""
+    height, width = matrix.shape
+    return reduce_blocks(matrix, -(-height // rows), -(-width // columns)).largest
 
 
 def _blocks(values: npt.NDArray[Any]) -> Iterator[tuple[int, npt.NDArray[Any]]]:

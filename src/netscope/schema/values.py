@@ -61,6 +61,8 @@ class ValuesRequest(Noun):
     inputs: dict[str, InputRequest]
     """By name; an input that is not here gets random numbers."""
     seed: int = 0
+    keep: list[int] = []
+    """Values to keep whole however large, by their index in the graph."""
 
 
 class InputFile(Noun):
@@ -93,6 +95,8 @@ class ValuesSummary(Noun):
     """Of the measured values, in the order of the columns."""
     first_nan: int
     """The first node with NaN among its results but not among its inputs, or -1."""
+    nan_weight: str
+    """The weight of that node that has NaN itself, or ''."""
     first_infinity: int
     """The same for infinities."""
     failed_node: int

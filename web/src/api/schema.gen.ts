@@ -875,6 +875,8 @@ export interface ValuesRequest {
   /** By name; an input that is not here gets random numbers. */
   inputs: Record<string, InputRequest>;
   seed?: number;
+  /** Values to keep whole however large, by their index in the graph. */
+  keep?: number[];
 }
 
 /** A file that was uploaded as input. */
@@ -904,6 +906,8 @@ export interface ValuesSummary {
   dtypes: string[];
   /** The first node with NaN among its results but not among its inputs, or -1. */
   first_nan: number;
+  /** The weight of that node that has NaN itself, or ''. */
+  nan_weight: string;
   /** The same for infinities. */
   first_infinity: number;
   /** The node at which the run failed, or -1; the last warning says why. */

@@ -27,7 +27,7 @@ from netscope.frameworks.values.pack import pack
 from netscope.frameworks.values.run import run_file
 from netscope.models.child import give_way
 from netscope.models.open import open_model
-from netscope.schema.values import InputRequest
+from netscope.schema.values import InputRequest, ValuesRequest
 
 PATIENCE_S = 1800
 LARGEST_SHARE = 0.75
@@ -44,6 +44,8 @@ class Order(msgspec.Struct):
     files: dict[str, str]
     """Paths of uploaded files by their ids."""
     seed: int
+    keep: list[int]
+    """Values to keep whole."""
     result: str
     """Path of the file to write."""
 
@@ -66,23 +68,21 @@ class _Finished(msgspec.Struct, tag="finished"):
 _Line = _Progress | _Failed | _Finished
 
 
-def run_in_child(
-    path: Path, inputs: Mapping[str, InputRequest], files: Mapping[str, Path], seed: int, result: Path, report: Report
-) -> None:
+def run_in_child(path: Path, asked: ValuesRequest, files: Mapping[str, Path], result: Path, report: Report) -> None:
     """Run a model on inputs in another process, and write its values into a file as `pack` does.
 
     Args:
         path: File of the model.
-        inputs: By name; an input that is not here gets random numbers.
+        asked: What to run it on.
         files: Uploaded files by their ids.
-        seed: Of random inputs.
         result: The file to write.
         report: Called several times a second, as `report(done, total, unit)`; what it raises ends the process.
 
     Raises:
         NetscopeError: As `netscope.values`; FormatError if the process died, took too long or too much memory.
     """
-    order = Order(str(path), dict(inputs), {one: str(file) for one, file in files.items()}, seed, str(result))
+    named = {one: str(file) for one, file in files.items()}
+    order = Order(str(path), asked.inputs, named, asked.seed, asked.keep, str(result))
     command = [sys.executable, "-P", "-m", "netscope.frameworks.values.child"]
     try:
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -187,7 +187,7 @@ def _carry_out(order: Order, report: Report) -> None:
     model = open_model(path)
     files = {one: Path(file) for one, file in order.files.items()}
     arrays, given = make(model, path, order.inputs, files, order.seed)
-    Path(order.result).write_bytes(pack(run_file(path, model, arrays, report), given))
+    Path(order.result).write_bytes(pack(run_file(path, model, arrays, report, order.keep), given))
 
 
 if __name__ == "__main__":

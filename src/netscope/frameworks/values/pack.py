@@ -34,6 +34,7 @@ def pack(values: Values, given: Sequence[GivenInput] = ()) -> bytes:
     for value, one in values.measured.items():
         if one.picture is not None:
             arrays[f"picture.{value}"] = one.picture.pixels
+    arrays["is_kept"] = np.array([value in values.kept for value in values.measured], np.float64)
     for value, array in values.kept.items():
         arrays[f"kept.{value}"] = array
     summary = ValuesSummary(
@@ -41,6 +42,7 @@ def pack(values: Values, given: Sequence[GivenInput] = ()) -> bytes:
         seconds=values.seconds,
         dtypes=[one.dtype for one in rows],
         first_nan=-1 if values.first_nan is None else values.first_nan.index,
+        nan_weight=values.nan_weight,
         first_infinity=-1 if values.first_infinity is None else values.first_infinity.index,
         failed_node=values.failed_node,
         warnings=list(values.warnings),

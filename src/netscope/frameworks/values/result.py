@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,9 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from netscope.analyse.value_stats import Channels, Picture, ValueStats
-from netscope.errors import NotFoundError
+from netscope.errors import NetscopeError, NotFoundError
 from netscope.models.model import Model
 from netscope.models.rows import Node
+
+LARGEST_WEIGHT_BYTES = 1 << 30
+"""A larger weight is not searched for NaN."""
 
 
 class Measured(NamedTuple):
@@ -84,6 +88,18 @@ class Values:
     def first_infinity(self) -> Node | None:
         """The first node with infinities among its results but not among its inputs; None if there is none."""
         return self._first("infinite")
+
+    @cached_property
+    def nan_weight(self) -> str:
+        """The name of a weight of `first_nan` that has NaN itself; '' if none does, or they are not in the file."""
+        for value in self.first_nan.inputs if self.first_nan is not None else ():
+            tensor = None if value is None else value.tensor
+            if tensor is not None and not tensor.bytes > LARGEST_WEIGHT_BYTES:
+                with contextlib.suppress(NetscopeError):
+                    weights = self.model.read(tensor.index)
+                    if weights.dtype.kind in "fc" and np.isnan(weights).any():
+                        return tensor.name
+        return ""
 
     def _first(self, what: str) -> Node | None:
         def has(value: int) -> bool:

@@ -53,7 +53,7 @@ def values(
     path = within_folder(Path(fspath(model)))
     opened = open_model(path)
     arrays = _arrays(opened, given, named, seed)
-    return run_file(path, opened, arrays, report, keep)
+    return run_file(path, opened, arrays, report, indices_of(opened, keep))
 
 
 def run_file(
@@ -61,12 +61,12 @@ def run_file(
     model: Model,
     arrays: Mapping[str, npt.NDArray[Any]],
     report: Report = silent,
-    keep: Collection[str] = (),
+    keep: Collection[int] = (),
 ) -> Values:
-    """Run a file that was opened, on these inputs."""
+    """Run a file that was opened, on these inputs; `keep` are values to keep whole."""
     runner = runner_of(model)
     run = runner.load()
-    collector = Collector(report, indices_of(model, keep), is_channels_last=runner.is_channels_last)
+    collector = Collector(report, keep, is_channels_last=runner.is_channels_last)
     begun = time.perf_counter()
     run(path, model, arrays, collector)
     return collector.result(model, time.perf_counter() - begun)

@@ -52,7 +52,8 @@ def findings(values: Values) -> list[str]:
     """What went wrong, one sentence each."""
     found = list(values.warnings)
     if values.first_nan is not None:
-        found.append(f"the first NaN is a result of {_called(values.first_nan)}")
+        cause = f", whose weight {values.nan_weight!r} has NaN" if values.nan_weight else ""
+        found.append(f"the first NaN is a result of {_called(values.first_nan)}{cause}")
     if values.first_infinity is not None:
         found.append(f"the first infinity is a result of {_called(values.first_infinity)}")
     return found

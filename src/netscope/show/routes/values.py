@@ -60,7 +60,7 @@ async def run(request: Request) -> Response:
         made_from = repr((__version__, model_id, version)).encode() + msgspec.json.encode(asked)
 
         def work(report: Progress, result: Path) -> None:
-            run_in_child(path, asked.inputs, files, asked.seed, result, report)
+            run_in_child(path, asked, files, result, report)
 
         return workspace.jobs.start("values", path.name, f"{path.stem}.values.safetensors", made_from, work)
 

@@ -30,9 +30,11 @@ export interface Measured {
   outlierChannels: { channel: number; magnitude: number }[];
   medianChannel: number;
   pictureLimits: readonly [number, number];
+  /** Whether the server has all of its elements. */
+  isKept: boolean;
 }
 
-const COLUMNS = ['n', 'zeros', 'nan', 'infinite', 'mean', 'std', 'min', 'max', 'channel_axis', 'channels', 'dead_channels', 'median_channel'] as const;
+const COLUMNS = ['n', 'zeros', 'nan', 'infinite', 'mean', 'std', 'min', 'max', 'channel_axis', 'channels', 'dead_channels', 'median_channel', 'is_kept'] as const;
 const WIDE = ['quantiles', 'histogram', 'histogram_limits', 'largest', 'largest_index', 'outlier_channels', 'outlier_magnitudes', 'picture_limits', 'shapes'] as const;
 
 type Columns = Record<(typeof COLUMNS)[number] | (typeof WIDE)[number], Float64Array>;
@@ -47,6 +49,8 @@ export class ModelValues {
 
   constructor(
     readonly job: string,
+    /** Id of the model. */
+    readonly model: string,
     tensors: Tensors,
   ) {
     this.about = JSON.parse(tensors.metadata['values'] ?? '{}') as ValuesSummary;
@@ -92,6 +96,7 @@ export class ModelValues {
       outlierChannels: [...channels].flatMap((channel, i) => (channel >= 0 ? [{ channel, magnitude: magnitudes[i]! }] : [])),
       medianChannel: c.median_channel[row]!,
       pictureLimits: [...part('picture_limits')] as unknown as [number, number],
+      isKept: c.is_kept[row]! > 0,
     };
   }
 

@@ -21,7 +21,7 @@ export interface Choice {
 
 class ValuesState {
   readonly runner = new Resource<ModelRunner>();
-  readonly #result = new Resource<ModelValues>();
+  readonly #result = new Resource<ModelValues>({ keepsOthers: true });
   /** Of the model on screen; '' if it is the network of a run, whose file is not there. */
   readonly model: string = $derived(model.subject.startsWith('model ') ? model.subject.slice(6) : '');
   /** The last job that was started for each model. */
@@ -34,7 +34,7 @@ class ValuesState {
   #refusal = $state('');
   readonly problem: string = $derived(this.#refusal || (this.job?.state === 'failed' ? this.job.error : '') || this.#result.problem?.message || '');
   /** What the model on screen computed, once it has run. */
-  readonly shown: ModelValues | null = $derived(this.#result.value?.job === this.#started[this.model] ? this.#result.value : null);
+  readonly shown: ModelValues | null = $derived(this.#result.value?.model === this.model ? this.#result.value : null);
   /** What stands beside the lines of the graph. */
   label = $state<'shape' | 'values'>(recall('model.values.label', 'values'));
   choices = $state<Record<string, Choice>>({});
@@ -43,8 +43,8 @@ class ValuesState {
 
   /** Call in an effect. */
   follow(): void {
-    const { job } = this;
-    if (job?.state === 'done') void this.#result.ask(job.id, 0, async (signal) => this.#read(job.id, signal));
+    const { job, model: id } = this;
+    if (job?.state === 'done') void this.#result.ask(job.id, 0, async (signal) => this.#read(job.id, id, signal));
   }
 
   /** Call in an effect while the form is open. */
@@ -61,13 +61,14 @@ class ValuesState {
     });
   }
 
-  async run(): Promise<void> {
+  /** `keep`: values whose elements are wanted, however many. */
+  async run(keep: number[] = []): Promise<void> {
     const id = this.model;
     this.#refusal = '';
     try {
       const inputs: ValuesRequest['inputs'] = {};
       for (const [name, choice] of Object.entries(this.choices)) inputs[name] = await this.#asked(name, choice);
-      const job = await api.values(id, { inputs, seed: this.seed });
+      const job = await api.values(id, { inputs, seed: this.seed, keep });
       jobs.hear(jobs.list.find((one) => one.id === job.id) ?? job);
       this.#started = { ...untrack(() => this.#started), [id]: job.id };
     } catch (error) {
@@ -91,10 +92,10 @@ class ValuesState {
     return { kind, file: sent.file, scaling, ...(kind === 'array' ? {} : { shape: [...shape] }) };
   }
 
-  async #read(job: string, signal: AbortSignal): Promise<ModelValues> {
+  async #read(job: string, id: string, signal: AbortSignal): Promise<ModelValues> {
     const tensors = await api.valuesOf(job, signal);
     try {
-      return new ModelValues(job, tensors);
+      return new ModelValues(job, id, tensors);
     } catch (error) {
       throw new ApiError(error instanceof Error ? error.message : String(error), 0);
     }

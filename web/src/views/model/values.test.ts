@@ -20,6 +20,7 @@ function sent(): Tensors {
     channels: doubles(3, 0),
     dead_channels: doubles(1, 0),
     median_channel: doubles(0.5, NaN),
+    is_kept: doubles(1, 0),
     quantiles: doubles(...Array.from({ length: 14 }, (_, i) => i)),
     histogram: doubles(4, 20, 0, 0),
     histogram_limits: doubles(-2, 5, NaN, NaN),
@@ -37,7 +38,7 @@ function sent(): Tensors {
 }
 
 describe('values of a run', () => {
-  const values = new ModelValues('job', sent());
+  const values = new ModelValues('job', 'model', sent());
 
   it('are found by their index in the graph', () => {
     const found = values.of(3)!;
@@ -50,6 +51,7 @@ describe('values of a run', () => {
     expect(found.outlierChannels).toEqual([{ channel: 2, magnitude: 5 }]);
     expect([...found.histogram]).toEqual([4, 20]);
     expect(values.of(7)!.shape).toEqual([4]);
+    expect([found.isKept, values.of(7)!.isKept]).toEqual([true, false]);
     expect(values.of(4)).toBeNull();
   });
 
