@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -139,6 +141,23 @@ def test_a_sample_is_small_even_and_says_its_share(shape: tuple[int, int], monke
     np.testing.assert_allclose(found.statistics.moments.std, 1, rtol=0.05)
     assert np.isfinite(found.channels.row_norms).all()
     np.testing.assert_allclose(np.sqrt(np.mean(found.channels.column_norms**2)), np.sqrt(shape[0]), rtol=0.05)
+
+
+@pytest.mark.parametrize("shape", [(2_000_000_000, 1), (5_000_000_000,), (262_144, 40_960)])
+def test_an_array_of_any_shape_takes_few_reads(tmp_path: Path, shape: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surveys, "MOST_CELLS", 256)
+    path = tmp_path / "sparse"
+    with path.open("wb") as file:
+        file.truncate(math.prod(shape))
+    n_reads = []
+    read = ByteSource.read
+    monkeypatch.setattr(ByteSource, "read", lambda *a: (n_reads.append(a[2]), read(*a))[1])
+    with path.open("rb", buffering=0) as file:
+        array = StoredArray(ByteSource(file), 0, math.prod(shape), "w", "uint8", shape)
+        found = array.survey(most=1 << 20)
+        assert 0 < found.statistics.moments.n <= 1 << 21
+        assert len(n_reads) <= 2048
+        assert sum(n_reads) <= 1 << 24
 
 
 def test_a_tile_of_a_very_large_matrix_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Shaped
+from jaxtyping import Float32, Shaped
 
 How = Literal["largest", "mean"]
 
@@ -72,7 +72,7 @@ def coarser(cells: Cells, rows: int, columns: int) -> Cells:
     return Cells(reduce_blocks(cells.largest, rows, columns).largest, reduce_blocks(cells.mean, rows, columns).mean)
 
 
-def _single(values: Float[np.ndarray, "row column"]) -> Float32[np.ndarray, "row column"]:
+def _single(values: Shaped[np.ndarray, "row column"]) -> Float32[np.ndarray, "row column"]:
     """As float32; finite values beyond its range become its largest ones rather than infinite."""
     most = np.finfo(np.float32).max
     with np.errstate(over="ignore"):

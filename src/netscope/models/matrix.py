@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -102,10 +102,6 @@ class StoredMatrix:
             self._span(row, min(row + per_read, rows.stop), columns) for row in range(rows.start, rows.stop, per_read)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def sample(self, rows: Sequence[int], columns: slice) -> Shaped[np.ndarray, "row column"]:
-        """The same columns of single rows; raises as `block`."""
-        return np.concatenate([self.block(slice(row, row + 1), columns) for row in rows])
 
     def _span(self, start: int, stop: int, columns: slice) -> np.ndarray:
         """Rows that are read at once, with the gaps between them."""

@@ -28,6 +28,8 @@ MOST_READ = 1 << 26
 MOST_IN_TILE = 1 << 24
 TILE = 256
 """Rows and columns of a tile."""
+_LEAST_READ = 1 << 12
+"""Elements of a sample that are read in one go."""
 _BLOCK = 1 << 18  # its intermediate results fit the second-level cache
 
 
@@ -48,10 +50,6 @@ class Matrix(NamedTuple):
 
     def block(self, rows: slice, columns: slice) -> Shaped[np.ndarray, "row column"]:
         """Neighbouring rows and columns."""
-        return self.values[rows, columns]
-
-    def sample(self, rows: list[int], columns: slice) -> Shaped[np.ndarray, "row column"]:
-        """The same columns of single rows."""
         return self.values[rows, columns]
 
 
@@ -95,13 +93,16 @@ def survey(matrix: StoredMatrix | Matrix, layout: Layout, most: int = MOST_READ)
         most: Elements to read; a larger matrix is sampled.
     """
     row_level, column_level = level_of(matrix.rows), level_of(matrix.columns)
+    whole = slice(0, matrix.rows), slice(0, matrix.columns)
+    plan = _Plan.of(*whole, 1 << row_level, 1 << column_level, most)
+    while plan.n_columns < min(plan.cell_columns, _LEAST_READ):  # fewer cells, rather than millions of short reads
+        row_level, column_level = row_level + (matrix.rows >> row_level > 1), column_level + 1
+        plan = _Plan.of(*whole, 1 << row_level, 1 << column_level, most)
     is_whole = matrix.rows * matrix.columns <= most
     statistics = StatisticsBuilder()
     per_row = 1 if is_whole and matrix.rows <= MOST_EXACT else 1 << row_level
     per_column = 1 if is_whole and matrix.columns <= MOST_EXACT else 1 << column_level
     channels = ChannelsBuilder(matrix.rows, matrix.columns, per_row, per_column)
-    whole = slice(0, matrix.rows), slice(0, matrix.columns)
-    plan = _Plan.of(*whole, 1 << row_level, 1 << column_level, most)
     cells = plan.cells()
     for part in plan.parts(matrix):
         values = real(part.values)
@@ -258,7 +259,14 @@ class _Plan:
                 continue
             for first in range(row, stop, self.cell_rows):  # rows of one cell stay together
                 size = min(self.cell_rows, stop - first)
-                n = min(self.n_rows, size)
-                chosen = [first + (2 * i + 1) * size // (2 * n) for i in range(n)]
                 at = (first - self.rows.start) // self.cell_rows
-                yield _Part(matrix.sample(chosen, columns), first, columns.start, at, at_column)
+                yield _Part(self._sample(matrix, first, size, columns), first, columns.start, at, at_column)
+
+    def _sample(self, matrix: StoredMatrix | Matrix, first: int, size: int, columns: slice) -> np.ndarray:
+        """Evenly chosen rows of a cell: single ones, or runs of neighbours if rows are short."""
+        n = min(self.n_rows, size)
+        run = max(1, min(n, _LEAST_READ // (columns.stop - columns.start)))
+        n_runs = n // run
+        starts = [first + (2 * i + 1) * size // (2 * n_runs) - run // 2 for i in range(n_runs)]
+        rows = [slice(start, start + run) for start in starts]
+        return np.concatenate([matrix.block(some, columns) for some in rows])

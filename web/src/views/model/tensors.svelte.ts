@@ -17,7 +17,7 @@ export interface Spectrum {
   facts: TensorSpectrum;
 }
 
-/** Found so far of each tensor, for the list: "model tensor" to its norm and effective rank. */
+/** Found so far of each tensor, for the list: "model ID tensor" to its norm and effective rank. */
 export const known = new SvelteMap<string, { norm: number; rank: number }>();
 
 export class OpenTensor {
@@ -144,7 +144,7 @@ export class OpenTensor {
 }
 
 function note(part: TensorPart, found: { norm?: number; rank?: number }): void {
-  const name = `${part.model} ${part.tensor}`;
+  const name = `model ${part.model} ${part.tensor}`;
   known.set(name, { norm: NaN, rank: NaN, ...known.get(name), ...found });
 }
 

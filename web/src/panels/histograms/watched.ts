@@ -1,4 +1,4 @@
-/** Histograms of a tensor over the steps. */
+/** Histograms of a watched tensor over the steps. */
 import { api } from '../../api/client';
 import type { Histogram } from '../../chart/histogram';
 
