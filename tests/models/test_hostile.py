@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from netscope.models.readers.onnx_wire import encoded_length
 from netscope.models.readers.tensorflow_checkpoint import MAGIC
 from netscope.models.summary import summary
 from tests.fuzzing import examples, seed
+from tests.models import hostile_files
 from tests.models.onnx_files import LIGHT, f32, saved, weight, with_if
 from tests.models.test_weights import split, written_gguf, written_npz, written_packed_npz, written_safetensors
 
@@ -84,6 +88,37 @@ def test_a_file_with_other_bytes_is_read_or_told(tmp_path: Path, write: Callable
             mutant[at] = rng.choice([0, 1, 127, 128, 255, int(rng.integers(256))])
         path.write_bytes(mutant.tobytes())
         ask(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel limits memory on Linux alone")
+def test_no_file_takes_more_than_a_gibibyte_or_all_the_time(tmp_path: Path) -> None:
+    """Each is read, or refused with a sentence, by a process that may have 1 GiB; 23 files in two minutes of work."""
+    paths = []
+    for write in hostile_files.WRITERS:
+        folder = tmp_path / write.__name__
+        folder.mkdir()
+        paths.append(str(write(folder)))
+    code = """
+import resource, sys
+from netscope.errors import NetscopeError
+from netscope.models.open import open_model
+from netscope.models.pack import pack
+from netscope.models.summary import summary
+resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
+resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
+for path in sys.argv[1:]:
+    print(path, flush=True)
+    try:
+        model = open_model(path)
+        pack(model), summary(model)
+    except (NetscopeError, MemoryError) as error:
+        print(type(error).__name__, error)
+"""
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, f"{done.stdout[-500:]}{done.stderr[-2000:]}"
+    assert "MemoryError" not in done.stdout
+    assert done.stdout.count("FormatError") > len(paths) // 2
 
 
 def test_an_onnx_file_with_deep_nesting_is_refused(tmp_path: Path) -> None:

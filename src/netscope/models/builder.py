@@ -14,6 +14,7 @@ from netscope.models.shapes import Dimension, dimensions
 
 DEEPEST_SCOPE = 100
 LONGEST_PATH = 10_000
+MOST_SCOPES = 200_000
 """A path beyond these comes from a damaged file: what it names stands in the root."""
 
 
@@ -68,7 +69,9 @@ class GraphBuilder:
         (3, 2, 0)
         """
         found = self._scopes.get(path)
-        if found is None and (path.count(separator) >= DEEPEST_SCOPE or len(path) > LONGEST_PATH):
+        if found is None and (
+            path.count(separator) >= DEEPEST_SCOPE or len(path) > LONGEST_PATH or len(self._scopes) > MOST_SCOPES
+        ):
             return 0
         if found is None:
             missing, around = [path], path

@@ -24,8 +24,8 @@ class Layers:
 
     def network(self, network: Message) -> None:
         """Add a network."""
+        self.values.reading.check(len(network.spans(1)))
         for layer in network.messages(1):
-            self.values.reading.check()
             self._layer(layer)
 
     def _layer(self, layer: Message) -> None:

@@ -62,8 +62,8 @@ class Program:
             raise FormatError(f"damaged file: blocks are nested deeper than {DEEPEST}")
         for entry in block.messages(1) if depth else ():
             values.define(entry.text(1), *_type(entry.message(2)))
+        self.reading.check(len(block.spans(3)))
         for operation in block.messages(3):
-            self.reading.check()
             if operation.text(1) == "const":
                 self._constant(operation, values, constants)
             else:

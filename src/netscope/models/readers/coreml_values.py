@@ -42,13 +42,16 @@ class Reading:
         self.stored.append(place)
         return self.builder.add_value(name, dtype, shape, tensor=tensor)
 
-    def check(self) -> None:
+    def check(self, n: int) -> None:
         """Refuse a file with more nodes than any model.
 
+        Args:
+            n: How many are about to be added.
+
         Raises:
-            FormatError: It has.
+            FormatError: They are too many.
         """
-        if self.builder.n_nodes >= MOST_NODES:
+        if self.builder.n_nodes + n > MOST_NODES:
             raise FormatError(f"the file has more than {MOST_NODES:,} nodes")
 
 

@@ -75,8 +75,9 @@ class Array:
 
 def _sizes(sizes: Any) -> tuple[int, ...]:
     """A shape or strides."""
-    while isinstance(sizes, (tuple, list)) and len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
-        sizes = sizes[0]  # torch.Size
+    for _ in range(2):  # torch.Size; a list may contain itself
+        if isinstance(sizes, (tuple, list)) and len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+            sizes = sizes[0]
     if not isinstance(sizes, (tuple, list)) or len(sizes) > MOST_AXES:
         raise FormatError("damaged pickle: a tensor without a shape")
     for size in sizes:

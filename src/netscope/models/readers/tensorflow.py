@@ -15,7 +15,7 @@ from netscope.errors import FormatError
 from netscope.models.builder import GraphBuilder
 from netscope.models.model import Model
 from netscope.models.readers import tensorflow_checkpoint
-from netscope.models.readers.tensorflow_nodes import DTYPES, Constant, Function, NodeDef, Nodes, Shape
+from netscope.models.readers.tensorflow_nodes import DTYPES, MOST_NODES, Constant, Function, NodeDef, Nodes, Shape
 from netscope.models.readers.wire import Message
 from netscope.models.shapes import dtype_bytes, n_elements
 from netscope.models.stored import Stored
@@ -63,6 +63,8 @@ def _meta_graph(path: Path, meta: Message, kind: str, n_graphs: int) -> Model:
 
 
 def _read(path: Path, graph: Message, kind: str, meta: Message, metadata: dict[str, Any], version: str = "") -> Model:
+    if len(graph.spans(1)) > MOST_NODES:
+        raise FormatError(f"{path.name!r} has more than {MOST_NODES:,} nodes")
     builder = GraphBuilder()
     functions = [_function(one, path) for one in graph.message(2).messages(1)]
     nodes = [_node(one, path) for one in graph.messages(1)]

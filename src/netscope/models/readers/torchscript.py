@@ -22,7 +22,7 @@ from netscope.models.readers.torchscript_code import Code, Interpreter
 from netscope.models.readers.torchscript_values import Unreadable
 from netscope.models.stored import Stored
 
-LARGEST_CODE = 32 << 20
+LARGEST_CODE = 4 << 20  # its syntax tree takes a hundred times as much memory
 DEEPEST_BRACKETS = 90  # CPython's parser takes 200
 DEEPEST_MODULE = 100
 
@@ -118,6 +118,8 @@ def _code(zipped: Archive) -> Code:
     for name in zipped.names():
         if not name.startswith(f"{root}code/") or not name.endswith(".py"):
             continue
+        if zipped.size(name) > left:
+            raise Unreadable(f"it is longer than {LARGEST_CODE:,} bytes")
         text = zipped.read(name, left)
         left -= len(text)
         module = name.removeprefix(f"{root}code/").removesuffix(".py").replace("/", ".")
