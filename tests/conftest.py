@@ -17,10 +17,15 @@ ANALYSE = Path(__file__).resolve().parents[1] / "src/netscope/analyse"
 
 def _is_compiled(path: Path) -> bool:
     """Whether a file has compiled functions, which have no Python frame; numba checks their signatures itself."""
-    return "import numba" in path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    return "import numba" in text or "import compiled" in text
 
 
-CHECKED = [f"netscope.analyse.{path.stem}" for path in ANALYSE.glob("[!_]*.py") if not _is_compiled(path)]
+CHECKED = [
+    ".".join(("netscope.analyse", *path.relative_to(ANALYSE).with_suffix("").parts))
+    for path in ANALYSE.rglob("[!_]*.py")
+    if not _is_compiled(path)
+]
 install_import_hook(CHECKED, "beartype.beartype")
 
 # A busy machine fails no test (no deadline), and the same examples are tried each time: what `make fuzz` finds is

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from netscope.record.media.text import Text
     from netscope.record.run import Run
     from netscope.record.run import current as run
+    from netscope.scenes.scene import Scene
     from netscope.store.store import Store
     from netscope.store.store import open_store as open
 
@@ -40,6 +41,7 @@ __all__ = [
     "Histogram",
     "Image",
     "Run",
+    "Scene",
     "Store",
     "Table",
     "Text",
@@ -65,6 +67,7 @@ _HOMES = {
     "run": ("netscope.record.run", "current"),
     "values": ("netscope.frameworks.values.run", "values"),
     "Run": ("netscope.record.run", "Run"),
+    "Scene": ("netscope.scenes.scene", "Scene"),
     "Store": ("netscope.store.store", "Store"),
     **{
         name: (f"netscope.record.media.{name.lower()}", name)

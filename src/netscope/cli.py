@@ -39,6 +39,10 @@ app.command("netscope.model_commands:diff", name="diff", help="Print how two mod
 app.command(
     "netscope.model_commands:values", name="values", help="Run a model file, and print statistics of all its values."
 )
+app.command(
+    "netscope.body_commands:scene", name="scene", help="Lay out a network as a body in 3D, and write it as a scene."
+)
+app.command("netscope.body_commands:render", name="render", help="Draw a scene as a picture, or as a film.")
 app.command("netscope.demo:demo", name="demo", help="Train a network on handwritten digits, shown on the page.")
 
 Folder = Annotated[Path, Parameter(help="Folder of runs.")]

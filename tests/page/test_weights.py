@@ -185,7 +185,9 @@ def test_axe_finds_no_problem(opened: Opener, site: Site, root: Path, width: int
 def test_a_run_says_where_its_weights_are(page: Page, demo: Site) -> None:
     page.goto(f"{demo.url}weights")
     expect(page.get_by_text("A run keeps the graph of its network and the histograms of its weights")).to_be_visible()
-    name = page.get_by_role("listbox", name="Tensors").get_by_role("option", selected=True).locator(".name").inner_text()
+    name = (
+        page.get_by_role("listbox", name="Tensors").get_by_role("option", selected=True).locator(".name").inner_text()
+    )
     expect(page.get_by_role("slider", name=name)).to_be_visible()
     page.get_by_role("link", name="Open in Layers").click()
     expect(page).to_have_url(re.compile("/layers"))

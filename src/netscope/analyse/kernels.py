@@ -6,17 +6,14 @@ vector instructions: sums, extremes and the histogram. This takes 0.5 ns per val
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numba
 import numpy as np
 from numba import carray, types  # type: ignore[attr-defined]
 from numba.extending import intrinsic
 
 from netscope.analyse.bins import N_BINS, N_FINITE, NEGATIVE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from netscope.analyse.compiled import compiled
 
 BLOCK = 4096
 # Sums are of finite values only (others are replaced first, by a test of their bits), so the compiler may reorder
@@ -26,17 +23,7 @@ EXPONENT_32, MAGNITUDE_32, HIGHEST_32 = 0x7F800000, 0x7FFFFFFF, np.int32(0x7FFFF
 EXPONENT_64, MAGNITUDE_64 = 0x7FF0000000000000, 0x7FFFFFFFFFFFFFFF
 
 
-def _compiled(signature: str, fastmath: Any = False) -> Callable[[Callable[..., Any]], Any]:
-    def decorate(function: Callable[..., Any]) -> Any:
-        try:
-            return numba.njit(signature, nogil=True, cache=True, fastmath=fastmath, error_model="numpy")(function)
-        except RuntimeError:  # nowhere to keep the cache: no writable home, a zipped package
-            return numba.njit(signature, nogil=True, fastmath=fastmath, error_model="numpy")(function)
-
-    return decorate
-
-
-@_compiled("UniTuple(f8, 2)(f4[::1], f4)", FREE)
+@compiled("UniTuple(f8, 2)(f4[::1], f4)", FREE)
 def _sums(values, shift):  # type: ignore[no-untyped-def]
     """Sum and sum of squares of the differences to `shift`, one of the values, so that large offsets lose no digits."""
     bits = values.view(np.int32)
@@ -49,7 +36,7 @@ def _sums(values, shift):  # type: ignore[no-untyped-def]
     return total, squares
 
 
-@_compiled("UniTuple(i4, 2)(i4[::1], i4)")
+@compiled("UniTuple(i4, 2)(i4[::1], i4)")
 def _extremes(bits, shift):  # type: ignore[no-untyped-def]
     """Min and max as integers that sort like the values, because float comparisons are not vectorised."""
     low, high = HIGHEST_32, np.int32(-HIGHEST_32)
@@ -61,7 +48,7 @@ def _extremes(bits, shift):  # type: ignore[no-untyped-def]
     return low, high
 
 
-@_compiled("i8(i4[::1])")
+@compiled("i8(i4[::1])")
 def _zeros(bits):  # type: ignore[no-untyped-def]
     """The number of zeros."""
     zeros = 0
@@ -70,7 +57,7 @@ def _zeros(bits):  # type: ignore[no-untyped-def]
     return zeros
 
 
-@_compiled("UniTuple(i4, 3)(i4[::1])")
+@compiled("UniTuple(i4, 3)(i4[::1])")
 def _range(bits):  # type: ignore[no-untyped-def]
     """The number of zeros, and min and max as integers that sort like the values (infinities and NaN at the ends)."""
     zeros, low, high = np.int32(0), HIGHEST_32, np.int32(-HIGHEST_32)
@@ -82,7 +69,7 @@ def _range(bits):  # type: ignore[no-untyped-def]
     return zeros, low, high
 
 
-@_compiled("void(f4[::1], i8, f4[::1], f8[::1])")
+@compiled("void(f4[::1], i8, f4[::1], f8[::1])")
 def survey_32(values, every, sample, row):  # type: ignore[no-untyped-def]
     """Fill `row` with the number of zeros, min and max; min or max is not finite if any value is not.
 
@@ -106,7 +93,7 @@ def survey_32(values, every, sample, row):  # type: ignore[no-untyped-def]
     row[0], row[1], row[2] = zeros, found_ends[0], found_ends[1]
 
 
-@_compiled("void(u4[::1], u4[::1], u4[::1])")
+@compiled("void(u4[::1], u4[::1], u4[::1])")
 def _count(bits, counts, other):  # type: ignore[no-untyped-def]
     """Count in two tables alternately: neighbours often share a bin, and the second update would wait for the first."""
     pairs = bits.size - bits.size % 2
@@ -117,7 +104,7 @@ def _count(bits, counts, other):  # type: ignore[no-untyped-def]
         counts[bits[pairs] >> 21] += 1
 
 
-@_compiled("void(f8[::1], i8, i8, i8, f8, f8, f8, f8, f8)")
+@compiled("void(f8[::1], i8, i8, i8, f8, f8, f8, f8, f8)")
 def _fill(row, n, zeros, nonfinite, shift, total, squares, low, high):  # type: ignore[no-untyped-def]
     """Compute mean and std from the sums of differences."""
     row[0], row[1], row[2] = n, zeros, nonfinite
@@ -130,7 +117,7 @@ def _fill(row, n, zeros, nonfinite, shift, total, squares, low, high):  # type: 
         row[5], row[6] = low, high
 
 
-@_compiled("void(f4[::1], f8[::1], u4[::1], u4[::1])")
+@compiled("void(f4[::1], f8[::1], u4[::1], u4[::1])")
 def _measure_32(values, row, counts, other):  # type: ignore[no-untyped-def]
     """Like `measure_32`, but `counts` must be zero; so must `other`, which is zero again afterwards."""
     bits = values.view(np.int32)
@@ -168,7 +155,7 @@ def _measure_32(values, row, counts, other):  # type: ignore[no-untyped-def]
     _fill(row, values.size, zeros, nonfinite, shift, total, squares, found_ends[0], found_ends[1])
 
 
-@_compiled("void(f4[::1], f8[::1], u4[::1])")
+@compiled("void(f4[::1], f8[::1], u4[::1])")
 def measure_32(values, row, counts):  # type: ignore[no-untyped-def]
     """Add the bins of `values` to `counts` and fill `row` with the fields of `Moments`."""
     table = np.zeros(N_BINS, np.uint32)
@@ -177,7 +164,7 @@ def measure_32(values, row, counts):  # type: ignore[no-untyped-def]
         counts[i] += table[i]
 
 
-@_compiled("void(f8[::1], f8[::1], u4[::1])")
+@compiled("void(f8[::1], f8[::1], u4[::1])")
 def measure_64(values, row, counts):  # type: ignore[no-untyped-def]
     """`measure_32` for float64, which is rare in training: one plain loop, 2 ns per value."""
     bits = values.view(np.int64)
@@ -214,7 +201,7 @@ def _as_pointer(typing, address):  # type: ignore[no-untyped-def]
 _pointer: Any = intrinsic(_as_pointer)
 
 
-@_compiled("i8(u4[::1], u2[::1], u4[::1], i8)")
+@compiled("i8(u4[::1], u2[::1], u4[::1], i8)")
 def _take(table, places, counts, at):  # type: ignore[no-untyped-def]
     """Append the non-empty bins of `table` to `places` and `counts`, and clear the table."""
     words = table.view(np.uint64)
@@ -231,7 +218,7 @@ def _take(table, places, counts, at):  # type: ignore[no-untyped-def]
     return at
 
 
-@_compiled("UniTuple(i8, 2)(i8[::1], i8[::1], i8[::1], f8[:, ::1], i8[::1], u2[::1], u4[::1], i8, i8, i8)")
+@compiled("UniTuple(i8, 2)(i8[::1], i8[::1], i8[::1], f8[:, ::1], i8[::1], u2[::1], u4[::1], i8, i8, i8)")
 def table_32(addresses, before, sizes, rows, filled, places, counts, begin, row, at):  # type: ignore[no-untyped-def]
     """Measure many float32 arrays, given by their addresses: a call for each would cost more than the small ones do.
 
@@ -259,7 +246,7 @@ def table_32(addresses, before, sizes, rows, filled, places, counts, begin, row,
     return addresses.size, at
 
 
-@_compiled("i8(i8, i8, i8, f8[:, ::1], i8[::1], u2[::1], u4[::1], i8, i8)")
+@compiled("i8(i8, i8, i8, f8[:, ::1], i8[::1], u2[::1], u4[::1], i8, i8)")
 def append_32(address, size, every, rows, filled, places, counts, row, at):  # type: ignore[no-untyped-def]
     """Measure one float32 array like `table_32`, into row `row` and the places from `at` on. Returns their end.
 
@@ -285,7 +272,7 @@ def append_32(address, size, every, rows, filled, places, counts, row, at):  # t
     return end
 
 
-@_compiled("UniTuple(i8, 2)(i8[::1], i8[::1], i8[::1], f8[:, ::1], i8[::1], u2[::1], u4[::1], i8, i8, i8)")
+@compiled("UniTuple(i8, 2)(i8[::1], i8[::1], i8[::1], f8[:, ::1], i8[::1], u2[::1], u4[::1], i8, i8, i8)")
 def table_64(addresses, before, sizes, rows, filled, places, counts, begin, row, at):  # type: ignore[no-untyped-def]
     """`table_32` for float64."""
     table = np.zeros(N_BINS, np.uint32)
@@ -304,7 +291,7 @@ def table_64(addresses, before, sizes, rows, filled, places, counts, begin, row,
     return addresses.size, at
 
 
-@_compiled("i8(i8, i8, i8, i8, b1[::1])")
+@compiled("i8(i8, i8, i8, i8, b1[::1])")
 def active_32(address, outer, units, inner, active):  # type: ignore[no-untyped-def]
     """Mark the units of a float32 array [outer, unit, inner] that are anywhere above zero or NaN; returns how many are.
 

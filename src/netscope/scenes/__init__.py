@@ -1,0 +1,1 @@
+"""Bodies of networks: laid out, bundled, kept in files and drawn."""
