@@ -50,7 +50,8 @@ def moments(values: npt.NDArray[np.floating]) -> Moments:
     Moments(n=5.0, zeros=2.0, nonfinite=1.0, mean=0.0, std=0.7071067811865476, min=-1.0, max=1.0)
     """
     n = float(values.size)
-    kept = values[np.isfinite(values)].astype(np.float64, copy=False)
+    is_finite = np.isfinite(values)
+    kept = (values if is_finite.all() else values[is_finite]).astype(np.float64, copy=False)
     if not kept.size:
         return Moments(n, 0.0, n, math.nan, math.nan, math.inf, -math.inf)
     low, high = float(kept.min()), float(kept.max())
