@@ -114,6 +114,7 @@ def test_a_manifest_that_names_no_model_of_the_folder_is_refused(tmp_path: Path,
 
 
 @pytest.mark.parametrize("make", [coreml_files.network, coreml_files.program, coreml_files.pipeline])
+@pytest.mark.fuzz
 def test_damage_leads_to_a_model_or_a_sentence(tmp_path: Path, make: Callable[[], bytes]) -> None:
     survives_damage(tmp_path / "net.mlmodel", make(), 100, 2)
 

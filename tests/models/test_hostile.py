@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import subprocess
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from netscope.errors import FormatError, NetscopeError
+from netscope.errors import FormatError, NetscopeError, UsageError
 from netscope.models.open import open_model
 from netscope.models.pack import pack, unpack
 from netscope.models.readers.onnx_wire import encoded_length
@@ -22,7 +23,14 @@ from netscope.models.summary import summary
 from tests.fuzzing import examples, seed
 from tests.models import hostile_files
 from tests.models.onnx_files import LIGHT, f32, saved, weight, with_if
-from tests.models.test_weights import split, written_gguf, written_npz, written_packed_npz, written_safetensors
+from tests.models.test_weights import (
+    split,
+    written_flax,
+    written_gguf,
+    written_npz,
+    written_packed_npz,
+    written_safetensors,
+)  # fmt: skip
 
 SEED = seed()
 TOGETHER = 25  # mutants a test
@@ -46,7 +54,7 @@ def real_onnx(folder: Path) -> Path:
 
 WRITERS = [
     small_onnx, onnx_with_branches, real_onnx, written_safetensors, split, written_gguf, written_npz,
-    written_packed_npz,
+    written_packed_npz, written_flax,
 ]  # fmt: skip
 
 
@@ -187,6 +195,15 @@ def test_hostile_headers_of_safetensors_are_refused(tmp_path: Path, header: byte
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(FormatError, match=r"damaged|more than"):
         open_model(path)
+
+
+@pytest.mark.parametrize("dtype", [",(", "f4,f4", "O", "no type", "M8[ns]", "i" * 5000])
+def test_a_type_that_no_array_has_is_told_once_it_is_read(tmp_path: Path, dtype: str) -> None:
+    header = json.dumps({"w": {"dtype": dtype, "shape": [2], "data_offsets": [0, 8]}}).encode()
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    with pytest.raises(UsageError, match="cannot decode"):
+        open_model(path).read("w")
 
 
 @pytest.mark.parametrize("key", [("netscope.at", "elsewhere"), ("netscope.at", "1,2,raw,3"), ("length", "9" * 5000)])

@@ -189,6 +189,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["net.h5", "net.keras"])
+@pytest.mark.fuzz
 def test_damage_leads_to_a_model_or_a_sentence(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     keras_2(path, FUNCTIONAL_2) if name == "net.h5" else keras_3(path, FUNCTIONAL_3)

@@ -70,6 +70,7 @@ def test_a_network_without_its_file_of_weights_is_shown_without_them(tmp_path: P
         model.read(0)
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("write", [caffe, torch7])
 def test_damage_leads_to_a_model_or_a_sentence(tmp_path: Path, write: object) -> None:
     assert callable(write)

@@ -70,12 +70,14 @@ def test_branches_of_onnx_runtime_are_bodies(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.fuzz
 def test_damage_of_a_file_of_onnx_runtime_leads_to_a_model_or_a_sentence(tmp_path: Path) -> None:
     path = ort(saved(tmp_path, with_if()), tmp_path / "net.ort")
     survives_damage(path, path.read_bytes(), 60, 8)
 
 
 @pytest.mark.parametrize("suffix", [".textproto", ".onnxtxt", ".onnxjson"])
+@pytest.mark.fuzz
 def test_damage_of_a_text_leads_to_a_model_or_a_sentence(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"net{suffix}"
     onnx.save(onnx.load(saved(tmp_path, with_if())), path)

@@ -99,5 +99,6 @@ def test_hostile_xml_is_refused(tmp_path: Path, text: str, said: str) -> None:
         open_model(tmp_path / "bad.xml")
 
 
+@pytest.mark.fuzz
 def test_damage_leads_to_a_model_or_a_sentence(path: Path) -> None:
     survives_damage(path, path.read_bytes(), 100, 4)

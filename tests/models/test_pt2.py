@@ -115,6 +115,7 @@ def test_a_damaged_program_is_refused(tmp_path: Path, program: bytes) -> None:
         open_model(tmp_path / "bad.pt2")
 
 
+@pytest.mark.fuzz
 def test_damage_leads_to_a_model_or_a_sentence(
     exported: tuple[Path, torch.export.ExportedProgram], tmp_path: Path
 ) -> None:

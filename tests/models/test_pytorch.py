@@ -203,6 +203,7 @@ def test_a_file_that_would_run_a_command_does_not(tmp_path: Path, is_legacy: boo
 
 
 @pytest.mark.parametrize("is_legacy", LEGACY)
+@pytest.mark.fuzz
 def test_damage_leads_to_a_model_or_a_sentence(tmp_path: Path, is_legacy: bool) -> None:
     path = tmp_path / "net.pt"
     data = {"model": Net().state_dict(), "epoch": 3}

@@ -69,6 +69,7 @@ def test_a_saved_model_has_its_signature_and_its_variables(tmp_path: Path) -> No
     assert "is not there" in open_model(folder).warnings[0]
 
 
+@pytest.mark.fuzz
 def test_a_checkpoint_alone_is_a_list_of_variables(tmp_path: Path) -> None:
     index, data = protobuf_files.checkpoint({f"block_{i}/w": np.full(4, i, np.float32) for i in range(40)})
     (tmp_path / "model.index").write_bytes(index)
@@ -88,6 +89,7 @@ def test_functions_that_call_each_other_end(tmp_path: Path) -> None:
     assert open_model(tmp_path / "loop.pb").graph.n_nodes == 2
 
 
+@pytest.mark.fuzz
 def test_damage_leads_to_a_model_or_a_sentence(frozen: Path) -> None:
     survives_damage(frozen, frozen.read_bytes(), 100)
     survives_damage(frozen, protobuf_files.saved_model(), 100)

@@ -107,6 +107,7 @@ def test_weights_outside_of_the_folder_are_not_read(tmp_path: Path) -> None:
     assert "'../group1-shard1of1.bin' with weights is not beside" in model.warnings[0]
 
 
+@pytest.mark.fuzz
 def test_damage_leads_to_a_model_or_a_sentence(tmp_path: Path) -> None:
     for said in (GRAPH, LAYERS):
         written(tmp_path, said)

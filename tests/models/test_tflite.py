@@ -69,6 +69,7 @@ def test_weights_are_read_from_where_they_lie(path: Path) -> None:
     assert next(iter(model.graph.tensors)).scope.name == "net/conv"
 
 
+@pytest.mark.fuzz
 def test_damage_leads_to_a_model_or_a_sentence(path: Path) -> None:
     survives_damage(path, path.read_bytes(), 200, 8)
 

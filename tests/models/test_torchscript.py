@@ -119,6 +119,7 @@ def test_hostile_code_is_not_run_and_its_weights_are_shown(tmp_path: Path, name:
     assert not target.exists()
 
 
+@pytest.mark.fuzz
 def test_damage_leads_to_a_model_or_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "control.pt"
     saved(path, torch.jit.script(Control().eval()))

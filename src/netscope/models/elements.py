@@ -105,7 +105,7 @@ def float_table(dtype: str) -> Float32[np.ndarray, " code"]:
 def _numpy(dtype: str, name: str) -> np.dtype[Any]:
     try:
         kind = np.dtype(_ALIASES.get(dtype, dtype))
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # a file may name any text
         kind = np.dtype(object)
     if kind.kind not in "biufc":
         raise UsageError(f"{name!r} is of type {dtype or 'unknown'}, which netscope cannot decode")
