@@ -243,7 +243,7 @@ def test_the_version_of_a_reply_is_that_of_the_file_that_was_read(tmp_path: Path
 def test_a_file_that_needs_too_much_memory_or_time_ends_its_process(tmp_path: Path, act: str, said: str) -> None:
     code = f"""
 from netscope.models import child, limits
-limits.LEAST_CPU_S = 1
+child.limits_of = lambda path: limits.Limits(1, 1 << 30)
 child.open_model = lambda path: sum({act})
 child.main({str(tmp_path / "net.json")!r})
 """

@@ -36,8 +36,12 @@ class Limits(NamedTuple):
         return f"{self.cpu_s} s of processor time and {self.data_bytes / 2**30:.3g} GiB of memory"
 
 
-def limits_of(path: Path) -> Limits:
+def limits_of(path: Path, least_cpu_s: int = LEAST_CPU_S) -> Limits:
     """What reading a file may use: more for a larger one.
+
+    Args:
+        path: The file.
+        least_cpu_s: Processor time for a small one.
 
     >>> limits_of(Path("no such file"))
     Limits(cpu_s=20, data_bytes=1073741824)
@@ -45,7 +49,7 @@ def limits_of(path: Path) -> Limits:
     size = size_of(path)
     size = int(size) if size == size else 0
     return Limits(
-        min(MOST_CPU_S, LEAST_CPU_S + size // BYTES_PER_CPU_S),
+        min(MOST_CPU_S, least_cpu_s + size // BYTES_PER_CPU_S),
         min(MOST_DATA_BYTES, LEAST_DATA_BYTES + DATA_BYTES_PER_BYTE * size),
     )
 

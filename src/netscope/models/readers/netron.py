@@ -42,6 +42,7 @@ SHARED = (".bin", ".json", ".model", ".nb", ".net", ".pb", ".pbtxt", ".pickle", 
 """Suffixes that several formats have, and files that are no models, too."""
 START_DATA_BYTES = 1 << 29  # what Node takes before it reads anything
 HEAP_MB = 1024
+LEAST_CPU_S = 10
 WALL_FACTOR = 4  # a busy machine has less than one processor for it
 LARGEST_ANSWER = 512 << 20
 HEAD_BYTES = 200
@@ -86,9 +87,12 @@ def _said(path: Path, answer: Answer, reader: str) -> str:
             f"the parser of {reader} failed on {path.name!r} ({answer.error[:300]}): the file is damaged, or netscope "
             'does not know this version of netron; it knows those of pip install "netron>=9,<10"'
         )
+    why = answer.error[:300].rstrip(".")
+    if known := FORMATS.get(path.suffix.lower()):
+        return f"{path.name!r} is damaged, or not a file of {known}: {why} ({reader})"
     with path.open("rb") as file:
         found = looks_like(file.read(HEAD_BYTES))
-    return f"{path.name!r} is {found}; netscope has no reader for it, and {reader} says: {answer.error[:300]}"
+    return f"{path.name!r} is {found}; netscope has no reader for it, and {reader} says: {why}"
 
 
 def _folder(package: str) -> Path | None:
@@ -116,7 +120,7 @@ def _answer(path: Path, node: Path, netron: Path) -> Answer:
         str(node), f"--max-old-space-size={HEAP_MB}", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", "--permission",
         *allowed, str(script), str(netron), str(full),
     ]  # fmt: skip
-    limits = limits_of(path)
+    limits = limits_of(path, LEAST_CPU_S)
     limits = limits._replace(data_bytes=limits.data_bytes + START_DATA_BYTES)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NODE_")}
     try:
