@@ -73,6 +73,16 @@ def caffe2(folder: Path) -> Path:
     return path
 
 
+def caffe2_binary(folder: Path) -> Path:
+    conv = field(1, "data") + field(1, "w") + field(2, "conv") + field(4, "Conv")
+    relu = field(1, "conv") + field(2, "relu") + field(4, "Relu")
+    path = folder / "predict_net.pb"
+    path.write_bytes(
+        field(1, "net") + field(2, conv) + field(2, relu) + field(7, "data") + field(7, "w") + field(8, "relu")
+    )
+    return path
+
+
 def mxnet(folder: Path) -> Path:
     names = ["data", "conv_weight", "conv_bias"]
     nodes = [{"op": "null", "name": name, "inputs": []} for name in names]
@@ -235,6 +245,7 @@ FILES = [
     Expected(caffe_text, "Caffe", ["Convolution", "ReLU"], []),
     Expected(caffe, "Caffe", ["Convolution", "ReLU"], [KERNEL, BIAS]),
     Expected(caffe2, "Caffe2", ["Conv", "Relu"], []),
+    Expected(caffe2_binary, "Caffe2", ["Conv", "Relu"], []),
     Expected(mxnet, "MXNet", ["Convolution", "Activation"], [KERNEL, BIAS]),
     Expected(torch7, "Torch", ["nn.SpatialConvolution", "nn.ReLU"], [KERNEL, BIAS]),
     Expected(barracuda, "Barracuda", ["Conv2D", "Activation"], [KERNEL, BIAS]),

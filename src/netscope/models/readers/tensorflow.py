@@ -27,7 +27,11 @@ _TYPES = ("T", "dtype", "Tout", "DstT", "output_type", "out_type", "SrcT")
 
 def recognise(head: bytes, path: Path) -> bool:
     """Whether a file is a graph of TensorFlow's; its messages have no mark, so the suffix has to say it."""
-    return path.suffix.lower() in SUFFIXES and head[:1] in (b"\x08", b"\x0a", b"\x12")
+    if path.suffix.lower() not in SUFFIXES or head[:1] not in (b"\x08", b"\x0a", b"\x12"):
+        return False
+    # Caffe2's network begins with its name where TensorFlow's graph has a node, which is a message.
+    at = next((i for i in range(1, min(len(head), 11)) if head[i] < 128), 0)
+    return head[:1] != b"\x0a" or not head[at + 1 : at + 2].isalnum()
 
 
 def read(path: Path) -> Model:
