@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
 const server = `http://127.0.0.1:${process.env['NETSCOPE_PORT'] ?? '6060'}`;
 
 /** What is loaded when it is first asked for. */
-const LATER = /\/src\/(views|shell|graph|panels\/histograms|i18n\/languages)\/|\/src\/ui\/markdown\.ts|\/node_modules\/(markdown-it|linkify-it|mdurl|uc\.micro|punycode\.js|entities|argparse)\//;
+const LATER = /\/src\/(views|shell|graph|panels\/histograms|i18n\/languages|panels\/charts\/(?:ChartEditor|Enlarged)\.svelte)|\/src\/ui\/markdown\.ts|\/node_modules\/(markdown-it|linkify-it|mdurl|uc\.micro|punycode\.js|entities|argparse)\//;
 
 /**
  * Chromium then compiles the first script whole, on another thread, while it arrives. Otherwise it compiles each function when it is

@@ -172,6 +172,25 @@ def test_the_language_can_be_switched_and_is_kept(page: Page, known: Site) -> No
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
 
 
+def test_an_enlarged_chart_has_the_colours_of_its_runs(page: Page, known: Site) -> None:
+    page.goto(f"{known.url}curves")
+    ready(page)
+    page.get_by_role("button", name="Enlarge: loss").click()
+    dialog = page.get_by_role("dialog", name="loss")
+    shown = [run["name"] for run in known.ask("runs")["runs"]]
+    named = dialog.get_by_role("list", name="Runs").get_by_role("listitem")
+    expect(named).to_have_count(10)
+    assert set(named.all_inner_texts()) <= set(shown)
+
+
+def test_a_dialog_that_cannot_be_loaded_is_reported(page: Page, known: Site) -> None:
+    page.route("**/Palette-*.js", lambda route: route.abort())
+    page.goto(known.url)
+    ready(page)
+    page.keyboard.press("Control+k")
+    expect(page.get_by_text("This view could not be loaded.")).to_be_visible()
+
+
 def test_a_language_is_loaded_when_it_is_chosen(page: Page, known: Site) -> None:
     loaded: list[str] = []
     page.on("request", lambda request: loaded.append(request.url))
