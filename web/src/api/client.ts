@@ -7,6 +7,7 @@ import type {
   Assets,
   Cards,
   CellOf,
+  ComparisonRequest,
   Console,
   Deleted,
   EditRequest,
@@ -370,6 +371,11 @@ export const api = {
   valuePicture: (job: string, value: number, signal?: AbortSignal) => getTensors(['jobs', job, 'values', String(value), 'picture'], {}, signal),
   valueArray: (job: string, value: number) => address(['jobs', job, 'values', String(value), 'array']),
   uploadInput,
+  /** Two models, each "model:ID" or "run:ID", compared without the numbers of their weights. */
+  comparison: (a: string, b: string, signal?: AbortSignal) => getTensors(['comparison'], { a, b }, signal),
+  /** The job that compares the weights, too; its file is a comparison in the same form. */
+  compareWeights: (request: ComparisonRequest) => change<Job>(['jobs', 'comparison'], request),
+  comparisonOf: (job: string, signal?: AbortSignal) => getTensors(['jobs', job, 'file'], {}, signal),
 
   async tensor(part: TensorPart, signal?: AbortSignal): Promise<TensorReply> {
     const reply = await getTensors(['models', part.model, 'tensors', String(part.tensor)], partQuery(part), signal);

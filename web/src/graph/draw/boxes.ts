@@ -2,7 +2,7 @@
 import { CHIP_PX, CLOSED, HEADER_PX, INPUT, LEAF, MOST_CHIPS, OPEN, OUTPUT, type Scene } from '../scene';
 import { fitText, textWidth } from '../measure';
 import { LEGIBLE_SCALE, type Area } from './camera';
-import type { BoxColour, Look, Pen } from './look';
+import type { BoxColour, Ink, Look, Pen } from './look';
 
 /** Smaller boxes are spots of their colour. */
 const SPOT_SCALE = 0.1;
@@ -91,7 +91,23 @@ function drawBox(pen: Pen, scene: Scene, look: Look, b: number, scale: number): 
   if (kind === CLOSED && scale > 0.25) drawMix(pen, look, b, x, y, w, h);
   if (scale >= LEGIBLE_SCALE) drawTexts(pen, look, id, kind, badge, colour, x, y, w, h);
   else drawSmallText(pen, look, id, colour, x, y, w, h, scale);
+  const sign = look.signOf?.(id);
+  if (sign) drawSign(pen, ink, sign, colour, x, y, scale);
   pen.globalAlpha = 1;
+}
+
+/** A character in a circle on the upper left corner, larger when zoomed out. */
+function drawSign(pen: Pen, ink: Ink, sign: string, colour: BoxColour, x: number, y: number, scale: number): void {
+  const radius = Math.min(12, Math.max(7.5, 5.5 / scale));
+  pen.fillStyle = colour.line;
+  pen.beginPath();
+  pen.roundRect(x - radius + 2, y - radius + 2, 2 * radius, 2 * radius, radius);
+  pen.fill();
+  pen.font = `700 ${radius * 1.6}px ${ink.font}`;
+  pen.textAlign = 'center';
+  pen.textBaseline = 'middle';
+  pen.fillStyle = ink.surface;
+  pen.fillText(sign, x + 2, y + 2.5);
 }
 
 /** Content of a closed group: a bar in the colours of its operations. */

@@ -58,6 +58,8 @@ export interface Look {
   mixOf: (box: number) => readonly (readonly [colour: number, share: number])[];
   labelOf: (id: number) => Label;
   badgeOf: (id: number) => string;
+  /** One character on the corner of a box; '' for none. */
+  signOf?: (id: number) => string;
   /** Shape beside a line. */
   valueOf: (line: number) => string;
   /** Width of a line, in px of the drawing. */

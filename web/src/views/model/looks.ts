@@ -9,11 +9,13 @@ import { bytesOfValue } from '../../graph/visible';
 import { FIRST_STEP, GROUP, NO_NUMBER, PILL, RAMP_STEPS, wordColour, type Inks } from './inks';
 import type { Overlay } from './overlays.svelte';
 import { rowOf, type Measure } from './measures';
+import { largestOf } from './differences';
+import type { ModelComparison } from './modelComparison';
 import type { ModelValues } from './modelValues';
 import { rangeText } from './valueTexts';
 
 /** What does not depend on the camera and the selection. */
-export interface Paper extends Pick<Look, 'ink' | 'colours' | 'colourOf' | 'mixOf' | 'labelOf' | 'badgeOf' | 'valueOf' | 'widthOf'> {
+export interface Paper extends Pick<Look, 'ink' | 'colours' | 'colourOf' | 'mixOf' | 'labelOf' | 'badgeOf' | 'signOf' | 'valueOf' | 'widthOf'> {
   /** Kinds of operation on screen, the most frequent first. */
   families: Family[];
   /** Least and greatest number on screen, of a measure. */
@@ -34,6 +36,8 @@ export class Figures {
     readonly word: string,
     /** Of a run of the model, if it has run. */
     readonly values: ModelValues | null = null,
+    /** With another model, if one was chosen. */
+    readonly comparison: ModelComparison | null = null,
   ) {}
 
   label(id: number, seen: Seen): Label {
@@ -100,6 +104,11 @@ export class Figures {
       if (range) sum = range.wrong + (sum || 0);
     }
     return sum;
+  }
+
+  /** Largest relative distance of the weights below an item from those of the other model; NaN if unknown. */
+  moved(item: number): number {
+    return this.comparison ? largestOf(this.comparison, this.graph, this.base.tree, item) : NaN;
   }
 
   #nodes(item: number): Int32Array {

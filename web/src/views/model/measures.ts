@@ -9,6 +9,8 @@ interface MeasureRow {
   text: (value: number) => string;
   /** Whether it is there only after the model has run. */
   isOfRun?: boolean;
+  /** Whether it is there only while the model is compared with another one. */
+  isOfComparison?: boolean;
 }
 
 const counted = (value: number) => (value < 1e4 ? count(value) : short(value));
@@ -20,6 +22,7 @@ export const MEASURES = {
   time: { of: (figures, item) => figures.seconds(item), text: exactDuration, isOfRun: true },
   largest: { of: (figures, item) => figures.largest(item), text: (value) => number(value, 3), isOfRun: true },
   wrong: { of: (figures, item) => figures.wrong(item), text: count, isOfRun: true },
+  moved: { of: (figures, item) => figures.moved(item), text: (value) => number(value, 3), isOfComparison: true },
 } as const satisfies Record<string, MeasureRow>;
 
 export type Measure = 'op' | keyof typeof MEASURES;
@@ -29,6 +32,6 @@ export function rowOf(measure: Exclude<Measure, 'op'>): MeasureRow {
 }
 
 /** The measures that can be chosen. */
-export function measuresFor(hasValues: boolean): Measure[] {
-  return ['op', ...(Object.keys(MEASURES) as (keyof typeof MEASURES)[]).filter((one) => hasValues || !rowOf(one).isOfRun)];
+export function measuresFor(hasValues: boolean, hasComparison: boolean): Measure[] {
+  return ['op', ...(Object.keys(MEASURES) as (keyof typeof MEASURES)[]).filter((one) => (hasValues || !rowOf(one).isOfRun) && (hasComparison || !rowOf(one).isOfComparison))];
 }
