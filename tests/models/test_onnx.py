@@ -1,5 +1,7 @@
 """ONNX files: what the library counts is what is read, weights stay in the file, modules are found."""
 
+import subprocess
+import sys
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -257,3 +259,14 @@ def test_sizes_that_nobody_named_are_unknown(tmp_path: Path) -> None:
     shape = ["batch", "Concatx_dim_1", "unk__3", "p2o.DynamicDimension.0", 5]
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [f32("x", shape)], [f32("y", None)])
     assert open_model(saved(tmp_path, graph)).graph.values[0].shape == ("batch", None, None, None, 5)
+
+
+def test_long_vectors_are_not_followed_as_if_they_were_shapes(tmp_path: Path) -> None:
+    n = 1 << 21  # 100 steps would take 13 GB
+    nodes = [helper.make_node("Mul", [f"v{i}", "w"], [f"v{i + 1}"]) for i in range(100)]
+    graph = helper.make_graph(nodes, "g", [f32("v0", [n])], [f32("v100", [n])], [weight("w", 1)])
+    path = saved(tmp_path, graph)
+    code = f"import resource, netscope; netscope.open_model({str(path)!r}); print(resource.getrusage(0).ru_maxrss)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1 << 20  # kilobytes
+    assert open_model(path).graph.values[50].shape == (n,)

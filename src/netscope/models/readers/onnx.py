@@ -33,6 +33,8 @@ from netscope.models.stored import Stored, size_of, within
 
 LARGEST_INFERRED_BYTES = 64 << 20  # without its weights; inference takes about 20 µs per node
 MOST_NODES = 1_000_000
+LONGEST_SHAPE = 1 << 16
+"""A vector with more elements is no shape."""
 MOST_WEIGHTS_OF_MODULE = 32  # an LSTM of three layers in both directions has 24
 _FLOAT, _INT, _STRING, _TENSOR, _GRAPH, _FLOATS, _INTS, _STRINGS, _TENSORS, _GRAPHS, _SPARSE = range(1, 12)
 """Types of attributes."""
@@ -121,10 +123,17 @@ def _lacks_types(graph: Any) -> bool:
 
 def _inferred(onnx: Any, proto: Any, warnings: list[str]) -> Any:
     try:
-        return onnx.shape_inference.infer_shapes(proto, data_prop=True)
+        return onnx.shape_inference.infer_shapes(proto, data_prop=not _has_long_vectors(proto.graph))
     except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:
         warnings.append(f"shapes could not be inferred: {str(error).strip().splitlines()[0][:200]}")
         return proto
+
+
+def _has_long_vectors(graph: Any) -> bool:
+    """Whether inputs or weights are long vectors, whose elements the library would all follow as if they were sizes."""
+    shapes = [[size.dim_value for size in entry.type.tensor_type.shape.dim] for entry in graph.input]
+    shapes += [list(entry.dims) for entry in graph.initializer]
+    return any(len(shape) == 1 and shape[0] > LONGEST_SHAPE for shape in shapes)
 
 
 class _Reading:
