@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from netscope.formats import safetensors
 from netscope.models import matrix, survey
+from netscope.models.open import open_model
 from netscope.schema.tensor import TensorFacts, TensorSpectrum
 from netscope.show.app import application
 from netscope.show.models import Shelf
@@ -120,6 +121,24 @@ def test_a_tile_of_a_large_file_reads_only_its_bytes(
     arrays, _ = site.arrays(path, "0/tile?row=3000&column=4")
     assert arrays["values"].shape == (256, 256)
     assert sum(n_read) == 4 * 256 * 256
+
+
+def test_the_norms_of_many_arrays_are_sent_at_once(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = RNG.normal(size=(2000, 300)).astype(np.float32)
+    arrays = {"a": MATRIX[:20], "b": np.array([1.0, np.nan, np.inf]), "c": large, "d": np.zeros((0, 2))}
+    path = written(tmp_path / "m.safetensors", **arrays)
+    names = [tensor.name for tensor in open_model(path).graph.tensors]
+    order = [names.index(name) for name in "abcd"]
+    query = "&".join(f"tensor={i}" for i in order)
+    reply = site.client.get(f"/api/models/{site.shelf.add(path)}/tensors?{query}")
+    found, _ = safetensors.decode(reply.content)
+    norms = found["norms"]
+    np.testing.assert_allclose(norms[:2], [np.linalg.norm(MATRIX[:20].astype(float)), 1.0])
+    np.testing.assert_allclose(norms[2], np.linalg.norm(large), rtol=0.01)
+    assert found["nonfinite"][:3].tolist() == [0, 2, 0]
+    assert found["shares"][0] == 1 > found["shares"][2] > 0
+    assert np.isnan(norms[3])
+    assert site.client.get(f"/api/models/{site.shelf.add(path)}/tensors?tensor=-1").status_code == 400
 
 
 def test_an_index_selects_a_matrix_of_a_stack(site: Site, tmp_path: Path) -> None:

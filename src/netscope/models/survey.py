@@ -95,7 +95,8 @@ def survey(matrix: StoredMatrix | Matrix, layout: Layout, most: int = MOST_READ)
     row_level, column_level = level_of(matrix.rows), level_of(matrix.columns)
     whole = slice(0, matrix.rows), slice(0, matrix.columns)
     plan = _Plan.of(*whole, 1 << row_level, 1 << column_level, most)
-    while plan.n_columns < min(plan.cell_columns, _LEAST_READ):  # fewer cells, rather than millions of short reads
+    while plan.n_cells > most or plan.n_columns < min(plan.cell_columns, _LEAST_READ):
+        # Fewer cells, rather than millions of short reads.
         row_level, column_level = row_level + (matrix.rows >> row_level > 1), column_level + 1
         plan = _Plan.of(*whole, 1 << row_level, 1 << column_level, most)
     is_whole = matrix.rows * matrix.columns <= most
@@ -227,13 +228,20 @@ class _Plan:
             n_columns = min(cell_columns, max(1, most // (high * -(-wide // cell_columns))))
         return cls(rows, columns, cell_rows, cell_columns, n_rows, n_columns)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells in both directions."""
+        rows, columns = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+        return -(-rows // self.cell_rows), -(-columns // self.cell_columns)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return math.prod(self.shape)
+
     def cells(self) -> Cells:
         """Room for the result."""
-        shape = (
-            -(-(self.rows.stop - self.rows.start) // self.cell_rows),
-            -(-(self.columns.stop - self.columns.start) // self.cell_columns),
-        )
-        return Cells(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+        return Cells(np.zeros(self.shape, np.float32), np.zeros(self.shape, np.float32))
 
     def parts(self, matrix: StoredMatrix | Matrix) -> Iterator[_Part]:
         """The values, in blocks that fit memory and begin with a cell."""

@@ -15,7 +15,7 @@ import numpy as np
 from netscope.analyse.array_layout import layout_of, order_of
 from netscope.analyse.bins_view import merge_bins
 from netscope.analyse.reduce import How
-from netscope.errors import NotFoundError, StorageError
+from netscope.errors import NetscopeError, NotFoundError, StorageError
 from netscope.models import survey
 from netscope.models.child import Opened
 from netscope.models.decode import decoded, is_raw
@@ -35,6 +35,8 @@ LIMITS = np.linspace(0.9, 1, 101)
 """Quantiles of the magnitudes, of which the page takes the limit of its colours."""
 MOST_BINS = 96
 MOST_PAIRS = 1000
+SAMPLE = 1 << 18
+"""Elements that are read of each array for a list of many."""
 _SURVEYS_BYTES = 160 << 20
 _DECODED_BYTES = 16 << 30
 _GRAPHS_BYTES = 256 << 20
@@ -102,6 +104,30 @@ class Tensors:
             "equal_rows": channels.equal_rows[:MOST_PAIRS].astype(np.int32),
         }
         return replies.tensors(arrays, self._facts(key, model, part.tensor, found))
+
+    def norms(self, key: Any, model: Opened, tensors: Sequence[int]) -> bytes:
+        """Norm, standard deviation, and how many NaN and infinities, of several arrays, as safetensors.
+
+        Large ones are sampled, and their norm is scaled up. Those that cannot be read, or would have to be decoded
+        first, are NaN.
+        """
+        rows = [self._norm(key, model, tensor) for tensor in tensors]
+        columns = np.array(rows, np.float64).reshape(-1, 4)
+        names = ("norms", "stds", "nonfinite", "shares")
+        return replies.tensors(dict(zip(names, columns.T.copy(), strict=True)), {})
+
+    def _norm(self, key: Any, model: Opened, tensor: int) -> tuple[float, float, float, float]:
+        nothing = math.nan, math.nan, math.nan, 0.0
+        stored = model.stored[tensor] if 0 <= tensor < len(model.stored) else None
+        if stored is None or not is_raw(stored):
+            return nothing
+        try:
+            with self._array(key, model, tensor) as array:
+                found = array.survey(is_colour=False, most=SAMPLE)
+        except NetscopeError:
+            return nothing
+        moments = found.statistics.moments
+        return moments.norm / math.sqrt(found.share), moments.std, moments.nonfinite, found.share
 
     def tile(
         self, key: Any, model: Opened, part: Part, levels: tuple[int, int], place: tuple[int, int], how: How

@@ -20,6 +20,7 @@ from netscope.text import visible
 
 _FINEST, _COARSEST = 0, 62
 _MOST_AXES = 32
+_MOST_NORMS = 64
 
 
 def _part(request: Request) -> Part:
@@ -38,6 +39,14 @@ async def _reply(request: Request, make: Callable[[object, Opened], bytes]) -> R
     opened, version = await opened_model(request)
     key = request.path_params["model"], version
     return await answer(request, version, lambda: make(key, opened), TENSORS)
+
+
+async def norms(request: Request) -> Response:
+    """GET /api/models/{model}/tensors?tensor=&tensor=: norms and counts of NaN of at most 64 arrays."""
+    tensors, chosen = workspace_of(request).tensors, request.query_params.getlist("tensor")
+    if len(chosen) > _MOST_NORMS or not all(one.isdecimal() and len(one) < 10 for one in chosen):
+        raise UsageError(f"tensor: expected at most {_MOST_NORMS} indices")
+    return await _reply(request, lambda key, opened: tensors.norms(key, opened, [int(one) for one in chosen]))
 
 
 async def tensor(request: Request) -> Response:
@@ -82,6 +91,7 @@ async def file(request: Request) -> Response:
 
 
 ROUTES: list[BaseRoute] = [
+    Route("/models/{model}/tensors", norms),
     Route("/models/{model}/tensors/{tensor:int}", tensor),
     Route("/models/{model}/tensors/{tensor:int}/tile", tile),
     Route("/models/{model}/tensors/{tensor:int}/spectrum", spectrum),

@@ -757,6 +757,7 @@ export const messages = {
     searchPlaceholder: 'Search',
     order: 'Sort by',
     orders: { file: 'File order', name: 'Name', size: 'Size', norm: 'Norm', rank: 'Eff. rank' },
+    hasBroken: 'Has NaN or infinities',
     normOf: (n: string) => `norm ${n}`,
     rankOf: (n: string) => `rank ${n}`,
     ofRun: 'A run keeps the graph of its network and the histograms of its weights, not the weights themselves.',

@@ -745,6 +745,7 @@ export const messages: Messages = {
     searchPlaceholder: '搜索',
     order: '排序',
     orders: { file: '文件顺序', name: '名称', size: '大小', norm: '范数', rank: '有效秩' },
+    hasBroken: '含有 NaN 或无穷大',
     normOf: (n) => `范数 ${n}`,
     rankOf: (n) => `秩 ${n}`,
     ofRun: '实验保存网络的计算图和权重的直方图，不保存权重本身。',

@@ -17,8 +17,34 @@ export interface Spectrum {
   facts: TensorSpectrum;
 }
 
-/** Found so far of each tensor, for the list: "model ID tensor" to its norm and effective rank. */
-export const known = new SvelteMap<string, { norm: number; rank: number }>();
+/** Found so far of each tensor, for the list: "model tensor" to its norm, effective rank, and how many NaN and infinities. */
+export const known = new SvelteMap<string, { norm: number; rank: number; nonfinite: number }>();
+
+/** Tensors of one request. */
+const BATCH = 32;
+const asking = new Set<string>();
+
+/** Find out the norms of these tensors, those of one batch after the other. */
+export async function askNorms(model: string, tensors: readonly number[], signal: AbortSignal): Promise<void> {
+  const fresh = tensors.filter((tensor) => !known.has(nameOf(model, tensor)) && !asking.has(nameOf(model, tensor)));
+  for (let i = 0; i < fresh.length && !signal.aborted; i += BATCH) {
+    const some = fresh.slice(i, i + BATCH);
+    for (const tensor of some) asking.add(nameOf(model, tensor));
+    try {
+      const { norms, nonfinite } = await api.tensorNorms(model, some, signal);
+      some.forEach((tensor, at) => note(model, tensor, { norm: norms[at]!, nonfinite: nonfinite[at]! }));
+    } catch (error) {
+      // The list does without.
+      if (!signal.aborted && !(error instanceof ApiError)) throw error;
+    } finally {
+      for (const tensor of some) asking.delete(nameOf(model, tensor));
+    }
+  }
+}
+
+function nameOf(model: string, tensor: number): string {
+  return `${model} ${tensor}`;
+}
 
 export class OpenTensor {
   readonly reply = new Resource<TensorReply>();
@@ -47,7 +73,7 @@ export class OpenTensor {
     });
     void this.reply.ask(subject, 0, async (signal) => {
       const reply = await api.tensor(part, signal);
-      note(part, { norm: reply.facts.l2 ?? NaN });
+      note(part.model, part.tensor, { norm: reply.facts.l2 ?? NaN, nonfinite: reply.facts.nan + reply.facts.infinite });
       return reply;
     });
   }
@@ -65,7 +91,7 @@ export class OpenTensor {
     if (!part) return;
     void this.spectrum.ask(this.#subject, 0, async (signal) => {
       const found = await api.tensorSpectrum(part, signal);
-      note(part, { rank: found.facts.effective_rank ?? NaN });
+      note(part.model, part.tensor, { rank: found.facts.effective_rank ?? NaN });
       return found;
     });
   }
@@ -143,9 +169,9 @@ export class OpenTensor {
   }
 }
 
-function note(part: TensorPart, found: { norm?: number; rank?: number }): void {
-  const name = `model ${part.model} ${part.tensor}`;
-  known.set(name, { norm: NaN, rank: NaN, ...known.get(name), ...found });
+function note(model: string, tensor: number, found: { norm?: number; rank?: number; nonfinite?: number }): void {
+  const name = nameOf(model, tensor);
+  known.set(name, { norm: NaN, rank: NaN, nonfinite: NaN, ...known.get(name), ...found });
 }
 
 /** What `indexOf` needs. */
