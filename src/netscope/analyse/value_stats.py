@@ -1,7 +1,7 @@
 """Describe one value of a network: moments, quantiles, a histogram, its largest elements and a small picture.
 
-Large arrays are read in blocks, so that the memory this takes does not depend on their size. Quantiles and histogram are
-of a sample, of at most `SAMPLE` and `HISTOGRAM_SAMPLE` elements; everything else is of all elements.
+Large arrays are read in blocks, so that the memory this takes does not depend on their size. Quantiles and histogram
+are of a sample, of at most `SAMPLE` and `HISTOGRAM_SAMPLE` elements; everything else is of all elements.
 """
 
 from __future__ import annotations
@@ -232,7 +232,8 @@ def _sample(values: npt.NDArray[Any], most: int) -> npt.NDArray[np.float64]:
     while any(every % divisor == 0 for divisor in range(2, math.isqrt(every) + 1)):
         every += 1
     sample = flat[::every]
-    return sample[np.isfinite(sample)].astype(np.float64)
+    finite: npt.NDArray[np.float64] = sample[np.isfinite(sample)].astype(np.float64)
+    return finite
 
 
 def _quantiles(values: npt.NDArray[Any]) -> tuple[float, ...]:
