@@ -4,12 +4,14 @@ Each writer returns the file to open; where weights lie apart, both files are th
 """
 
 import json
+import pickle
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.ensemble import RandomForestClassifier
 
 from tests.models.protobuf_files import field
 
@@ -230,6 +232,40 @@ def lightgbm(folder: Path) -> Path:
     return path
 
 
+def mlir(folder: Path) -> Path:
+    path = folder / "net.mlir"
+    path.write_text(
+        "module {\n  func.func @main(%arg0: tensor<1x4xf32>, %arg1: tensor<4x2xf32>) -> tensor<1x2xf32> {\n"
+        "    %0 = stablehlo.dot %arg0, %arg1 : (tensor<1x4xf32>, tensor<4x2xf32>) -> tensor<1x2xf32>\n"
+        "    %1 = stablehlo.tanh %0 : tensor<1x2xf32>\n    return %1 : tensor<1x2xf32>\n  }\n}\n"
+    )
+    return path
+
+
+def nnabla(folder: Path) -> Path:
+    def variable(name: str, kind: str, sizes: Sequence[int]) -> str:
+        shape = " ".join(f"dim: {size}" for size in sizes)
+        return f'  variable {{ name: "{name}" type: "{kind}" shape {{ {shape} }} }}\n'
+
+    path = folder / "net.nntxt"
+    path.write_text(
+        'version: "1.0"\nnetwork { name: "net" batch_size: 1\n'
+        + variable("x", "Buffer", (1, 4)) + variable("w", "Parameter", (4, 2)) + variable("y", "Buffer", (1, 2))
+        + '  function { name: "affine" type: "Affine" input: "x" input: "w" output: "y"\n'
+        "    affine_param { base_axis: 1 } }\n}\n"
+        'executor { name: "run" network_name: "net" data_variable { variable_name: "x" data_name: "x" }\n'
+        '  output_variable { variable_name: "y" data_name: "y" } }\n'
+    )  # fmt: skip
+    return path
+
+
+def scikit_learn(folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    path = folder / "trees.pkl"
+    path.write_bytes(pickle.dumps(RandomForestClassifier(2, max_depth=2).fit(rng.random((20, 3)), np.arange(20) % 2)))
+    return path
+
+
 class Expected(NamedTuple):
     """What is in the file."""
 
@@ -251,5 +287,7 @@ FILES = [
     Expected(barracuda, "Barracuda", ["Conv2D", "Activation"], [KERNEL, BIAS]),
     Expected(tnn, "TNN", ["Convolution", "ReLU"], []),
     Expected(paddle, "PaddlePaddle", ["conv2d", "relu"], [KERNEL]),
+    Expected(mlir, "MLIR", ["stablehlo.dot", "stablehlo.tanh"], []),
+    Expected(nnabla, "NNabla", ["Affine"], []),
     Expected(lightgbm, "LightGBM", ["lightgbm.basic.Booster"], []),
 ]

@@ -15,7 +15,18 @@ from netscope.models.limits import Limits
 from netscope.models.open import open_model
 from netscope.models.readers import netron
 from tests.models.damage import damaged, opens_or_says_why
-from tests.models.netron_files import BIAS, FILES, KERNEL, Expected, caffe, caffe_text, mxnet, ncnn, torch7
+from tests.models.netron_files import (
+    BIAS,
+    FILES,
+    KERNEL,
+    Expected,
+    caffe,
+    caffe_text,
+    mxnet,
+    ncnn,
+    scikit_learn,
+    torch7,
+)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.write.__name__)
@@ -54,6 +65,14 @@ def test_modules_within_a_module_are_its_body(tmp_path: Path) -> None:
     outer, conv, relu = open_model(torch7(tmp_path)).graph.nodes
     assert (conv.scope.owner, relu.scope.owner) == (outer, outer)
     assert conv.scope.name == "nn.Sequential/modules"
+
+
+def test_a_pickle_of_scikit_learn_is_not_taken_for_one_of_pytorch(tmp_path: Path) -> None:
+    model = open_model(scikit_learn(tmp_path))
+    assert (model.format, model.reader[:6]) == ("scikit-learn", "netron")
+    forest, *trees = model.graph.nodes
+    assert forest.op == "sklearn.ensemble._forest.RandomForestClassifier"
+    assert [tree.scope.owner for tree in trees if "DecisionTreeClassifier" in tree.op][:2] == [forest, forest]
 
 
 def test_outputs_of_a_file_that_names_none_are_what_no_node_reads(tmp_path: Path) -> None:

@@ -370,9 +370,11 @@ async function opened(file) {
         throw new TypeError('its models have no list of modules');
     }
     const rows = new Rows(host.opened);
+    const outer = graphs.filter((graph) => graph.nodes?.length).map((graph) => rows.graph(graph, null));
+    const called = (model.functions ?? []).filter((one) => one?.nodes?.length && !rows.expanded.has(one));
     return {
         format: text(model.format), version: text(model.version), producer: text(model.producer),
-        metadata: metadataOf(model), graphs: graphs.map((graph) => rows.graph(graph, null)),
+        metadata: metadataOf(model), graphs: [...outer, ...called.map((graph) => rows.graph(graph, null))],
         values: rows.values, tensors: rows.tensors,
     };
 }

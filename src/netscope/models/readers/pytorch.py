@@ -25,6 +25,8 @@ from netscope.models.readers.pytorch_files import LEGACY_HEAD, WEIGHTS, Files
 from netscope.models.stored import Stored, size_of, within
 
 _SUFFIXES = (*WEIGHTS, ".pt2", ".pkl", ".pickle", ".jit", ".ptl", ".mar", ".tar")
+_OTHERS = (b"sklearn.", b"lightgbm.", b"xgboost.", b"catboost.")
+"""Packages whose pickles hold no tensors of PyTorch."""
 _WRAPPERS = {
     "state_dict",
     "model_state_dict",
@@ -52,7 +54,8 @@ def recognise(head: bytes, path: Path) -> bool:
             return False  # of Deeplearning4j
         return "data.pkl" in parts or pt2.is_exported(names) or any(name.endswith(WEIGHTS) for name in names)
     if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
-        return head.startswith(LEGACY_HEAD) or path.suffix.lower() in _SUFFIXES
+        is_other = any(name in head for name in _OTHERS)
+        return head.startswith(LEGACY_HEAD) or (path.suffix.lower() in _SUFFIXES and not is_other)
     return path.name.endswith(".index.json") and any(suffix.encode() in head for suffix in (".bin", ".pt", ".pth"))
 
 
