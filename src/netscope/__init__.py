@@ -16,6 +16,7 @@ from netscope.version import __version__
 
 if TYPE_CHECKING:
     from netscope import figures
+    from netscope.frameworks.body.run import body
     from netscope.frameworks.graph import graph
     from netscope.frameworks.values.run import values
     from netscope.models.comparison.compare import compare_models
@@ -46,6 +47,7 @@ __all__ = [
     "Table",
     "Text",
     "__version__",
+    "body",
     "compare_models",
     "figures",
     "graph",
@@ -60,6 +62,7 @@ __all__ = [
 _HOMES = {
     "figures": ("netscope.figures", ""),
     "compare_models": ("netscope.models.comparison.compare", "compare_models"),
+    "body": ("netscope.frameworks.body.run", "body"),
     "graph": ("netscope.frameworks.graph", "graph"),
     "init": ("netscope.record.init", "init"),
     "open": ("netscope.store.store", "open_store"),

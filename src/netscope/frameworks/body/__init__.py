@@ -1,0 +1,1 @@
+"""How important the nodes and edges of a network are, and what is left without the others."""
