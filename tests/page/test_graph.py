@@ -132,6 +132,7 @@ def test_a_link_shows_the_layer_that_it_names(page: Page, site: Site) -> None:
     expect(page.locator(SAID)).to_contain_text("Gemm")
     panel = page.get_by_role("complementary", name="Details")
     expect(panel).to_contain_text("blocks.2.fc")
+    expect(panel).to_contain_text("General Matrix multiplication")
     panel.get_by_role("button", name="mul", exact=True).last.click()
     expect(panel.get_by_role("heading", level=2)).to_have_text("Mul")
     expect(panel).to_contain_text("blocks.2.mul")

@@ -99,3 +99,22 @@ class ModelSummary(Noun):
     """Problems while reading, one sentence each."""
     metadata: dict[str, Any]
     """What the file says about itself."""
+
+
+class OpPart(Noun):
+    """An input, output or attribute of an operation."""
+
+    name: str
+    doc: str
+
+
+class OpDoc(Noun):
+    """What an operation does; all empty if that is not known here."""
+
+    doc: str = ""
+    """Plain text, paragraphs divided by empty lines."""
+    inputs: list[OpPart] = []
+    outputs: list[OpPart] = []
+    attributes: list[OpPart] = []
+    page: str = ""
+    """Address of its documentation; nothing is requested from there unless a person follows it."""

@@ -24,6 +24,7 @@ import type {
   ModelInfo,
   ModelRunner,
   Models,
+  OpDoc,
   Problem,
   Quantity,
   Run,
@@ -359,6 +360,7 @@ export const api = {
   },
 
   models: (signal?: AbortSignal) => get<Models>(['models'], {}, signal),
+  opDoc: (op: string, format: string, version: string, signal?: AbortSignal) => get<OpDoc>(['ops'], { format, op, version }, signal),
   modelGraph: (id: string, signal?: AbortSignal) => getBytes(['models', id, 'graph'], {}, signal),
   /** Of a run: 404 says how to log one. */
   runGraph: (run: string, signal?: AbortSignal) => getBytes(['runs', run, 'graph'], {}, signal),

@@ -440,6 +440,23 @@ export interface ModelSummary {
   metadata: Record<string, unknown>;
 }
 
+/** An input, output or attribute of an operation. */
+export interface OpPart {
+  name: string;
+  doc: string;
+}
+
+/** What an operation does; all empty if that is not known here. */
+export interface OpDoc {
+  /** Plain text, paragraphs divided by empty lines. */
+  doc: string;
+  inputs: OpPart[];
+  outputs: OpPart[];
+  attributes: OpPart[];
+  /** Address of its documentation; nothing is requested from there unless a person follows it. */
+  page: string;
+}
+
 export type Number = number | 'NaN' | 'Infinity' | '-Infinity';
 
 export type Scalar = string | number | bigint | boolean | null;

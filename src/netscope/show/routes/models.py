@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from netscope.errors import NetscopeError, NotFoundError
 from netscope.models.child import Opened
+from netscope.models.op_docs import op_doc
 from netscope.schema.model import Models
 from netscope.show import replies
 from netscope.show.guard import check_token
@@ -89,7 +90,14 @@ async def run_graph(request: Request) -> Response:
     return await answer(request, path.name, path.read_bytes, TENSORS)
 
 
+async def doc_of_op(request: Request) -> Response:
+    """GET /api/ops?format=ONNX&op=Conv&version=opset 20: what an operation does, as far as that is known here."""
+    asked = [request.query_params.get(name, "")[:200] for name in ("format", "op", "version")]
+    return await done(lambda: op_doc(*asked))
+
+
 ROUTES: list[BaseRoute] = [
+    Route("/ops", doc_of_op),
     Route("/models", models, methods=["GET"]),
     Route("/models", upload, methods=["POST"]),
     Route("/models/{model}", model),

@@ -616,6 +616,8 @@ export const messages = {
     turn: 'Switch between top-down and left-right',
     colourBy: 'Colour by',
     measures: { op: 'Operation', parameters: 'Parameters', flops: 'FLOPs', memory: 'Output memory', time: 'Time', largest: 'Largest magnitude', wrong: 'NaN and infinities', moved: 'Weights moved' },
+    opParts: 'Meaning of inputs, outputs and attributes',
+    opPage: 'Documentation ↗',
     dataHint: 'For values of your own, drop a JSON file of node names and numbers or words on the page.',
     meanInside: 'a closed group: the mean of what is inside',
     noData: 'not measured at this step',

@@ -604,6 +604,8 @@ export const messages: Messages = {
     turn: '切换方向：从上到下或从左到右',
     colourBy: '着色依据',
     measures: { op: '算子', parameters: '参数量', flops: 'FLOPs', memory: '输出内存', time: '耗时', largest: '最大绝对值', wrong: 'NaN 与无穷', moved: '权重变化' },
+    opParts: '输入、输出和属性的含义',
+    opPage: '文档 ↗',
     dataHint: '要用自己的数据着色，请把一个 JSON 文件（节点名对应数值或文字）拖到页面上。',
     meanInside: '未展开的分组取其内部的平均值',
     noData: '这一步没有测量值',
