@@ -35,6 +35,7 @@ NAMES = (
     "watch_deep",
     "open_deep",
     "open_model",
+    "run_values",
     "show_weights",
     "watch_gpu",
     "store_cost",

@@ -41,7 +41,7 @@ class Values:
     """What ran it, such as "ONNX Runtime 1.23.2"."""
     seconds: float
     """Of the whole run, with measuring."""
-    measured: Mapping[int, Measured] = field(repr=False)
+    measured: dict[int, Measured] = field(repr=False)
     """By value, those that were computed; weights are not among them."""
     kept: Mapping[int, npt.NDArray[Any]] = field(repr=False)
     """Values that were kept whole."""
@@ -115,14 +115,18 @@ class Values:
                 return graph.nodes[node]
         return None
 
+    @cached_property
+    def _indices(self) -> dict[str, int]:
+        """By name; of several values with one name the first."""
+        return {self.model.graph.values[index].name: index for index in reversed(self.measured)}
+
     def _index(self, value: int | str) -> int:
         if isinstance(value, int):
             if value in self.measured:
                 return value
         else:
-            found = next((i for i in self.measured if self.model.graph.values[i].name == value), None)
-            if found is not None:
-                return found
+            if value in self._indices:
+                return self._indices[value]
         some = ", ".join(name for name, _ in zip(self, range(10), strict=False))
         raise NotFoundError(f"no value {value!r} was computed; there are: {some or 'none'}")
 
