@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netscope import figures
     from netscope.frameworks.body.run import body
     from netscope.frameworks.graph import graph
+    from netscope.frameworks.values.comparison import compare_values
     from netscope.frameworks.values.run import values
     from netscope.models.comparison.compare import compare_models
     from netscope.models.open import open_model
@@ -49,6 +50,7 @@ __all__ = [
     "__version__",
     "body",
     "compare_models",
+    "compare_values",
     "figures",
     "graph",
     "init",
@@ -63,6 +65,7 @@ _HOMES = {
     "figures": ("netscope.figures", ""),
     "compare_models": ("netscope.models.comparison.compare", "compare_models"),
     "body": ("netscope.frameworks.body.run", "body"),
+    "compare_values": ("netscope.frameworks.values.comparison", "compare_values"),
     "graph": ("netscope.frameworks.graph", "graph"),
     "init": ("netscope.record.init", "init"),
     "open": ("netscope.store.store", "open_store"),

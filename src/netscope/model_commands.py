@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import webbrowser
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
+from msgspec.structs import replace
 
 from netscope.cli import (
     ListOfText,
@@ -30,6 +32,11 @@ from netscope.models.node_data import read_node_data
 from netscope.models.open import check_file, open_model, recognised, within_folder
 from netscope.models.summary import summary as summary_of
 
+if TYPE_CHECKING:
+    from netscope.frameworks.values.comparison import ValueComparison
+
+ENTERS = 0.01
+"""Relative distance of values above which `diff --values` says that the error enters."""
 DIFFERENT = 1
 """Exit status of `diff` if the models differ."""
 File = Annotated[Path, Parameter(help="File of a model, or folder of a SavedModel or .mlpackage.")]
@@ -115,17 +122,22 @@ def diff(
     /,
     *,
     weights: Annotated[bool, Parameter(negative="--no-weights")] = True,
+    values: Annotated[bool, Parameter(negative="")] = False,
+    seed: int = 0,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Print how two model files differ: nodes that were added, removed and changed, and weights that moved.
 
-    Formats may differ. Quantised weights are compared as the numbers that they stand for. Nothing is executed. The exit
-    status is 0 if nothing differs, 1 if something does, and 2 if a file cannot be read.
+    Formats may differ. Quantised weights are compared as the numbers that they stand for. Nothing is executed, unless
+    `--values` is given. The exit status is 0 if nothing differs, 1 if something does, and 2 if a file cannot be read.
 
     Args:
         a: File of the model before.
         b: File of the model after.
         weights: Whether the numbers of the weights are read and compared, too.
+        values: Also run both files on the same random input, which executes what is in them, and print how far the
+            values of each node are apart.
+        seed: Of the random input.
         json: As JSON for scripts.
     """
     from netscope.models.comparison import report  # noqa: PLC0415  (the other commands compare nothing)
@@ -133,9 +145,15 @@ def diff(
 
     found = compare_models(a, b, values=weights)
     summary = found.summary()
+    computed = _compared_values(a, b, seed) if values else None
     if json:
         write_data()
-        say(msgspec.json.encode(report.report(found)).decode())
+        said = report.report(found)
+        if computed is not None:
+            said = replace(
+                said, values=[report.value_difference(pair.a, pair.b, pair.distance) for pair in computed.pairs]
+            )
+        say(msgspec.json.encode(said).decode())
     else:
         say(f"{printable(summary.a)} → {printable(summary.b)}")
         say(table(report.heading(summary)))
@@ -144,11 +162,38 @@ def diff(
         for rows in (report.node_rows(found), report.tensor_rows(found)):
             if len(rows) > 1:
                 say(f"\n{table(rows)}")
+        if computed is not None:
+            _print_values(computed)
     for model in (found.a, found.b):
         for warning in model.warnings:
             warn(f"{model.name}: {warning}")
     if not summary.is_same:
         raise SystemExit(DIFFERENT)
+
+
+def _compared_values(a: Path, b: Path, seed: int) -> ValueComparison:
+    """Run two models on the same input."""
+    from netscope.frameworks.values.comparison import compare_values  # noqa: PLC0415  (other commands run nothing)
+
+    return compare_values(a, b, seed=seed)
+
+
+def _print_values(found: ValueComparison) -> None:
+    """Print how far the values of two models are apart, and where they begin to differ."""
+    rows: list[Sequence[str]] = [("node", "operation", "relative", "largest", "cosine")]
+    for pair in found.pairs:
+        far = pair.distance
+        name = pair.b.name or f"{pair.b.op} {pair.b.index}"
+        rows.append((name, pair.b.op, f"{far.relative:.3g}", f"{far.largest:.3g}", f"{far.cosine:.6g}"))
+    say(f"\n{table(rows)}")
+    if found.skipped:
+        say(f"{found.skipped} matched nodes have results in another shape or type and were not compared")
+    first = found.first_above(ENTERS)
+    if first is None:
+        say(f"values differ by at most {ENTERS:.0%} everywhere".replace("%", " %"))
+    else:
+        name = printable(first.b.name or f"{first.b.op} {first.b.index}")
+        say(f"values differ by more than {ENTERS:.0%} from {name} on".replace("%", " %", 1))
 
 
 def values(

@@ -72,12 +72,30 @@ class ComparisonSummary(Noun):
     """||b - a|| / ||a|| over all of them; null if there are none, or if it is infinite."""
 
 
+class ValueDifference(Noun):
+    """The result of a node on the same input in both models."""
+
+    a: str
+    """Name of the node; its operation and place if it has none."""
+    b: str
+    op: str
+    """Of the second model."""
+    relative: float | None
+    """||b - a|| / ||a||; null if no pair is finite, or if it is infinite."""
+    largest: float | None
+    cosine: float | None
+    nonfinite: int
+    """Elements that are NaN or infinite in one of both alone."""
+
+
 class ComparisonReport(Noun):
     """Two models compared: the numbers, and all that differs."""
 
     summary: ComparisonSummary
     nodes: list[NodeDifference]
     tensors: list[TensorDifference]
+    values: list[ValueDifference] | None = None
+    """In the order of the second model; null if the models were not run."""
 
 
 class TensorNote(Noun):

@@ -171,11 +171,28 @@ export interface ComparisonSummary {
   relative: number | null;
 }
 
+/** The result of a node on the same input in both models. */
+export interface ValueDifference {
+  /** Name of the node; its operation and place if it has none. */
+  a: string;
+  b: string;
+  /** Of the second model. */
+  op: string;
+  /** ||b - a|| / ||a||; null if no pair is finite, or if it is infinite. */
+  relative: number | null;
+  largest: number | null;
+  cosine: number | null;
+  /** Elements that are NaN or infinite in one of both alone. */
+  nonfinite: number;
+}
+
 /** Two models compared: the numbers, and all that differs. */
 export interface ComparisonReport {
   summary: ComparisonSummary;
   nodes: NodeDifference[];
   tensors: TensorDifference[];
+  /** In the order of the second model; null if the models were not run. */
+  values: ValueDifference[] | null;
 }
 
 /** What a pair of stored arrays has to say beyond its numbers. */

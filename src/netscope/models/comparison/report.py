@@ -5,11 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from netscope.analyse.distance import Distance
 from netscope.models.comparison.compare import Comparison, NodePair, TensorPair
 from netscope.models.comparison.node_changes import Change
 from netscope.models.rows import Node, Tensor
 from netscope.models.summary_text import shape
-from netscope.schema.comparison import ComparisonReport, ComparisonSummary, Counts, NodeDifference, TensorDifference
+from netscope.schema.comparison import (
+    ComparisonReport,
+    ComparisonSummary,
+    Counts,
+    NodeDifference,
+    TensorDifference,
+    ValueDifference,
+)
 
 _SIGNS = {"moved": "≈", "changed": "~", "added": "+", "removed": "-"}
 
@@ -48,6 +56,12 @@ def tensor_difference(pair: TensorPair) -> TensorDifference:
         found.differing if found else 0,
         pair.problem,
     )
+
+
+def value_difference(a: Node, b: Node, found: Distance) -> ValueDifference:
+    """The results of a node in both models as data."""
+    numbers = (_finite(number) for number in (found.relative, found.largest, found.cosine))
+    return ValueDifference(_label(a), _label(b), b.op, *numbers, found.nonfinite)
 
 
 def _names(changes: Change) -> list[str]:
