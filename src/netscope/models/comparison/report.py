@@ -60,8 +60,8 @@ def tensor_difference(pair: TensorPair) -> TensorDifference:
 
 def value_difference(a: Node, b: Node, found: Distance) -> ValueDifference:
     """The results of a node in both models as data."""
-    numbers = (_finite(number) for number in (found.relative, found.largest, found.cosine))
-    return ValueDifference(_label(a), _label(b), b.op, *numbers, found.nonfinite)
+    relative, largest, cosine = map(_finite, (found.relative, found.largest, found.cosine))
+    return ValueDifference(_label(a), _label(b), b.op, relative, largest, cosine, found.nonfinite)
 
 
 def _names(changes: Change) -> list[str]:
