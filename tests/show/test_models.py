@@ -119,7 +119,10 @@ def test_an_upload_is_kept_and_shown(site: Site, tmp_path: Path) -> None:
     again = msgspec.json.decode(site.upload(NET.read_bytes(), "my net.onnx").content, type=ModelInfo)
     assert again.id == info.id  # the same bytes
     later = Shelf(tmp_path / "uploads")  # of another server
+    (listed,) = later.list()
+    assert (listed.id, listed.name, listed.state) == (info.id, "my net.onnx", "stored")
     assert later.entry(info.id).opened.result().summary.nodes == 105
+    assert later.list() == [info]
     later.close()
 
 

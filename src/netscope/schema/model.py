@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from netscope.schema.noun import Noun
 
-ModelState = Literal["opening", "ready", "failed"]
+ModelState = Literal["stored", "opening", "ready", "failed"]
 ModelSource = Literal["file", "upload"]
 
 
@@ -17,6 +17,7 @@ class ModelInfo(Noun):
     """The same after every start of the server, for the same file."""
     name: str
     state: ModelState
+    """"stored": uploaded to an earlier server, and read once it is asked for."""
     format: str
     """"ONNX", "safetensors" and so on; '' until it is read."""
     reader: str

@@ -31,6 +31,7 @@ ABANDONED_S = 24 * 3600  # age of an incomplete upload whose server was killed
 SPARED_BYTES = 1 << 30  # of the disk
 WRITTEN_BYTES = 4 << 20  # at once, while an upload comes in
 LONGEST_NAME = 150
+MOST_EARLIER = 100  # uploads to earlier servers that are listed
 
 
 class Entry(NamedTuple):
@@ -83,13 +84,17 @@ class Shelf:
     def list(self) -> list[ModelInfo]:
         """All models: files in the order in which they were added, then uploads, the newest first.
 
-        An upload to an earlier server is among them once somebody asks for it.
+        Uploads to earlier servers are among them; they are read once somebody asks for one.
         """
         with self._lock:
             entries = list(self._entries.items())
-        files = [item for item in entries if item[1].source == "file"]
-        uploads = sorted((item for item in entries if item[1].source == "upload"), key=lambda item: -item[1].version[0])
-        return [_info(model_id, entry) for model_id, entry in [*files, *uploads]]
+        files = [_info(model_id, entry) for model_id, entry in entries if entry.source == "file"]
+        uploads = [
+            (entry.version[0], _info(model_id, entry)) for model_id, entry in entries if entry.source == "upload"
+        ]
+        known = {model_id for model_id, _ in entries}
+        uploads += [(time_ns, info) for time_ns, info in self._earlier_uploads() if info.id not in known]
+        return files + [info for _, info in sorted(uploads, key=lambda upload: -upload[0])]
 
     def info(self, model_id: str) -> ModelInfo:
         """What is known so far of a model.
@@ -161,6 +166,19 @@ class Shelf:
                 raise NotFoundError(f"no model {model_id[:100]!r} here; open its file with: netscope open FILE")
             entry = self._entry(model_id, path, "upload")
         return entry
+
+    def _earlier_uploads(self) -> list[tuple[int, ModelInfo]]:
+        """The newest uploads in the folder, with the times of their files."""
+        found = []
+        with contextlib.suppress(OSError, NetscopeError):  # another server may remove one at the same time
+            for path in self._place().glob("*/*"):
+                status = path.stat()
+                info = ModelInfo(
+                    id=_id(path), name=path.name, state="stored", format="", reader="", nodes=0, tensors=0,
+                    parameters=0, bytes=status.st_size, source="upload", problem="",
+                )  # fmt: skip
+                found.append((status.st_mtime_ns, info))
+        return sorted(found, key=lambda upload: -upload[0])[:MOST_EARLIER]
 
     def _earlier_upload(self, model_id: str) -> Path | None:
         """An upload that another server took."""

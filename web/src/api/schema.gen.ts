@@ -367,7 +367,7 @@ export interface Assets {
   assets: Asset[];
 }
 
-export type ModelState = 'opening' | 'ready' | 'failed';
+export type ModelState = 'stored' | 'opening' | 'ready' | 'failed';
 
 export type ModelSource = 'file' | 'upload';
 
@@ -376,6 +376,7 @@ export interface ModelInfo {
   /** The same after every start of the server, for the same file. */
   id: string;
   name: string;
+  /** "stored": uploaded to an earlier server, and read once it is asked for. */
   state: ModelState;
   /** "ONNX", "safetensors" and so on; '' until it is read. */
   format: string;

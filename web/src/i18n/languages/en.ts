@@ -586,6 +586,7 @@ export const messages = {
     parametersShort: (n: string) => `${n} parameters`,
     open: 'Open a model…',
     orDrop: 'Or drop a file anywhere on the page',
+    uploadedEarlier: (size: string) => `Uploaded earlier · ${size}`,
     dropHere: 'Drop a model file here, or click to choose one',
     dropToOpen: 'Drop to open',
     uploading: (name: string, sent: string, size: string) => `Uploading ${name}: ${sent} of ${size}`,

@@ -574,6 +574,7 @@ export const messages: Messages = {
     parametersShort: (n: string) => `${n} 个参数`,
     open: '打开模型…',
     orDrop: '也可以将文件拖到页面任意位置',
+    uploadedEarlier: (size: string) => `之前上传 · ${size}`,
     dropHere: '将模型文件拖到这里，或点击选择',
     dropToOpen: '松开即可打开',
     uploading: (name: string, sent: string, size: string) => `正在上传 ${name}：${sent} / ${size}`,

@@ -32,8 +32,8 @@ class ModelState {
   readonly subject: string = $derived.by(() => {
     const chosen = selection.more['model'];
     if (chosen) return `model ${chosen}`;
-    if (current.run && !(this.#without === `run ${current.run.id}` && this.list.value?.models.length)) return `run ${current.run.id}`;
-    const first = this.list.value?.models[0];
+    const first = this.list.value?.models.find((one) => one.state !== 'stored');
+    if (current.run && !(this.#without === `run ${current.run.id}` && first)) return `run ${current.run.id}`;
     return first ? `model ${first.id}` : '';
   });
   /** A run that has no graph. */
