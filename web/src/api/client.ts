@@ -379,10 +379,10 @@ export const api = {
   compareWeights: (request: ComparisonRequest) => change<Job>(['jobs', 'comparison'], request),
   comparisonOf: (job: string, signal?: AbortSignal) => getTensors(['jobs', job, 'file'], {}, signal),
 
-  /** Of at most 64 arrays; NaN where they are unknown. */
-  async tensorNorms(model: string, tensors: readonly number[], signal?: AbortSignal): Promise<{ norms: Float64Array; nonfinite: Float64Array }> {
+  /** Of at most 64 arrays, and the share of each that was read; NaN where they are unknown. */
+  async tensorNorms(model: string, tensors: readonly number[], signal?: AbortSignal): Promise<{ norms: Float64Array; nonfinite: Float64Array; shares: Float64Array }> {
     const reply = await getTensors(['models', model, 'tensors'], { tensor: tensors.map(String) }, signal);
-    return { norms: data(reply, 'norms'), nonfinite: data(reply, 'nonfinite') };
+    return { norms: data(reply, 'norms'), nonfinite: data(reply, 'nonfinite'), shares: data(reply, 'shares') };
   },
   async tensor(part: TensorPart, signal?: AbortSignal): Promise<TensorReply> {
     const reply = await getTensors(['models', part.model, 'tensors', String(part.tensor)], partQuery(part), signal);

@@ -17,8 +17,8 @@ export interface Spectrum {
   facts: TensorSpectrum;
 }
 
-/** Found so far of each tensor, for the list: "model tensor" to its norm, effective rank, and how many NaN and infinities. */
-export const known = new SvelteMap<string, { norm: number; rank: number; nonfinite: number }>();
+/** Found so far of each tensor, for the list: "model tensor" to its norm, effective rank, and how many NaN and infinities; of a sample if the share is below 1. */
+export const known = new SvelteMap<string, { norm: number; rank: number; nonfinite: number; share: number }>();
 
 /** Tensors of one request. */
 const BATCH = 32;
@@ -31,8 +31,8 @@ export async function askNorms(model: string, tensors: readonly number[], signal
     const some = fresh.slice(i, i + BATCH);
     for (const tensor of some) asking.add(nameOf(model, tensor));
     try {
-      const { norms, nonfinite } = await api.tensorNorms(model, some, signal);
-      some.forEach((tensor, at) => note(model, tensor, { norm: norms[at]!, nonfinite: nonfinite[at]! }));
+      const { norms, nonfinite, shares } = await api.tensorNorms(model, some, signal);
+      some.forEach((tensor, at) => note(model, tensor, { norm: norms[at]!, nonfinite: nonfinite[at]!, share: shares[at]! }));
     } catch (error) {
       // The list does without.
       if (!signal.aborted && !(error instanceof ApiError)) throw error;
@@ -73,7 +73,7 @@ export class OpenTensor {
     });
     void this.reply.ask(subject, 0, async (signal) => {
       const reply = await api.tensor(part, signal);
-      note(part.model, part.tensor, { norm: reply.facts.l2 ?? NaN, nonfinite: reply.facts.nan + reply.facts.infinite });
+      note(part.model, part.tensor, { norm: reply.facts.l2 ?? NaN, nonfinite: reply.facts.nan + reply.facts.infinite, share: reply.facts.share });
       return reply;
     });
   }
@@ -169,9 +169,9 @@ export class OpenTensor {
   }
 }
 
-function note(model: string, tensor: number, found: { norm?: number; rank?: number; nonfinite?: number }): void {
+function note(model: string, tensor: number, found: { norm?: number; rank?: number; nonfinite?: number; share?: number }): void {
   const name = nameOf(model, tensor);
-  known.set(name, { norm: NaN, rank: NaN, nonfinite: NaN, ...known.get(name), ...found });
+  known.set(name, { norm: NaN, rank: NaN, nonfinite: NaN, share: 1, ...known.get(name), ...found });
 }
 
 /** What `indexOf` needs. */
