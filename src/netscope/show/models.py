@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -167,7 +167,7 @@ class Shelf:
             entry = self._entry(model_id, path, "upload")
         return entry
 
-    def _earlier_uploads(self) -> list[tuple[int, ModelInfo]]:
+    def _earlier_uploads(self) -> Sequence[tuple[int, ModelInfo]]:
         """The newest uploads in the folder, with the times of their files."""
         found = []
         with contextlib.suppress(OSError, NetscopeError):  # another server may remove one at the same time
