@@ -454,6 +454,15 @@ def test_an_unwatched_model_is_released():
     assert gone() is None
 
 
+def test_a_layer_that_is_used_without_a_call_is_listed_in_its_block():
+    block = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    model, run = nn.Sequential(block, nn.Linear(8, 1)), Recorder()
+    watch(run, model, every=1)
+    train(model, run, 2, lambda: torch.ones(1, 4, 8))
+    assert run.layers[:3] == ["0.self_attn", "0.self_attn.out_proj", "0.norm1"]
+    assert run.layers[-1] == "1"
+
+
 def test_a_model_that_is_watched_again_has_its_layers_once():
     model, run = network(), Recorder()
     watch(run, model).remove()

@@ -6,6 +6,7 @@ Modules and tensors are referenced weakly.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
@@ -115,6 +116,29 @@ def read_module_tree(model: nn.Module, prefix: str = "") -> ModuleTree:
                 found.buffers.append(Watched(path, name, buffer))
         found.layers[path] = Layer(layer=path, type=type(module).__name__, parameters=shapes)
     return found
+
+
+def in_order(called: Iterable[str], registered: Iterable[str]) -> list[str]:
+    """The registered layers in the order of their first call.
+
+    A layer that is not called follows the one that was registered before it: the projection at the end of
+    `MultiheadAttention`, whose weight is used without a call, belongs to its block and not behind the head.
+
+    >>> in_order(["embed", "attention", "head"], ["embed", "attention", "attention.out_proj", "head"])
+    ['embed', 'attention', 'attention.out_proj', 'head']
+    """
+    registered = list(registered)
+    there = set(registered)
+    calls = [path for path in called if path in there]
+    is_called = set(calls)
+    following: dict[str | None, list[str]] = {}
+    last: str | None = None
+    for path in registered:
+        if path in is_called:
+            last = path
+        else:
+            following.setdefault(last, []).append(path)
+    return [*following.get(None, []), *(path for call in calls for path in (call, *following.get(call, [])))]
 
 
 def unfit(tensor: torch.Tensor) -> str:

@@ -31,7 +31,7 @@ from netscope.record.watch.graph_capture import GraphCapture, PutGraph
 from netscope.record.watch.hook import Guard
 from netscope.record.watch.manual_steps import ManualSteps
 from netscope.record.watch.measurement import Measurement, Path
-from netscope.record.watch.module_tree import Pairs, Watched, layer_changes, read_module_tree
+from netscope.record.watch.module_tree import Pairs, Watched, in_order, layer_changes, read_module_tree
 from netscope.record.watch.optimiser_steps import Step, steps
 from netscope.record.watch.pending_rows import LogThread, MeasurementWriter
 from netscope.record.watch.rows import Recorder, write_layers
@@ -247,7 +247,7 @@ class Watch:
     # Layers ---------------------------------------------------------------------------------------------------------
 
     def write_layers(self, **more: Any) -> None:
-        """Write the layers, in the order of their first call."""
+        """Write the layers, as `in_order` orders them."""
         self._n_written = len(self._forward_hooks.order)
         write_layers(self.run, self._source, self._layers_in_order(), **more)
 
@@ -258,7 +258,7 @@ class Watch:
         functions = self._forward_hooks.functions
         layers = {**self._tree.layers}
         layers |= {path: Layer(layer=path, type=f"{name}()", parameters={}) for path, name in functions.items()}
-        return [layers[path] for path in dict.fromkeys([*self._forward_hooks.order, *layers]) if path in layers]
+        return [layers[path] for path in in_order(self._forward_hooks.order, layers)]
 
     def update_tree(self) -> None:
         """Read the model again if it has changed."""
