@@ -43,6 +43,11 @@ app.command(
     "netscope.body_commands:scene", name="scene", help="Lay out a network as a body in 3D, and write it as a scene."
 )
 app.command("netscope.body_commands:render", name="render", help="Draw a scene as a picture, or as a film.")
+app.command(
+    "netscope.body_commands:prune_curve",
+    name="prune-curve",
+    help="Train networks on digits, prune them by importance, and print their accuracy.",
+)
 app.command("netscope.demo:demo", name="demo", help="Train a network on handwritten digits, shown on the page.")
 
 Folder = Annotated[Path, Parameter(help="Folder of runs.")]

@@ -69,7 +69,7 @@ def test_a_command_exists(place: str, words: list[str]) -> None:
         assert set(words[1:]) - {word for word in words if "=" in word} <= set(targets)
     elif words[0] == "netscope":
         command = [sys.executable, "-m", "netscope.cli", *words[1:2], "--help"]
-        if not re.fullmatch(r"[a-z]+", words[1] if len(words) > 1 else ""):
+        if not re.fullmatch(r"[a-z][a-z-]*", words[1] if len(words) > 1 else ""):
             command = [sys.executable, "-m", "netscope.cli", "--help"]
         help_text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         for option in (word.partition("=")[0] for word in words if word.startswith("--")):

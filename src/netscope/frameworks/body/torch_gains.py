@@ -28,8 +28,8 @@ class GainOptions(msgspec.Struct, frozen=True, kw_only=True):
     centring: bool = False
     """Also train an offset (beta)."""
     initial_gain: float = 1.0
-    l1: float = 0.01
-    """Penalty of the sum of the magnitudes of the gains."""
+    l1: float = 0.002
+    """Penalty of the sum of the magnitudes of the gains; 0.01 in nn_vis, which prunes worse after fewer steps."""
     l2: float = 0.0
     """Penalty of the sum of their squares."""
     learning_rate: float = 0.02
