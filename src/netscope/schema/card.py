@@ -8,9 +8,9 @@ from netscope.schema.media import Asset
 from netscope.schema.noun import Noun, Number
 from netscope.schema.run import Progress
 
-CardKind = Literal["curves", "samples", "confusion", "gradients", "layers", "pace", "console"]
+CardKind = Literal["curves", "samples", "confusion", "gradients", "layers", "network", "pace", "console"]
 """Series of one metric; the latest media; predictions by class; gradients over layers and steps; layers that stand
-out; steps a second; what was printed last."""
+out; the graph of the network; steps a second; what was printed last."""
 
 ReasonCode = Literal[
     "began",
@@ -38,6 +38,7 @@ ReasonCode = Literal[
     "layers_jump",
     "layers_explode",
     "layers_fine",
+    "network",
     "pace",
     "pace_slower",
     "crashed",

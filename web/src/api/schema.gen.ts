@@ -2,11 +2,11 @@
 
 /**
  * Series of one metric; the latest media; predictions by class; gradients over layers and steps; layers that stand
- * out; steps a second; what was printed last.
+ * out; the graph of the network; steps a second; what was printed last.
  */
-export type CardKind = 'curves' | 'samples' | 'confusion' | 'gradients' | 'layers' | 'pace' | 'console';
+export type CardKind = 'curves' | 'samples' | 'confusion' | 'gradients' | 'layers' | 'network' | 'pace' | 'console';
 
-export type ReasonCode = 'began' | 'improving' | 'hardly_improving' | 'best_earlier' | 'stalled' | 'flat' | 'worse' | 'rose' | 'not_finite' | 'overfits' | 'value' | 'samples' | 'confused' | 'all_right' | 'gradients_not_finite' | 'gradients_exploded' | 'gradients_vanish' | 'gradients_zero' | 'gradients_steady' | 'layers_dead' | 'layers_not_finite' | 'layers_frozen' | 'layers_jump' | 'layers_explode' | 'layers_fine' | 'pace' | 'pace_slower' | 'crashed' | 'killed' | 'printed';
+export type ReasonCode = 'began' | 'improving' | 'hardly_improving' | 'best_earlier' | 'stalled' | 'flat' | 'worse' | 'rose' | 'not_finite' | 'overfits' | 'value' | 'samples' | 'confused' | 'all_right' | 'gradients_not_finite' | 'gradients_exploded' | 'gradients_vanish' | 'gradients_zero' | 'gradients_steady' | 'layers_dead' | 'layers_not_finite' | 'layers_frozen' | 'layers_jump' | 'layers_explode' | 'layers_fine' | 'network' | 'pace' | 'pace_slower' | 'crashed' | 'killed' | 'printed';
 
 /** Why a card is shown, as a code and what its sentence is about; the page has the words. */
 export interface Reason {

@@ -171,6 +171,7 @@ export const VIEWS: readonly View[] = [
     hasSteps: () => selection.more['colour']?.startsWith('layers ') ?? false,
     load: () => import('./model/Graph.svelte'),
     whenEmpty: () => ({ text: [i18n.t.model.empty] }),
+    cards: { network: () => import('./model/NetworkCard.svelte') },
   },
   {
     id: 'table',

@@ -38,6 +38,7 @@ INTEREST: dict[ReasonCode, float] = {
     "gradients_steady": 0.3,
     "value": 0.25,
     "layers_fine": 0.22,
+    "network": 0.21,
     "pace": 0.2,
     "printed": 0.15,
 }

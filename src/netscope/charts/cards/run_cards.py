@@ -12,6 +12,7 @@ from netscope.charts.cards.interest import INTEREST
 from netscope.charts.cards.layers import layer_cards
 from netscope.charts.cards.media import media_cards
 from netscope.charts.cards.metric_names import is_epoch, metrics_of, words
+from netscope.charts.cards.network import network_cards
 from netscope.charts.cards.pace import pace_card
 from netscope.schema.card import Card, Cards, Reason, ReasonCode
 from netscope.schema.layer import LayerTable
@@ -50,6 +51,7 @@ def cards_of(store: Store, run_id: str) -> Cards:
         *curve_cards(curves, metrics, is_running=is_running, is_early=is_early),
         *media_cards(store, run_id),
         *layer_cards(store, run_id, table),
+        *network_cards(store, run_id, table, n_parameters_of(table)),
         *pace_card(longest, detail.attempts[-1].created if detail.attempts else 0.0),
     ]
     cards.sort(key=lambda card: -card.interest)  # of equally interesting ones the order above

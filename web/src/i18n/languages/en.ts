@@ -394,7 +394,7 @@ export const messages = {
     restoreAll: 'Restore all',
     open: (view: string) => `Open in ${view}`,
     none: 'Nothing logged yet. Cards appear here as soon as there is something to see.',
-    names: { confusion: 'Predictions by class', gradients: 'Gradients', layers: 'Layers', pace: 'Speed', console: 'Console' } as Record<string, string>,
+    names: { confusion: 'Predictions by class', gradients: 'Gradients', layers: 'Layers', network: 'Network', pace: 'Speed', console: 'Console' } as Record<string, string>,
     reason: {
       began: (key: string, value: string, step: string) => `${key} starts at ${value} (step ${step})`,
       improving: (key: string, before: string, now: string) => `${key} is improving: from ${before} to ${now}`,
@@ -425,6 +425,7 @@ export const messages = {
       layers_frozen: (n: string, total: string) => `The weights of ${layersOf(n, total)} no longer change`,
       layers_explode: (n: string, total: string) => `The gradients of ${layersOf(n, total)} are more than 100 times their usual size`,
       layers_jump: (n: string, total: string) => `The weights of ${layersOf(n, total)} change by more than 10 % per step`,
+      network: (layers: string, parameters: string) => (layers ? `${layers} ${form(layers, 'layer', 'layers')}, ${parameters} parameters; layers that stand out are marked` : 'The graph that the run logged'),
       layers_fine: (n: string) => `None of the ${n} layers is dead, frozen or unstable`,
       pace: (pace: string) => `${pace}`,
       pace_slower: (now: string, before: string) => `Slower than before: ${now}, was ${before}`,

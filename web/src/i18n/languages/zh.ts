@@ -382,7 +382,7 @@ export const messages: Messages = {
     restoreAll: '全部恢复',
     open: (view) => `在“${view}”中打开`,
     none: '尚未记录任何数据。一有内容，卡片就会出现在这里。',
-    names: { confusion: '各类别的预测结果', gradients: '梯度', layers: '网络层', pace: '速度', console: '控制台' },
+    names: { confusion: '各类别的预测结果', gradients: '梯度', layers: '网络层', network: '网络', pace: '速度', console: '控制台' },
     reason: {
       began: (key, value, step) => `${key} 的初始值为 ${value}（第 ${step} 步）`,
       improving: (key, before, now) => `${key} 正在改善：从 ${before} 到 ${now}`,
@@ -413,6 +413,7 @@ export const messages: Messages = {
       layers_frozen: (n, total) => `${total} 层中有 ${n} 层的权重不再变化`,
       layers_explode: (n, total) => `${total} 层中有 ${n} 层的梯度超过平时的 100 倍`,
       layers_jump: (n, total) => `${total} 层中有 ${n} 层的权重每步变化超过 10%`,
+      network: (layers, parameters) => (layers ? `${layers} 层，${parameters} 个参数；异常的层有标记` : '该运行记录的计算图'),
       layers_fine: (n) => `${n} 层中没有死亡、冻结或不稳定的层`,
       pace: (pace) => `${pace}`,
       pace_slower: (now, before) => `比之前慢：现在${now}，之前${before}`,

@@ -26,6 +26,10 @@ export class Drawer {
     this.#worker.postMessage({ wish, ticket: ++this.#ticket } satisfies Question);
   }
 
+  close(): void {
+    this.#worker.terminate();
+  }
+
   #take({ ticket, drawing, problem, took }: Answer): void {
     if (drawing?.base) this.#base = drawing.base;
     if (ticket !== this.#ticket) return;

@@ -93,6 +93,8 @@ function whole(reason: Reason, t: Messages['cards'], isRunning: boolean): string
       return t.reason.gradients_zero(n);
     case 'gradients_steady':
       return t.reason.gradients_steady(n, before, value);
+    case 'network':
+      return t.reason.network(reason.n ? n : '', reason.total ? total : '');
     case 'layers_fine':
       return t.reason.layers_fine(total);
     case 'layers_dead':
