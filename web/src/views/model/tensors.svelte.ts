@@ -32,7 +32,11 @@ export async function askNorms(model: string, tensors: readonly number[], signal
     for (const tensor of some) asking.add(nameOf(model, tensor));
     try {
       const { norms, nonfinite, shares } = await api.tensorNorms(model, some, signal);
-      some.forEach((tensor, at) => note(model, tensor, { norm: norms[at]!, nonfinite: nonfinite[at]!, share: shares[at]! }));
+      some.forEach((tensor, at) => {
+        // The whole array may have been read meanwhile.
+        const before = known.get(nameOf(model, tensor));
+        if (!before || before.share < shares[at]!) note(model, tensor, { norm: norms[at]!, nonfinite: nonfinite[at]!, share: shares[at]! });
+      });
     } catch (error) {
       // The list does without.
       if (!signal.aborted && !(error instanceof ApiError)) throw error;
@@ -171,7 +175,7 @@ export class OpenTensor {
 
 function note(model: string, tensor: number, found: { norm?: number; rank?: number; nonfinite?: number; share?: number }): void {
   const name = nameOf(model, tensor);
-  known.set(name, { norm: NaN, rank: NaN, nonfinite: NaN, share: 1, ...known.get(name), ...found });
+  known.set(name, { norm: NaN, rank: NaN, nonfinite: NaN, share: 0, ...known.get(name), ...found });
 }
 
 /** What `indexOf` needs. */
