@@ -43,6 +43,7 @@ NAMES = (
     "serve_series",
     "smooth_cost",
     "draw_charts",
+    "draw_body",
     "draw_graph",
 )
 PACKAGES = (

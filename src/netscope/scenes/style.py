@@ -32,7 +32,7 @@ class Style(msgspec.Struct, frozen=True, kw_only=True):
     """How a scene is drawn."""
 
     nodes: Look = Look(size=0.024, base_opacity=0.9, depth_opacity=0.3)
-    edges: Look = Look(size=0.005, depth_opacity=0.5)
+    edges: Look = Look(size=0.0045, depth_opacity=0.5, importance_threshold=0.05)
     theme: Literal["light", "dark"] = "light"
     transparent: bool = False
     """Without a background."""
