@@ -66,8 +66,10 @@ def test_keys_go_from_difference_to_difference_and_to_the_other_side(page: Page,
     expect(panel(page)).to_contain_text("c2.weight")
     page.keyboard.press("b")
     expect(page.get_by_role("button", name="Before before.onnx")).to_have_attribute("aria-pressed", "true")
+    expect(panel(page)).to_contain_text("Show in after.onnx")  # the same node is selected there
+    expect(panel(page).get_by_role("heading", level=2)).to_have_text("Conv")
     page.keyboard.press("Shift+N")
-    expect(panel(page)).to_contain_text("Removed")
+    expect(panel(page).get_by_role("heading", level=2)).to_have_text("BatchNormalization")
 
 
 def test_axe_finds_no_problem(page: Page, address: str, root: Path) -> None:

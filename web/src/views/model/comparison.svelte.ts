@@ -111,8 +111,8 @@ class ComparisonState {
     selection.set({ more: subject ? { ...more, with: subject } : more });
   }
 
-  /** Show the other model, and compare it with the one that was on screen. `item`: where to go in it. */
-  turn(item = -1): void {
+  /** Show the other model, and compare it with the one that was on screen. `item`: where to go in it, by default to what the selected box is there. */
+  turn(item = this.#counterpart()): void {
     const { own, other, isBefore } = this;
     if (item >= 0) this.#wanted = { subject: other, item };
     const { model: _model, side: _side, ...rest } = selection.more;
@@ -125,6 +125,14 @@ class ComparisonState {
   /** Make the model before the one after. */
   swap(): void {
     selection.setMore('side', this.isBefore ? null : 'before', 'set');
+  }
+
+  /** The node or tensor of the other model that is the selected one; -1 for none. */
+  #counterpart(): number {
+    const { base, selected } = model;
+    if (!base || selected < 0 || selected >= base.tree.nLeaves) return -1;
+    const pair = base.tree.hasTensorLeaves ? this.shown?.ofTensor(selected) : this.shown?.ofNode(selected);
+    return pair?.other ?? -1;
   }
 
   #size(): number {
