@@ -3,9 +3,9 @@ import { alongAxis, fitted, indexOf, kept, levelFor, tilesInSight, zoomed, MOST_
 
 describe('place', () => {
   it('fits a wide matrix and stretches its cells', () => {
-    const place = fitted({ rows: 10, columns: 1000 }, 500, 200, false);
-    expect(place.sx).toBe(0.5);
-    expect(place.sy).toBe(12);
+    const place = fitted({ rows: 10, columns: 2000 }, 500, 200, false);
+    expect(place.sx).toBe(0.25);
+    expect(place.sy).toBe(10); // forty times longer than wide; there is room for 20
     expect(fitted({ rows: 30, columns: 300 }, 600, 600, true)).toMatchObject({ sx: 2, sy: 2, x: 0, y: -135 });
   });
   it('keeps the point under the pointer while zooming', () => {

@@ -29,7 +29,7 @@ class GainOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Also train an offset (beta)."""
     initial_gain: float = 1.0
     l1: float = 0.002
-    """Penalty of the sum of the magnitudes of the gains; 0.01 in nn_vis. Chosen by pruning one network: docs/body.md."""
+    """Penalty of the sum of their magnitudes; 0.01 in nn_vis. Chosen by pruning one network: docs/body.md."""
     l2: float = 0.0
     """Penalty of the sum of their squares."""
     learning_rate: float = 0.02
