@@ -5,6 +5,8 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+os.environ["TRITON_INTERPRET"] = "1"  # Triton reads it as it is imported, which parts of PyTorch do
+
 import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook

@@ -44,9 +44,7 @@ app.command(
 )
 app.command("netscope.body_commands:render", name="render", help="Draw a scene as a picture, or as a film.")
 app.command(
-    "netscope.body_commands:prune_curve",
-    name="prune-curve",
-    help="Train networks on digits, prune them by importance, and print their accuracy.",
+    "netscope.body_commands:prune_curve", name="prune-curve", help="Print the accuracy of networks as they are pruned."
 )
 app.command("netscope.demo:demo", name="demo", help="Train a network on handwritten digits, shown on the page.")
 

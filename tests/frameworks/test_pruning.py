@@ -43,8 +43,9 @@ def test_every_score_begins_at_the_accuracy_of_the_network_and_ends_at_chance(cu
         assert accuracy[-1] == pytest.approx(1 / 3, abs=0.02)
 
 
-def test_every_method_is_better_than_random(curve: PruneCurve) -> None:
-    for name in set(SCORES) - {"gain", "random"}:  # nodes alone say little about edges
+def test_scores_of_edges_are_better_than_random(curve: PruneCurve) -> None:
+    # Activations and gains alone empty a layer of a network as small as this one; on digits, docs/body.md has them all.
+    for name in ("magnitude", "taylor", "gain x weight"):
         assert curve.accuracy[name][1] > curve.accuracy["random"][1] + 0.1, name
 
 

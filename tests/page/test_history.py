@@ -66,7 +66,7 @@ def test_shown_runs_and_axes_are_part_of_the_link(page: Page, opened: Opener, kn
     page.locator("aside li").nth(3).locator("button:has(.eye)").click()
     page.get_by_role("button", name="Relative time").click()
     page.get_by_role("button", name="log y").click()
-    expect(page).to_have_url(re.compile("x=relative.*#hide="))
+    expect(page).to_have_url(re.compile("logy.*x=relative.*#hide="))
     other = opened()
     other.goto(page.url)
     ready(other)

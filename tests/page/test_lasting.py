@@ -99,6 +99,7 @@ def test_after_an_hour_of_sleep_the_channel_is_reopened(page: Page, run: Run, si
     page.clock.install()
     page.goto(f"{site.url}curves")
     expect_last_step(page, 10)
+    expect(page.locator(".link.connected")).to_be_attached()  # after the charts
     assert len(channels) == 1
     page.clock.fast_forward("01:00:00")
     log(run, 11, 60)

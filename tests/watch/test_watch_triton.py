@@ -21,9 +21,6 @@ from netscope.record.watch import device_stats, torch_kernels
 from netscope.record.watch.measurement import Measurement
 from netscope.record.watch.rows import TensorKey
 
-assert "triton" not in sys.modules, "Triton decides as it is imported whether it interprets"
-os.environ["TRITON_INTERPRET"] = "1"
-
 # Where the development extra installs Triton, these tests run; a missing Triton fails them.
 pytestmark = [
     pytest.mark.skipif(
