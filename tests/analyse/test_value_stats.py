@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -151,7 +152,6 @@ def test_a_single_number_has_no_picture() -> None:
 
 
 def test_types_become_numbers() -> None:
-    ml_dtypes = pytest.importorskip("ml_dtypes")
     for array, expected in [
         (np.array([1, 2], np.int64), [1, 2]),
         (np.array([3 + 4j]), [5]),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+import tokenizers
 from onnx import TensorProto, helper
 
 from netscope.errors import FormatError, NotFoundError, UsageError
@@ -105,7 +106,6 @@ def text_model(folder: Path) -> Path:
 
 
 def tokenizer(folder: Path) -> None:
-    tokenizers = pytest.importorskip("tokenizers")
     words = {"[UNK]": 0, "a": 1, "network": 2, "sees": 3}
     made = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, "[UNK]"))
     made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()

@@ -14,7 +14,6 @@ from netscope.errors import FormatError
 from tests.models import tflite_files
 from tests.models.tflite_files import model, operator, scaled, subgraph, tensor
 
-pytest.importorskip("ai_edge_litert")
 BIAS = np.array([1, -2, 3, -4], np.float32)
 
 

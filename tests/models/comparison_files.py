@@ -39,7 +39,7 @@ def layers() -> list[onnx.NodeProto]:
 
 
 def fused() -> tuple[list[onnx.NodeProto], Arrays]:
-    """The same network without the normalisation, counted anew."""
+    """The same network without the normalisation, renumbered."""
     weights = arrays()
     gain = weights.pop("bn.scale") / np.sqrt(weights.pop("bn.var") + 1e-5)
     weights["c2.weight"] = weights["c2.weight"] * gain[:, None, None, None]

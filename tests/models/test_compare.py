@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+import gguf
 import numpy as np
 import onnx
 import pytest
 import safetensors.numpy
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime import quantization
 
 import netscope
 from netscope import cli
@@ -113,7 +115,7 @@ def test_a_fused_normalisation_is_removed_and_its_convolution_moved(tmp_path: Pa
     assert set(moved(found)) == {"c2.weight", "c2.bias"}
 
 
-def test_an_inserted_node_shifts_no_other_although_the_names_were_counted_anew(tmp_path: Path) -> None:
+def test_an_inserted_node_shifts_no_other_although_the_names_are_renumbered(tmp_path: Path) -> None:
     nodes = layers()
     nodes[2].input[0] = "b2"
     nodes.insert(2, helper.make_node("Relu", ["b"], ["b2"]))
@@ -180,7 +182,6 @@ def test_quantised_weights_are_compared_as_the_numbers_they_stand_for(tmp_path: 
 
 
 def test_onnx_runtimes_quantisation_keeps_every_convolution(tmp_path: Path) -> None:
-    quantization = pytest.importorskip("onnxruntime.quantization")
     nodes, weights = fused()
     before = network(tmp_path / "a.onnx", nodes, weights)
     inputs = iter([{"x": np.random.default_rng(0).standard_normal((1, 3, 8, 8)).astype(np.float32)}])
@@ -199,7 +200,6 @@ def test_onnx_runtimes_quantisation_keeps_every_convolution(tmp_path: Path) -> N
 
 
 def test_a_gguf_file_is_compared_with_the_floats_it_was_made_from(tmp_path: Path) -> None:
-    gguf = pytest.importorskip("gguf")
     random = np.random.default_rng(0)
     plain = random.standard_normal((8, 64)).astype(np.float32)
     packed = gguf.quants.quantize(plain, gguf.GGMLQuantizationType.Q8_0)

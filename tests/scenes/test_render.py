@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from netscope.analyse.body.camera import PRESETS
 from netscope.analyse.body.colours import class_colours
@@ -111,9 +112,8 @@ def test_a_picture_is_a_png_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["gif", "png"])
 def test_a_turntable_has_a_picture_for_each_moment(tmp_path: Path, kind: str) -> None:
-    image = pytest.importorskip("PIL.Image")
     write_turntable(SCENE, tmp_path / f"body.{kind}", SIZE, seconds=0.5, fps=10)
-    with image.open(tmp_path / f"body.{kind}") as film:
+    with Image.open(tmp_path / f"body.{kind}") as film:
         assert film.n_frames == 5
     with pytest.raises(UsageError, match="2 to 3,600 pictures"):
         write_turntable(SCENE, tmp_path / "body.gif", SIZE, seconds=1e9)

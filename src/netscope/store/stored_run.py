@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class StoredRun:
-    """One run of a store. Its properties are as of its creation; series are read anew on each call."""
+    """One run of a store. Its properties are as of its creation; each call reads the series again."""
 
     def __init__(self, store: Store, run: Run) -> None:
         """Wrap a row of a store."""

@@ -64,7 +64,7 @@ class Values:
         self.known: dict[str, int] = {}
 
     def define(self, name: str, dtype: str = "", shape: Sequence[Dimension] | None = None) -> int:
-        """A new value; layers may compute a name anew."""
+        """A new value; a later layer may reuse a name."""
         value = self.known[name] = self.reading.builder.add_value(name, dtype, shape)
         return value
 

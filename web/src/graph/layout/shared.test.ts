@@ -1,4 +1,4 @@
-/** The same layouts in Python (netscope.analyse.layered): both are compared with one file. UPDATE_LAYOUTS=1 writes it anew. */
+/** The same layouts in Python (netscope.analyse.layered): both are compared with one file. UPDATE_LAYOUTS=1 rewrites it. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { layOut } from './layered';
